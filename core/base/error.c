@@ -1,0 +1,76 @@
+/* Errors: recording the first one, with its place in front. */
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Marks a text that did not fit, so that a message cut short does not read as a whole one. */
+static void mark_cut(ho_error *error)
+{
+    memcpy(error->text + sizeof error->text - sizeof "...", "...", sizeof "...");
+}
+
+ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const char *format, va_list args)
+{
+    if (error->status != HO_OK)
+        return error->status;
+    error->status = status;
+    int used = 0;
+    if (place.file && place.line > 0 && place.column > 0)
+        used = snprintf(error->text, sizeof error->text, "%s:%d:%d: ", place.file, place.line, place.column);
+    else if (place.file && place.line > 0)
+        used = snprintf(error->text, sizeof error->text, "%s:%d: ", place.file, place.line);
+    else if (place.file)
+        used = snprintf(error->text, sizeof error->text, "%s: ", place.file);
+    size_t start = used < 0 ? 0 : (size_t)used;
+    if (start >= sizeof error->text) {
+        mark_cut(error);
+        return status;
+    }
+    int rest = vsnprintf(error->text + start, sizeof error->text - start, format, args);
+    if (rest >= 0 && (size_t)rest >= sizeof error->text - start)
+        mark_cut(error);
+    return status;
+}
+
+ho_status ho_fail(ho_error *error, ho_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    ho_status result = ho_fail_v(error, status, (ho_place){0}, format, args);
+    va_end(args);
+    return result;
+}
+
+ho_status ho_fail_at(ho_error *error, ho_status status, ho_place place, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    ho_status result = ho_fail_v(error, status, place, format, args);
+    va_end(args);
+    return result;
+}
+
+void ho_error_prefix(ho_error *error, const char *format, ...)
+{
+    if (error->status == HO_OK)
+        return;
+    char prefix[512];
+    va_list args;
+    va_start(args, format);
+    int written = vsnprintf(prefix, sizeof prefix - 2, format, args);
+    va_end(args);
+    if (written < 0)
+        return;
+    strcat(prefix, ": ");
+    size_t shift = strlen(prefix);
+    size_t kept = strlen(error->text);
+    bool cut = kept + shift >= sizeof error->text;
+    if (cut)
+        kept = sizeof error->text - 1 - shift;
+    memmove(error->text + shift, error->text, kept);
+    memcpy(error->text, prefix, shift);
+    error->text[shift + kept] = '\0';
+    if (cut)
+        mark_cut(error);
+}

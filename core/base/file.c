@@ -1,0 +1,270 @@
+/* Files: whole reads with a cap, gzip by content, atomic writes. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/memory.h"
+
+/* Bytes being gathered. The buffer may hold one byte more than is allowed: only having that byte proves that there is
+ * too much. A zero always fits after the last. */
+typedef struct gather {
+    const char *path;
+    uint8_t *bytes;
+    uint64_t size, capacity, allowed;
+} gather;
+
+/* Makes room for at least one more byte; `hint` is the first capacity to try. */
+static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
+{
+    if (g->size > g->allowed)
+        return ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed",
+                       g->path, g->allowed, g->allowed);
+    if (g->size < g->capacity)
+        return HO_OK;
+    uint64_t wanted = g->capacity ? g->capacity * 2 : hint < 4096 ? 4096 : hint;
+    if (wanted > g->allowed + 1)
+        wanted = g->allowed + 1;
+    uint8_t *grown = ho_large_alloc(wanted + 1, 1, g->path, error);
+    if (!grown)
+        return error->status;
+    if (g->size)
+        memcpy(grown, g->bytes, g->size);
+    ho_large_free(g->bytes);
+    g->bytes = grown;
+    g->capacity = wanted;
+    return HO_OK;
+}
+
+/* What one call of read or zlib is given at most: their counts are narrower than a file's. */
+static unsigned piece(uint64_t bytes)
+{
+    const unsigned most = 1u << 30;
+    return bytes < most ? (unsigned)bytes : most;
+}
+
+static ho_status open_regular(const char *path, int *fd, uint64_t *size, ho_error *error)
+{
+    /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) {
+        if (errno == ENOENT)
+            return ho_fail(error, HO_INVALID, "%s: no such file", path);
+        return ho_fail(error, HO_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    struct stat about;
+    const char *trouble = NULL;
+    if (fstat(*fd, &about) != 0)
+        trouble = strerror(errno);
+    else if (S_ISDIR(about.st_mode))
+        trouble = "is a folder, wanted is a file";
+    else if (!S_ISREG(about.st_mode))
+        trouble = "is no regular file";
+    if (trouble) {
+        close(*fd);
+        return ho_fail(error, HO_INVALID, "%s: %s", path, trouble);
+    }
+    *size = about.st_size > 0 ? (uint64_t)about.st_size : 0;
+    return HO_OK;
+}
+
+static ho_status read_all(gather *g, int fd, uint64_t size, ho_error *error)
+{
+    /* One byte more than the file has, so that the read that finds its end needs no larger buffer. */
+    while (make_room(g, size + 1, error) == HO_OK) {
+        ssize_t got = read(fd, g->bytes + g->size, piece(g->capacity - g->size));
+        if (got == 0)
+            return HO_OK;
+        if (got > 0)
+            g->size += (uint64_t)got;
+        else if (errno != EINTR)
+            return ho_fail(error, HO_FAILED, "%s: byte %" PRIu64 ": %s", g->path, g->size, strerror(errno));
+    }
+    return error->status;
+}
+
+static bool is_gzip(const uint8_t *bytes, uint64_t size)
+{
+    return size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+}
+
+static ho_status torn(const char *path, uint64_t at, const char *reason, ho_error *error)
+{
+    return ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": damaged gzip file: %s", path, at, reason);
+}
+
+/* Unpacks every member of `packed` into `g`. */
+static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho_error *error)
+{
+    uint64_t at = 0;
+    while (make_room(g, packed->size * 4, error) == HO_OK) {
+        z->next_in = packed->bytes + at;
+        z->avail_in = piece(packed->size - at);
+        z->next_out = g->bytes + g->size;
+        z->avail_out = piece(g->capacity - g->size);
+        int result = inflate(z, Z_NO_FLUSH);
+        at = (uint64_t)(z->next_in - packed->bytes);
+        g->size = (uint64_t)(z->next_out - g->bytes);
+        if (result == Z_STREAM_END) {
+            if (at == packed->size && g->size <= g->allowed)
+                return HO_OK;
+            if (at < packed->size && !is_gzip(packed->bytes + at, packed->size - at))
+                return torn(g->path, at, "something follows the packed data", error);
+            inflateReset(z);
+        } else if (result == Z_MEM_ERROR) {
+            return ho_fail(error, HO_FAILED, "%s: out of memory while unpacking", g->path);
+        } else if (result != Z_OK && result != Z_BUF_ERROR) {
+            return torn(g->path, at, z->msg ? z->msg : "not readable", error);
+        } else if (at == packed->size && z->avail_out > 0) {
+            return torn(g->path, at, "it ends too early", error);
+        }
+    }
+    return error->status;
+}
+
+static ho_status unpack(const gather *packed, gather *g, ho_error *error)
+{
+    z_stream z = {0};
+    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
+        return ho_fail(error, HO_FAILED, "%s: zlib cannot start", g->path);
+    ho_status status = unpack_members(packed, g, &z, error);
+    inflateEnd(&z);
+    return status;
+}
+
+ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+{
+    const uint64_t ceiling = (uint64_t)1 << 60;
+    most = most == 0 ? (uint64_t)8 << 30 : most > ceiling ? ceiling : most;
+    int fd;
+    uint64_t file_size = 0;
+    if (open_regular(path, &fd, &file_size, error) != HO_OK)
+        return error->status;
+    uint8_t magic[2];
+    bool packed = pread(fd, magic, 2, 0) == 2 && is_gzip(magic, 2);
+    /* Deflate's own overhead is below 1/1024, so a larger gzip file unpacks to too much anyway. */
+    gather result = {.path = path, .allowed = packed ? most + most / 1024 + 4096 : most};
+    ho_status status = read_all(&result, fd, file_size, error);
+    close(fd);
+    if (status == HO_OK && packed) {
+        gather raw = result;
+        result = (gather){.path = path, .allowed = most};
+        status = unpack(&raw, &result, error);
+        ho_large_free(raw.bytes);
+    }
+    if (status != HO_OK) {
+        ho_large_free(result.bytes);
+        return status;
+    }
+    result.bytes[result.size] = 0;
+    *bytes = result.bytes;
+    *size = result.size;
+    return HO_OK;
+}
+
+static ho_status write_all(int fd, const uint8_t *bytes, uint64_t size, const char *path, ho_error *error)
+{
+    while (size) {
+        ssize_t written = write(fd, bytes, piece(size));
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        bytes += written;
+        size -= (uint64_t)written;
+    }
+    if (fsync(fd) != 0)
+        return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    return HO_OK;
+}
+
+/* Opens a new file next to `path`; *name is its name, to be freed. */
+static ho_status open_beside(const char *path, mode_t mode, int *fd, char **name, ho_error *error)
+{
+    /* mkstemp would give the file a mode of its own instead of what the umask says. */
+    int reason = EEXIST;
+    for (unsigned attempt = 0; attempt < 1000 && reason == EEXIST; attempt++) {
+        *name = ho_format("%s.%ld-%u.tmp", path, (long)getpid(), attempt);
+        *fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (*fd >= 0)
+            return HO_OK;
+        reason = errno;
+        free(*name);
+    }
+    return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(reason));
+}
+
+ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error)
+{
+    mode_t mode = 0666;
+    struct stat about;
+    if (stat(path, &about) == 0) {
+        /* A rename would put a file in the place of a device. */
+        if (!S_ISREG(about.st_mode))
+            return ho_fail(error, HO_INVALID, "%s: cannot be written: it exists and is no regular file", path);
+        mode = about.st_mode & 0777;
+    }
+    int fd;
+    char *name;
+    if (open_beside(path, mode, &fd, &name, error) != HO_OK)
+        return error->status;
+    ho_status status = write_all(fd, bytes, size, path, error);
+    if (close(fd) != 0 && status == HO_OK)
+        status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    if (status == HO_OK && rename(name, path) != 0)
+        status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    if (status != HO_OK)
+        unlink(name);
+    free(name);
+    return status;
+}
+
+static ho_status make_one_folder(const char *path, ho_error *error)
+{
+    if (mkdir(path, 0777) == 0)
+        return HO_OK;
+    int reason = errno;
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return ho_fail(error, HO_FAILED, "%s: the folder cannot be made: %s", path, strerror(reason));
+    if (!S_ISDIR(about.st_mode))
+        return ho_fail(error, HO_INVALID, "%s: wanted is a folder, but a file has that name", path);
+    return HO_OK;
+}
+
+ho_status ho_folder_make(const char *path, ho_error *error)
+{
+    char *part = ho_strdup(path);
+    ho_status status = HO_OK;
+    for (char *at = part; *at && status == HO_OK; at++) {
+        if (*at != '/' || at == part)
+            continue;
+        *at = '\0';
+        status = make_one_folder(part, error);
+        *at = '/';
+    }
+    if (status == HO_OK)
+        status = make_one_folder(part, error);
+    free(part);
+    return status;
+}
+
+bool ho_file_exists(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode) && access(path, R_OK) == 0;
+}
+
+char *ho_path_beside(const char *base, const char *path)
+{
+    const char *slash = base ? strrchr(base, '/') : NULL;
+    if (path[0] == '/' || !slash)
+        return ho_strdup(path);
+    return ho_format("%.*s/%s", (int)(slash - base), base, path);
+}

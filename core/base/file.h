@@ -1,0 +1,26 @@
+/* Files: whole reads with a cap, gzip told by content, and writes that are never half-done. */
+#ifndef HO_BASE_FILE_H
+#define HO_BASE_FILE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* Reads a whole regular file into *bytes (ho_large_alloc; one extra zero byte follows). A gzip file (by its first bytes)
+ * is unpacked with zlib. More than `most` bytes (after unpacking; 0: 8 GiB) is an error, as are a missing file, a folder,
+ * a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
+ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
+
+/* Replaces `path` by these bytes through a temporary file in the same folder, fsync and rename: readers see the old file
+ * or the new one. */
+ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error);
+
+/* Makes a folder and its parents; an existing folder is fine. */
+ho_status ho_folder_make(const char *path, ho_error *error);
+bool ho_file_exists(const char *path); /* a regular file that can be read */
+
+/* `path` as seen from the folder of the file `base`; absolute paths stay. Free with free(). */
+char *ho_path_beside(const char *base, const char *path);
+
+#endif

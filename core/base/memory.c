@@ -1,0 +1,154 @@
+/* Memory: small pieces that cannot fail, large arrays that can, arenas. */
+#include "base/memory.h"
+
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn static void out_of_memory(void)
+{
+    fputs("hotool: out of memory\n", stderr);
+    exit(1);
+}
+
+void *ho_alloc(size_t bytes)
+{
+    void *memory = calloc(1, bytes ? bytes : 1);
+    if (!memory)
+        out_of_memory();
+    return memory;
+}
+
+void *ho_realloc(void *old, size_t bytes)
+{
+    void *memory = realloc(old, bytes ? bytes : 1);
+    if (!memory)
+        out_of_memory();
+    return memory;
+}
+
+char *ho_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(ho_alloc(size), text, size);
+}
+
+/* The length that a format comes to, leaving `args` usable. */
+static size_t formatted_length(const char *format, va_list args)
+{
+    va_list copy;
+    va_copy(copy, args);
+    int length = vsnprintf(NULL, 0, format, copy);
+    va_end(copy);
+    return length < 0 ? 0 : (size_t)length;
+}
+
+char *ho_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t size = formatted_length(format, args) + 1;
+    char *text = ho_alloc(size);
+    vsnprintf(text, size, format, args);
+    va_end(args);
+    return text;
+}
+
+void *ho_large_alloc(uint64_t count, uint64_t size, const char *what, ho_error *error)
+{
+    if (size && count > (uint64_t)PTRDIFF_MAX / size) {
+        ho_fail(error, HO_FAILED, "out of memory: %s would need %.3g GiB", what,
+                (double)count * (double)size / (double)(1 << 30));
+        return NULL;
+    }
+    size_t bytes = (size_t)(count * size);
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, bytes ? bytes : 1)) {
+        ho_fail(error, HO_FAILED, "out of memory: %s needs %.3g GiB", what, (double)bytes / (double)(1 << 30));
+        return NULL;
+    }
+    return memset(memory, 0, bytes);
+}
+
+void ho_large_free(void *memory)
+{
+    free(memory);
+}
+
+/* A block of an arena; pieces are cut off its front. */
+typedef struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    alignas(max_align_t) unsigned char bytes[];
+} arena_block;
+
+struct ho_arena {
+    arena_block *blocks; /* the first is the one being filled */
+};
+
+enum { ARENA_BLOCK_BYTES = 16 * 1024 };
+
+ho_arena *ho_arena_new(void)
+{
+    return ho_alloc(sizeof(ho_arena));
+}
+
+void ho_arena_free(ho_arena *arena)
+{
+    if (!arena)
+        return;
+    for (arena_block *block = arena->blocks, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+}
+
+void *ho_arena_alloc(ho_arena *arena, size_t bytes)
+{
+    if (bytes > PTRDIFF_MAX)
+        out_of_memory();
+    const size_t align = alignof(max_align_t);
+    bytes = (bytes + align - 1) / align * align;
+    arena_block *block = arena->blocks;
+    if (!block || block->size - block->used < bytes) {
+        size_t size = bytes > ARENA_BLOCK_BYTES ? bytes : ARENA_BLOCK_BYTES;
+        block = ho_alloc(sizeof *block + size);
+        block->size = size;
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    void *piece = block->bytes + block->used;
+    block->used += bytes;
+    return piece;
+}
+
+char *ho_arena_strdup(ho_arena *arena, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(ho_arena_alloc(arena, size), text, size);
+}
+
+char *ho_arena_format(ho_arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t size = formatted_length(format, args) + 1;
+    char *text = ho_arena_alloc(arena, size);
+    vsnprintf(text, size, format, args);
+    va_end(args);
+    return text;
+}
+
+void ho_grow(void **items, size_t *capacity, size_t count, size_t size)
+{
+    if (count < *capacity)
+        return;
+    const size_t most = (size_t)PTRDIFF_MAX / (size ? size : 1);
+    if (count >= most)
+        out_of_memory();
+    size_t wanted = count < 8 ? 8 : count > most / 2 ? most : count * 2;
+    *items = ho_realloc(*items, wanted * size);
+    *capacity = wanted;
+}

@@ -1,0 +1,33 @@
+/* Memory: small pieces that cannot fail (the program ends with a message and status 1), large ones that can, arenas. */
+#ifndef HO_BASE_MEMORY_H
+#define HO_BASE_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Zeroed; never NULL: ends the program with "hotool: out of memory" and status 1. Free with free(). For small things. */
+void *ho_alloc(size_t bytes);
+void *ho_realloc(void *old, size_t bytes);
+char *ho_strdup(const char *text);
+/* A formatted text; free with free(). */
+char *ho_format(const char *format, ...) HO_PRINTF(1, 2);
+
+/* Large arrays: zeroed, aligned to 64 bytes, sized count*size with overflow check; NULL with an error naming `what`.
+ * Free with ho_large_free. */
+void *ho_large_alloc(uint64_t count, uint64_t size, const char *what, ho_error *error);
+void ho_large_free(void *memory);
+
+/* An arena: many small zeroed pieces, freed together. */
+typedef struct ho_arena ho_arena;
+ho_arena *ho_arena_new(void);
+void ho_arena_free(ho_arena *arena); /* NULL is fine */
+void *ho_arena_alloc(ho_arena *arena, size_t bytes);
+char *ho_arena_strdup(ho_arena *arena, const char *text);
+char *ho_arena_format(ho_arena *arena, const char *format, ...) HO_PRINTF(2, 3);
+
+/* Grows *items (from ho_realloc) so that it holds at least count+1 items of `size`; *capacity is kept up to date. */
+void ho_grow(void **items, size_t *capacity, size_t count, size_t size);
+
+#endif

@@ -1,0 +1,31 @@
+/* NumPy's .npy files (versions 1 to 3): a reader that trusts nothing, and a writer. */
+#ifndef HO_BASE_NPY_H
+#define HO_BASE_NPY_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Element types. */
+typedef enum ho_npy_type { HO_NPY_REAL, HO_NPY_INTEGER } ho_npy_type;
+
+typedef struct ho_npy {
+    ho_npy_type type;    /* of the file: f2, f4, f8; or b1, i1..i8, u1..u8 */
+    int item_bytes;      /* of an element in the file */
+    int rank;            /* 0..4 */
+    int64_t dims[4];
+    int64_t count;       /* product of dims */
+    float *f32;          /* the values in C order; exactly one of the two is set */
+    double *f64;         /* f8 and integers of 4 and 8 bytes come as f64 (integers beyond 2^53 are an error), others as f32 */
+} ho_npy;
+
+/* Reads and converts: either byte order, C and Fortran order. Errors (HO_INVALID) name the file and the byte:
+ * `x.npy: byte 10: the shape (10000, 1024) of <f4 needs 40960000 bytes, the file holds 128`. */
+ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error);
+void ho_npy_free(ho_npy *array);
+
+/* Writes a version-1 file, little-endian f8 or f4, C order, through ho_file_write. */
+ho_status ho_npy_write_f64(const char *path, int rank, const int64_t *dims, const double *values, ho_error *error);
+ho_status ho_npy_write_f32(const char *path, int rank, const int64_t *dims, const float *values, ho_error *error);
+
+#endif

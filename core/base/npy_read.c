@@ -1,0 +1,425 @@
+/* Reading .npy files: the header, checked against the file, then the values. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/npy.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are read and written as they lie in memory");
+
+/* A file being read. `at` moves through the header; `end` is where the header ends and the values begin. */
+typedef struct reader {
+    const char *path;
+    uint8_t *bytes;
+    uint64_t size, at, end;
+    bool fortran, swapped;
+    char code;                   /* the letter of the element type */
+    char descr[32];              /* as written, for messages */
+    uint64_t descr_at, shape_at; /* where these values stand */
+    ho_error *error;
+} reader;
+
+static ho_status invalid(reader *r, uint64_t at, const char *format, ...) HO_PRINTF(3, 4);
+static ho_status invalid(reader *r, uint64_t at, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return ho_fail(r->error, HO_INVALID, "%s: byte %" PRIu64 ": %s", r->path, at, text);
+}
+
+/* ---- the header: a Python dict literal with three known keys --------------------------------------------------- */
+
+/* The next byte of the header that is no white space, without moving past it; 0 at the end. */
+static uint8_t peek(reader *r)
+{
+    while (r->at < r->end && r->bytes[r->at] && strchr(" \t\r\n", r->bytes[r->at]))
+        r->at++;
+    return r->at < r->end ? r->bytes[r->at] : 0;
+}
+
+static ho_status expect(reader *r, char wanted)
+{
+    if (peek(r) != (uint8_t)wanted)
+        return invalid(r, r->at, "the header is no valid dict: '%c' is missing", wanted);
+    r->at++;
+    return HO_OK;
+}
+
+static ho_status read_text(reader *r, char *text, size_t room)
+{
+    uint8_t quote = peek(r);
+    if (quote != '\'' && quote != '"')
+        return invalid(r, r->at, "the header is no valid dict: a text in quotes is missing");
+    uint64_t start = r->at++;
+    size_t length = 0;
+    for (; r->at < r->end && r->bytes[r->at] != quote; r->at++) {
+        if (r->bytes[r->at] < ' ' || r->bytes[r->at] > '~' || length + 1 >= room)
+            return invalid(r, start, "the header holds a text that belongs in no .npy file of numbers");
+        text[length++] = (char)r->bytes[r->at];
+    }
+    text[length] = '\0';
+    return expect(r, (char)quote);
+}
+
+static ho_status read_descr(reader *r, ho_npy *array)
+{
+    uint8_t first = peek(r);
+    r->descr_at = r->at;
+    if (first == '[' || first == '(' || first == '{')
+        return invalid(r, r->at, "arrays of structures cannot be read; save one array of numbers");
+    if (read_text(r, r->descr, sizeof r->descr) != HO_OK)
+        return r->error->status;
+    const char *d = r->descr;
+    if (strchr(d, 'O'))
+        return invalid(r, r->descr_at,
+                       "arrays of Python objects (%s) cannot be read; save it with a number type, as "
+                       "array.astype('float32')",
+                       d);
+    static const char *const known[] = {"f2", "f4", "f8", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"};
+    bool is_known = false;
+    if (*d && strchr("<>|=", *d))
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            is_known = is_known || strcmp(d + 1, known[i]) == 0;
+    if (is_known && *d == '|' && d[2] != '1')
+        is_known = false;
+    if (!is_known)
+        return invalid(r, r->descr_at,
+                       "elements of type \"%s\" cannot be read; known are f2, f4, f8, b1, i1 to i8 "
+                       "and u1 to u8 after '<' or '>'",
+                       d);
+    r->swapped = *d == '>';
+    r->code = d[1];
+    array->type = r->code == 'f' ? HO_NPY_REAL : HO_NPY_INTEGER;
+    array->item_bytes = d[2] - '0';
+    return HO_OK;
+}
+
+static ho_status read_order(reader *r)
+{
+    peek(r);
+    uint64_t left = r->end - r->at;
+    r->fortran = left >= 4 && memcmp(r->bytes + r->at, "True", 4) == 0;
+    if (!r->fortran && (left < 5 || memcmp(r->bytes + r->at, "False", 5) != 0))
+        return invalid(r, r->at, "fortran_order is neither True nor False");
+    r->at += r->fortran ? 4 : 5;
+    return HO_OK;
+}
+
+static ho_status read_size(reader *r, int64_t *size)
+{
+    uint8_t digit = peek(r);
+    uint64_t start = r->at;
+    if (digit < '0' || digit > '9')
+        return invalid(r, r->at, "the shape holds something that is no size");
+    *size = 0;
+    for (; r->at < r->end && r->bytes[r->at] >= '0' && r->bytes[r->at] <= '9'; r->at++)
+        if (__builtin_mul_overflow(*size, 10, size) || __builtin_add_overflow(*size, r->bytes[r->at] - '0', size))
+            return invalid(r, start, "a size in the shape is too large");
+    if (r->at < r->end && r->bytes[r->at] == 'L') /* written by Python 2 */
+        r->at++;
+    return HO_OK;
+}
+
+static ho_status read_shape(reader *r, ho_npy *array)
+{
+    peek(r);
+    r->shape_at = r->at;
+    if (expect(r, '(') != HO_OK)
+        return r->error->status;
+    bool comma = true;
+    while (peek(r) != ')') {
+        if (!comma)
+            return expect(r, ',');
+        if (array->rank == HO_MAX_RANK)
+            return invalid(r, r->shape_at, "the array has more than %d dimensions", HO_MAX_RANK);
+        if (read_size(r, &array->dims[array->rank++]) != HO_OK)
+            return r->error->status;
+        comma = peek(r) == ',';
+        if (comma)
+            r->at++;
+    }
+    if (array->rank == 1 && !comma)
+        return invalid(r, r->shape_at, "the shape is no tuple");
+    r->at++;
+    return HO_OK;
+}
+
+static ho_status read_member(reader *r, bool seen[3], ho_npy *array)
+{
+    static const char *const keys[3] = {"descr", "fortran_order", "shape"};
+    peek(r);
+    uint64_t key_at = r->at;
+    char key[32];
+    if (read_text(r, key, sizeof key) != HO_OK || expect(r, ':') != HO_OK)
+        return r->error->status;
+    int which = 0;
+    while (which < 3 && strcmp(key, keys[which]) != 0)
+        which++;
+    if (which == 3)
+        return invalid(r, key_at, "the header has an unknown key \"%s\"", key);
+    if (seen[which])
+        return invalid(r, key_at, "the header has the key \"%s\" twice", key);
+    seen[which] = true;
+    return which == 0 ? read_descr(r, array) : which == 1 ? read_order(r) : read_shape(r, array);
+}
+
+static ho_status read_dict(reader *r, ho_npy *array)
+{
+    uint64_t start = r->at;
+    if (expect(r, '{') != HO_OK)
+        return r->error->status;
+    bool seen[3] = {false}, comma = true;
+    while (peek(r) != '}') {
+        if (!comma)
+            return expect(r, ',');
+        if (read_member(r, seen, array) != HO_OK)
+            return r->error->status;
+        comma = peek(r) == ',';
+        if (comma)
+            r->at++;
+    }
+    r->at++;
+    peek(r);
+    if (r->at < r->end)
+        return invalid(r, r->at, "something follows the dict in the header");
+    if (!seen[0] || !seen[1] || !seen[2])
+        return invalid(r, start, "the header lacks the key \"%s\"",
+                       !seen[0]   ? "descr"
+                       : !seen[1] ? "fortran_order"
+                                  : "shape");
+    return HO_OK;
+}
+
+/* The magic bytes, the version, the length of the header. */
+static ho_status read_preamble(reader *r)
+{
+    const uint8_t *b = r->bytes;
+    if (r->size >= 4 && memcmp(b, "PK\3\4", 4) == 0)
+        return invalid(r, 0, "this is a .npz archive; unpack it and name one of its .npy files");
+    if (r->size < 10 || memcmp(b, "\x93NUMPY", 6) != 0)
+        return invalid(r, 0, "this is no .npy file");
+    if (b[6] < 1 || b[6] > 3 || b[7] != 0)
+        return invalid(r, 6, "version %d.%d of the .npy format is unknown", b[6], b[7]);
+    uint64_t length = (uint64_t)b[8] | (uint64_t)b[9] << 8;
+    r->at = 10;
+    if (b[6] > 1) {
+        if (r->size < 12)
+            return invalid(r, r->size, "the file ends within its header");
+        length |= (uint64_t)b[10] << 16 | (uint64_t)b[11] << 24;
+        r->at = 12;
+    }
+    if (length > r->size - r->at)
+        return invalid(r, 8, "a header of %" PRIu64 " bytes is announced, the file holds %" PRIu64, length,
+                       r->size - r->at);
+    r->end = r->at + length;
+    return HO_OK;
+}
+
+/* Whether the values that follow the header are exactly those that it promises. */
+static ho_status check_size(reader *r, ho_npy *array)
+{
+    char shape[120] = "(";
+    int64_t count = 1, nonzero = array->item_bytes;
+    bool overflow = false;
+    for (int k = 0; k < array->rank; k++) {
+        size_t used = strlen(shape);
+        snprintf(shape + used, sizeof shape - used, k + 1 < array->rank ? "%" PRId64 ", " : "%" PRId64, array->dims[k]);
+        count = array->dims[k] == 0 ? 0 : count;
+        overflow = overflow || __builtin_mul_overflow(nonzero, array->dims[k] ? array->dims[k] : 1, &nonzero);
+    }
+    strcat(shape, array->rank == 1 ? ",)" : ")");
+    if (overflow)
+        return invalid(r, r->shape_at, "the shape %s of %s is larger than any file", shape, r->descr);
+    array->count = count ? nonzero / array->item_bytes : 0;
+    uint64_t needed = (uint64_t)array->count * (uint64_t)array->item_bytes, held = r->size - r->end;
+    if (needed != held)
+        return invalid(r, r->shape_at, "the shape %s of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
+                       r->descr, needed, held);
+    return HO_OK;
+}
+
+/* ---- the values ------------------------------------------------------------------------------------------------ */
+
+/* Only normal floats take part in the arithmetic, so a thread that flushes subnormals gets the same values. Masks
+ * instead of branches let the compiler use vectors. */
+static inline float half_to_float(uint16_t half)
+{
+    const uint32_t exponent_mask = 0x7c00u << 13;
+    const uint32_t shifted = (half & 0x7fffu) << 13;
+    const uint32_t is_small = 0u - ((shifted & exponent_mask) == 0);               /* zero and subnormals */
+    const uint32_t is_special = 0u - ((shifted & exponent_mask) == exponent_mask); /* infinities and NaNs */
+    const uint32_t normal = shifted + ((127u - 15u) << 23) + (is_special & ((128u - 16u) << 23));
+    /* A small one is a significand below an implicit one that is then taken away. */
+    uint32_t bits = shifted + ((127u - 14u) << 23);
+    float value;
+    memcpy(&value, &bits, 4);
+    value -= 0x1p-14f;
+    memcpy(&bits, &value, 4);
+    bits = (bits & is_small) | (normal & ~is_small) | (half & 0x8000u) << 16;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+static void swap_bytes(uint8_t *bytes, uint64_t count, int item)
+{
+    for (uint64_t i = 0; i < count; i++, bytes += item)
+        for (int k = 0; k < item / 2; k++) {
+            uint8_t kept = bytes[k];
+            bytes[k] = bytes[item - 1 - k];
+            bytes[item - 1 - k] = kept;
+        }
+}
+
+/* Converts element by element; the header may leave the values unaligned, hence the copy. */
+#define CONVERT(type, out, expression)           \
+    for (uint64_t i = 0; i < count; i++) {       \
+        type x;                                  \
+        memcpy(&x, in + i * sizeof x, sizeof x); \
+        (out)[i] = (expression);                 \
+    }
+
+/* Integers of 8 bytes that a double cannot hold, and truth values that are neither, would change their value. */
+static ho_status check_values(reader *r, uint64_t count)
+{
+    const uint64_t most = (uint64_t)1 << 53;
+    const uint8_t *in = r->bytes + r->end;
+    for (uint64_t i = 0; i < count; i++) {
+        if (r->code == 'b') {
+            if (in[i] > 1)
+                return invalid(r, r->end + i, "a truth value is neither 0 nor 1");
+            continue;
+        }
+        uint64_t bits;
+        memcpy(&bits, in + i * 8, 8);
+        bool negative = r->code == 'i' && bits >> 63;
+        uint64_t magnitude = negative ? 0 - bits : bits;
+        if (magnitude > most)
+            return invalid(r, r->end + i * 8, "the integer %s%" PRIu64 " is beyond 2^53", negative ? "-" : "",
+                           magnitude);
+    }
+    return HO_OK;
+}
+
+static void convert(reader *r, ho_npy *array)
+{
+    const uint8_t *in = r->bytes + r->end;
+    const uint64_t count = (uint64_t)array->count;
+    float *f32 = array->f32;
+    double *f64 = array->f64;
+    switch (r->code * 16 + array->item_bytes) {
+    case 'f' * 16 + 2:
+        CONVERT(uint16_t, f32, half_to_float(x))
+        break;
+    case 'f' * 16 + 4:
+        memcpy(f32, in, count * 4);
+        break;
+    case 'f' * 16 + 8:
+        memcpy(f64, in, count * 8);
+        break;
+    case 'i' * 16 + 1:
+        CONVERT(int8_t, f32, (float)x)
+        break;
+    case 'i' * 16 + 2:
+        CONVERT(int16_t, f32, (float)x)
+        break;
+    case 'i' * 16 + 4:
+        CONVERT(int32_t, f64, (double)x)
+        break;
+    case 'i' * 16 + 8:
+        CONVERT(int64_t, f64, (double)x)
+        break;
+    case 'b' * 16 + 1:
+    case 'u' * 16 + 1:
+        CONVERT(uint8_t, f32, (float)x)
+        break;
+    case 'u' * 16 + 2:
+        CONVERT(uint16_t, f32, (float)x)
+        break;
+    case 'u' * 16 + 4:
+        CONVERT(uint32_t, f64, (double)x)
+        break;
+    case 'u' * 16 + 8:
+        CONVERT(uint64_t, f64, (double)x)
+        break;
+    }
+}
+
+static ho_status allocate(const reader *r, ho_npy *array)
+{
+    bool wide = array->item_bytes == 8 || (array->item_bytes == 4 && r->code != 'f');
+    void *values = ho_large_alloc((uint64_t)array->count, wide ? 8 : 4, r->path, r->error);
+    array->f64 = wide ? values : NULL;
+    array->f32 = wide ? NULL : values;
+    return r->error->status;
+}
+
+/* From Fortran order, where the first index runs fastest, to C order. */
+static ho_status to_c_order(const reader *r, ho_npy *array)
+{
+    ho_npy from = *array;
+    if (allocate(r, array) != HO_OK) {
+        *array = from;
+        return r->error->status;
+    }
+    int64_t strides[HO_MAX_RANK], index[HO_MAX_RANK] = {0}, at = 0;
+    for (int k = 0; k < array->rank; k++)
+        strides[k] = k ? strides[k - 1] * array->dims[k - 1] : 1;
+    for (int64_t i = 0; i < array->count; i++) {
+        if (array->f32)
+            array->f32[i] = from.f32[at];
+        else
+            array->f64[i] = from.f64[at];
+        for (int k = array->rank - 1; k >= 0; k--) {
+            at += strides[k];
+            if (++index[k] < array->dims[k])
+                break;
+            at -= strides[k] * index[k];
+            index[k] = 0;
+        }
+    }
+    ho_npy_free(&from);
+    return HO_OK;
+}
+
+static ho_status read_array(reader *r, ho_npy *array)
+{
+    if (read_preamble(r) != HO_OK || read_dict(r, array) != HO_OK || check_size(r, array) != HO_OK)
+        return r->error->status;
+    const uint64_t count = (uint64_t)array->count;
+    if (r->swapped)
+        swap_bytes(r->bytes + r->end, count, array->item_bytes);
+    bool exact = r->code == 'f' || (r->code != 'b' && array->item_bytes < 8);
+    if (!exact && check_values(r, count) != HO_OK)
+        return r->error->status;
+    if (allocate(r, array) != HO_OK)
+        return r->error->status;
+    convert(r, array);
+    return r->fortran && array->rank > 1 ? to_c_order(r, array) : HO_OK;
+}
+
+ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error)
+{
+    *array = (ho_npy){0};
+    reader r = {.path = path, .error = error};
+    if (ho_file_read(path, 0, &r.bytes, &r.size, error) != HO_OK)
+        return error->status;
+    ho_status status = read_array(&r, array);
+    ho_large_free(r.bytes);
+    if (status != HO_OK)
+        ho_npy_free(array);
+    return status;
+}
+
+void ho_npy_free(ho_npy *array)
+{
+    ho_large_free(array->f32);
+    ho_large_free(array->f64);
+    *array = (ho_npy){0};
+}

@@ -1,0 +1,25 @@
+/* Words and numbers: parsing that does not depend on the locale, and the nearest known name. */
+#ifndef HO_BASE_TEXT_H
+#define HO_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whole-string parses ("1e-3", ".5", "-2"; no hex, no inf or nan, no white space); false: not a number or out of range. */
+bool ho_parse_real(const char *text, double *value);
+bool ho_parse_integer(const char *text, int64_t *value);
+/* Parses the longest prefix that is an unsigned decimal number; its length, or 0. For the formula parser. */
+size_t ho_scan_real(const char *text, double *value);
+
+/* The candidate nearest to `word` by edit distance (transpositions count 1), or NULL where none is near enough to be
+ * worth suggesting (distance <= 1 + length/4). */
+const char *ho_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* The shortest decimal text that reads back as the same double ("0.1", "1e-05", "3"); locale-independent. */
+void ho_print_real(double value, char text[32]);
+
+/* Shell-style match of `pattern` ('*' and '?') against the whole of `text`. */
+bool ho_match(const char *pattern, const char *text);
+
+#endif

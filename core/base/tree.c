@@ -1,0 +1,174 @@
+/* A tree of settings: building, looking up, and reading values with errors at their place. */
+#include "base/tree.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place)
+{
+    ho_tree *node = ho_arena_alloc(arena, sizeof *node);
+    node->kind = kind;
+    node->place = place;
+    return node;
+}
+
+void ho_tree_append(ho_tree *parent, ho_tree *child)
+{
+    child->parent = parent;
+    child->next = NULL;
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->first = child;
+    parent->last = child;
+    parent->count++;
+}
+
+ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
+{
+    ho_tree *copy = ho_tree_new(arena, node->kind, node->place);
+    copy->quoted = node->quoted;
+    if (node->text)
+        copy->text = ho_arena_strdup(arena, node->text);
+    for (const ho_tree *child = node->first; child; child = child->next) {
+        ho_tree *child_copy = ho_tree_copy(arena, child);
+        if (child->key)
+            child_copy->key = ho_arena_strdup(arena, child->key);
+        child_copy->key_place = child->key_place;
+        ho_tree_append(copy, child_copy);
+    }
+    return copy;
+}
+
+ho_tree *ho_tree_get(const ho_tree *map, const char *key)
+{
+    if (!map || map->kind != HO_TREE_MAP)
+        return NULL;
+    for (ho_tree *child = map->first; child; child = child->next)
+        if (strcmp(child->key, key) == 0)
+            return child;
+    return NULL;
+}
+
+void ho_tree_remove(ho_tree *map, const char *key)
+{
+    ho_tree *child = ho_tree_get(map, key);
+    if (!child)
+        return;
+    ho_tree *before = NULL;
+    for (ho_tree *at = map->first; at != child; at = at->next)
+        before = at;
+    if (before)
+        before->next = child->next;
+    else
+        map->first = child->next;
+    if (map->last == child)
+        map->last = before;
+    map->count--;
+    child->next = NULL;
+    child->parent = NULL;
+}
+
+const char *ho_tree_kind_name(ho_tree_kind kind)
+{
+    switch (kind) {
+    case HO_TREE_NULL:
+        return "nothing";
+    case HO_TREE_SCALAR:
+        return "a single value";
+    case HO_TREE_LIST:
+        return "a list";
+    case HO_TREE_MAP:
+        return "a map of keys and values";
+    }
+    return "an unknown kind of value";
+}
+
+/* Fails unless `node` is a scalar; `wanted` says what its text is to be. */
+static ho_status expect_scalar(const ho_tree *node, const char *what, const char *wanted, ho_error *error)
+{
+    if (!node)
+        return ho_fail(error, HO_INVALID, "%s: missing; wanted is %s", what, wanted);
+    if (node->kind == HO_TREE_SCALAR)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, node->place, "%s: found %s, wanted is %s", what, ho_tree_kind_name(node->kind),
+                      wanted);
+}
+
+/* The same, for values that quotes turn into text. */
+static ho_status expect_plain(const ho_tree *node, const char *what, const char *wanted, ho_error *error)
+{
+    ho_status status = expect_scalar(node, what, wanted, error);
+    if (status == HO_OK && node->quoted)
+        return ho_fail_at(error, HO_INVALID, node->place,
+                          "%s: \"%s\" is text because of its quotes; wanted is %s, without quotes", what, node->text,
+                          wanted);
+    return status;
+}
+
+ho_status ho_tree_real(const ho_tree *node, const char *what, double *value, ho_error *error)
+{
+    ho_status status = expect_plain(node, what, "a number", error);
+    if (status == HO_OK && !ho_parse_real(node->text, value))
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is no finite number", what, node->text);
+    return status;
+}
+
+ho_status ho_tree_integer(const ho_tree *node, const char *what, int64_t *value, ho_error *error)
+{
+    ho_status status = expect_plain(node, what, "a whole number", error);
+    if (status == HO_OK && !ho_parse_integer(node->text, value))
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is no whole number", what, node->text);
+    return status;
+}
+
+ho_status ho_tree_boolean(const ho_tree *node, const char *what, bool *value, ho_error *error)
+{
+    ho_status status = expect_plain(node, what, "true or false", error);
+    if (status != HO_OK)
+        return status;
+    bool is_true = strcmp(node->text, "true") == 0;
+    if (!is_true && strcmp(node->text, "false") != 0)
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is neither true nor false", what, node->text);
+    *value = is_true;
+    return HO_OK;
+}
+
+ho_status ho_tree_string(const ho_tree *node, const char *what, const char **value, ho_error *error)
+{
+    ho_status status = expect_scalar(node, what, "a text", error);
+    if (status == HO_OK)
+        *value = node->text;
+    return status;
+}
+
+ho_status ho_tree_expect(const ho_tree *node, ho_tree_kind kind, const char *what, ho_error *error)
+{
+    if (!node)
+        return ho_fail(error, HO_INVALID, "%s: missing; wanted is %s", what, ho_tree_kind_name(kind));
+    if (node->kind == kind)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, node->place, "%s: found %s, wanted is %s", what, ho_tree_kind_name(node->kind),
+                      ho_tree_kind_name(kind));
+}
+
+ho_status ho_tree_only(const ho_tree *map, const char *where, const char *const *known, ho_error *error)
+{
+    size_t count = 0;
+    while (known[count])
+        count++;
+    if (!map || map->kind != HO_TREE_MAP)
+        return HO_OK;
+    for (const ho_tree *child = map->first; child; child = child->next) {
+        size_t i = 0;
+        while (i < count && strcmp(known[i], child->key) != 0)
+            i++;
+        if (i < count)
+            continue;
+        const char *nearest = ho_nearest(child->key, known, count);
+        return ho_fail_at(error, HO_INVALID, child->key_place, "unknown key \"%s\" in %s%s%s%s", child->key, where,
+                          nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    }
+    return HO_OK;
+}

@@ -1,0 +1,48 @@
+/* A tree of settings with the place of each: what YAML becomes, and what plugins' options are read from. */
+#ifndef HO_BASE_TREE_H
+#define HO_BASE_TREE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+typedef enum ho_tree_kind { HO_TREE_NULL, HO_TREE_SCALAR, HO_TREE_LIST, HO_TREE_MAP } ho_tree_kind;
+
+/* A node. Owned by the arena it was made in. Children of a map carry their key. */
+typedef struct ho_tree {
+    ho_tree_kind kind;
+    bool quoted;          /* a scalar written in quotes: always text */
+    const char *text;     /* HO_TREE_SCALAR: as written, after ${...} */
+    const char *key;      /* in a map: the key; else NULL */
+    ho_place place;       /* of the value */
+    ho_place key_place;   /* of the key */
+    struct ho_tree *parent;
+    struct ho_tree *first, *last, *next; /* children in the order written */
+    size_t count;         /* children */
+} ho_tree;
+
+ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place);
+void ho_tree_append(ho_tree *parent, ho_tree *child);
+/* A deep copy without key and parent. */
+ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node);
+/* The child of a map; NULL where there is none (or `map` is NULL or no map). */
+ho_tree *ho_tree_get(const ho_tree *map, const char *key);
+/* Removes the child with that key, if any. */
+void ho_tree_remove(ho_tree *map, const char *key);
+
+/* Readers. Each fails with HO_INVALID at the node's place, saying what was found and what is wanted:
+ * `configs/x.yaml:7:9: steps: "many" is no whole number`. `what` names the setting in messages. */
+ho_status ho_tree_real(const ho_tree *node, const char *what, double *value, ho_error *error); /* finite only */
+ho_status ho_tree_integer(const ho_tree *node, const char *what, int64_t *value, ho_error *error);
+ho_status ho_tree_boolean(const ho_tree *node, const char *what, bool *value, ho_error *error); /* true/false only */
+ho_status ho_tree_string(const ho_tree *node, const char *what, const char **value, ho_error *error);
+ho_status ho_tree_expect(const ho_tree *node, ho_tree_kind kind, const char *what, ho_error *error);
+/* "a number", "a list", ...: what a node is, for messages. */
+const char *ho_tree_kind_name(ho_tree_kind kind);
+
+/* Fails for the first child of `map` whose key is none of `known` (NULL-terminated), at the key's place, with the
+ * nearest known name: `x.yaml:3:1: unknown key "stepz" in the pipeline; did you mean "steps"?` */
+ho_status ho_tree_only(const ho_tree *map, const char *where, const char *const *known, ho_error *error);
+
+#endif

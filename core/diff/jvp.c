@@ -1,0 +1,492 @@
+/* Forward derivatives: a rule per op, applied to the nodes that outputs need, in order. */
+#include "diff/diff.h"
+#include "diff/kept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One application of a rule: y = op(x...), where some operands have a tangent. The tangent of a primal of shape S has shape
+ * S, or [k] + S where k columns are carried at once. */
+typedef struct {
+    ho_graph *graph;
+    int64_t columns;
+    ho_node y;
+    ho_graph_node op; /* a copy: the graph grows while the rule runs */
+    const ho_node *x;
+    const ho_node *dx; /* 0: no tangent */
+} context;
+
+typedef ho_node (*rule)(const context *c);
+
+/* Short builders. */
+static ho_node number(const context *c, double value)
+{
+    return ho_const(c->graph, value);
+}
+
+static ho_node add(const context *c, ho_node a, ho_node b)
+{
+    return ho_binary(c->graph, HO_OP_ADD, a, b);
+}
+
+static ho_node sub(const context *c, ho_node a, ho_node b)
+{
+    return ho_binary(c->graph, HO_OP_SUB, a, b);
+}
+
+static ho_node mul(const context *c, ho_node a, ho_node b)
+{
+    return ho_binary(c->graph, HO_OP_MUL, a, b);
+}
+
+static ho_node divide(const context *c, ho_node a, ho_node b)
+{
+    return ho_binary(c->graph, HO_OP_DIV, a, b);
+}
+
+static ho_node negate(const context *c, ho_node a)
+{
+    return ho_unary(c->graph, HO_OP_NEG, a);
+}
+
+static ho_node unary(const context *c, uint32_t op, ho_node a)
+{
+    return ho_unary(c->graph, op, a);
+}
+
+static ho_shape shape_of(const context *c, ho_node a)
+{
+    return a ? ho_graph_at(c->graph, a)->shape : ho_scalar_shape();
+}
+
+/* Shapes with leading axes. A rank too high is left to the builders, which name it. */
+static ho_shape with_leading(int64_t size, ho_shape shape)
+{
+    if (size > 0 && shape.rank < HO_RANK_MAX) {
+        memmove(shape.dims + 1, shape.dims, (size_t)shape.rank * sizeof *shape.dims);
+        shape.dims[0] = size;
+        shape.rank++;
+    }
+    return shape;
+}
+
+static ho_shape batched(const context *c, ho_shape shape)
+{
+    return with_leading(c->columns, shape);
+}
+
+/* A tangent of a rank-0 primal, repeated over `shape`. */
+static ho_node spread(const context *c, ho_node d, ho_shape shape)
+{
+    if (c->columns > 0) {
+        ho_shape ones = shape;
+        for (int32_t i = 0; i < ones.rank; i++) {
+            ones.dims[i] = 1;
+        }
+        d = ho_reshape(c->graph, d, batched(c, ones));
+    }
+    return ho_expand(c->graph, d, batched(c, shape));
+}
+
+/* A tangent of operand i, fit to meet others of y's shape in an elementwise op. */
+static ho_node fit(const context *c, uint32_t i, ho_node d)
+{
+    bool scalar = shape_of(c, c->x[i]).rank == 0;
+    return scalar && c->columns > 0 && c->op.shape.rank > 0 ? spread(c, d, c->op.shape) : d;
+}
+
+/* Operand i's tangent, fit likewise; 0 in rank 0 where there is none. */
+static ho_node tangent(const context *c, uint32_t i)
+{
+    return c->dx[i] ? fit(c, i, c->dx[i]) : number(c, 0);
+}
+
+/* A primal value, fit to meet tangents in an elementwise op. */
+static ho_node residual(const context *c, ho_node a)
+{
+    ho_shape shape = shape_of(c, a);
+    if (c->columns == 0 || shape.rank == 0) {
+        return a;
+    }
+    a = ho_reshape(c->graph, a, with_leading(1, shape));
+    return ho_expand(c->graph, a, batched(c, shape));
+}
+
+/* The tangent where dy = factor * dx of operand i. */
+static ho_node scaled(const context *c, uint32_t i, ho_node factor)
+{
+    return mul(c, tangent(c, i), residual(c, factor));
+}
+
+static ho_node jvp_zero(const context *c)
+{
+    (void)c;
+    return 0;
+}
+
+static ho_node jvp_neg(const context *c)
+{
+    return negate(c, c->dx[0]);
+}
+
+static ho_node jvp_abs(const context *c)
+{
+    return scaled(c, 0, unary(c, HO_OP_SIGN, c->x[0]));
+}
+
+static ho_node jvp_exp(const context *c)
+{
+    return scaled(c, 0, c->y);
+}
+
+static ho_node jvp_expm1(const context *c)
+{
+    return scaled(c, 0, unary(c, HO_OP_EXP, c->x[0])); /* y + 1 would cancel where x is very negative */
+}
+
+static ho_node jvp_log(const context *c)
+{
+    return divide(c, c->dx[0], residual(c, c->x[0]));
+}
+
+static ho_node jvp_log1p(const context *c)
+{
+    return divide(c, c->dx[0], residual(c, add(c, c->x[0], number(c, 1))));
+}
+
+static ho_node jvp_sqrt(const context *c)
+{
+    /* Not 1/(2y): rsqrt is 0 at 0, and so is every derivative made of it. */
+    return scaled(c, 0, mul(c, number(c, 0.5), unary(c, HO_OP_RSQRT, c->x[0])));
+}
+
+static ho_node jvp_rsqrt(const context *c)
+{
+    return scaled(c, 0, mul(c, number(c, -0.5), mul(c, c->y, mul(c, c->y, c->y))));
+}
+
+static ho_node jvp_tanh(const context *c)
+{
+    return scaled(c, 0, sub(c, number(c, 1), mul(c, c->y, c->y)));
+}
+
+static ho_node jvp_sin(const context *c)
+{
+    return scaled(c, 0, unary(c, HO_OP_COS, c->x[0]));
+}
+
+static ho_node jvp_cos(const context *c)
+{
+    return scaled(c, 0, negate(c, unary(c, HO_OP_SIN, c->x[0])));
+}
+
+static ho_node jvp_erf(const context *c)
+{
+    const double two_over_root_pi = 1.12837916709551257390;
+    ho_node bell = unary(c, HO_OP_EXP, negate(c, mul(c, c->x[0], c->x[0])));
+    return scaled(c, 0, mul(c, number(c, two_over_root_pi), bell));
+}
+
+static ho_node jvp_add(const context *c)
+{
+    return add(c, tangent(c, 0), tangent(c, 1));
+}
+
+static ho_node jvp_sub(const context *c)
+{
+    return sub(c, tangent(c, 0), tangent(c, 1));
+}
+
+static ho_node jvp_mul(const context *c)
+{
+    ho_node a = c->x[0], b = c->x[1];
+    if (a == b) {
+        return scaled(c, 0, mul(c, number(c, 2), a));
+    }
+    if (!c->dx[0] || !c->dx[1]) {
+        return c->dx[0] ? scaled(c, 0, b) : scaled(c, 1, a);
+    }
+    return add(c, scaled(c, 0, b), scaled(c, 1, a));
+}
+
+static ho_node jvp_div(const context *c)
+{
+    ho_node b = c->x[1];
+    if (!c->dx[1]) {
+        return divide(c, tangent(c, 0), residual(c, b));
+    }
+    if (c->dx[0]) {
+        return divide(c, sub(c, tangent(c, 0), scaled(c, 1, c->y)), residual(c, b));
+    }
+    if (shape_of(c, b).rank == 0) {
+        return mul(c, fit(c, 1, negate(c, divide(c, c->dx[1], b))), residual(c, c->y)); /* numbers first, then the tensor */
+    }
+    return scaled(c, 1, negate(c, divide(c, c->y, b)));
+}
+
+/* b a^(b-1), except that a = b = 0 gives 0 and not 0 times infinity. */
+static ho_node pow_by_base(const context *c)
+{
+    ho_node a = c->x[0], b = c->x[1], exponent = sub(c, b, number(c, 1));
+    double known;
+    if (!ho_is_constant(c->graph, b, &known)) {
+        ho_node zero = number(c, 0);
+        ho_node both = mul(c, ho_binary(c->graph, HO_OP_EQUAL, b, zero), ho_binary(c->graph, HO_OP_EQUAL, a, zero));
+        exponent = ho_select(c->graph, both, number(c, 1), exponent);
+    }
+    return scaled(c, 0, mul(c, b, ho_binary(c->graph, HO_OP_POW, a, exponent)));
+}
+
+/* log(a) a^b where a > 0, else 0; log's argument is masked too, so that its own derivatives stay finite. */
+static ho_node pow_by_exponent(const context *c)
+{
+    ho_node a = c->x[0], zero = number(c, 0), positive = ho_binary(c->graph, HO_OP_LESS, zero, a);
+    ho_node log = unary(c, HO_OP_LOG, ho_select(c->graph, positive, a, number(c, 1)));
+    return scaled(c, 1, ho_select(c->graph, positive, mul(c, log, c->y), zero));
+}
+
+static ho_node jvp_pow(const context *c)
+{
+    if (!c->dx[0] || !c->dx[1]) {
+        return c->dx[0] ? pow_by_base(c) : pow_by_exponent(c);
+    }
+    return add(c, pow_by_base(c), pow_by_exponent(c));
+}
+
+/* MAX and MIN: a's tangent where a is strictly the one, else b's. */
+static ho_node jvp_extreme(const context *c)
+{
+    bool max = c->op.op == HO_OP_MAX;
+    ho_node chosen = ho_binary(c->graph, HO_OP_LESS, c->x[max ? 1 : 0], c->x[max ? 0 : 1]);
+    return ho_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
+}
+
+static ho_node jvp_select(const context *c)
+{
+    if (!c->dx[1] && !c->dx[2]) {
+        return 0;
+    }
+    return ho_select(c->graph, residual(c, c->x[0]), tangent(c, 1), tangent(c, 2));
+}
+
+static ho_node jvp_sum(const context *c)
+{
+    return ho_reduce(c->graph, HO_OP_SUM, c->dx[0], c->op.axis, c->op.extent);
+}
+
+static ho_node jvp_maximum(const context *c)
+{
+    ho_shape shape = shape_of(c, c->x[0]);
+    ho_node y = c->y;
+    if (c->op.shape.rank > 0) {
+        y = ho_reshape(c->graph, y, ho_kept_shape(shape, c->op.axis, c->op.extent));
+        y = ho_expand(c->graph, y, shape);
+    }
+    ho_node mask = ho_binary(c->graph, HO_OP_EQUAL, c->x[0], y);
+    ho_node ties = ho_reduce(c->graph, HO_OP_SUM, mask, c->op.axis, c->op.extent);
+    ho_node sum = ho_reduce(c->graph, HO_OP_SUM, mul(c, c->dx[0], residual(c, mask)), c->op.axis, c->op.extent);
+    return divide(c, sum, residual(c, ties));
+}
+
+static ho_node jvp_reshape(const context *c)
+{
+    return ho_reshape(c->graph, c->dx[0], batched(c, c->op.shape));
+}
+
+static ho_node jvp_expand(const context *c)
+{
+    if (shape_of(c, c->x[0]).rank == 0) {
+        return spread(c, c->dx[0], c->op.shape);
+    }
+    return ho_expand(c->graph, c->dx[0], batched(c, c->op.shape));
+}
+
+static ho_node jvp_transpose(const context *c)
+{
+    return ho_transpose(c->graph, c->dx[0]);
+}
+
+static ho_node jvp_slice(const context *c)
+{
+    int64_t length = c->op.shape.dims[c->op.shape.rank - c->op.axis];
+    return ho_slice(c->graph, c->dx[0], c->op.axis, c->op.extent, length);
+}
+
+static ho_node jvp_pad(const context *c)
+{
+    ho_shape from = shape_of(c, c->x[0]);
+    int64_t after = c->op.shape.dims[c->op.shape.rank - c->op.axis] - from.dims[from.rank - c->op.axis] - c->op.extent;
+    return ho_pad(c->graph, c->dx[0], c->op.axis, c->op.extent, after);
+}
+
+static ho_node jvp_concat(const context *c)
+{
+    ho_node *parts = ho_alloc(c->op.arity * sizeof *parts);
+    for (uint32_t i = 0; i < c->op.arity; i++) {
+        parts[i] = c->dx[i] ? c->dx[i] : ho_fill(c->graph, batched(c, shape_of(c, c->x[i])), 0);
+    }
+    ho_node result = ho_concat(c->graph, parts, c->op.arity, c->op.axis);
+    free(parts);
+    return result;
+}
+
+/* A factor of a mapped product under k columns: [k or 1] + [b or 1] + matrix, spread to [k b] + matrix. */
+static ho_node mapped_factor(const context *c, ho_node a, int32_t rank, bool is_tangent)
+{
+    ho_shape shape = shape_of(c, a);
+    if (!is_tangent && rank == 2) {
+        return a;
+    }
+    int64_t outer = c->op.shape.dims[0], rows = shape.dims[shape.rank - 2], last = shape.dims[shape.rank - 1];
+    ho_shape ones = ho_shape_of(4, (int64_t[]){is_tangent ? c->columns : 1, rank == 2 ? 1 : outer, rows, last});
+    ho_shape full = ho_shape_of(4, (int64_t[]){c->columns, outer, rows, last});
+    ho_shape flat = ho_shape_of(3, (int64_t[]){c->columns * outer, rows, last});
+    return ho_reshape(c->graph, ho_expand(c->graph, ho_reshape(c->graph, a, ones), full), flat);
+}
+
+static ho_node jvp_matmul(const context *c)
+{
+    ho_node sum = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!c->dx[i]) {
+            continue;
+        }
+        ho_node a = i == 0 ? c->dx[0] : c->x[0], b = i == 1 ? c->dx[1] : c->x[1], product;
+        if (c->columns > 0 && c->op.shape.rank > 2) {
+            a = mapped_factor(c, a, shape_of(c, c->x[0]).rank, i == 0);
+            b = mapped_factor(c, b, shape_of(c, c->x[1]).rank, i == 1);
+            product = ho_reshape(c->graph, ho_matmul(c->graph, a, b), batched(c, c->op.shape));
+        } else {
+            product = ho_matmul(c->graph, a, b);
+        }
+        sum = sum ? add(c, sum, product) : product;
+    }
+    return sum;
+}
+
+static ho_node jvp_gather(const context *c)
+{
+    return c->dx[0] ? ho_gather(c->graph, c->dx[0], c->x[1], c->op.axis) : 0;
+}
+
+static ho_node jvp_scatter(const context *c)
+{
+    int64_t size = c->op.shape.dims[c->op.shape.rank - c->op.axis];
+    return c->dx[0] ? ho_scatter(c->graph, c->dx[0], c->x[1], c->op.axis, size) : 0;
+}
+
+static const rule rules[] = {
+    [HO_OP_NEG] = jvp_neg,         [HO_OP_ABS] = jvp_abs,           [HO_OP_SIGN] = jvp_zero,
+    [HO_OP_EXP] = jvp_exp,         [HO_OP_EXPM1] = jvp_expm1,       [HO_OP_LOG] = jvp_log,
+    [HO_OP_LOG1P] = jvp_log1p,     [HO_OP_SQRT] = jvp_sqrt,         [HO_OP_RSQRT] = jvp_rsqrt,
+    [HO_OP_TANH] = jvp_tanh,       [HO_OP_SIN] = jvp_sin,           [HO_OP_COS] = jvp_cos,
+    [HO_OP_ERF] = jvp_erf,         [HO_OP_FLOOR] = jvp_zero,        [HO_OP_STOP] = jvp_zero,
+    [HO_OP_ADD] = jvp_add,         [HO_OP_SUB] = jvp_sub,           [HO_OP_MUL] = jvp_mul,
+    [HO_OP_DIV] = jvp_div,         [HO_OP_POW] = jvp_pow,           [HO_OP_MAX] = jvp_extreme,
+    [HO_OP_MIN] = jvp_extreme,     [HO_OP_LESS] = jvp_zero,         [HO_OP_LESS_EQUAL] = jvp_zero,
+    [HO_OP_EQUAL] = jvp_zero,      [HO_OP_SELECT] = jvp_select,     [HO_OP_SUM] = jvp_sum,
+    [HO_OP_MAXIMUM] = jvp_maximum, [HO_OP_RESHAPE] = jvp_reshape,   [HO_OP_EXPAND] = jvp_expand,
+    [HO_OP_TRANSPOSE] = jvp_transpose, [HO_OP_SLICE] = jvp_slice,   [HO_OP_PAD] = jvp_pad,
+    [HO_OP_CONCAT] = jvp_concat,   [HO_OP_MATMUL] = jvp_matmul,     [HO_OP_GATHER] = jvp_gather,
+    [HO_OP_SCATTER] = jvp_scatter,
+};
+
+/* The tangent of node `id` given those of its operands; 0 where none of them has one. */
+static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const ho_node *tangents)
+{
+    const ho_graph_node *node = ho_graph_at(graph, id);
+    bool active = false;
+    for (uint32_t i = 0; i < node->arity; i++) {
+        active |= tangents[node->in[i]] != 0;
+    }
+    if (!active) {
+        return 0;
+    }
+    ho_node *x = ho_alloc(2 * node->arity * sizeof *x), *dx = x + node->arity;
+    for (uint32_t i = 0; i < node->arity; i++) {
+        x[i] = node->in[i];
+        dx[i] = tangents[x[i]];
+    }
+    context c = {graph, columns, id, *node, x, dx};
+    ho_graph_source_set(graph, c.op.source);
+    ho_node result;
+    if (c.op.op >= sizeof rules / sizeof *rules || !rules[c.op.op]) {
+        result = ho_graph_fail(graph, "the op \"%s\" has no derivative rule", ho_op_name(c.op.op));
+    } else {
+        result = rules[c.op.op](&c);
+    }
+    if (result && c.op.shape.rank > 0 && shape_of(&c, result).rank == 0) {
+        result = spread(&c, result, c.op.shape); /* only without columns: a rank-0 operand met tensors without tangents */
+    }
+    free(x);
+    double value;
+    return result && ho_is_constant(graph, result, &value) && value == 0 ? 0 : result;
+}
+
+/* Sets the inputs' tangents after checking shapes; the same node given twice gets the sum. */
+static void seed(ho_graph *graph, int64_t columns, const ho_node *inputs, const ho_node *given, size_t count,
+                 ho_node *tangents)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!given[i]) {
+            continue;
+        }
+        ho_shape want = with_leading(columns, ho_graph_at(graph, inputs[i])->shape);
+        ho_shape got = ho_graph_at(graph, given[i])->shape;
+        if (!ho_shape_equal(&want, &got)) {
+            char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
+            ho_graph_fail(graph, "derivative: input %zu wants a tangent of shape %s, not %s", i,
+                          ho_shape_print(&want, a), ho_shape_print(&got, b));
+            return;
+        }
+        ho_node *tangent = &tangents[inputs[i]];
+        *tangent = *tangent ? ho_binary(graph, HO_OP_ADD, *tangent, given[i]) : given[i];
+    }
+}
+
+static bool any_poison(const ho_node *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i] == HO_POISON) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ho_status ho_jvp(ho_graph *graph, int64_t columns, const ho_node *inputs, const ho_node *tangents, size_t input_count,
+                 const ho_node *outputs, ho_node *out_tangents, size_t output_count)
+{
+    memset(out_tangents, 0, output_count * sizeof *out_tangents);
+    if (any_poison(inputs, input_count) || any_poison(outputs, output_count)) {
+        ho_graph_fail(graph, "derivative of a node that was never made");
+    }
+    if (columns < 0) {
+        ho_graph_fail(graph, "derivative: %lld columns", (long long)columns);
+    }
+    if (ho_graph_error(graph)->status) {
+        return ho_graph_error(graph)->status;
+    }
+    uint32_t previous = ho_graph_source_enter(graph, "host", __FILE__, __LINE__);
+    size_t size = (size_t)ho_graph_size(graph) + 1, length = 0;
+    ho_node *order = ho_graph_order(graph, outputs, output_count, &length);
+    ho_node *found = ho_alloc(size * sizeof *found);
+    bool *given = ho_alloc(size * sizeof *given);
+    seed(graph, columns, inputs, tangents, input_count, found);
+    for (size_t i = 0; i < input_count; i++) {
+        given[inputs[i]] = true; /* an input's tangent is what was given, whatever the input is made of */
+    }
+    for (size_t i = 0; i < length && !ho_graph_error(graph)->status; i++) {
+        if (!given[order[i]]) {
+            found[order[i]] = differentiate(graph, columns, order[i], found);
+        }
+    }
+    for (size_t i = 0; i < output_count; i++) {
+        out_tangents[i] = found[outputs[i]];
+    }
+    ho_graph_source_set(graph, previous);
+    free(order);
+    free(found);
+    free(given);
+    return ho_graph_error(graph)->status;
+}

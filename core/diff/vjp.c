@@ -1,0 +1,408 @@
+/*
+ * Reverse derivatives: the JVP with fresh tangent leaves is a linear graph; transposed, it carries cotangents back.
+ *
+ * A cotangent has its node's shape, or rank 0 where it is the same in every entry. Where it is select(c, u, 0), factors are
+ * multiplied into u: an entry that select did not take must stay 0 even if the factor there is infinite.
+ */
+#include "diff/diff.h"
+#include "diff/kept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    ho_graph *graph;
+    ho_node *cotangents; /* by node number; 0: none so far */
+    bool *linear;        /* the nodes that depend on a tangent leaf */
+} transposition;
+
+/* A node of the linear graph with its cotangent. */
+typedef struct {
+    ho_graph_node op; /* a copy: the graph grows meanwhile */
+    const ho_node *in;
+    ho_node cotangent;
+} link;
+
+typedef void (*rule)(transposition *t, const link *l);
+
+static ho_shape shape_of(const transposition *t, ho_node a)
+{
+    return a ? ho_graph_at(t->graph, a)->shape : ho_scalar_shape();
+}
+
+static bool is_zero(const transposition *t, ho_node a)
+{
+    double value;
+    return ho_is_constant(t->graph, a, &value) && value == 0;
+}
+
+/* Splits select(c, u, 0) and select(c, 0, u). */
+typedef struct {
+    ho_node condition, value;
+    bool inverted;
+} mask;
+
+static bool masked(const transposition *t, ho_node a, mask *m)
+{
+    const ho_graph_node *node = a ? ho_graph_at(t->graph, a) : NULL;
+    if (!node || node->op != HO_OP_SELECT || is_zero(t, node->in[1]) == is_zero(t, node->in[2])) {
+        return false;
+    }
+    m->inverted = is_zero(t, node->in[1]);
+    m->condition = node->in[0];
+    m->value = node->in[m->inverted ? 2 : 1];
+    return true;
+}
+
+static ho_node apply_mask(const transposition *t, const mask *m, ho_node a)
+{
+    ho_node zero = ho_const(t->graph, 0);
+    return ho_select(t->graph, m->condition, m->inverted ? zero : a, m->inverted ? a : zero);
+}
+
+static ho_node negated(const transposition *t, ho_node a)
+{
+    mask m;
+    return masked(t, a, &m) ? apply_mask(t, &m, negated(t, m.value)) : ho_unary(t->graph, HO_OP_NEG, a);
+}
+
+/* Multiplies or divides a cotangent. */
+static ho_node scaled(const transposition *t, uint32_t op, ho_node a, ho_node factor)
+{
+    mask m;
+    if (masked(t, a, &m)) {
+        return apply_mask(t, &m, scaled(t, op, m.value, factor));
+    }
+    return ho_binary(t->graph, op, a, factor);
+}
+
+static ho_node sum_of(const transposition *t, ho_node a, ho_node b)
+{
+    mask m, n;
+    if (masked(t, a, &m) && masked(t, b, &n) && m.condition == n.condition && m.inverted == n.inverted) {
+        return apply_mask(t, &m, sum_of(t, m.value, n.value));
+    }
+    return ho_binary(t->graph, HO_OP_ADD, a, b);
+}
+
+/* A cotangent in the shape of its node. */
+static ho_node full(const transposition *t, ho_node a, ho_shape shape)
+{
+    return shape.rank > 0 && shape_of(t, a).rank == 0 ? ho_expand(t->graph, a, shape) : a;
+}
+
+/* Adds to the cotangent of node `to`. */
+static void give(transposition *t, ho_node to, ho_node value)
+{
+    if (!is_zero(t, value)) {
+        t->cotangents[to] = t->cotangents[to] ? sum_of(t, t->cotangents[to], value) : value;
+    }
+}
+
+/* The same for operand i of an elementwise op: what an operand of rank 0 gave to every entry, it gets back from every entry. */
+static void give_entries(transposition *t, const link *l, uint32_t i, ho_node value)
+{
+    ho_shape shape = shape_of(t, l->in[i]);
+    if (shape.rank == 0 && l->op.shape.rank > 0) {
+        if (shape_of(t, value).rank > 0) {
+            value = ho_sum_all(t->graph, value);
+        } else {
+            value = ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, (double)ho_shape_count(&l->op.shape)));
+        }
+    }
+    give(t, l->in[i], value);
+}
+
+static bool is_linear(const transposition *t, const link *l, uint32_t i)
+{
+    return t->linear[l->in[i]];
+}
+
+static void not_linear(transposition *t, const link *l)
+{
+    ho_graph_fail(t->graph, "internal error: \"%s\" is not linear in its tangents", ho_op_name(l->op.op));
+}
+
+static void transpose_neg(transposition *t, const link *l)
+{
+    give(t, l->in[0], negated(t, l->cotangent));
+}
+
+static void transpose_add(transposition *t, const link *l)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        if (is_linear(t, l, i)) {
+            bool minus = i == 1 && l->op.op == HO_OP_SUB;
+            give_entries(t, l, i, minus ? negated(t, l->cotangent) : l->cotangent);
+        }
+    }
+}
+
+static void transpose_mul(transposition *t, const link *l)
+{
+    uint32_t i = is_linear(t, l, 0) ? 0 : 1;
+    if (is_linear(t, l, 1 - i) || (l->op.op == HO_OP_DIV && i == 1)) {
+        not_linear(t, l);
+        return;
+    }
+    give_entries(t, l, i, scaled(t, l->op.op, l->cotangent, l->in[1 - i]));
+}
+
+static void transpose_select(transposition *t, const link *l)
+{
+    if (is_linear(t, l, 0)) {
+        not_linear(t, l);
+        return;
+    }
+    for (uint32_t i = 1; i < 3; i++) {
+        if (is_linear(t, l, i)) {
+            mask m = {l->in[0], 0, i == 2};
+            give_entries(t, l, i, apply_mask(t, &m, l->cotangent));
+        }
+    }
+}
+
+static void transpose_sum(transposition *t, const link *l)
+{
+    ho_shape shape = shape_of(t, l->in[0]);
+    ho_node value = l->cotangent;
+    if (shape_of(t, value).rank > 0) {
+        value = ho_reshape(t->graph, value, ho_kept_shape(shape, l->op.axis, l->op.extent));
+        value = ho_expand(t->graph, value, shape);
+    }
+    give(t, l->in[0], value);
+}
+
+static void transpose_reshape(transposition *t, const link *l)
+{
+    ho_node value = l->cotangent;
+    if (shape_of(t, value).rank > 0) {
+        value = ho_reshape(t->graph, value, shape_of(t, l->in[0]));
+    }
+    give(t, l->in[0], value);
+}
+
+static void transpose_expand(transposition *t, const link *l)
+{
+    ho_shape from = shape_of(t, l->in[0]), to = l->op.shape;
+    if (from.rank == 0) {
+        give_entries(t, l, 0, l->cotangent);
+        return;
+    }
+    ho_node value = l->cotangent;
+    if (shape_of(t, value).rank == 0) {
+        double repeats = (double)(ho_shape_count(&to) / ho_shape_count(&from));
+        give(t, l->in[0], ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, repeats)));
+        return;
+    }
+    for (int32_t first = 0, last; first < to.rank; first = last + 1) {
+        for (last = first; last < to.rank && from.dims[last] != to.dims[last]; last++) {
+        }
+        if (last > first) {
+            value = ho_reduce(t->graph, HO_OP_SUM, value, to.rank - first, last - first);
+        }
+    }
+    give(t, l->in[0], ho_reshape(t->graph, value, from));
+}
+
+static void transpose_transpose(transposition *t, const link *l)
+{
+    ho_node value = l->cotangent;
+    give(t, l->in[0], shape_of(t, value).rank > 0 ? ho_transpose(t->graph, value) : value);
+}
+
+static void transpose_slice(transposition *t, const link *l)
+{
+    ho_shape from = shape_of(t, l->in[0]), to = l->op.shape;
+    int64_t after = from.dims[from.rank - l->op.axis] - l->op.extent - to.dims[to.rank - l->op.axis];
+    give(t, l->in[0], ho_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
+}
+
+/* Gives operand i the range of the cotangent where the op put it. */
+static void give_range(transposition *t, const link *l, uint32_t i, int64_t start)
+{
+    ho_shape from = shape_of(t, l->in[i]);
+    ho_node value = l->cotangent;
+    if (shape_of(t, value).rank > 0) {
+        value = ho_slice(t->graph, value, l->op.axis, start, from.dims[from.rank - l->op.axis]);
+    }
+    give(t, l->in[i], value);
+}
+
+static void transpose_pad(transposition *t, const link *l)
+{
+    give_range(t, l, 0, l->op.extent);
+}
+
+static void transpose_concat(transposition *t, const link *l)
+{
+    int64_t start = 0;
+    for (uint32_t i = 0; i < l->op.arity; i++) {
+        if (is_linear(t, l, i)) {
+            give_range(t, l, i, start);
+        }
+        ho_shape from = shape_of(t, l->in[i]);
+        start += from.dims[from.rank - l->op.axis];
+    }
+}
+
+/* Rows of all matrices of a stack under each other. */
+static ho_node stacked(const transposition *t, ho_node a)
+{
+    ho_shape shape = shape_of(t, a);
+    int64_t dims[] = {shape.dims[0] * shape.dims[1], shape.dims[2]};
+    return ho_reshape(t->graph, a, ho_shape_of(2, dims));
+}
+
+static void transpose_matmul(transposition *t, const link *l)
+{
+    ho_node a = l->in[0], b = l->in[1], value = full(t, l->cotangent, l->op.shape);
+    if (is_linear(t, l, 0) && is_linear(t, l, 1)) {
+        not_linear(t, l);
+    } else if (is_linear(t, l, 0)) {
+        value = ho_matmul(t->graph, value, ho_transpose(t->graph, b));
+        bool mapped = l->op.shape.rank > shape_of(t, a).rank;
+        give(t, a, mapped ? ho_reduce(t->graph, HO_OP_SUM, value, 3, 1) : value);
+    } else {
+        if (l->op.shape.rank > shape_of(t, b).rank) {
+            a = stacked(t, a);
+            value = stacked(t, value);
+        }
+        give(t, b, ho_matmul(t->graph, ho_transpose(t->graph, a), value));
+    }
+}
+
+static void transpose_gather(transposition *t, const link *l)
+{
+    if (is_linear(t, l, 1)) {
+        not_linear(t, l);
+        return;
+    }
+    ho_shape from = shape_of(t, l->in[0]);
+    int64_t size = from.dims[from.rank - l->op.axis];
+    ho_node value = full(t, l->cotangent, l->op.shape);
+    give(t, l->in[0], ho_scatter(t->graph, value, l->in[1], l->op.axis, size));
+}
+
+static void transpose_scatter(transposition *t, const link *l)
+{
+    if (is_linear(t, l, 1)) {
+        not_linear(t, l);
+        return;
+    }
+    ho_node value = full(t, l->cotangent, l->op.shape);
+    give(t, l->in[0], ho_gather(t->graph, value, l->in[1], l->op.axis));
+}
+
+static const rule rules[] = {
+    [HO_OP_NEG] = transpose_neg,       [HO_OP_ADD] = transpose_add,         [HO_OP_SUB] = transpose_add,
+    [HO_OP_MUL] = transpose_mul,       [HO_OP_DIV] = transpose_mul,         [HO_OP_SELECT] = transpose_select,
+    [HO_OP_SUM] = transpose_sum,       [HO_OP_RESHAPE] = transpose_reshape, [HO_OP_EXPAND] = transpose_expand,
+    [HO_OP_TRANSPOSE] = transpose_transpose, [HO_OP_SLICE] = transpose_slice, [HO_OP_PAD] = transpose_pad,
+    [HO_OP_CONCAT] = transpose_concat, [HO_OP_MATMUL] = transpose_matmul,   [HO_OP_GATHER] = transpose_gather,
+    [HO_OP_SCATTER] = transpose_scatter,
+};
+
+/* Carries the cotangent of node `id` to its linear operands. */
+static void carry(transposition *t, ho_node id)
+{
+    const ho_graph_node *node = ho_graph_at(t->graph, id);
+    if (node->arity == 0) {
+        return;
+    }
+    ho_node *in = ho_alloc(node->arity * sizeof *in);
+    memcpy(in, node->in, node->arity * sizeof *in);
+    link l = {*node, in, t->cotangents[id]};
+    ho_graph_source_set(t->graph, l.op.source);
+    if (l.op.op < sizeof rules / sizeof *rules && rules[l.op.op]) {
+        rules[l.op.op](t, &l);
+    } else {
+        not_linear(t, &l);
+    }
+    free(in);
+}
+
+static void transpose(transposition *t, const ho_node *order, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const ho_graph_node *node = ho_graph_at(t->graph, order[i]);
+        for (uint32_t j = 0; j < node->arity; j++) {
+            t->linear[order[i]] |= t->linear[node->in[j]];
+        }
+    }
+    for (size_t i = length; i-- > 0 && !ho_graph_error(t->graph)->status;) {
+        if (t->linear[order[i]] && t->cotangents[order[i]]) {
+            carry(t, order[i]);
+        }
+    }
+}
+
+static bool cotangents_fit(ho_graph *graph, const ho_node *outputs, const ho_node *cotangents, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!outputs[i] || !cotangents[i]) {
+            continue;
+        }
+        ho_shape want = ho_graph_at(graph, outputs[i])->shape, got = ho_graph_at(graph, cotangents[i])->shape;
+        if (!ho_shape_equal(&want, &got)) {
+            char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
+            ho_graph_fail(graph, "derivative: output %zu wants a cotangent of shape %s, not %s", i,
+                          ho_shape_print(&want, a), ho_shape_print(&got, b));
+            return false;
+        }
+    }
+    return true;
+}
+
+ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents, size_t input_count,
+                 const ho_node *outputs, const ho_node *cotangents, size_t output_count)
+{
+    memset(in_cotangents, 0, input_count * sizeof *in_cotangents);
+    if (ho_graph_error(graph)->status || !cotangents_fit(graph, outputs, cotangents, output_count)) {
+        return ho_graph_error(graph)->status;
+    }
+    uint32_t previous = ho_graph_source_enter(graph, "host", __FILE__, __LINE__);
+    ho_node *leaves = ho_alloc((input_count + output_count + 1) * sizeof *leaves), *tangents = leaves + input_count;
+    for (size_t i = 0; i < input_count; i++) {
+        leaves[i] = inputs[i] ? ho_leaf(graph, "tangent", ho_graph_at(graph, inputs[i])->shape) : HO_POISON;
+    }
+    ho_status status = ho_jvp(graph, 0, inputs, leaves, input_count, outputs, tangents, output_count);
+    if (!status) {
+        size_t size = (size_t)ho_graph_size(graph) + 1, length = 0, used = 0;
+        transposition t = {graph, ho_alloc(size * sizeof(ho_node)), ho_alloc(size * sizeof(bool))};
+        for (size_t i = 0; i < input_count; i++) {
+            t.linear[leaves[i]] = true;
+        }
+        for (size_t i = 0; i < output_count; i++) {
+            if (tangents[i] && cotangents[i]) {
+                give(&t, tangents[i], cotangents[i]);
+                tangents[used++] = tangents[i];
+            }
+        }
+        ho_node *order = ho_graph_order(graph, tangents, used, &length);
+        transpose(&t, order, length);
+        for (size_t i = 0; i < input_count; i++) {
+            ho_node found = t.cotangents[leaves[i]];
+            in_cotangents[i] = found ? full(&t, found, shape_of(&t, leaves[i])) : 0;
+        }
+        free(order);
+        free(t.cotangents);
+        free(t.linear);
+        status = ho_graph_error(graph)->status;
+    }
+    ho_graph_source_set(graph, previous);
+    free(leaves);
+    return status;
+}
+
+ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_node *gradients, size_t input_count)
+{
+    ho_node one = ho_const(graph, 1);
+    ho_status status = ho_vjp(graph, inputs, gradients, input_count, &value, &one, 1);
+    for (size_t i = 0; i < input_count && !status; i++) {
+        if (!gradients[i]) {
+            gradients[i] = ho_fill(graph, ho_graph_at(graph, inputs[i])->shape, 0);
+        }
+    }
+    return status ? status : ho_graph_error(graph)->status;
+}

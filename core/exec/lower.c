@@ -1,0 +1,425 @@
+/* From graph nodes to items and views: rearrangements become strides where strides can say them, and copies elsewhere. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/plan.h"
+
+static bool is_scalar(const ho_item *item)
+{
+    return item->shape.rank == 0;
+}
+
+bool ho_view_is_dense(const ho_view *view)
+{
+    int64_t stride = 1;
+    for (int32_t d = view->shape.rank - 1; d >= 0; d--) {
+        if (view->shape.dims[d] == 1) {
+            continue;
+        }
+        if (view->strides[d] != stride) {
+            return false;
+        }
+        stride *= view->shape.dims[d];
+    }
+    return true;
+}
+
+bool ho_view_is_whole(const ho_view *view, const ho_item *item)
+{
+    return !is_scalar(item) && view->offset == 0 && ho_shape_count(&view->shape) == item->count && ho_view_is_dense(view);
+}
+
+/* ---- items ----------------------------------------------------------------------------------------------------- */
+
+static ho_item *add_item(ho_lowered *low, ho_item_kind kind, uint32_t op, ho_shape shape)
+{
+    ho_grow((void **)&low->items, &low->capacity, low->count, sizeof *low->items);
+    ho_item *item = &low->items[low->count++];
+    *item = (ho_item){.kind = kind, .op = op, .shape = shape, .count = ho_shape_count(&shape)};
+    item->input = item->output = item->parent = item->slot = item->buffer = item->temp = -1;
+    return item;
+}
+
+static void set_operands(ho_lowered *low, ho_item *item, uint32_t arity)
+{
+    item->arity = arity;
+    item->in = ho_arena_alloc(low->arena, (arity ? arity : 1) * sizeof *item->in);
+}
+
+/* The view that is an item itself. */
+static ho_view whole_view(const ho_lowered *low, const ho_item *item)
+{
+    ho_view view = {.item = (int32_t)(item - low->items), .shape = item->shape};
+    int64_t stride = 1;
+    for (int32_t d = item->shape.rank - 1; d >= 0; d--) {
+        view.strides[d] = stride;
+        stride *= item->shape.dims[d];
+    }
+    return view;
+}
+
+static ho_item *add_copy(ho_lowered *low, ho_view from)
+{
+    ho_item *item = add_item(low, HO_ITEM_ELEMENT, HO_OP_STOP, from.shape);
+    set_operands(low, item, 1);
+    item->in[0] = from;
+    return item;
+}
+
+/* ---- views ----------------------------------------------------------------------------------------------------- */
+
+/* Strides of `view` under another shape of as many entries; false where no strides can say it. Runs of old axes and runs of
+ * new axes of equal length are matched from the front; within a run the old axes must be dense among themselves. */
+static bool reshape_view(const ho_view *view, const ho_shape *shape, ho_view *out)
+{
+    int64_t dims[HO_RANK_MAX], strides[HO_RANK_MAX];
+    int32_t rank = 0;
+    for (int32_t d = 0; d < view->shape.rank; d++) {
+        if (view->shape.dims[d] != 1) {
+            dims[rank] = view->shape.dims[d];
+            strides[rank++] = view->strides[d];
+        }
+    }
+    *out = (ho_view){.item = view->item, .offset = view->offset, .shape = *shape};
+    int32_t old = 0, new = 0;
+    while (old < rank && new < shape->rank) {
+        int32_t old_end = old + 1, new_end = new + 1;
+        int64_t old_run = dims[old], new_run = shape->dims[new];
+        while (old_run != new_run) {
+            if (old_run < new_run) {
+                if (old_end == rank) {
+                    return false;
+                }
+                old_run *= dims[old_end++];
+            } else {
+                if (new_end == shape->rank) {
+                    return false;
+                }
+                new_run *= shape->dims[new_end++];
+            }
+        }
+        for (int32_t d = old; d + 1 < old_end; d++) {
+            if (strides[d] != dims[d + 1] * strides[d + 1]) {
+                return false;
+            }
+        }
+        int64_t stride = strides[old_end - 1];
+        for (int32_t d = new_end - 1; d >= new; d--) {
+            out->strides[d] = stride;
+            stride *= shape->dims[d];
+        }
+        old = old_end;
+        new = new_end;
+    }
+    return true;
+}
+
+/* The node as an item of its own, dense in memory. Kept, so that two users share one copy. */
+static ho_view stored_copy(ho_lowered *low, ho_node id)
+{
+    if (low->copies[id] < 0) {
+        low->copies[id] = (int32_t)(add_copy(low, low->views[id]) - low->items);
+    }
+    return whole_view(low, &low->items[low->copies[id]]);
+}
+
+static ho_view dense_view(ho_lowered *low, ho_node id)
+{
+    const ho_view *view = &low->views[id];
+    return !is_scalar(&low->items[view->item]) && ho_view_is_dense(view) ? *view : stored_copy(low, id);
+}
+
+/* Whether a BLAS could read the last two axes: one of them with stride 1, the other's stride no shorter than a line. */
+static bool is_matrix(const ho_view *view)
+{
+    int32_t rank = view->shape.rank;
+    int64_t rows = view->shape.dims[rank - 2], columns = view->shape.dims[rank - 1];
+    int64_t row = view->strides[rank - 2], column = view->strides[rank - 1];
+    bool by_rows = (column == 1 || columns == 1) && (rows == 1 || row >= columns);
+    bool by_columns = (row == 1 || rows == 1) && (columns == 1 || column >= rows);
+    return by_rows || by_columns;
+}
+
+static ho_view matrix_view(ho_lowered *low, ho_node id)
+{
+    const ho_view *view = &low->views[id];
+    return !is_scalar(&low->items[view->item]) && is_matrix(view) ? *view : stored_copy(low, id);
+}
+
+static ho_view lower_reshape(ho_lowered *low, ho_node a, const ho_shape *shape)
+{
+    const ho_view *from = &low->views[a];
+    if (shape->rank == 0 && !is_scalar(&low->items[from->item])) {
+        ho_view in = *from; /* add_item may move the items, never the views */
+        ho_item *item = add_item(low, HO_ITEM_SCALAR, HO_OP_RESHAPE, *shape);
+        set_operands(low, item, 1);
+        item->in[0] = in;
+        return whole_view(low, item);
+    }
+    ho_view view;
+    if (is_scalar(&low->items[from->item])) {
+        return (ho_view){.item = from->item, .shape = *shape};
+    }
+    if (reshape_view(from, shape, &view)) {
+        return view;
+    }
+    ho_view copy = stored_copy(low, a);
+    reshape_view(&copy, shape, &view);
+    return view;
+}
+
+static ho_view lower_expand(const ho_lowered *low, ho_node a, const ho_shape *shape)
+{
+    ho_view view = low->views[a];
+    for (int32_t d = 0; d < shape->rank; d++) {
+        if (view.shape.rank == 0 || view.shape.dims[d] != shape->dims[d]) {
+            view.strides[d] = 0;
+        }
+    }
+    view.shape = *shape;
+    return view;
+}
+
+static ho_view lower_transpose(const ho_lowered *low, ho_node a, const ho_shape *shape)
+{
+    ho_view view = low->views[a];
+    int32_t rank = shape->rank;
+    int64_t last = view.strides[rank - 1];
+    view.strides[rank - 1] = view.strides[rank - 2];
+    view.strides[rank - 2] = last;
+    view.shape = *shape;
+    return view;
+}
+
+static ho_view lower_slice(const ho_lowered *low, const ho_graph_node *node)
+{
+    ho_view view = low->views[node->in[0]];
+    view.offset += node->extent * view.strides[node->shape.rank - node->axis];
+    view.shape = node->shape;
+    return view;
+}
+
+/* ---- ops ------------------------------------------------------------------------------------------------------- */
+
+static void split_at(const ho_shape *shape, int32_t first, int32_t axes, int64_t *outer, int64_t *extent, int64_t *inner)
+{
+    *outer = *extent = *inner = 1;
+    for (int32_t d = 0; d < shape->rank; d++) {
+        *(d < first ? outer : d < first + axes ? extent : inner) *= shape->dims[d];
+    }
+}
+
+static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
+{
+    if (node->op == HO_OP_STOP) {
+        return low->views[node->in[0]];
+    }
+    ho_item_kind kind = node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_ELEMENT;
+    ho_item *item = add_item(low, kind, node->op, node->shape);
+    set_operands(low, item, node->arity);
+    for (uint32_t i = 0; i < node->arity; i++) {
+        item->in[i] = low->views[node->in[i]];
+    }
+    return whole_view(low, item);
+}
+
+static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_item *item = add_item(low, HO_ITEM_REDUCE, node->op, node->shape);
+    set_operands(low, item, 1);
+    item->in[0] = low->views[node->in[0]];
+    const ho_shape *shape = &item->in[0].shape;
+    split_at(shape, shape->rank - (int32_t)node->axis, (int32_t)node->extent, &item->outer, &item->extent, &item->inner);
+    return whole_view(low, item);
+}
+
+static ho_view lower_product(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_view a = matrix_view(low, node->in[0]), b = matrix_view(low, node->in[1]);
+    ho_item *item = add_item(low, HO_ITEM_PRODUCT, node->op, node->shape);
+    set_operands(low, item, 2);
+    item->in[0] = a;
+    item->in[1] = b;
+    return whole_view(low, item);
+}
+
+static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_view a = dense_view(low, node->in[0]), indices = dense_view(low, node->in[1]);
+    ho_item *item = add_item(low, HO_ITEM_INDEX, node->op, node->shape);
+    set_operands(low, item, 2);
+    item->in[0] = a;
+    item->in[1] = indices;
+    const ho_shape *indexed = node->op == HO_OP_GATHER ? &a.shape : &item->shape;
+    split_at(indexed, indexed->rank - (int32_t)node->axis, 1, &item->outer, &item->extent, &item->inner);
+    return whole_view(low, item);
+}
+
+/* Makes the value of node `part` the part of an arrangement that lies `place` elements from its start, in rows of `row`
+ * elements `row_step` apart: its item computes right into that place, or a copy does. */
+static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row, int64_t row_step)
+{
+    const ho_view *view = &low->views[part];
+    ho_item *item = &low->items[view->item];
+    bool computed = item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item);
+    bool free_to_move = computed && item->output < 0 && item->parent < 0;
+    if (row < ho_shape_count(&view->shape)) {
+        /* Rows apart are no dense storage for another user to read. */
+        uint32_t op = ho_graph_at(low->graph, part)->op;
+        free_to_move = free_to_move && low->uses[part] == 1 && ho_op_is_elementwise(op) && op != HO_OP_STOP;
+    }
+    if (!free_to_move) {
+        item = add_copy(low, *view);
+    }
+    item->parent = (int32_t)low->count;
+    item->place = place;
+    item->row = row;
+    item->row_step = row_step;
+    return (int32_t)(item - low->items);
+}
+
+static ho_view lower_arrange(ho_lowered *low, const ho_graph_node *node)
+{
+    int32_t axis = node->shape.rank - (int32_t)node->axis;
+    int64_t outer, extent, inner, at = node->op == HO_OP_PAD ? node->extent : 0;
+    split_at(&node->shape, axis, 1, &outer, &extent, &inner);
+    int64_t before = at;
+    ho_view *parts = ho_arena_alloc(low->arena, node->arity * sizeof *parts);
+    for (uint32_t k = 0; k < node->arity; k++) {
+        int64_t size = low->views[node->in[k]].shape.dims[axis];
+        parts[k].item = attach(low, node->in[k], at * inner, size * inner, extent * inner);
+        at += size;
+    }
+    ho_item *item = add_item(low, HO_ITEM_ARRANGE, node->op, node->shape);
+    item->in = parts;
+    item->arity = node->arity;
+    item->outer = outer;
+    item->extent = extent;
+    item->inner = inner;
+    item->before = before;
+    item->after = extent - at;
+    for (uint32_t k = 0; k < node->arity; k++) {
+        ho_item *part = &low->items[parts[k].item];
+        part->parent = (int32_t)(item - low->items);
+        parts[k] = whole_view(low, part);
+    }
+    return whole_view(low, item);
+}
+
+static ho_view lower_number(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_item *item = add_item(low, HO_ITEM_SCALAR, HO_OP_CONST, ho_scalar_shape());
+    item->value = node->value;
+    ho_view view = whole_view(low, item);
+    view.shape = node->shape;
+    return view;
+}
+
+static ho_view lower_node(ho_lowered *low, ho_node id)
+{
+    const ho_graph_node *node = ho_graph_at(low->graph, id);
+    switch (node->op) {
+    case HO_OP_CONST:
+        return lower_number(low, node);
+    case HO_OP_IOTA:
+        return whole_view(low, add_item(low, HO_ITEM_IOTA, node->op, node->shape));
+    case HO_OP_SUM:
+    case HO_OP_MAXIMUM:
+        return lower_reduce(low, node);
+    case HO_OP_RESHAPE:
+        return lower_reshape(low, node->in[0], &node->shape);
+    case HO_OP_EXPAND:
+        return lower_expand(low, node->in[0], &node->shape);
+    case HO_OP_TRANSPOSE:
+        return lower_transpose(low, node->in[0], &node->shape);
+    case HO_OP_SLICE:
+        return lower_slice(low, node);
+    case HO_OP_PAD:
+    case HO_OP_CONCAT:
+        return lower_arrange(low, node);
+    case HO_OP_MATMUL:
+        return lower_product(low, node);
+    case HO_OP_GATHER:
+    case HO_OP_SCATTER:
+        return lower_indexing(low, node);
+    default:
+        return lower_elementwise(low, node);
+    }
+}
+
+/* Lets outputs be computed in the caller's memory; a second output of one item, and outputs that are inputs, are copies. */
+static void bind_output(ho_lowered *low, size_t i, ho_node id)
+{
+    const ho_view *view = &low->views[id];
+    ho_item *item = &low->items[view->item];
+    if (view->shape.rank == 0) {
+        low->outputs[i] = (ho_binding){HO_IN_SLOT, view->item};
+        return;
+    }
+    if (item->output != (int32_t)i) {
+        item = add_copy(low, *view);
+        item->output = (int32_t)i;
+    }
+    low->outputs[i] = (ho_binding){HO_IN_BUFFER, (int32_t)(item - low->items)};
+}
+
+ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs, ho_error *error)
+{
+    for (size_t i = 0; i < low->output_count; i++) {
+        if (outputs[i] == HO_POISON) {
+            return ho_fail(error, HO_FAILED, "plan: output %zu is poison", i);
+        }
+    }
+    size_t ids = (size_t)ho_graph_size(low->graph) + 1, length = 0;
+    low->views = ho_arena_alloc(low->arena, ids * sizeof *low->views);
+    low->uses = ho_arena_alloc(low->arena, ids * sizeof *low->uses);
+    low->copies = ho_arena_alloc(low->arena, ids * sizeof *low->copies);
+    low->outputs = ho_arena_alloc(low->arena, (low->output_count + 1) * sizeof *low->outputs);
+    int32_t *output_of = ho_arena_alloc(low->arena, ids * sizeof *output_of);
+    int32_t *input_of = ho_arena_alloc(low->arena, ids * sizeof *input_of);
+    for (size_t id = 0; id < ids; id++) {
+        low->views[id].item = low->copies[id] = output_of[id] = input_of[id] = -1;
+    }
+    for (size_t i = 0; i < low->input_count; i++) {
+        input_of[inputs[i]] = (int32_t)i;
+    }
+    for (size_t i = low->output_count; i-- > 0;) {
+        output_of[outputs[i]] = (int32_t)i;
+        low->uses[outputs[i]]++;
+    }
+    ho_node *order = ho_graph_order(low->graph, outputs, low->output_count, &length);
+    for (size_t n = 0; n < length; n++) {
+        const ho_graph_node *node = ho_graph_at(low->graph, order[n]);
+        for (uint32_t i = 0; i < node->arity; i++) {
+            low->uses[node->in[i]]++;
+        }
+    }
+    ho_status status = HO_OK;
+    for (size_t n = 0; n < length && status == HO_OK; n++) {
+        ho_node id = order[n];
+        const ho_graph_node *node = ho_graph_at(low->graph, id);
+        if (node->op == HO_OP_LEAF) {
+            if (input_of[id] < 0) {
+                status = ho_fail(error, HO_FAILED, "plan: the outputs need leaf \"%s\", which is not among the inputs",
+                                 node->name ? node->name : "");
+                break;
+            }
+            ho_item *leaf = add_item(low, node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT, node->op, node->shape);
+            leaf->input = input_of[id];
+            low->views[id] = whole_view(low, leaf);
+            continue;
+        }
+        low->views[id] = lower_node(low, id);
+        const ho_view *view = &low->views[id];
+        ho_item *item = &low->items[view->item];
+        if (output_of[id] >= 0 && item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item) && item->output < 0 &&
+            item->parent < 0) {
+            item->output = output_of[id];
+        }
+    }
+    free(order);
+    for (size_t i = 0; i < low->output_count && status == HO_OK; i++) {
+        bind_output(low, i, outputs[i]);
+    }
+    return status;
+}

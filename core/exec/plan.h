@@ -1,0 +1,229 @@
+/*
+ * A plan from the inside. Making one goes in this order:
+ *
+ *   lower.c    graph nodes become items (values that are computed) and views (rearrangements that are only looked at)
+ *   fuse.c     items get levels; elementwise items of one level and length become one kernel
+ *   buffers.c  stored items get addresses, reused once nothing reads them any more
+ *   plan.c     the three in turn; run.c runs the steps; kernels.inc.h does the arithmetic
+ */
+#ifndef HO_EXEC_PLAN_H
+#define HO_EXEC_PLAN_H
+
+#include "exec/exec.h"
+
+/* Elements of a kernel's block. Sums are split at its multiples, so it is part of what their bits depend on. */
+#define HO_BLOCK 512
+
+/* ---- what runs ------------------------------------------------------------------------------------------------- */
+
+/* A strided array in memory: element offset into a buffer. A stride of 0 repeats. */
+typedef struct ho_strided {
+    int32_t buffer;
+    int32_t rank;
+    int64_t offset;
+    int64_t dims[HO_RANK_MAX], strides[HO_RANK_MAX];
+} ho_strided;
+
+typedef enum ho_operand_kind { HO_IN_NONE, HO_IN_TEMP, HO_IN_BUFFER, HO_IN_SLOT } ho_operand_kind;
+
+/* An operand or result of an instruction: a block-sized temporary, a place in a buffer that advances with the blocks, or a
+ * scalar slot. */
+typedef struct ho_operand {
+    ho_operand_kind kind;
+    int32_t index;
+    int64_t offset;
+} ho_operand;
+
+/* Instructions that are no elementwise op: their numbers lie above every op's. */
+#define HO_DO_LOAD 200u   /* dst = the block's part of `strided` */
+#define HO_DO_STORE 201u  /* rows of `strided` = in[0] */
+#define HO_DO_REDUCE 202u /* folds in[0] into `reduce` */
+
+/* A reduction of (outer, extent, inner) over its middle axis. */
+typedef struct ho_reduce_into {
+    uint32_t op; /* HO_OP_SUM or HO_OP_MAXIMUM */
+    int64_t outer, extent, inner;
+    ho_operand result; /* a slot, or a buffer */
+    int32_t partial;   /* buffer of `inner` doubles */
+} ho_reduce_into;
+
+typedef struct ho_instruction {
+    uint32_t op;
+    ho_operand dst, in[3];
+    int32_t extra; /* LOAD, STORE: into strided; REDUCE: into reduces */
+} ho_instruction;
+
+typedef struct ho_kernel {
+    int64_t count; /* elements */
+    ho_instruction *instructions;
+    size_t length;
+    ho_strided *strided;
+    size_t strided_count;
+    ho_reduce_into *reduces;
+    size_t reduce_count;
+    int32_t temps;
+} ho_kernel;
+
+/* c = a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the next of the batch) are
+ * element strides. */
+typedef struct ho_matrix {
+    int32_t buffer;
+    int64_t offset, row, column, step;
+} ho_matrix;
+
+typedef struct ho_product {
+    int64_t batch, m, n, k;
+    ho_matrix a, b, c;
+    int32_t pack; /* buffer for packed operands, or -1 */
+} ho_product;
+
+/* out[o, j, i] = in[o, index[j], i], or out[o, index[j], i] += in[o, j, i]. */
+typedef struct ho_indexing {
+    bool scatter;
+    int64_t outer, size, indices, inner; /* size: of the indexed axis */
+    ho_operand in, index, out;
+} ho_indexing;
+
+/* Zeros around the part of a pad: (outer, before + middle + after, inner). */
+typedef struct ho_zeros {
+    int64_t outer, before, middle, after, inner;
+    ho_operand out;
+} ho_zeros;
+
+typedef struct ho_scalar_step {
+    uint32_t op; /* an elementwise op, or HO_OP_RESHAPE: reads one element of a buffer */
+    int32_t dst, in[3];
+    ho_operand from;
+} ho_scalar_step;
+
+typedef enum ho_step_kind { HO_STEP_SCALAR, HO_STEP_KERNEL, HO_STEP_PRODUCT, HO_STEP_INDEX, HO_STEP_ZEROS } ho_step_kind;
+
+typedef struct ho_step {
+    ho_step_kind kind;
+    int32_t level;
+    union {
+        ho_scalar_step scalar;
+        ho_kernel kernel;
+        ho_product product;
+        ho_indexing indexing;
+        ho_zeros zeros;
+    } as;
+} ho_step;
+
+/* Where an input or an output of the plan goes: a slot (rank 0), a buffer, or nowhere (an input not needed). */
+typedef struct ho_binding {
+    ho_operand_kind kind;
+    int32_t index;
+} ho_binding;
+
+/* The arithmetic of one precision and one instruction set. */
+typedef struct ho_arithmetic {
+    const char *name;
+    void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, void *temps);
+    void (*index)(const ho_indexing *indexing, void *const *address);
+    /* Products too narrow for a BLAS: pack_size says how many elements of packing space this one wants, or -1 if the BLAS
+     * does it better. */
+    int64_t (*pack_size)(const ho_product *product);
+    void (*product)(const ho_product *product, void *const *address);
+} ho_arithmetic;
+
+const ho_arithmetic *ho_arithmetic_for(ho_precision precision);
+
+struct ho_plan {
+    ho_precision precision;
+    const ho_arithmetic *arithmetic;
+    size_t input_count, output_count;
+    ho_binding *inputs, *outputs;
+    ho_step *steps;
+    size_t step_count;
+    double *slots;
+    size_t slot_count;
+    void **address; /* of each buffer */
+    size_t buffer_count;
+    void *memory; /* buffers, constants and temporaries */
+    void *temps;
+    uint64_t bytes;
+};
+
+/* ---- what is planned ------------------------------------------------------------------------------------------- */
+
+typedef enum ho_item_kind {
+    HO_ITEM_INPUT,
+    HO_ITEM_IOTA,    /* filled in when the plan is made */
+    HO_ITEM_SCALAR,  /* rank 0: a leaf, a number, an elementwise op, or one element of a tensor (HO_OP_RESHAPE) */
+    HO_ITEM_ELEMENT, /* elementwise; HO_OP_STOP copies a view */
+    HO_ITEM_REDUCE,
+    HO_ITEM_PRODUCT,
+    HO_ITEM_ARRANGE, /* a buffer that other items write their parts of: concat and pad */
+    HO_ITEM_INDEX
+} ho_item_kind;
+
+/* How a graph node is had from an item: strides as above. An item of kind SCALAR is seen with strides 0. */
+typedef struct ho_view {
+    int32_t item;
+    int64_t offset;
+    ho_shape shape;
+    int64_t strides[HO_RANK_MAX];
+} ho_view;
+
+/* A value that is computed, and stored densely if it is stored. */
+typedef struct ho_item {
+    ho_item_kind kind;
+    uint32_t op;
+    ho_shape shape;
+    int64_t count;
+    ho_view *in;
+    uint32_t arity;
+    double value;                  /* a number */
+    int64_t outer, extent, inner;  /* REDUCE; ARRANGE: around its axis */
+    int64_t before, after;         /* PAD */
+    int32_t input;                 /* INPUT and leaf SCALAR: which */
+    int32_t output;                /* lives in this output's memory, or -1 */
+    int32_t parent;                /* ARRANGE that it is a part of, or -1 */
+    int64_t place, row, row_step;  /* in the parent: elements from its start; rows of `row` elements `row_step` apart */
+    int32_t slot;                  /* rank 0 */
+    int32_t level;
+    bool stored;
+    int32_t buffer;                /* stored: buffer and offset */
+    int64_t offset;
+    int32_t temp;                  /* where a kernel being written has it, or -1 */
+    bool grouped, written;         /* into a kernel */
+} ho_item;
+
+typedef struct ho_lowered {
+    const ho_graph *graph;
+    ho_precision precision;
+    ho_arena *arena;
+    ho_item *items;
+    size_t count, capacity;
+    ho_view *views; /* of each graph node, by id; item -1: not needed */
+    uint32_t *uses;  /* of each graph node: operands and outputs */
+    int32_t *copies; /* of each graph node: the item that is its dense copy, or -1 */
+    ho_binding *outputs; /* HO_IN_SLOT: item with the slot; HO_IN_BUFFER: the item that lives there */
+    size_t input_count, output_count;
+} ho_lowered;
+
+/* A buffer while it is planned: first and last step that touch it. */
+typedef struct ho_buffer {
+    uint64_t bytes;
+    int32_t first, last;
+    int32_t input, output; /* the caller's memory, or -1 */
+    int32_t constant;      /* item whose value never changes, or -1 */
+    uint64_t at;           /* offset in the plan's memory */
+} ho_buffer;
+
+ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs, ho_error *error);
+bool ho_view_is_dense(const ho_view *view);
+/* Whether the view is its item's whole storage, flat. */
+bool ho_view_is_whole(const ho_view *view, const ho_item *item);
+
+/* Gives items levels, and says which are stored. */
+void ho_fuse_levels(ho_lowered *low);
+/* Whether `user` can take its operand straight from the kernel that computes it, when both are of one level. */
+bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in);
+/* Writes the plan's steps; buffers are numbered, and their lifetimes noted in *buffers (arena). */
+void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
+/* Lays buffers out in one allocation and fills in addresses and constants. */
+ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error);
+
+#endif

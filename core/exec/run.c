@@ -1,0 +1,113 @@
+/* Running a plan, and the arithmetic it runs with. */
+#include <cblas.h>
+#include <string.h>
+
+#include "exec/kernels.h"
+#include "exec/plan.h"
+
+const ho_arithmetic *ho_arithmetic_for(ho_precision precision)
+{
+#if defined(HO_HAVE_AVX2)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        return precision == HO_F32 ? &ho_arithmetic_f32_avx2 : &ho_arithmetic_f64_avx2;
+    }
+#endif
+    return precision == HO_F32 ? &ho_arithmetic_f32_base : &ho_arithmetic_f64_base;
+}
+
+void ho_exec_threads(int threads)
+{
+    openblas_set_num_threads(threads > 1 ? threads : 1);
+}
+
+static void run_blas(ho_precision precision, const ho_product *p, void *const *address)
+{
+    CBLAS_TRANSPOSE ta = p->a.column == 1 ? CblasNoTrans : CblasTrans, tb = p->b.column == 1 ? CblasNoTrans : CblasTrans;
+    blasint m = (blasint)p->m, n = (blasint)p->n, k = (blasint)p->k;
+    blasint lda = (blasint)(ta == CblasNoTrans ? p->a.row : p->a.column);
+    blasint ldb = (blasint)(tb == CblasNoTrans ? p->b.row : p->b.column), ldc = (blasint)p->c.row;
+    for (int64_t i = 0; i < p->batch; i++) {
+        int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step, at_c = p->c.offset + i * p->c.step;
+        if (precision == HO_F32) {
+            cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)address[p->a.buffer] + at_a, lda,
+                        (const float *)address[p->b.buffer] + at_b, ldb, 0.0f, (float *)address[p->c.buffer] + at_c, ldc);
+        } else {
+            cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)address[p->a.buffer] + at_a, lda,
+                        (const double *)address[p->b.buffer] + at_b, ldb, 0.0, (double *)address[p->c.buffer] + at_c, ldc);
+        }
+    }
+}
+
+static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)
+{
+    if (scalar->op == HO_OP_RESHAPE) {
+        const void *from = plan->address[scalar->from.index];
+        plan->slots[scalar->dst] = plan->precision == HO_F32 ? (double)((const float *)from)[scalar->from.offset]
+                                                             : ((const double *)from)[scalar->from.offset];
+        return;
+    }
+    double in[3] = {0, 0, 0};
+    for (int i = 0; i < 3 && scalar->in[i] >= 0; i++) {
+        in[i] = plan->slots[scalar->in[i]];
+    }
+    plan->slots[scalar->dst] = ho_op_scalar(scalar->op, in[0], in[1], in[2]);
+}
+
+static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
+{
+    size_t size = plan->precision == HO_F32 ? sizeof(float) : sizeof(double);
+    size_t before = (size_t)(zeros->before * zeros->inner) * size, middle = (size_t)(zeros->middle * zeros->inner) * size;
+    size_t after = (size_t)(zeros->after * zeros->inner) * size;
+    char *out = (char *)plan->address[zeros->out.index] + (size_t)zeros->out.offset * size;
+    for (int64_t o = 0; o < zeros->outer; o++) {
+        memset(out, 0, before);
+        memset(out + before + middle, 0, after);
+        out += before + middle + after;
+    }
+}
+
+void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
+{
+    for (size_t i = 0; i < plan->input_count; i++) {
+        const ho_binding *binding = &plan->inputs[i];
+        if (binding->kind == HO_IN_SLOT) {
+            plan->slots[binding->index] = *(const double *)inputs[i];
+        } else if (binding->kind == HO_IN_BUFFER) {
+            plan->address[binding->index] = (void *)(uintptr_t)inputs[i]; /* only read */
+        }
+    }
+    for (size_t i = 0; i < plan->output_count; i++) {
+        if (plan->outputs[i].kind == HO_IN_BUFFER) {
+            plan->address[plan->outputs[i].index] = outputs[i];
+        }
+    }
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const ho_step *step = &plan->steps[i];
+        switch (step->kind) {
+        case HO_STEP_SCALAR:
+            run_scalar(plan, &step->as.scalar);
+            break;
+        case HO_STEP_KERNEL:
+            plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps);
+            break;
+        case HO_STEP_PRODUCT:
+            if (step->as.product.pack < 0) {
+                run_blas(plan->precision, &step->as.product, plan->address);
+            } else {
+                plan->arithmetic->product(&step->as.product, plan->address);
+            }
+            break;
+        case HO_STEP_INDEX:
+            plan->arithmetic->index(&step->as.indexing, plan->address);
+            break;
+        case HO_STEP_ZEROS:
+            run_zeros(plan, &step->as.zeros);
+            break;
+        }
+    }
+    for (size_t i = 0; i < plan->output_count; i++) {
+        if (plan->outputs[i].kind == HO_IN_SLOT) {
+            *(double *)outputs[i] = plan->slots[plan->outputs[i].index];
+        }
+    }
+}

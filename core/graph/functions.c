@@ -1,0 +1,139 @@
+/* The functions that formulas may call, built from ops. */
+#include "graph/functions.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static ho_node relu(ho_graph *graph, const ho_node *in)
+{
+    return ho_binary(graph, HO_OP_MAX, in[0], ho_const(graph, 0));
+}
+
+static ho_node sigmoid(ho_graph *graph, const ho_node *in)
+{
+    ho_node half = ho_const(graph, 0.5);
+    ho_node tanh_half = ho_unary(graph, HO_OP_TANH, ho_binary(graph, HO_OP_MUL, in[0], half));
+    return ho_binary(graph, HO_OP_MUL, half, ho_binary(graph, HO_OP_ADD, ho_const(graph, 1), tanh_half));
+}
+
+/* log(1 + exp(x)) = m + log1p(expm1(-m) + exp(x - m)) for any m. With m = max(x, 0) nothing overflows; as m does not
+ * matter it is stopped, and every derivative is right, at 0 too. */
+static ho_node softplus(ho_graph *graph, const ho_node *in)
+{
+    ho_node m = ho_unary(graph, HO_OP_STOP, relu(graph, in));
+    ho_node low = ho_unary(graph, HO_OP_EXPM1, ho_unary(graph, HO_OP_NEG, m));
+    ho_node high = ho_unary(graph, HO_OP_EXP, ho_binary(graph, HO_OP_SUB, in[0], m));
+    return ho_binary(graph, HO_OP_ADD, m, ho_unary(graph, HO_OP_LOG1P, ho_binary(graph, HO_OP_ADD, low, high)));
+}
+
+static ho_node dot(ho_graph *graph, const ho_node *in)
+{
+    return ho_sum_all(graph, ho_binary_broadcast(graph, HO_OP_MUL, in[0], in[1]));
+}
+
+static ho_node norm(ho_graph *graph, const ho_node *in)
+{
+    return ho_unary(graph, HO_OP_SQRT, ho_sum_all(graph, ho_binary(graph, HO_OP_MUL, in[0], in[0])));
+}
+
+static ho_node select_entries(ho_graph *graph, const ho_node *in)
+{
+    return ho_select_broadcast(graph, in[0], in[1], in[2]);
+}
+
+static ho_node transpose(ho_graph *graph, const ho_node *in)
+{
+    return ho_transpose(graph, in[0]);
+}
+
+static const ho_function functions[] = {
+    {.name = "abs", .operands = 1, .op = HO_OP_ABS},
+    {.name = "sign", .operands = 1, .op = HO_OP_SIGN},
+    {.name = "exp", .operands = 1, .op = HO_OP_EXP},
+    {.name = "expm1", .operands = 1, .op = HO_OP_EXPM1},
+    {.name = "log", .operands = 1, .op = HO_OP_LOG},
+    {.name = "log1p", .operands = 1, .op = HO_OP_LOG1P},
+    {.name = "sqrt", .operands = 1, .op = HO_OP_SQRT},
+    {.name = "rsqrt", .operands = 1, .op = HO_OP_RSQRT},
+    {.name = "tanh", .operands = 1, .op = HO_OP_TANH},
+    {.name = "sin", .operands = 1, .op = HO_OP_SIN},
+    {.name = "cos", .operands = 1, .op = HO_OP_COS},
+    {.name = "erf", .operands = 1, .op = HO_OP_ERF},
+    {.name = "floor", .operands = 1, .op = HO_OP_FLOOR},
+    {.name = "stop", .operands = 1, .op = HO_OP_STOP},
+    {.name = "max", .operands = 2, .op = HO_OP_MAX},
+    {.name = "min", .operands = 2, .op = HO_OP_MIN},
+    {.name = "relu", .operands = 1, .build = relu},
+    {.name = "sigmoid", .operands = 1, .build = sigmoid},
+    {.name = "softplus", .operands = 1, .build = softplus},
+    {.name = "dot", .operands = 2, .build = dot},
+    {.name = "norm", .operands = 1, .build = norm},
+    {.name = "select", .operands = 3, .build = select_entries},
+    {.name = "transpose", .operands = 1, .build = transpose},
+    {.name = "sum", .operands = 1, .axis = true, .op = HO_OP_SUM},
+    {.name = "sum_keep", .operands = 1, .axis = true, .op = HO_OP_SUM, .keep = true},
+    {.name = "mean", .operands = 1, .axis = true, .op = HO_OP_SUM, .mean = true},
+    {.name = "mean_keep", .operands = 1, .axis = true, .op = HO_OP_SUM, .mean = true, .keep = true},
+    {.name = "maximum", .operands = 1, .axis = true, .op = HO_OP_MAXIMUM},
+    {.name = "maximum_keep", .operands = 1, .axis = true, .op = HO_OP_MAXIMUM, .keep = true},
+};
+
+enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
+
+const ho_function *ho_function_find(const char *name)
+{
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (!strcmp(functions[i].name, name))
+            return &functions[i];
+    return NULL;
+}
+
+const char *ho_function_nearest(const char *name)
+{
+    const char *names[FUNCTIONS + 1] = {"grad"};
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        names[i + 1] = functions[i].name;
+    return ho_nearest(name, names, FUNCTIONS + 1);
+}
+
+static ho_node reduce(ho_graph *graph, const ho_function *function, ho_node a, const int64_t *axis)
+{
+    if (!a)
+        return HO_POISON;
+    ho_shape shape = ho_graph_at(graph, a)->shape;
+    int64_t from_end = shape.rank, extent = shape.rank;
+    if (axis) {
+        char text[HO_SHAPE_TEXT];
+        if (shape.rank == 0)
+            return ho_graph_fail(graph, "%s: a scalar has no axes", function->name);
+        if (*axis < -shape.rank || *axis >= shape.rank)
+            return ho_graph_fail(graph,
+                                 "%s: %s has no axis %" PRId64 "; its axes are 0 to %" PRId32 ", or -%" PRId32
+                                 " to -1 from the end",
+                                 function->name, ho_shape_print(&shape, text), *axis, shape.rank - 1, shape.rank);
+        from_end = *axis < 0 ? -*axis : shape.rank - *axis;
+        extent = 1;
+    }
+    ho_node reduced = shape.rank ? ho_reduce(graph, function->op, a, from_end, extent) : a;
+    if (function->mean) {
+        int64_t entries = ho_shape_count(&shape) / ho_shape_count(&ho_graph_at(graph, reduced)->shape);
+        reduced = ho_binary(graph, HO_OP_DIV, reduced, ho_const(graph, (double)entries));
+    }
+    if (!function->keep)
+        return reduced;
+    for (int64_t i = 0; i < extent; i++)
+        shape.dims[shape.rank - from_end + i] = 1;
+    return ho_reshape(graph, reduced, shape);
+}
+
+ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_node *in, const int64_t *axis)
+{
+    if (function->build)
+        return function->build(graph, in);
+    if (function->axis)
+        return reduce(graph, function, in[0], axis);
+    return function->operands == 1 ? ho_unary(graph, function->op, in[0])
+                                   : ho_binary_broadcast(graph, function->op, in[0], in[1]);
+}

@@ -1,0 +1,23 @@
+/* The functions that formulas may call (sdk/FORMULAS.md). */
+#ifndef HO_GRAPH_FUNCTIONS_H
+#define HO_GRAPH_FUNCTIONS_H
+
+#include "graph/graph.h"
+
+typedef struct ho_function {
+    const char *name;
+    uint32_t operands; /* how many tensors it takes */
+    bool axis;         /* whether an axis may follow them */
+    uint32_t op;       /* elementwise functions and reductions: the op; else 0 and `build` */
+    ho_node (*build)(ho_graph *graph, const ho_node *in);
+    bool mean, keep; /* reductions: divide by the number of entries; leave the axis with size 1 */
+} ho_function;
+
+const ho_function *ho_function_find(const char *name);
+/* The nearest function's name, or NULL; "grad" is one. */
+const char *ho_function_nearest(const char *name);
+
+/* The call's value. `axis`: NULL, or as written: from 0 from the front, negative from the end. */
+ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_node *in, const int64_t *axis);
+
+#endif

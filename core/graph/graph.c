@@ -1,0 +1,273 @@
+/* Graphs: storage, hash-consing, sources, shapes. */
+#include "graph/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+ho_graph *ho_graph_new(ho_error *error)
+{
+    ho_graph *graph = ho_alloc(sizeof *graph);
+    graph->error = error;
+    graph->arena = ho_arena_new();
+    graph->table_size = 1024;
+    graph->table = ho_alloc(graph->table_size * sizeof *graph->table);
+    ho_grow((void **)&graph->nodes, &graph->capacity, 0, sizeof *graph->nodes);
+    graph->nodes[0] = (ho_graph_node){0};
+    graph->count = 1;
+    ho_grow((void **)&graph->sources, &graph->source_capacity, 0, sizeof *graph->sources);
+    graph->sources[0] = (ho_source){"host", "", 0};
+    graph->source_count = 1;
+    return graph;
+}
+
+void ho_graph_free(ho_graph *graph)
+{
+    if (!graph)
+        return;
+    free(graph->nodes);
+    free(graph->table);
+    free(graph->sources);
+    ho_arena_free(graph->arena);
+    free(graph);
+}
+
+ho_error *ho_graph_error(ho_graph *graph)
+{
+    return graph->error;
+}
+
+uint32_t ho_graph_size(const ho_graph *graph)
+{
+    return (uint32_t)(graph->count - 1);
+}
+
+const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id)
+{
+    return &graph->nodes[id];
+}
+
+uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line)
+{
+    uint32_t previous = graph->source;
+    if (!plugin)
+        plugin = "host";
+    if (!file)
+        file = "";
+    for (size_t i = graph->source_count; i-- > 0;) {
+        const ho_source *s = &graph->sources[i];
+        if (s->line == line && !strcmp(s->file, file) && !strcmp(s->plugin, plugin)) {
+            graph->source = (uint32_t)i;
+            return previous;
+        }
+    }
+    ho_grow((void **)&graph->sources, &graph->source_capacity, graph->source_count, sizeof *graph->sources);
+    ho_source *made = &graph->sources[graph->source_count];
+    made->plugin = ho_arena_strdup(graph->arena, plugin);
+    made->file = ho_arena_strdup(graph->arena, file);
+    made->line = line;
+    graph->source = (uint32_t)graph->source_count++;
+    return previous;
+}
+
+void ho_graph_source_set(ho_graph *graph, uint32_t source)
+{
+    graph->source = source < graph->source_count ? source : 0;
+}
+
+ho_source ho_graph_source(const ho_graph *graph, uint32_t source)
+{
+    return graph->sources[source < graph->source_count ? source : 0];
+}
+
+/* A formula as it may stand in a message: one line of plain characters, not too long. */
+static void quote_formula(const char *text, char quoted[168])
+{
+    size_t n = 0;
+    for (; text[n] && n < 160; n++)
+        quoted[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : text[n] == '\t' || text[n] == '\n' ? ' ' : '?';
+    memcpy(quoted + n, text[n] ? "..." : "", text[n] ? 4 : 1);
+}
+
+ho_node ho_graph_fail(ho_graph *graph, const char *format, ...)
+{
+    if (graph->error->status != HO_OK)
+        return HO_POISON;
+    ho_source source = ho_graph_source(graph, graph->source);
+    va_list args;
+    va_start(args, format);
+    ho_fail_v(graph->error, HO_INVALID, (ho_place){0}, format, args);
+    va_end(args);
+    if (graph->formula) {
+        char quoted[168];
+        quote_formula(graph->formula, quoted);
+        ho_error_prefix(graph->error, "formula \"%s\": column %zu", quoted, graph->column);
+    }
+    if (strcmp(source.plugin, "host") != 0)
+        ho_error_prefix(graph->error, "plugin \"%s\"", source.plugin);
+    if (source.line > 0)
+        ho_error_prefix(graph->error, "%s:%d", source.file, source.line);
+    return HO_POISON;
+}
+
+ho_shape ho_scalar_shape(void)
+{
+    return (ho_shape){0};
+}
+
+ho_shape ho_shape_of(int32_t rank, const int64_t *dims)
+{
+    ho_shape shape = {.rank = rank};
+    for (int32_t i = 0; i < rank && i < HO_RANK_MAX; i++)
+        shape.dims[i] = dims[i];
+    return shape;
+}
+
+bool ho_shape_equal(const ho_shape *a, const ho_shape *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int32_t i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i])
+            return false;
+    return true;
+}
+
+int64_t ho_shape_count(const ho_shape *shape)
+{
+    int64_t count = 1;
+    for (int32_t i = 0; i < shape->rank; i++)
+        count *= shape->dims[i];
+    return count;
+}
+
+char *ho_shape_print(const ho_shape *shape, char text[HO_SHAPE_TEXT])
+{
+    if (shape->rank < 0 || shape->rank > HO_RANK_MAX) {
+        snprintf(text, HO_SHAPE_TEXT, "(rank %" PRId32 ")", shape->rank);
+        return text;
+    }
+    size_t n = 0;
+    text[n++] = '(';
+    for (int32_t i = 0; i < shape->rank; i++)
+        n += (size_t)snprintf(text + n, HO_SHAPE_TEXT - n, "%s%" PRId64, i ? ", " : "", shape->dims[i]);
+    text[n++] = ')';
+    text[n] = '\0';
+    return text;
+}
+
+int64_t ho_axis_size(const ho_shape *shape, int64_t axis)
+{
+    return shape->dims[shape->rank - axis];
+}
+
+/* ---- hash-consing ---------------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ (hash >> 29);
+}
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static uint64_t node_hash(const ho_graph_node *node)
+{
+    uint64_t hash = mix(node->op, node->arity);
+    for (uint32_t i = 0; i < node->arity; i++)
+        hash = mix(hash, node->in[i]);
+    for (int32_t i = 0; i < node->shape.rank; i++)
+        hash = mix(hash, (uint64_t)node->shape.dims[i]);
+    hash = mix(hash, bits_of(node->value));
+    hash = mix(hash, (uint64_t)node->axis);
+    return mix(hash, (uint64_t)node->extent);
+}
+
+/* Constants are compared by bits: a NaN is itself, and 0 is not -0. */
+static bool same_node(const ho_graph_node *a, const ho_graph_node *b)
+{
+    if (a->op != b->op || a->arity != b->arity || a->axis != b->axis || a->extent != b->extent ||
+        bits_of(a->value) != bits_of(b->value) || !ho_shape_equal(&a->shape, &b->shape))
+        return false;
+    for (uint32_t i = 0; i < a->arity; i++)
+        if (a->in[i] != b->in[i])
+            return false;
+    return true;
+}
+
+static size_t slot_of(const ho_graph *graph, const ho_graph_node *node)
+{
+    size_t slot = (size_t)node_hash(node) & (graph->table_size - 1);
+    while (graph->table[slot] && !same_node(&graph->nodes[graph->table[slot]], node))
+        slot = (slot + 1) & (graph->table_size - 1);
+    return slot;
+}
+
+static void enlarge_table(ho_graph *graph)
+{
+    free(graph->table);
+    graph->table_size *= 2;
+    graph->table = ho_alloc(graph->table_size * sizeof *graph->table);
+    for (size_t i = 1; i < graph->count; i++)
+        graph->table[slot_of(graph, &graph->nodes[i])] = (ho_node)i;
+}
+
+ho_node ho_intern(ho_graph *graph, const ho_draft *draft)
+{
+    ho_graph_node node = {.op = draft->op,
+                          .arity = draft->arity,
+                          .in = draft->in,
+                          .shape = draft->shape,
+                          .value = draft->value,
+                          .axis = draft->axis,
+                          .extent = draft->op == HO_OP_LEAF ? graph->leaves : draft->extent,
+                          .source = graph->source};
+    size_t slot = slot_of(graph, &node);
+    if (graph->table[slot])
+        return graph->table[slot];
+    if (graph->count > UINT32_MAX / 2)
+        return ho_graph_fail(graph, "the graph has more than %" PRIu32 " nodes", UINT32_MAX / 2);
+    if (draft->op == HO_OP_LEAF) {
+        graph->leaves++;
+        node.name = ho_arena_strdup(graph->arena, draft->name);
+    }
+    ho_node *in = ho_arena_alloc(graph->arena, (node.arity ? node.arity : 1) * sizeof *in);
+    for (uint32_t i = 0; i < node.arity; i++)
+        in[i] = draft->in[i];
+    node.in = in;
+    ho_grow((void **)&graph->nodes, &graph->capacity, graph->count, sizeof *graph->nodes);
+    graph->nodes[graph->count] = node;
+    graph->table[slot] = (ho_node)graph->count;
+    graph->count++;
+    if (graph->count * 2 > graph->table_size)
+        enlarge_table(graph);
+    return (ho_node)(graph->count - 1);
+}
+
+ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length)
+{
+    unsigned char *needed = ho_alloc(graph->count);
+    for (size_t i = 0; i < count; i++)
+        if (outputs[i] && outputs[i] < graph->count)
+            needed[outputs[i]] = 1;
+    size_t total = 0;
+    for (size_t id = graph->count; id-- > 1;) {
+        if (!needed[id])
+            continue;
+        total++;
+        for (uint32_t i = 0; i < graph->nodes[id].arity; i++)
+            needed[graph->nodes[id].in[i]] = 1;
+    }
+    ho_node *order = ho_alloc((total ? total : 1) * sizeof *order);
+    *length = 0;
+    for (size_t id = 1; id < graph->count; id++)
+        if (needed[id])
+            order[(*length)++] = (ho_node)id;
+    free(needed);
+    return order;
+}

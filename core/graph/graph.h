@@ -1,0 +1,123 @@
+/*
+ * Expression graphs: immutable nodes, hash-consed, so that equal expressions are one node.
+ *
+ * Every op addresses axes from the end. A tensor may therefore carry one extra leading axis (a batch of k tangents,
+ * diff/) through any op unchanged; ranks go up to HO_MAX_RANK + 1 for that.
+ */
+#ifndef HO_GRAPH_GRAPH_H
+#define HO_GRAPH_GRAPH_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "hotool/ops.h"
+
+#define HO_RANK_MAX (HO_MAX_RANK + 1)
+
+typedef struct ho_shape {
+    int32_t rank;
+    int64_t dims[HO_RANK_MAX];
+} ho_shape;
+
+/* A node's number. 0 is poison: made where a check failed, and passed on by every builder without further message. */
+typedef uint32_t ho_node;
+#define HO_POISON 0u
+
+/* Who made a node: a plugin's call, for messages. `line` 0: the host. Strings are owned by the graph. */
+typedef struct ho_source {
+    const char *plugin; /* "adam", or "host" */
+    const char *file;
+    int line;
+} ho_source;
+
+typedef struct ho_graph_node {
+    uint32_t op;
+    uint32_t arity;
+    const ho_node *in;
+    ho_shape shape;
+    double value;     /* CONST */
+    int64_t axis;     /* SUM, MAXIMUM: the first reduced axis, from the end; SLICE, PAD, CONCAT, GATHER, SCATTER: the axis */
+    int64_t extent;   /* SUM, MAXIMUM: how many adjacent axes; SLICE: start; PAD: zeros before; LEAF: serial number */
+    const char *name; /* LEAF; else NULL */
+    uint32_t source;  /* for ho_graph_source */
+} ho_graph_node;
+
+typedef struct ho_graph ho_graph;
+
+/* The first failed check is recorded in `error` (borrowed, must outlive the graph): shapes, op and source are named:
+ * `adam.c:21: plugin "adam": matmul: (50, 10) @ (20, 3): the inner sizes 10 and 20 differ`. */
+ho_graph *ho_graph_new(ho_error *error);
+void ho_graph_free(ho_graph *graph);
+ho_error *ho_graph_error(ho_graph *graph);
+uint32_t ho_graph_size(const ho_graph *graph); /* nodes are 1..size; operands come before what uses them */
+/* Valid until the next node is made. id is 1..size. */
+const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id);
+
+/* Nodes made from now on carry this source. Returns the previous one's number for ho_graph_source_set. */
+uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line);
+void ho_graph_source_set(ho_graph *graph, uint32_t source);
+ho_source ho_graph_source(const ho_graph *graph, uint32_t source);
+/* Records an error at the current source and returns HO_POISON. */
+ho_node ho_graph_fail(ho_graph *graph, const char *format, ...) HO_PRINTF(2, 3);
+
+/* Shapes. */
+ho_shape ho_scalar_shape(void);
+ho_shape ho_shape_of(int32_t rank, const int64_t *dims);
+bool ho_shape_equal(const ho_shape *a, const ho_shape *b);
+int64_t ho_shape_count(const ho_shape *shape);
+/* "(50, 10)", "()" for rank 0; into a caller's buffer, which is returned. */
+#define HO_SHAPE_TEXT 128
+char *ho_shape_print(const ho_shape *shape, char text[HO_SHAPE_TEXT]);
+
+/* Builders: check, fold constants, simplify (x+0, x*1, x*0, --x, x^2, select on a constant, reshape of reshape, transpose of
+ * transpose, slice of concat or pad, adjacent pads added into a concat, ...), and return the existing node where there is
+ * one. Simplification never changes the bits of a value that stays finite, except x*0 = 0. */
+ho_node ho_leaf(ho_graph *graph, const char *name, ho_shape shape); /* every call makes a new leaf */
+ho_node ho_const(ho_graph *graph, double value);                    /* rank 0 */
+ho_node ho_fill(ho_graph *graph, ho_shape shape, double value);     /* CONST of any shape */
+ho_node ho_iota(ho_graph *graph, int64_t n);
+ho_node ho_unary(ho_graph *graph, uint32_t op, ho_node a);
+ho_node ho_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
+ho_node ho_select(ho_graph *graph, ho_node c, ho_node a, ho_node b);
+ho_node ho_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent); /* SUM or MAXIMUM */
+ho_node ho_sum_all(ho_graph *graph, ho_node a);                                           /* to rank 0 */
+ho_node ho_reshape(ho_graph *graph, ho_node a, ho_shape shape);
+ho_node ho_expand(ho_graph *graph, ho_node a, ho_shape shape); /* rank as a's; from rank 0 to any shape too */
+ho_node ho_transpose(ho_graph *graph, ho_node a);
+ho_node ho_slice(ho_graph *graph, ho_node a, int64_t axis, int64_t start, int64_t length);
+ho_node ho_pad(ho_graph *graph, ho_node a, int64_t axis, int64_t before, int64_t after);
+ho_node ho_concat(ho_graph *graph, const ho_node *parts, uint32_t count, int64_t axis);
+ho_node ho_matmul(ho_graph *graph, ho_node a, ho_node b);
+ho_node ho_gather(ho_graph *graph, ho_node a, ho_node indices, int64_t axis);
+ho_node ho_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axis, int64_t size);
+/* Builds op of a node with other operands (same attributes); for rewriting passes. */
+ho_node ho_rebuild(ho_graph *graph, ho_node like, const ho_node *in);
+
+/* NumPy's broadcasting (axes aligned at the end, 1 repeats) before an elementwise op; the message names both shapes.
+ * Operands of rank 0 are left as they are. */
+ho_node ho_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
+ho_node ho_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b);
+
+/* Whether a node is the same known number in every entry. */
+bool ho_is_constant(const ho_graph *graph, ho_node a, double *value);
+
+/* The op's name ("matmul"), for messages and dumps; kinds of op. */
+const char *ho_op_name(uint32_t op);
+uint32_t ho_op_arity(uint32_t op); /* CONCAT: 0, any */
+bool ho_op_is_elementwise(uint32_t op);
+
+/* One entry of an elementwise op in f64: the reference for every implementation of it. */
+double ho_op_scalar(uint32_t op, double a, double b, double c);
+
+/* Nodes that `outputs` need, in increasing (hence topological) order; free(). */
+ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length);
+
+/* Checks every invariant of the nodes that `outputs` need: operands before uses, shapes as inferred anew, arity, ranges. */
+ho_status ho_graph_verify(const ho_graph *graph, const ho_node *outputs, size_t count, ho_error *error);
+
+/* One node a line `%12 = matmul(%3, %11) (50, 10)  # softmax.c:31`, and Graphviz. */
+void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out);
+void ho_graph_dot(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out);
+
+#endif

@@ -1,0 +1,56 @@
+/* What the files of this floor share: how a graph is stored, and the way a node comes into being:
+ * draft -> infer (checks, shape) -> simplify (perhaps another node) -> intern. */
+#ifndef HO_GRAPH_INTERNAL_H
+#define HO_GRAPH_INTERNAL_H
+
+#include "graph/graph.h"
+
+struct ho_graph {
+    ho_error *error;
+    ho_arena *arena; /* operand lists, names, sources' texts */
+    ho_graph_node *nodes;
+    size_t count, capacity; /* nodes[0] is poison and counts */
+    ho_node *table;         /* open addressing, by node_hash; 0: empty */
+    size_t table_size;      /* a power of two */
+    ho_source *sources;     /* sources[0] is the host */
+    size_t source_count, source_capacity;
+    uint32_t source;
+    int64_t leaves;
+    const char *formula; /* while ho_formula runs: its text and the place in it, for messages */
+    size_t column;
+};
+
+/* A node that is not made yet. `shape` is asked for by leaves, RESHAPE and EXPAND, and inferred for all others. */
+typedef struct ho_draft {
+    uint32_t op, arity;
+    const ho_node *in; /* often `operands` */
+    ho_node operands[3];
+    ho_shape shape;
+    double value;
+    int64_t axis, extent;
+    int64_t size; /* SLICE: length; PAD: zeros after; SCATTER: the axis's size. Told by the shape once made. */
+    const char *name;
+} ho_draft;
+
+#define HO_WHY 512
+
+/* Checks operands and attributes and sets draft->shape; false: `why` says what is wrong, without the op's name. */
+bool ho_infer(const ho_graph *graph, ho_draft *draft, char why[HO_WHY]);
+/* An existing or simpler node of the same value, or HO_POISON: intern the draft, whose operands may have been changed
+ * to equivalent ones. */
+ho_node ho_simplify(ho_graph *graph, ho_draft *draft);
+ho_node ho_intern(ho_graph *graph, const ho_draft *draft);
+/* The draft that would make this node again. */
+ho_draft ho_draft_of(const ho_graph *graph, ho_node node);
+
+/* simplify.c calls these of pieces.c: tensors made of pieces along an axis. Each may answer HO_POISON: nothing to do.
+ */
+ho_node ho_simplify_slice(ho_graph *graph, const ho_draft *draft);
+ho_node ho_simplify_pad(ho_graph *graph, const ho_draft *draft);
+ho_node ho_simplify_concat(ho_graph *graph, const ho_draft *draft);
+ho_node ho_simplify_sum_of_pieces(ho_graph *graph, ho_node a, ho_node b);
+
+/* The size of an axis counted from the end. */
+int64_t ho_axis_size(const ho_shape *shape, int64_t axis);
+
+#endif

@@ -1,0 +1,331 @@
+/*
+ * The ABI's layout, frozen: where each member of each public struct lies on machines with 64-bit pointers, as of minor 1.0.
+ * A line here never changes. A member appended in a later minor gets a new line; an assertion that fails means that a
+ * member was inserted, removed or resized, and that plugins already built would read the wrong one.
+ */
+#include "hotool/plugin.h"
+
+#if UINTPTR_MAX == 0xffffffffffffffffu
+
+#define AT(type, member, offset) _Static_assert(offsetof(struct type, member) == (offset), #type "." #member " has moved")
+/* A struct only grows. */
+#define SIZE(type, bytes) _Static_assert(sizeof(struct type) >= (bytes), #type " has shrunk")
+
+/* ho_table */
+AT(ho_table, rows, 0);
+AT(ho_table, count, 8);
+AT(ho_table, row_size, 12);
+SIZE(ho_table, 16);
+
+/* ho_option */
+AT(ho_option, name, 0);
+AT(ho_option, type, 8);
+AT(ho_option, required, 12);
+AT(ho_option, initial, 16);
+AT(ho_option, doc, 24);
+AT(ho_option, least, 32);
+AT(ho_option, most, 40);
+AT(ho_option, choices, 48);
+SIZE(ho_option, 56);
+
+/* ho_hyper */
+AT(ho_hyper, name, 0);
+AT(ho_hyper, initial, 8);
+AT(ho_hyper, domain, 16);
+AT(ho_hyper, doc, 24);
+AT(ho_hyper, shape, 32);
+AT(ho_hyper, structure, 40);
+SIZE(ho_hyper, 48);
+
+/* ho_slot */
+AT(ho_slot, name, 0);
+AT(ho_slot, doc, 8);
+AT(ho_slot, initial, 16);
+SIZE(ho_slot, 24);
+
+/* ho_setup_api */
+AT(ho_setup_api, struct_size, 0);
+AT(ho_setup_api, option_real, 8);
+AT(ho_setup_api, option_integer, 16);
+AT(ho_setup_api, option_boolean, 24);
+AT(ho_setup_api, option_string, 32);
+AT(ho_setup_api, option_count, 40);
+AT(ho_setup_api, option_real_at, 48);
+AT(ho_setup_api, option_string_at, 56);
+AT(ho_setup_api, alloc, 64);
+AT(ho_setup_api, fail, 72);
+SIZE(ho_setup_api, 80);
+
+/* ho_setup */
+AT(ho_setup, api, 0);
+SIZE(ho_setup, 8);
+
+/* ho_plugin */
+AT(ho_plugin, struct_size, 0);
+AT(ho_plugin, abi_major, 4);
+AT(ho_plugin, abi_minor, 8);
+AT(ho_plugin, kind, 12);
+AT(ho_plugin, name, 16);
+AT(ho_plugin, version, 24);
+AT(ho_plugin, doc, 32);
+AT(ho_plugin, details, 40);
+AT(ho_plugin, options, 48);
+AT(ho_plugin, hypers, 64);
+AT(ho_plugin, calls, 80);
+AT(ho_plugin, create, 88);
+AT(ho_plugin, destroy, 96);
+SIZE(ho_plugin, 104);
+
+/* ho_value */
+AT(ho_value, id, 0);
+SIZE(ho_value, 4);
+
+/* ho_trace_api */
+AT(ho_trace_api, struct_size, 0);
+AT(ho_trace_api, let, 8);
+AT(ho_trace_api, formula, 16);
+AT(ho_trace_api, get, 24);
+AT(ho_trace_api, set, 32);
+AT(ho_trace_api, has, 40);
+AT(ho_trace_api, size, 48);
+AT(ho_trace_api, shape, 56);
+AT(ho_trace_api, constant, 64);
+AT(ho_trace_api, fill, 72);
+AT(ho_trace_api, iota, 80);
+AT(ho_trace_api, unary, 88);
+AT(ho_trace_api, binary, 96);
+AT(ho_trace_api, select, 104);
+AT(ho_trace_api, reduce, 112);
+AT(ho_trace_api, reduce_all, 120);
+AT(ho_trace_api, reshape, 128);
+AT(ho_trace_api, expand, 136);
+AT(ho_trace_api, transpose, 144);
+AT(ho_trace_api, slice, 152);
+AT(ho_trace_api, concat, 160);
+AT(ho_trace_api, matmul, 168);
+AT(ho_trace_api, gather, 176);
+AT(ho_trace_api, gradient, 184);
+AT(ho_trace_api, weight, 192);
+AT(ho_trace_api, normal, 200);
+AT(ho_trace_api, fail, 208);
+AT(ho_trace_api, ok, 216);
+SIZE(ho_trace_api, 224);
+
+/* ho_trace */
+AT(ho_trace, api, 0);
+SIZE(ho_trace, 8);
+
+/* ho_dynamics_calls */
+AT(ho_dynamics_calls, struct_size, 0);
+AT(ho_dynamics_calls, granularity, 4);
+AT(ho_dynamics_calls, slots, 8);
+AT(ho_dynamics_calls, step, 24);
+SIZE(ho_dynamics_calls, 32);
+
+/* ho_model_calls */
+AT(ho_model_calls, struct_size, 0);
+AT(ho_model_calls, reserved, 4);
+AT(ho_model_calls, weights, 8);
+AT(ho_model_calls, forward, 16);
+SIZE(ho_model_calls, 24);
+
+/* ho_loss_calls */
+AT(ho_loss_calls, struct_size, 0);
+AT(ho_loss_calls, targets, 4);
+AT(ho_loss_calls, per_example, 8);
+SIZE(ho_loss_calls, 16);
+
+/* ho_penalty_calls */
+AT(ho_penalty_calls, struct_size, 0);
+AT(ho_penalty_calls, reserved, 4);
+AT(ho_penalty_calls, value, 8);
+SIZE(ho_penalty_calls, 16);
+
+/* ho_array */
+AT(ho_array, struct_size, 0);
+AT(ho_array, role, 4);
+AT(ho_array, type, 8);
+AT(ho_array, rank, 12);
+AT(ho_array, dims, 16);
+AT(ho_array, classes, 48);
+AT(ho_array, name, 56);
+AT(ho_array, source, 64);
+AT(ho_array, values, 72);
+SIZE(ho_array, 80);
+
+/* ho_data_api */
+AT(ho_data_api, struct_size, 0);
+AT(ho_data_api, file, 8);
+AT(ho_data_api, npy, 16);
+AT(ho_data_api, alloc, 24);
+AT(ho_data_api, emit, 32);
+AT(ho_data_api, truth, 40);
+AT(ho_data_api, class_name, 48);
+AT(ho_data_api, fail, 56);
+AT(ho_data_api, uniform, 64);
+AT(ho_data_api, normal, 72);
+SIZE(ho_data_api, 80);
+
+/* ho_data */
+AT(ho_data, api, 0);
+SIZE(ho_data, 8);
+
+/* ho_data_calls */
+AT(ho_data_calls, struct_size, 0);
+AT(ho_data_calls, emits_parts, 4);
+AT(ho_data_calls, read, 8);
+SIZE(ho_data_calls, 16);
+
+/* ho_constrained */
+AT(ho_constrained, struct_size, 0);
+AT(ho_constrained, structure, 4);
+AT(ho_constrained, rank, 8);
+AT(ho_constrained, reserved, 12);
+AT(ho_constrained, dims, 16);
+AT(ho_constrained, count, 48);
+AT(ho_constrained, lower, 56);
+AT(ho_constrained, upper, 64);
+AT(ho_constrained, name, 72);
+SIZE(ho_constrained, 80);
+
+/* ho_constraint_calls */
+AT(ho_constraint_calls, struct_size, 0);
+AT(ho_constraint_calls, reserved, 4);
+AT(ho_constraint_calls, fits, 8);
+AT(ho_constraint_calls, project, 16);
+SIZE(ho_constraint_calls, 24);
+
+/* ho_system_api */
+AT(ho_system_api, struct_size, 0);
+AT(ho_system_api, reserved, 4);
+AT(ho_system_api, lambda_size, 8);
+AT(ho_system_api, directions, 16);
+AT(ho_system_api, direction, 24);
+AT(ho_system_api, vector_new, 32);
+AT(ho_system_api, vector_free, 40);
+AT(ho_system_api, vector_bytes, 48);
+AT(ho_system_api, copy, 56);
+AT(ho_system_api, axpby, 64);
+AT(ho_system_api, dot, 72);
+AT(ho_system_api, initial, 80);
+AT(ho_system_api, initial_jvp, 88);
+AT(ho_system_api, initial_vjp, 96);
+AT(ho_system_api, step, 104);
+AT(ho_system_api, jvp, 112);
+AT(ho_system_api, vjp, 120);
+AT(ho_system_api, error, 128);
+AT(ho_system_api, error_gradient, 136);
+AT(ho_system_api, alloc, 144);
+AT(ho_system_api, free_memory, 152);
+AT(ho_system_api, fail, 160);
+AT(ho_system_api, poll, 168);
+SIZE(ho_system_api, 176);
+
+/* ho_system */
+AT(ho_system, api, 0);
+SIZE(ho_system, 8);
+
+/* ho_mode_calls */
+AT(ho_mode_calls, struct_size, 0);
+AT(ho_mode_calls, reserved, 4);
+AT(ho_mode_calls, start, 8);
+AT(ho_mode_calls, advance, 16);
+AT(ho_mode_calls, hypergradient, 24);
+AT(ho_mode_calls, state, 32);
+AT(ho_mode_calls, forget, 40);
+AT(ho_mode_calls, bytes, 48);
+AT(ho_mode_calls, end, 56);
+SIZE(ho_mode_calls, 64);
+
+#endif
+
+/* A minor of the same major adds; these are what a plugin of any minor of this major counts on. */
+_Static_assert(HO_ABI_MAJOR == 1, "another major is another exported symbol: see HO_PLUGIN_SYMBOL");
+_Static_assert(HO_MAX_RANK == 4, "the size of dims in ho_array, ho_constrained and ho_trace_api.shape");
+_Static_assert(sizeof(ho_value) == 4 && sizeof(ho_status) == 4, "handles and statuses are 32 bits");
+
+/* What numbers mean. */
+#define IS(name, number) _Static_assert((name) == (number), #name " has changed")
+/* abi.h */
+IS(HO_OK, 0);
+IS(HO_FAILED, 1);
+IS(HO_INVALID, 2);
+IS(HO_DIVERGED, 3);
+IS(HO_INTERRUPTED, 4);
+IS(HO_DYNAMICS, 1);
+IS(HO_MODEL, 2);
+IS(HO_LOSS, 3);
+IS(HO_PENALTY, 4);
+IS(HO_MODE, 5);
+IS(HO_DATA, 6);
+IS(HO_CONSTRAINT, 7);
+IS(HO_REAL, 1);
+IS(HO_INTEGER, 2);
+IS(HO_BOOLEAN, 3);
+IS(HO_STRING, 4);
+IS(HO_PATH, 5);
+IS(HO_CHOICE, 6);
+IS(HO_REALS, 7);
+IS(HO_STRINGS, 8);
+IS(HO_ANY, 0);
+IS(HO_NONNEGATIVE, 1);
+IS(HO_UNIT, 2);
+IS(HO_DECAY, 3);
+IS(HO_POSITIVE, 4);
+IS(HO_SYMMETRIC, 1);
+IS(HO_ZERO_DIAGONAL, 2);
+/* ops.h */
+IS(HO_OP_LEAF, 1);
+IS(HO_OP_CONST, 2);
+IS(HO_OP_IOTA, 3);
+IS(HO_OP_NEG, 10);
+IS(HO_OP_ABS, 11);
+IS(HO_OP_SIGN, 12);
+IS(HO_OP_EXP, 13);
+IS(HO_OP_EXPM1, 14);
+IS(HO_OP_LOG, 15);
+IS(HO_OP_LOG1P, 16);
+IS(HO_OP_SQRT, 17);
+IS(HO_OP_RSQRT, 18);
+IS(HO_OP_TANH, 19);
+IS(HO_OP_SIN, 20);
+IS(HO_OP_COS, 21);
+IS(HO_OP_ERF, 22);
+IS(HO_OP_FLOOR, 23);
+IS(HO_OP_STOP, 24);
+IS(HO_OP_ADD, 30);
+IS(HO_OP_SUB, 31);
+IS(HO_OP_MUL, 32);
+IS(HO_OP_DIV, 33);
+IS(HO_OP_POW, 34);
+IS(HO_OP_MAX, 35);
+IS(HO_OP_MIN, 36);
+IS(HO_OP_LESS, 37);
+IS(HO_OP_LESS_EQUAL, 38);
+IS(HO_OP_EQUAL, 39);
+IS(HO_OP_SELECT, 40);
+IS(HO_OP_SUM, 50);
+IS(HO_OP_MAXIMUM, 51);
+IS(HO_OP_RESHAPE, 60);
+IS(HO_OP_EXPAND, 61);
+IS(HO_OP_TRANSPOSE, 62);
+IS(HO_OP_SLICE, 63);
+IS(HO_OP_PAD, 64);
+IS(HO_OP_CONCAT, 65);
+IS(HO_OP_MATMUL, 70);
+IS(HO_OP_GATHER, 71);
+IS(HO_OP_SCATTER, 72);
+/* trace.h */
+IS(HO_WHOLE, 0);
+IS(HO_PER_TENSOR, 1);
+IS(HO_TARGET_ANY, 0);
+IS(HO_TARGET_LABELS, 1);
+IS(HO_TARGET_REALS, 2);
+/* data.h */
+IS(HO_ARRAY_F32, 1);
+IS(HO_ARRAY_F64, 2);
+IS(HO_ARRAY_U8, 3);
+IS(HO_ARRAY_I64, 4);
+IS(HO_ROLE_INPUTS, 1);
+IS(HO_ROLE_LABELS, 2);
+IS(HO_ROLE_REALS, 3);

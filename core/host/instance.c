@@ -1,0 +1,289 @@
+/* Instances: options in, `self` out; and the calls of constraints. */
+#include "host/instance.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "host/options.h"
+
+struct ho_setup_values {
+    ho_option_value *of; /* by the plugin's table */
+};
+
+/* What a plugin's create sees. */
+typedef struct setup {
+    ho_setup head; /* first: the plugin's pointer is the host's */
+    ho_instance *instance;
+    ho_error *error;
+} setup;
+
+static setup *setup_of(ho_setup *u)
+{
+    return (setup *)(void *)u;
+}
+
+#define misuse(s, ...) ho_fail_at((s)->error, HO_INVALID, (s)->instance->place, __VA_ARGS__)
+
+/* The value of an option of one of two types; NULL with an error for a name that the table does not declare so. */
+static const ho_option_value *option(ho_setup *u, const char *name, uint32_t type, uint32_t or_type)
+{
+    setup *s = setup_of(u);
+    const ho_loaded *loaded = s->instance->loaded;
+    if (!name) {
+        misuse(s, "plugin \"%s\" asks for an option without a name", loaded->plugin.name);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < loaded->option_count; i++) {
+        if (strcmp(loaded->options[i].name, name) != 0)
+            continue;
+        if (loaded->options[i].type == type || loaded->options[i].type == or_type)
+            return &s->instance->values->of[i];
+        misuse(s, "plugin \"%s\" reads its option \"%s\" by another type than it declares", loaded->plugin.name, name);
+        return NULL;
+    }
+    misuse(s, "plugin \"%s\" asks for the option \"%.64s\", which it does not declare", loaded->plugin.name, name);
+    return NULL;
+}
+
+static double option_real(ho_setup *u, const char *name)
+{
+    const ho_option_value *value = option(u, name, HO_REAL, HO_INTEGER);
+    return value ? value->real : 0;
+}
+
+static int64_t option_integer(ho_setup *u, const char *name)
+{
+    const ho_option_value *value = option(u, name, HO_INTEGER, HO_INTEGER);
+    return value ? value->integer : 0;
+}
+
+static int32_t option_boolean(ho_setup *u, const char *name)
+{
+    const ho_option_value *value = option(u, name, HO_BOOLEAN, HO_BOOLEAN);
+    return value ? value->boolean : 0;
+}
+
+static const char *option_string(ho_setup *u, const char *name)
+{
+    const ho_loaded *loaded = setup_of(u)->instance->loaded;
+    uint32_t type = HO_STRING;
+    for (uint32_t i = 0; name && i < loaded->option_count; i++)
+        if (strcmp(loaded->options[i].name, name) == 0 && loaded->options[i].type == HO_CHOICE)
+            type = HO_CHOICE;
+    const ho_option_value *value = option(u, name, type, HO_PATH);
+    return value ? value->text : NULL;
+}
+
+static int64_t option_count(ho_setup *u, const char *name)
+{
+    const ho_option_value *value = option(u, name, HO_REALS, HO_STRINGS);
+    return value ? (int64_t)value->count : 0;
+}
+
+/* Entry i of a list; NULL with an error. */
+static const ho_option_value *list_option(ho_setup *u, const char *name, uint32_t type, int64_t i)
+{
+    setup *s = setup_of(u);
+    const ho_option_value *value = option(u, name, type, type);
+    if (value && i >= 0 && (uint64_t)i < value->count)
+        return value;
+    if (value)
+        misuse(s, "plugin \"%s\" asks for entry %lld of its option \"%s\", which has %zu", s->instance->loaded->plugin.name,
+               (long long)i, name, value->count);
+    return NULL;
+}
+
+static double option_real_at(ho_setup *u, const char *name, int64_t i)
+{
+    const ho_option_value *value = list_option(u, name, HO_REALS, i);
+    return value ? value->reals[i] : 0;
+}
+
+static const char *option_string_at(ho_setup *u, const char *name, int64_t i)
+{
+    const ho_option_value *value = list_option(u, name, HO_STRINGS, i);
+    return value ? value->texts[i] : "";
+}
+
+/* More than this for a plugin's settings is a size gone wrong; the arena ends the program where memory does. */
+#define MOST_SETUP_BYTES ((uint64_t)1 << 28)
+
+static void *setup_alloc(ho_setup *u, uint64_t bytes)
+{
+    setup *s = setup_of(u);
+    if (bytes <= MOST_SETUP_BYTES)
+        return ho_arena_alloc(s->instance->arena, bytes ? (size_t)bytes : 1);
+    misuse(s, "plugin \"%s\" asks for %llu bytes for its settings; the most is %llu", s->instance->loaded->plugin.name,
+           (unsigned long long)bytes, (unsigned long long)MOST_SETUP_BYTES);
+    return NULL;
+}
+
+static ho_status setup_fail(ho_setup *u, const char *file, int32_t line, const char *option_name, const char *format, ...)
+{
+    setup *s = setup_of(u);
+    const ho_instance *instance = s->instance;
+    ho_place place = instance->place;
+    for (uint32_t i = 0; option_name && i < instance->loaded->option_count; i++)
+        if (strcmp(instance->loaded->options[i].name, option_name) == 0)
+            place = instance->values->of[i].place;
+    if (!place.file) /* made without a pipeline: the plugin's own source is the only place there is */
+        place = (ho_place){.file = file, .line = line};
+    char text[1024] = "it refuses its options";
+    if (format) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+    }
+    ho_fail_at(s->error, HO_INVALID, place, "plugin \"%s\": %s%s%s", instance->loaded->plugin.name,
+               option_name ? option_name : "", option_name ? ": " : "", text);
+    return HO_INVALID;
+}
+
+static const ho_setup_api setup_api = {
+    .struct_size = sizeof(ho_setup_api),
+    .option_real = option_real,
+    .option_integer = option_integer,
+    .option_boolean = option_boolean,
+    .option_string = option_string,
+    .option_count = option_count,
+    .option_real_at = option_real_at,
+    .option_string_at = option_string_at,
+    .alloc = setup_alloc,
+    .fail = setup_fail,
+};
+
+/* The first file that a HO_PATH option names and that is not there; the option's number, or option_count. */
+static uint32_t missing_path(const ho_loaded *loaded, const ho_option_value *values)
+{
+    for (uint32_t i = 0; i < loaded->option_count; i++)
+        if (loaded->options[i].type == HO_PATH && values[i].given && !ho_file_exists(values[i].text))
+            return i;
+    return loaded->option_count;
+}
+
+static ho_status create(ho_instance *instance, ho_error *error)
+{
+    const ho_plugin *plugin = &instance->loaded->plugin;
+    if (!plugin->create)
+        return HO_OK;
+    setup s = {{&setup_api}, instance, error};
+    ho_calling(instance->loaded, "create");
+    ho_status status = plugin->create(&s.head, &instance->self);
+    ho_calling(NULL, NULL);
+    if (status != HO_OK && error->status == HO_OK) {
+        instance->self = NULL; /* a create that fails has kept nothing */
+        misuse(&s, "plugin \"%s\" refuses to be set up, without saying why (create returned %d)", plugin->name,
+               (int)status);
+    }
+    return error->status;
+}
+
+ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho_tree *settings,
+                             const char *const *reserved, ho_place place, ho_error *error)
+{
+    if (error->status != HO_OK)
+        return NULL;
+    ho_arena *arena = ho_arena_new();
+    ho_instance *instance = ho_arena_alloc(arena, sizeof *instance);
+    *instance = (ho_instance){
+        .loaded = loaded,
+        .name = ho_arena_strdup(arena, name ? name : loaded->plugin.name),
+        .place = place,
+        .values = ho_arena_alloc(arena, sizeof *instance->values),
+        .arena = arena,
+    };
+    instance->values->of = ho_arena_alloc(arena, (loaded->option_count + 1) * sizeof *instance->values->of);
+    ho_option_value *values = instance->values->of;
+    if (ho_options_read(loaded, settings, reserved, place, arena, values, error) == HO_OK) {
+        uint32_t missing = missing_path(loaded, values);
+        if (missing < loaded->option_count)
+            ho_fail_at(error, HO_INVALID, values[missing].place, "%s: there is no file %s that can be read",
+                       loaded->options[missing].name, values[missing].text);
+    }
+    if (error->status == HO_OK)
+        create(instance, error);
+    if (error->status == HO_OK)
+        return instance;
+    ho_instance_free(instance);
+    return NULL;
+}
+
+void ho_instance_free(ho_instance *instance)
+{
+    if (!instance)
+        return;
+    if (instance->self && instance->loaded->plugin.destroy) {
+        ho_calling(instance->loaded, "destroy");
+        instance->loaded->plugin.destroy(instance->self);
+        ho_calling(NULL, NULL);
+    }
+    ho_arena_free(instance->arena);
+}
+
+bool ho_instance_number(const ho_instance *instance, const char *name, double *value)
+{
+    const ho_loaded *loaded = instance->loaded;
+    for (uint32_t i = 0; i < loaded->option_count; i++) {
+        const ho_option *row = &loaded->options[i];
+        if (strcmp(row->name, name) != 0)
+            continue;
+        bool number = row->type == HO_REAL || row->type == HO_INTEGER;
+        *value = instance->values->of[i].real;
+        return number && instance->values->of[i].given;
+    }
+    return false;
+}
+
+ho_status ho_settings_paths_exist(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
+                                  bool *exist, char **missing, ho_error *error)
+{
+    ho_arena *arena = ho_arena_new();
+    ho_option_value *values = ho_arena_alloc(arena, (loaded->option_count + 1) * sizeof *values);
+    ho_place place = settings ? settings->place : (ho_place){0};
+    *missing = NULL;
+    *exist = false;
+    ho_status status = ho_options_read(loaded, settings, reserved, place, arena, values, error);
+    if (status == HO_OK) {
+        uint32_t first = missing_path(loaded, values);
+        *exist = first == loaded->option_count;
+        if (!*exist)
+            *missing = ho_strdup(values[first].text);
+    }
+    ho_arena_free(arena);
+    return status;
+}
+
+ho_status ho_constraint_fits(const ho_instance *constraint, const ho_constrained *h, ho_error *error)
+{
+    const ho_loaded *loaded = constraint->loaded;
+    char reason[512] = "";
+    ho_calling(loaded, "fits");
+    ho_status status = loaded->calls.constraint.fits(constraint->self, h, reason, sizeof reason);
+    ho_calling(NULL, NULL);
+    reason[sizeof reason - 1] = '\0';
+    if (status == HO_OK)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, constraint->place, "constraint \"%s\" does not fit %s: %s", loaded->plugin.name,
+                      h->name, *reason ? reason : "the plugin does not say why");
+}
+
+ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrained *h, double *values, ho_error *error)
+{
+    const ho_loaded *loaded = constraint->loaded;
+    ho_calling(loaded, "project");
+    ho_status status = loaded->calls.constraint.project(constraint->self, h, values);
+    ho_calling(NULL, NULL);
+    if (status != HO_OK)
+        return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" cannot project %s (project returned %d)",
+                          loaded->plugin.name, h->name, (int)status);
+    for (int64_t i = 0; i < h->count; i++)
+        if (!isfinite(values[i]))
+            return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" projects entry %lld of %s to %s",
+                              loaded->plugin.name, (long long)i, h->name, isnan(values[i]) ? "NaN" : "infinity");
+    return HO_OK;
+}

@@ -1,0 +1,329 @@
+/* Finding and loading plugins through libltdl. */
+#define _GNU_SOURCE /* dladdr1: the loader's own word on a symbol's type and size */
+#include "host/registry.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <ltdl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "host/descriptor.h"
+#include "host/elf.h"
+
+struct ho_registry {
+    ho_arena *arena;
+    const char **folders;
+    size_t folder_count, folder_capacity;
+    ho_loaded **loaded;
+    char **real_paths; /* of loaded, by index: one file is loaded once */
+    size_t loaded_count, loaded_capacity, path_capacity;
+};
+
+/* libltdl keeps global state. It is started once and never left: plugins are resident. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static bool started;
+
+const char *ho_kind_name(uint32_t kind)
+{
+    static const char *const names[] = {"plugin", "dynamics", "model", "loss", "penalty", "mode", "data", "constraint"};
+    return kind < sizeof names / sizeof names[0] ? names[kind] : names[0];
+}
+
+const char *ho_kind_folder(uint32_t kind)
+{
+    static const char *const names[] = {"plugins", "dynamics", "models", "losses",
+                                        "penalties", "modes", "data", "constraints"};
+    return kind < sizeof names / sizeof names[0] ? names[kind] : names[0];
+}
+
+/* Adds the folders of a ':'-separated list. Empty entries are passed over: they would mean the current folder. */
+static void add_folders(ho_registry *registry, const char *list)
+{
+    while (list && *list) {
+        size_t length = strcspn(list, ":");
+        if (length > 0) {
+            ho_grow((void **)&registry->folders, &registry->folder_capacity, registry->folder_count,
+                    sizeof *registry->folders);
+            registry->folders[registry->folder_count++] = ho_arena_format(registry->arena, "%.*s", (int)length, list);
+        }
+        list += length + (list[length] == ':');
+    }
+}
+
+ho_registry *ho_registry_new(const char *installed, ho_error *error)
+{
+    pthread_mutex_lock(&mutex);
+    if (!started && lt_dlinit() == 0)
+        started = true;
+    bool failed = !started;
+    pthread_mutex_unlock(&mutex);
+    if (failed) {
+        ho_fail(error, HO_FAILED, "the plugin loader cannot start: %s", lt_dlerror());
+        return NULL;
+    }
+    ho_registry *registry = ho_alloc(sizeof *registry);
+    registry->arena = ho_arena_new();
+    add_folders(registry, getenv("HOTOOL_PLUGIN_PATH"));
+    add_folders(registry, installed);
+    return registry;
+}
+
+void ho_registry_free(ho_registry *registry)
+{
+    if (!registry)
+        return;
+    ho_arena_free(registry->arena);
+    free(registry->folders);
+    free(registry->loaded);
+    free(registry->real_paths);
+    free(registry);
+}
+
+/* libltdl binds functions lazily and says "file not found" to nearly everything. Asking the loader first makes an
+ * undefined function a sentence now instead of the program's end later, and keeps the loader's own words. */
+static lt_dlhandle open_module(const char *path, ho_error *error)
+{
+    void *bound = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!bound) {
+        const char *why = dlerror();
+        ho_fail(error, HO_INVALID, "%s: cannot be loaded: %s", path, why ? why : "the loader does not say why");
+        return NULL;
+    }
+    lt_dladvise advise;
+    lt_dlhandle handle = NULL;
+    if (lt_dladvise_init(&advise) == 0) {
+        if (lt_dladvise_resident(&advise) == 0 && lt_dladvise_local(&advise) == 0)
+            handle = lt_dlopenadvise(path, advise);
+        lt_dladvise_destroy(&advise);
+    }
+    if (!handle)
+        ho_fail(error, HO_INVALID, "%s: cannot be loaded: %s", path, lt_dlerror());
+    dlclose(bound);
+    return handle;
+}
+
+/* The descriptor, and how many bytes it has; NULL with an error that names other majors' symbols where there are any. */
+static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, uint64_t *size, ho_error *error)
+{
+    const void *symbol = lt_dlsym(handle, HO_PLUGIN_SYMBOL_NAME);
+    if (!symbol) {
+        for (int major = 0; major < 10; major++) {
+            char name[32];
+            snprintf(name, sizeof name, "hotool_plugin_v%d", major);
+            if (lt_dlsym(handle, name)) {
+                ho_fail(error, HO_INVALID, "%s: wants plugin ABI %d, this hotool offers %u.%u", path, major, HO_ABI_MAJOR,
+                        HO_ABI_MINOR);
+                return NULL;
+            }
+        }
+        ho_fail(error, HO_INVALID, "%s: is a shared object, but no hotool plugin: it exports no %s", path,
+                HO_PLUGIN_SYMBOL_NAME);
+        return NULL;
+    }
+    Dl_info info;
+    const ElfW(Sym) *entry = NULL;
+    *size = 0;
+    if (!dladdr1(symbol, &info, (void **)&entry, RTLD_DL_SYMENT) || !entry || info.dli_saddr != symbol)
+        return symbol;
+    if ((entry->st_info & 0xf) != STT_OBJECT) {
+        ho_fail(error, HO_INVALID, "%s: its symbol %s is no data: it must be of type ho_plugin", path,
+                HO_PLUGIN_SYMBOL_NAME);
+        return NULL;
+    }
+    *size = entry->st_size;
+    return symbol;
+}
+
+/* With the mutex held. */
+static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *error)
+{
+    if (ho_elf_check(path, error) != HO_OK)
+        return NULL;
+    char *real = realpath(path, NULL);
+    if (!real) {
+        ho_fail(error, HO_INVALID, "%s: cannot be examined: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *kept = ho_arena_strdup(registry->arena, real);
+    free(real);
+    for (size_t i = 0; i < registry->loaded_count; i++)
+        if (strcmp(registry->real_paths[i], kept) == 0)
+            return registry->loaded[i];
+    /* The absolute path has a '/', so that neither libltdl nor the loader searches its own folders for it. */
+    lt_dlhandle handle = open_module(kept, error);
+    if (!handle)
+        return NULL;
+    uint64_t size = 0;
+    const ho_plugin *symbol = find_descriptor(handle, path, &size, error);
+    if (!symbol)
+        return NULL;
+    ho_loaded *loaded = ho_arena_alloc(registry->arena, sizeof *loaded);
+    if (ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded, error) != HO_OK)
+        return NULL;
+    ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count, sizeof *registry->loaded);
+    ho_grow((void **)&registry->real_paths, &registry->path_capacity, registry->loaded_count,
+            sizeof *registry->real_paths);
+    registry->real_paths[registry->loaded_count] = kept;
+    registry->loaded[registry->loaded_count++] = loaded;
+    return loaded;
+}
+
+const ho_loaded *ho_registry_load(ho_registry *registry, const char *path, ho_error *error)
+{
+    pthread_mutex_lock(&mutex);
+    const ho_loaded *loaded = load(registry, path, error);
+    pthread_mutex_unlock(&mutex);
+    return loaded;
+}
+
+/* What a listing gathers. */
+typedef struct listing {
+    const ho_loaded **plugins;
+    size_t count, capacity;
+    uint32_t kind;
+    void (*refused)(void *context, const char *message);
+    void *context;
+} listing;
+
+/* Adds a plugin unless one of its kind and name comes earlier in the search order and so hides it. */
+static void add_plugin(listing *list, const ho_loaded *loaded)
+{
+    if (list->kind != 0 && loaded->plugin.kind != list->kind)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->plugins[i]->plugin.kind == loaded->plugin.kind &&
+            strcmp(list->plugins[i]->plugin.name, loaded->plugin.name) == 0)
+            return;
+    ho_grow((void **)&list->plugins, &list->capacity, list->count, sizeof *list->plugins);
+    list->plugins[list->count++] = loaded;
+}
+
+static int is_shared_object(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0;
+}
+
+static void list_folder(ho_registry *registry, const char *folder, listing *list)
+{
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_shared_object, alphasort);
+    for (int i = 0; i < count; i++) {
+        char *path = ho_format("%s/%s", folder, entries[i]->d_name);
+        ho_error error = {0};
+        const ho_loaded *loaded = load(registry, path, &error);
+        if (loaded)
+            add_plugin(list, loaded);
+        else if (list->refused)
+            list->refused(list->context, error.text);
+        free(path);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+}
+
+static int by_kind_and_name(const void *a, const void *b)
+{
+    const ho_plugin *first = &(*(const ho_loaded *const *)a)->plugin;
+    const ho_plugin *second = &(*(const ho_loaded *const *)b)->plugin;
+    return first->kind != second->kind ? (first->kind > second->kind) - (first->kind < second->kind)
+                                       : strcmp(first->name, second->name);
+}
+
+/* With the mutex held. */
+static void list_all(ho_registry *registry, listing *list)
+{
+    for (size_t i = 0; i < registry->folder_count; i++) {
+        for (uint32_t kind = HO_DYNAMICS; kind <= HO_CONSTRAINT; kind++) {
+            if (list->kind != 0 && kind != list->kind)
+                continue;
+            char *folder = ho_format("%s/%s", registry->folders[i], ho_kind_folder(kind));
+            list_folder(registry, folder, list);
+            free(folder);
+        }
+        list_folder(registry, registry->folders[i], list);
+    }
+    if (list->count > 1)
+        qsort(list->plugins, list->count, sizeof *list->plugins, by_kind_and_name);
+}
+
+const ho_loaded **ho_registry_list(ho_registry *registry, uint32_t kind, size_t *count,
+                                   void (*refused)(void *context, const char *message), void *context)
+{
+    listing list = {.kind = kind, .refused = refused, .context = context};
+    pthread_mutex_lock(&mutex);
+    list_all(registry, &list);
+    pthread_mutex_unlock(&mutex);
+    *count = list.count;
+    return list.plugins;
+}
+
+/* Says that there is no such plugin, with the nearest and all known names and the folders searched. */
+static void unknown(const ho_registry *registry, const listing *list, const char *name, ho_place place, ho_error *error)
+{
+    ho_arena *arena = ho_arena_new();
+    const char **names = ho_arena_alloc(arena, (list->count + 1) * sizeof *names);
+    char *known = ho_arena_strdup(arena, "");
+    for (size_t i = 0; i < list->count; i++) {
+        names[i] = list->plugins[i]->plugin.name;
+        known = ho_arena_format(arena, "%s%s%s", known, i ? ", " : "", names[i]);
+    }
+    if (list->count == 0) {
+        for (size_t i = 0; i < registry->folder_count; i++)
+            known = ho_arena_format(arena, "%s%s%s", known, i ? ", " : "", registry->folders[i]);
+        known = ho_arena_format(arena, "none in %s; HOTOOL_PLUGIN_PATH names more folders",
+                                *known ? known : "any folder");
+    }
+    const char *nearest = ho_nearest(name, names, list->count);
+    ho_fail_at(error, HO_INVALID, place, "unknown %s \"%s\"%s%s%s (known: %s)", ho_kind_name(list->kind), name,
+               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", known);
+    ho_arena_free(arena);
+}
+
+/* The file that a name points to first. Its own refusal is the answer where it does not load. */
+static const ho_loaded *find_file(ho_registry *registry, uint32_t kind, const char *name, ho_error *error)
+{
+    for (size_t i = 0; i < registry->folder_count; i++)
+        for (int flat = 0; flat < 2; flat++) {
+            char *path = flat ? ho_format("%s/%s.so", registry->folders[i], name)
+                              : ho_format("%s/%s/%s.so", registry->folders[i], ho_kind_folder(kind), name);
+            const ho_loaded *loaded = ho_file_exists(path) ? load(registry, path, error) : NULL;
+            free(path);
+            if (error->status != HO_OK)
+                return NULL;
+            if (loaded && loaded->plugin.kind == kind && strcmp(loaded->plugin.name, name) == 0)
+                return loaded;
+        }
+    return NULL;
+}
+
+const ho_loaded *ho_registry_find(ho_registry *registry, uint32_t kind, const char *name, ho_place place,
+                                  ho_error *error)
+{
+    if (error->status != HO_OK)
+        return NULL;
+    pthread_mutex_lock(&mutex);
+    const ho_loaded *found = strchr(name, '/') ? NULL : find_file(registry, kind, name, error);
+    if (!found && error->status != HO_OK && place.file)
+        ho_error_prefix(error, "%s:%d:%d", place.file, place.line, place.column);
+    if (!found && error->status == HO_OK) {
+        listing list = {.kind = kind};
+        list_all(registry, &list);
+        for (size_t i = 0; i < list.count && !found; i++)
+            if (strcmp(list.plugins[i]->plugin.name, name) == 0)
+                found = list.plugins[i];
+        if (!found)
+            unknown(registry, &list, name, place, error);
+        free(list.plugins);
+    }
+    pthread_mutex_unlock(&mutex);
+    return found;
+}

@@ -1,0 +1,35 @@
+/* The host's side of a trace: runs a traced callback of an instance over a graph. */
+#ifndef HO_HOST_TRACING_H
+#define HO_HOST_TRACING_H
+
+#include "graph/formula.h"
+#include "graph/graph.h"
+#include "host/instance.h"
+
+/* What a callback may use beside names in scope. Zero-initialise what does not apply. */
+typedef struct ho_trace_env {
+    ho_graph *graph;
+    ho_scope *scope;       /* filled by the caller; the callback binds into it */
+    /* Sizes by symbol; false: unknown (with `known`, a NULL-terminated list of symbols for the message). */
+    bool (*size)(void *context, const char *symbol, int64_t *value);
+    const char *const *known_sizes;
+    ho_gradient_at gradient; /* grad(p); NULL: not available here, and why in gradient_reason */
+    const char *gradient_reason;
+    /* Models' weights: declares; and draws: both return poison after an error. NULL elsewhere. */
+    ho_node (*weight)(void *context, const char *name, ho_node initial);
+    ho_node (*normal)(void *context, const char *name, ho_shape shape);
+    void *context;
+} ho_trace_env;
+
+/* Puts the instance's numeric options into the scope, calls `callback` with a trace over env, and gives its status: the
+ * graph's error if one was recorded; an error made up for a callback that returned failure without saying why.
+ * Errors name plugin, file and line. `callback_name` ("step") is for messages and the fatal-signal handler. */
+ho_status ho_trace_call(const ho_instance *instance, const char *callback_name,
+                        ho_status (*callback)(void *self, ho_trace *x), ho_trace_env *env);
+
+/* The value that a callback had to bind, with the shape it must have (NULL: any): poison and an error naming plugin, callback,
+ * name, and both shapes otherwise. */
+ho_node ho_trace_result(const ho_instance *instance, const char *callback_name, ho_trace_env *env, const char *name,
+                        const ho_shape *shape);
+
+#endif

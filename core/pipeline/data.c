@@ -1,0 +1,388 @@
+/* The data of a pipeline: which source, reading it, dividing and standardising it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "pipeline/internal.h"
+
+enum { WHOLE, TRAINING, VALIDATION, TEST, READERS };
+
+/* One way to come by the data: a reader whose examples are divided (or that divides them itself), perhaps with another
+ * for the test part; or one reader for each part. */
+typedef struct data_source {
+    ho_tree *node;
+    const char *label;
+    ho_mention readers[READERS]; /* loaded NULL: none */
+    bool divided;
+    ho_split split;
+    bool stratified_given, standardize;
+    char *missing; /* files that are not there, in the arena; NULL: none */
+} data_source;
+
+/* The keys beside a reader's own options. */
+static const char *const whole_keys[] = {"plugin", "path", "label", "split", "standardize", "test", NULL};
+static const char *const part_keys[] = {"plugin", "path", NULL};
+
+static const char *const *keys_of(int reader)
+{
+    return reader == WHOLE ? whole_keys : part_keys;
+}
+
+static ho_status read_share(const ho_tree *node, const char *what, int64_t *count, ho_error *error)
+{
+    if (node->kind == HO_TREE_SCALAR && strcmp(node->text, "rest") == 0) {
+        *count = HO_REST;
+        return HO_OK;
+    }
+    if (ho_tree_integer(node, what, count, error) != HO_OK)
+        return error->status;
+    if (*count < 0)
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: %s is less than 0", what, node->text);
+    return HO_OK;
+}
+
+static ho_status read_split(ho_reading *r, const ho_tree *node, data_source *source)
+{
+    static const char *const known[] = {"train", "validation", "test", "stratified", "seed", NULL};
+    ho_split *split = &source->split;
+    *split = (ho_split){.stratified = true, .seed = r->pipeline->problem.seed, .place = node->place};
+    if (ho_tree_expect(node, HO_TREE_MAP, "split", r->error) != HO_OK ||
+        ho_tree_only(node, "split", known, r->error) != HO_OK)
+        return r->error->status;
+    int rests = 0;
+    for (int p = 0; p < 3; p++) {
+        const ho_tree *share = ho_tree_get(node, known[p]);
+        if (!share && p < 2)
+            return ho_fail_at(r->error, HO_INVALID, node->place, "split: \"%s\" is missing", known[p]);
+        if (share && read_share(share, known[p], &split->counts[p], r->error) != HO_OK)
+            return r->error->status;
+        if (share && p == 2 && source->readers[TEST].loaded)
+            return ho_fail_at(r->error, HO_INVALID, share->key_place, "split: \"test\" beside a reader of test examples");
+        rests += split->counts[p] == HO_REST;
+        if (rests > 1)
+            return ho_fail_at(r->error, HO_INVALID, share->place, "split: only one part can be the rest");
+    }
+    const ho_tree *stratified = ho_tree_get(node, "stratified"), *seed = ho_tree_get(node, "seed");
+    int64_t number = 0;
+    if (stratified && ho_tree_boolean(stratified, "stratified", &split->stratified, r->error) == HO_OK)
+        source->stratified_given = split->stratified;
+    if (r->error->status == HO_OK && seed && ho_tree_integer(seed, "seed", &number, r->error) == HO_OK) {
+        if (number < 0)
+            return ho_fail_at(r->error, HO_INVALID, seed->place, "seed: %s is less than 0", seed->text);
+        split->seed = (uint64_t)number;
+    }
+    return r->error->status;
+}
+
+/* The reader of one part. */
+static ho_status read_part(ho_reading *r, data_source *source, const char *key, int part)
+{
+    ho_tree *node = ho_tree_get(source->node, key);
+    if (!node || ho_mention_read(r, HO_DATA, node, "plugin", key, &source->readers[part]) != HO_OK)
+        return r->error->status;
+    if (source->readers[part].loaded->calls.data.emits_parts)
+        return ho_fail_at(r->error, HO_INVALID, source->readers[part].place,
+                          "%s: the reader \"%s\" makes all parts by itself; name it as the data's plugin", key,
+                          source->readers[part].loaded->plugin.name);
+    return HO_OK;
+}
+
+/* A source whose plugin stands at its top. */
+static ho_status read_whole(ho_reading *r, data_source *source)
+{
+    ho_tree *node = source->node;
+    if (ho_mention_read(r, HO_DATA, node, "plugin", "data", &source->readers[WHOLE]) != HO_OK)
+        return r->error->status;
+    const ho_loaded *loaded = source->readers[WHOLE].loaded;
+    /* A reader that makes parts by itself may well have an option "test" of its own. */
+    bool own_test = ho_has_option(loaded, "test");
+    if (!own_test && read_part(r, source, "test", TEST) != HO_OK)
+        return r->error->status;
+    const ho_tree *split = ho_tree_get(node, "split"), *test = own_test ? NULL : ho_tree_get(node, "test");
+    bool parts = loaded->calls.data.emits_parts != 0;
+    if (parts && (split || test))
+        return ho_fail_at(r->error, HO_INVALID, (split ? split : test)->key_place,
+                          "%s: the reader \"%s\" makes all parts by itself", split ? "split" : "test", loaded->plugin.name);
+    source->divided = !parts;
+    if (parts)
+        return HO_OK;
+    if (!split)
+        return ho_fail_at(r->error, HO_INVALID, node->place,
+                          "data: \"split\" is missing: {train: N, validation: N, test: N or rest}");
+    return read_split(r, split, source);
+}
+
+/* A source with a reader for each part. */
+static ho_status read_separate(ho_reading *r, data_source *source)
+{
+    static const char *const known[] = {"label", "train", "validation", "test", "standardize", NULL};
+    const ho_tree *node = source->node;
+    if (!ho_tree_get(node, "train") && !ho_tree_get(node, "validation") && !ho_tree_get(node, "test"))
+        return ho_fail_at(r->error, HO_INVALID, node->place,
+                          "data: \"plugin\" is missing, or \"train\" and \"validation\" with a reader each");
+    if (ho_tree_only(node, "data of separate parts", known, r->error) != HO_OK)
+        return r->error->status;
+    for (int part = TRAINING; part <= TEST; part++) {
+        if (part < TEST && !ho_tree_get(node, known[part]))
+            return ho_fail_at(r->error, HO_INVALID, node->place, "data: \"%s\" is missing", known[part]);
+        if (read_part(r, source, known[part], part) != HO_OK)
+            return r->error->status;
+    }
+    return HO_OK;
+}
+
+/* Reads and checks one source, whether it will be used or not, and notes which of its files are missing. */
+static ho_status read_source(ho_reading *r, ho_tree *node, data_source *source)
+{
+    source->node = node;
+    if (ho_tree_expect(node, HO_TREE_MAP, "data", r->error) != HO_OK)
+        return r->error->status;
+    if ((ho_tree_get(node, "plugin") ? read_whole(r, source) : read_separate(r, source)) != HO_OK)
+        return r->error->status;
+    const ho_tree *label = ho_tree_get(node, "label"), *standardize = ho_tree_get(node, "standardize");
+    if ((label && ho_tree_string(label, "label", &source->label, r->error) != HO_OK) ||
+        (standardize && ho_tree_boolean(standardize, "standardize", &source->standardize, r->error) != HO_OK))
+        return r->error->status;
+    for (int i = 0; i < READERS; i++) {
+        const ho_mention *reader = &source->readers[i];
+        bool exist = true;
+        char *missing = NULL;
+        if (reader->loaded && ho_settings_paths_exist(reader->loaded, reader->settings, keys_of(i), &exist, &missing,
+                                                      r->error) != HO_OK)
+            return r->error->status;
+        if (missing)
+            source->missing = source->missing ? ho_arena_format(r->arena, "%s, no file %s", source->missing, missing)
+                                              : ho_arena_format(r->arena, "no file %s", missing);
+        free(missing);
+    }
+    return HO_OK;
+}
+
+/* The first source that is there. */
+static const data_source *choose_source(ho_reading *r, const ho_tree *node, const data_source *sources, size_t count)
+{
+    ho_pipeline *p = r->pipeline;
+    p->data_choices = count;
+    for (size_t i = 0; i < count; i++) {
+        if (!sources[i].missing) {
+            p->data_choice = i;
+            return &sources[i];
+        }
+        p->data_missing = p->data_missing
+                              ? ho_arena_format(r->arena, "%s; %s", p->data_missing, sources[i].missing)
+                              : sources[i].missing;
+    }
+    if (count == 1)
+        ho_fail_at(r->error, HO_INVALID, sources[0].node->place, "data: %s", p->data_missing);
+    else
+        ho_fail_at(r->error, HO_INVALID, node->place, "data: none of the %zu sources is there: %s", count,
+                   p->data_missing);
+    return NULL;
+}
+
+static ho_dataset *read_one(ho_reading *r, const ho_mention *reader, const char *const *keys)
+{
+    ho_instance *instance = ho_instance_new(reader->loaded, NULL, reader->settings, keys, reader->place, r->error);
+    ho_dataset *dataset = instance ? ho_dataset_read(instance, r->error) : NULL;
+    ho_instance_free(instance);
+    return dataset;
+}
+
+/* Examples leave a data set for a place of their own. */
+static void move_examples(ho_examples *from, ho_examples *to)
+{
+    *to = *from;
+    *from = (ho_examples){0};
+}
+
+/* The reader of one part, whose data set is kept only where the pipeline has none yet. */
+static ho_status read_into(ho_reading *r, const ho_mention *reader, ho_examples *part)
+{
+    ho_dataset *dataset = read_one(r, reader, part_keys);
+    if (!dataset)
+        return r->error->status;
+    move_examples(&dataset->parts[0], part);
+    if (r->pipeline->dataset)
+        ho_dataset_free(dataset);
+    else
+        r->pipeline->dataset = dataset;
+    return HO_OK;
+}
+
+static const ho_target *find_target(const ho_examples *examples, const char *name)
+{
+    for (size_t i = 0; i < examples->target_count; i++)
+        if (strcmp(examples->targets[i].name, name) == 0)
+            return &examples->targets[i];
+    return NULL;
+}
+
+/* The target of the first loss. */
+static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
+{
+    const ho_problem *p = &r->pipeline->problem;
+    const ho_term *loss = p->objective;
+    while (loss->plugin->loaded->plugin.kind != HO_LOSS)
+        loss++;
+    const char **names = ho_arena_alloc(r->arena, (examples->target_count + 1) * sizeof *names);
+    char *list = ho_arena_strdup(r->arena, "");
+    for (size_t i = 0; i < examples->target_count; i++) {
+        names[i] = examples->targets[i].name;
+        list = ho_arena_format(r->arena, "%s%s%s", list, i ? ", " : "", names[i]);
+    }
+    if (!examples->target_count) {
+        ho_fail_at(r->error, HO_INVALID, loss->plugin->place, "%s: the data has no targets", loss->plugin->name);
+    } else if (loss->target) {
+        const ho_target *target = find_target(examples, loss->target);
+        if (target)
+            return target;
+        const char *nearest = ho_nearest(loss->target, names, examples->target_count);
+        ho_fail_at(r->error, HO_INVALID, loss->target_place, "target: the data has no \"%s\"%s%s%s (known: %s)",
+                   loss->target, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+    } else if (examples->target_count > 1) {
+        ho_fail_at(r->error, HO_INVALID, loss->plugin->place, "%s: the data has several targets (%s); say which by \"target\"",
+                   loss->plugin->name, list);
+    }
+    return r->error->status == HO_OK ? examples->targets : NULL;
+}
+
+/* Divides what one reader gave. */
+static ho_status divide(ho_reading *r, const data_source *source, ho_examples *all)
+{
+    ho_examples parts[3] = {{0}};
+    ho_split split = source->split;
+    const ho_target *labels = main_target(r, all);
+    if (!labels)
+        return r->error->status;
+    for (size_t i = 0; !labels->labels && i < all->target_count; i++)
+        if (all->targets[i].labels)
+            labels = &all->targets[i];
+    if (!labels->labels && source->stratified_given)
+        return ho_fail_at(r->error, HO_INVALID, split.place, "split: stratified, but the data has no labels");
+    split.stratified = split.stratified && labels->labels;
+    ho_split_examples(all, labels, &split, parts, r->error);
+    move_examples(&parts[0], &r->pipeline->training);
+    move_examples(&parts[1], &r->pipeline->validation);
+    move_examples(&parts[2], &r->pipeline->test);
+    ho_examples_free(all);
+    *all = (ho_examples){0};
+    return r->error->status;
+}
+
+/* Parts from different readers must fit together. The training part says how many classes there are. */
+static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho_examples *part)
+{
+    const ho_examples *training = &r->pipeline->training;
+    if (!part->count)
+        return HO_OK;
+    if (part->features != training->features)
+        return ho_fail_at(r->error, HO_INVALID, place,
+                          "data: the %s examples have %" PRId64 " features, the training examples %" PRId64, name,
+                          part->features, training->features);
+    for (size_t i = 0; i < training->target_count; i++) {
+        const ho_target *wanted = &training->targets[i];
+        ho_target *target = (ho_target *)find_target(part, wanted->name);
+        if (!target)
+            return ho_fail_at(r->error, HO_INVALID, place, "data: the %s examples have no target \"%s\"", name,
+                              wanted->name);
+        if (target->labels != wanted->labels || target->width != wanted->width)
+            return ho_fail_at(r->error, HO_INVALID, place,
+                              "data: the target \"%s\" of the %s examples is not of the training examples' kind and width",
+                              wanted->name, name);
+        if (target->classes > wanted->classes)
+            return ho_fail_at(r->error, HO_INVALID, place,
+                              "data: \"%s\" has %" PRId64 " classes in the %s examples and %" PRId64
+                              " in the training examples",
+                              wanted->name, target->classes, name, wanted->classes);
+        target->classes = wanted->classes;
+    }
+    return HO_OK;
+}
+
+/* Reads the chosen source into the pipeline's parts. */
+static ho_status read_parts(ho_reading *r, const data_source *source)
+{
+    ho_pipeline *p = r->pipeline;
+    ho_examples *const parts[READERS] = {NULL, &p->training, &p->validation, &p->test};
+    if (source->readers[WHOLE].loaded) {
+        p->dataset = read_one(r, &source->readers[WHOLE], whole_keys);
+        if (!p->dataset)
+            return r->error->status;
+        for (int i = TRAINING; i <= TEST; i++)
+            move_examples(&p->dataset->parts[i], parts[i]);
+        if (source->divided && divide(r, source, &p->dataset->parts[0]) != HO_OK)
+            return r->error->status;
+    }
+    for (int i = TRAINING; i <= TEST; i++)
+        if (source->readers[i].loaded && read_into(r, &source->readers[i], parts[i]) != HO_OK)
+            return r->error->status;
+    if (!p->training.count || !p->validation.count)
+        return ho_fail_at(r->error, HO_INVALID, source->node->place, "data: no examples for %s",
+                          p->training.count ? "validation" : "training");
+    if (check_alike(r, source->node->place, "validation", &p->validation) != HO_OK)
+        return r->error->status;
+    return check_alike(r, source->node->place, "test", &p->test);
+}
+
+/* What a run says of its data: label, files. */
+static void name_data(ho_reading *r, const data_source *source)
+{
+    size_t count = 0, most = 1;
+    for (int i = 0; i < READERS; i++)
+        most += source->readers[i].loaded ? source->readers[i].loaded->option_count : 0;
+    char **files = ho_arena_alloc(r->arena, most * sizeof *files);
+    const ho_loaded *first = NULL;
+    for (int i = 0; i < READERS; i++) {
+        const ho_mention *reader = &source->readers[i];
+        first = first ? first : reader->loaded;
+        for (uint32_t o = 0; reader->loaded && o < reader->loaded->option_count; o++) {
+            const ho_option *option = &reader->loaded->options[o];
+            const ho_tree *path = option->type == HO_PATH ? ho_tree_get(reader->settings, option->name) : NULL;
+            if (path)
+                files[count++] = ho_arena_strdup(r->arena, path->text);
+        }
+    }
+    r->pipeline->data_files = files;
+    const char *slash = count ? strrchr(files[0], '/') : NULL;
+    char *reading = slash ? ho_arena_format(r->arena, "%s, ...%s", first->plugin.name, slash)
+                          : ho_arena_strdup(r->arena, first->plugin.name);
+    r->pipeline->data_label =
+        source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
+}
+
+static ho_status settle_problem(ho_reading *r)
+{
+    ho_pipeline *p = r->pipeline;
+    const ho_target *target = main_target(r, &p->training);
+    if (!target)
+        return r->error->status;
+    p->problem.training = &p->training;
+    p->problem.validation = &p->validation;
+    p->problem.classes_or_width = target->labels ? target->classes : target->width;
+    return HO_OK;
+}
+
+ho_status ho_describe_data(ho_reading *r)
+{
+    ho_tree *node = ho_tree_get(r->root, "data");
+    if (!node)
+        return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"data\"");
+    bool list = node->kind == HO_TREE_LIST;
+    size_t count = list ? node->count : 1;
+    if (!count)
+        return ho_fail_at(r->error, HO_INVALID, node->place, "data: an empty list");
+    data_source *sources = ho_arena_alloc(r->arena, count * sizeof *sources);
+    ho_tree *item = list ? node->first : node;
+    for (size_t i = 0; i < count; i++, item = item->next)
+        if (read_source(r, item, &sources[i]) != HO_OK)
+            return r->error->status;
+    const data_source *source = choose_source(r, node, sources, count);
+    if (!source || read_parts(r, source) != HO_OK)
+        return r->error->status;
+    name_data(r, source);
+    ho_examples *const parts[3] = {&r->pipeline->training, &r->pipeline->validation, &r->pipeline->test};
+    if (source->standardize && ho_standardize(parts, r->error) != HO_OK)
+        return r->error->status;
+    return settle_problem(r);
+}

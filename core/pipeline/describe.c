@@ -1,0 +1,229 @@
+/* Model, dynamics, objective, validation and start: from the tree into the problem. */
+#include <string.h>
+
+#include "base/text.h"
+#include "pipeline/internal.h"
+
+/* A name that can stand before the '.' of a hyperparameter. */
+static ho_status check_name(const ho_tree *node, const char **name, ho_error *error)
+{
+    if (ho_tree_string(node, "name", name, error) != HO_OK)
+        return error->status;
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789-";
+    const char *text = *name;
+    bool first = (text[0] >= 'A' && text[0] <= 'Z') || (text[0] >= 'a' && text[0] <= 'z') || text[0] == '_';
+    if (first && strspn(text, letters) == strlen(text))
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, node->place,
+                      "name: \"%s\": wanted are letters, digits, '_' and '-', beginning with a letter", text);
+}
+
+/* The names that prefix hyperparameters must differ. */
+static ho_status check_unique(const ho_reading *r, const char *name, ho_place place)
+{
+    const ho_problem *p = &r->pipeline->problem;
+    bool taken = p->model && strcmp(p->model->name, name) == 0;
+    taken = taken || (p->dynamics && strcmp(p->dynamics->name, name) == 0);
+    for (size_t i = 0; i < p->objective_count; i++)
+        taken = taken || strcmp(p->objective[i].plugin->name, name) == 0;
+    for (size_t i = 0; i < p->validation_count; i++)
+        taken = taken || strcmp(p->validation_terms[i].plugin->name, name) == 0;
+    if (!taken)
+        return HO_OK;
+    return ho_fail_at(r->error, HO_INVALID, place,
+                      "two parts of the pipeline are called \"%s\"; give one another \"name\"", name);
+}
+
+/* Records what the settings fix among a plugin's hyperparameters, and a term's weight. */
+static void fix_hypers(ho_reading *r, const ho_instance *instance, const ho_tree *settings, bool weighted)
+{
+    for (ho_tree *child = settings ? settings->first : NULL; child; child = child->next) {
+        bool weight = weighted && strcmp(child->key, "weight") == 0;
+        if (!weight && !ho_has_hyper(instance->loaded, child->key))
+            continue;
+        ho_npy_settle(r->arena, child);
+        r->settings[r->pipeline->problem.setting_count++] = (ho_hyper_setting){
+            .name = ho_arena_format(r->arena, "%s.%s", instance->name, child->key),
+            .place = child->key_place,
+            .value = child,
+        };
+    }
+}
+
+/* Makes an instance from its mention. `fallback`: its name where the settings give none. */
+static ho_instance *make(ho_reading *r, const ho_mention *mention, const char *fallback, const char *const *reserved)
+{
+    const char *name = fallback;
+    const ho_tree *given = ho_tree_get(mention->settings, "name");
+    ho_place place = given ? given->place : mention->place;
+    if ((given && check_name(given, &name, r->error) != HO_OK) || check_unique(r, name, place) != HO_OK)
+        return NULL;
+    return ho_instance_new(mention->loaded, name, mention->settings, reserved, mention->place, r->error);
+}
+
+static ho_status needs(const ho_reading *r, const char *key, ho_tree **node)
+{
+    *node = ho_tree_get(r->root, key);
+    if (*node)
+        return HO_OK;
+    return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"%s\"", key);
+}
+
+/* The model or the dynamics. */
+static ho_status describe_part(ho_reading *r, uint32_t kind, ho_instance **instance)
+{
+    static const char *const reserved[] = {"plugin", "path", "name", NULL};
+    const char *key = ho_kind_name(kind);
+    ho_tree *node;
+    ho_mention mention = {0};
+    if (needs(r, key, &node) != HO_OK || ho_mention_read(r, kind, node, "plugin", key, &mention) != HO_OK)
+        return r->error->status;
+    *instance = make(r, &mention, key, reserved);
+    if (*instance)
+        fix_hypers(r, *instance, mention.settings, false);
+    return r->error->status;
+}
+
+static ho_status read_reduce(const ho_tree *node, bool *mean, ho_error *error)
+{
+    const char *text = "mean";
+    if (node && ho_tree_string(node, "reduce", &text, error) != HO_OK)
+        return error->status;
+    *mean = strcmp(text, "mean") == 0;
+    if (*mean || strcmp(text, "sum") == 0)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, node->place, "reduce: \"%s\" is neither sum nor mean", text);
+}
+
+static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
+{
+    term->on_place = node->place;
+    bool list = node->kind == HO_TREE_LIST;
+    if (list && !node->count)
+        return ho_fail_at(r->error, HO_INVALID, node->place, "on: an empty list; wanted are patterns of weight names");
+    size_t count = list ? node->count : 1;
+    const char **patterns = ho_arena_alloc(r->arena, count * sizeof *patterns);
+    const ho_tree *item = list ? node->first : node;
+    for (size_t i = 0; i < count; i++, item = item->next)
+        if (ho_tree_string(item, "on", &patterns[i], r->error) != HO_OK)
+            return r->error->status;
+    term->on = patterns;
+    term->on_count = count;
+    return HO_OK;
+}
+
+/* One term. Where it gives no name, it is called as its plugin; with a prefix: prefix_plugin, or just prefix when alone. */
+static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, const char *prefix, bool alone,
+                               ho_term *term)
+{
+    static const char *const for_loss[] = {"loss", "path", "name", "reduce", "target", "weight", NULL};
+    static const char *const for_penalty[] = {"penalty", "path", "name", "on", "weight", NULL};
+    if (ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
+        return r->error->status;
+    const ho_tree *loss = ho_tree_get(node, "loss"), *penalty = ho_tree_get(node, "penalty");
+    if (!loss == !penalty)
+        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: a term has %s", where,
+                          loss ? "either \"loss\" or \"penalty\", not both" : "either \"loss\" or \"penalty\"");
+    ho_mention mention = {0};
+    if (ho_mention_read(r, loss ? HO_LOSS : HO_PENALTY, node, loss ? "loss" : "penalty", where, &mention) != HO_OK)
+        return r->error->status;
+    const char *name = mention.loaded->plugin.name;
+    if (prefix)
+        name = alone ? prefix : ho_arena_format(r->arena, "%s_%s", prefix, name);
+    term->plugin = make(r, &mention, name, loss ? for_loss : for_penalty);
+    if (!term->plugin)
+        return r->error->status;
+    const ho_tree *target = ho_tree_get(node, "target"), *on = ho_tree_get(node, "on");
+    if (loss)
+        read_reduce(ho_tree_get(node, "reduce"), &term->mean, r->error);
+    if (loss && target && ho_tree_string(target, "target", &term->target, r->error) == HO_OK)
+        term->target_place = target->place;
+    if (penalty && on)
+        read_on(r, on, term);
+    if (r->error->status == HO_OK)
+        fix_hypers(r, term->plugin, node, true);
+    return r->error->status;
+}
+
+/* The terms of a list, or of a single map. *count grows as they are made, so that those made are freed after an error. */
+static ho_status describe_terms(ho_reading *r, ho_tree *node, const char *where, const char *prefix,
+                                const ho_term **terms, size_t *count)
+{
+    bool list = node->kind == HO_TREE_LIST;
+    if (!list && ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
+        return r->error->status;
+    if (list && !node->count)
+        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: an empty list", where);
+    size_t wanted = list ? node->count : 1;
+    ho_term *made = ho_arena_alloc(r->arena, wanted * sizeof *made);
+    *terms = made;
+    for (ho_tree *item = list ? node->first : node; item; item = list ? item->next : NULL) {
+        ho_status status = describe_term(r, item, where, prefix, wanted == 1, &made[*count]);
+        if (made[*count].plugin)
+            ++*count;
+        if (status != HO_OK)
+            return status;
+    }
+    return HO_OK;
+}
+
+/* The validation error where the pipeline gives none: the objective's losses, by their mean. */
+static ho_tree *default_validation(ho_reading *r, const ho_tree *objective)
+{
+    ho_tree *list = ho_tree_new(r->arena, HO_TREE_LIST, objective->place);
+    const ho_tree *item = objective->kind == HO_TREE_LIST ? objective->first : objective;
+    for (; item; item = objective->kind == HO_TREE_LIST ? item->next : NULL)
+        if (ho_tree_get(item, "loss")) {
+            ho_tree *copy = ho_tree_copy(r->arena, item);
+            ho_tree_remove(copy, "name");
+            ho_tree_remove(copy, "reduce");
+            ho_tree_append(list, copy);
+        }
+    return list;
+}
+
+static ho_status describe_errors(ho_reading *r)
+{
+    ho_problem *p = &r->pipeline->problem;
+    ho_tree *objective, *validation = ho_tree_get(r->root, "validation");
+    if (needs(r, "objective", &objective) != HO_OK ||
+        describe_terms(r, objective, "objective", NULL, &p->objective, &p->objective_count) != HO_OK)
+        return r->error->status;
+    size_t losses = 0;
+    for (size_t i = 0; i < p->objective_count; i++)
+        losses += p->objective[i].plugin->loaded->plugin.kind == HO_LOSS;
+    if (!losses)
+        return ho_fail_at(r->error, HO_INVALID, objective->place, "objective: at least one term must be a loss");
+    if (!validation)
+        validation = default_validation(r, objective);
+    return describe_terms(r, validation, "validation", "validation", &p->validation_terms, &p->validation_count);
+}
+
+static ho_status describe_starts(ho_reading *r)
+{
+    ho_tree *node = ho_tree_get(r->root, "start");
+    if (!node)
+        return HO_OK;
+    if (ho_tree_expect(node, HO_TREE_MAP, "start", r->error) != HO_OK)
+        return r->error->status;
+    ho_start *starts = ho_arena_alloc(r->arena, (node->count + 1) * sizeof *starts);
+    size_t count = 0;
+    for (ho_tree *child = node->first; child; child = child->next) {
+        const char *text;
+        if (ho_tree_string(child, "start", &text, r->error) != HO_OK)
+            return r->error->status;
+        ho_path_settle(r->arena, child);
+        starts[count++] = (ho_start){.weight = child->key, .path = child->text, .place = child->place};
+    }
+    r->pipeline->problem.starts = starts;
+    r->pipeline->problem.start_count = count;
+    return HO_OK;
+}
+
+ho_status ho_describe_problem(ho_reading *r)
+{
+    if (describe_part(r, HO_MODEL, &r->pipeline->problem.model) != HO_OK ||
+        describe_part(r, HO_DYNAMICS, &r->pipeline->problem.dynamics) != HO_OK || describe_errors(r) != HO_OK)
+        return r->error->status;
+    return describe_starts(r);
+}

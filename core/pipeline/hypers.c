@@ -1,0 +1,192 @@
+/* Hyperparameters, the hypergradient's mode and the outer optimizer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "pipeline/internal.h"
+
+/* Qualified names, gathered for looking up and for suggestions. */
+typedef struct name_list {
+    const char **names;
+    size_t count, capacity;
+} name_list;
+
+static void add_names(ho_reading *r, name_list *list, const ho_instance *instance, bool weighted)
+{
+    for (uint32_t i = 0; i < instance->loaded->hyper_count + weighted; i++) {
+        const char *hyper = i < instance->loaded->hyper_count ? instance->loaded->hypers[i].name : "weight";
+        ho_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names);
+        list->names[list->count++] = ho_arena_format(r->arena, "%s.%s", instance->name, hyper);
+    }
+}
+
+static name_list all_names(ho_reading *r)
+{
+    const ho_problem *p = &r->pipeline->problem;
+    name_list list = {0};
+    add_names(r, &list, p->model, false);
+    add_names(r, &list, p->dynamics, false);
+    for (size_t i = 0; i < p->objective_count; i++)
+        add_names(r, &list, p->objective[i].plugin, true);
+    for (size_t i = 0; i < p->validation_count; i++)
+        add_names(r, &list, p->validation_terms[i].plugin, true);
+    return list;
+}
+
+static ho_status check_known(const name_list *known, const ho_tree *entry, ho_error *error)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (strcmp(known->names[i], entry->key) == 0)
+            return HO_OK;
+    const char *nearest = ho_nearest(entry->key, known->names, known->count);
+    char list[1024] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < known->count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known->names[i]);
+    return ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s%s%s (known: %s)", entry->key,
+                      nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+}
+
+/* The setting of that name, made where the pipeline has not fixed it already. */
+static ho_hyper_setting *setting_of(ho_reading *r, const char *name)
+{
+    ho_problem *p = &r->pipeline->problem;
+    for (size_t i = 0; i < p->setting_count; i++)
+        if (strcmp(r->settings[i].name, name) == 0)
+            return &r->settings[i];
+    r->settings[p->setting_count] = (ho_hyper_setting){.name = name};
+    return &r->settings[p->setting_count++];
+}
+
+static ho_status describe_constraint(ho_reading *r, ho_tree *node, ho_instance **constraint)
+{
+    static const char *const reserved[] = {"plugin", "path", NULL};
+    ho_mention mention = {0};
+    if (ho_mention_read(r, HO_CONSTRAINT, node, "plugin", "constraint", &mention) != HO_OK)
+        return r->error->status;
+    *constraint = ho_instance_new(mention.loaded, NULL, mention.settings, reserved, mention.place, r->error);
+    return r->error->status;
+}
+
+/* One entry of `hyperparameters`. */
+static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
+{
+    static const char *const known[] = {"init", "constraint", "shape", "outer", NULL};
+    ho_hyper_setting *setting = setting_of(r, entry->key);
+    setting->tuned = true;
+    setting->place = entry->key_place;
+    if (entry->kind == HO_TREE_NULL)
+        return ho_fail_at(r->error, HO_INVALID, entry->place,
+                          "%s: found nothing, wanted is its initial value or a map ({} for the default)", entry->key);
+    ho_tree *value = entry->kind == HO_TREE_MAP ? ho_tree_get(entry, "init") : entry;
+    if (value) {
+        ho_npy_settle(r->arena, value);
+        setting->value = value;
+    }
+    if (entry->kind != HO_TREE_MAP)
+        return HO_OK;
+    ho_tree *constraint = ho_tree_get(entry, "constraint"), *shape = ho_tree_get(entry, "shape");
+    ho_tree *outer = ho_tree_get(entry, "outer");
+    ho_tree_only(entry, "a hyperparameter", known, r->error);
+    if (r->error->status == HO_OK && constraint)
+        describe_constraint(r, constraint, &setting->constraint);
+    if (r->error->status == HO_OK && shape && ho_tree_string(shape, "shape", &setting->shape, r->error) == HO_OK)
+        setting->shape_place = shape->place;
+    if (r->error->status == HO_OK && outer && ho_tree_expect(outer, HO_TREE_MAP, "outer", r->error) == HO_OK)
+        setting->outer = outer;
+    return r->error->status;
+}
+
+static ho_status describe_tuned(ho_reading *r, size_t *tuned)
+{
+    ho_tree *node = ho_tree_get(r->root, "hyperparameters");
+    if (!node)
+        return HO_OK;
+    if (ho_tree_expect(node, HO_TREE_MAP, "hyperparameters", r->error) != HO_OK)
+        return r->error->status;
+    name_list known = all_names(r);
+    for (ho_tree *entry = node->first; entry && r->error->status == HO_OK; entry = entry->next)
+        if (check_known(&known, entry, r->error) == HO_OK)
+            describe_hyper(r, entry);
+    free(known.names);
+    *tuned = node->count;
+    return r->error->status;
+}
+
+static ho_status describe_mode(ho_reading *r, size_t tuned)
+{
+    static const char *const reserved[] = {"mode", "path", NULL};
+    ho_tree *node = ho_tree_get(r->root, "hypergradient");
+    if (!node && !tuned)
+        return HO_OK;
+    if (!node)
+        return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file},
+                          "the pipeline has hyperparameters to tune and no \"hypergradient\": {mode: NAME} says how");
+    ho_mention mention = {0};
+    if (ho_mention_read(r, HO_MODE, node, "mode", "hypergradient", &mention) == HO_OK)
+        r->pipeline->mode = ho_instance_new(mention.loaded, NULL, mention.settings, reserved, mention.place, r->error);
+    return r->error->status;
+}
+
+/* The steps sizes that single hyperparameters ask of the outer optimizer. */
+static ho_status check_own_steps(ho_reading *r)
+{
+    const ho_instance *outer = r->pipeline->outer;
+    uint32_t count = outer ? outer->loaded->hyper_count : 0;
+    const char **known = ho_arena_alloc(r->arena, (count + 1) * sizeof *known);
+    for (uint32_t i = 0; i < count; i++)
+        known[i] = outer->loaded->hypers[i].name;
+    for (size_t i = 0; i < r->pipeline->problem.setting_count; i++) {
+        const ho_tree *own = r->settings[i].outer;
+        if (own && !outer)
+            return ho_fail_at(r->error, HO_INVALID, own->key_place,
+                              "outer: the pipeline has no outer optimizer that this could apply to");
+        if (own && ho_tree_only(own, "this hyperparameter's \"outer\"", known, r->error) != HO_OK)
+            return r->error->status;
+    }
+    return HO_OK;
+}
+
+static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
+{
+    static const char *const reserved[] = {"plugin", "path", "iterations", NULL};
+    ho_pipeline *p = r->pipeline;
+    ho_mention mention = {0};
+    if (ho_tree_expect(node, HO_TREE_MAP, "outer", r->error) != HO_OK ||
+        ho_mention_read(r, HO_DYNAMICS, node, "plugin", "outer", &mention) != HO_OK)
+        return r->error->status;
+    p->outer = ho_instance_new(mention.loaded, "outer", node, reserved, mention.place, r->error);
+    if (!p->outer)
+        return r->error->status;
+    if (!tuned)
+        return ho_fail_at(r->error, HO_INVALID, node->key_place, "outer: there are no hyperparameters to tune");
+    const ho_tree *iterations = ho_tree_get(node, "iterations");
+    if (!iterations)
+        return ho_fail_at(r->error, HO_INVALID, node->place, "outer: \"iterations\" is missing");
+    if (ho_tree_integer(iterations, "iterations", &p->outer_iterations, r->error) != HO_OK)
+        return r->error->status;
+    if (p->outer_iterations < 1)
+        return ho_fail_at(r->error, HO_INVALID, iterations->place, "iterations: %s is less than 1", iterations->text);
+    ho_tree *values = ho_tree_new(r->arena, HO_TREE_MAP, node->place);
+    for (const ho_tree *child = node->first; child; child = child->next) {
+        if (!ho_has_hyper(mention.loaded, child->key))
+            continue;
+        ho_tree *copy = ho_tree_copy(r->arena, child);
+        copy->key = child->key;
+        copy->key_place = child->key_place;
+        ho_tree_append(values, copy);
+    }
+    p->outer_values = values;
+    return HO_OK;
+}
+
+ho_status ho_describe_hypers(ho_reading *r)
+{
+    size_t tuned = 0;
+    ho_tree *outer = ho_tree_get(r->root, "outer");
+    if (describe_tuned(r, &tuned) != HO_OK || describe_mode(r, tuned) != HO_OK)
+        return r->error->status;
+    if (outer && describe_outer(r, outer, tuned) != HO_OK)
+        return r->error->status;
+    return check_own_steps(r);
+}

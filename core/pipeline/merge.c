@@ -1,0 +1,184 @@
+/* Laying one tree of settings over another, and single settings from the command line. */
+#include <string.h>
+
+#include "base/text.h"
+#include "pipeline/yaml.h"
+
+/* What an item of a list is called: its name, else the plugin of an objective term. NULL: it has no name. */
+static const char *item_name(const ho_tree *item)
+{
+    static const char *const keys[] = {"name", "loss", "penalty"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const ho_tree *value = ho_tree_get(item, keys[i]);
+        if (value && value->kind == HO_TREE_SCALAR)
+            return value->text;
+    }
+    return NULL;
+}
+
+static bool is_named_list(const ho_tree *node)
+{
+    for (const ho_tree *item = node->first; item; item = item->next)
+        if (!item_name(item))
+            return false;
+    return node->kind == HO_TREE_LIST && node->first;
+}
+
+/* Puts the value of `over` in the place of what `node` holds; its key stays. */
+static void replace(ho_arena *arena, ho_tree *node, const ho_tree *over)
+{
+    const ho_tree *copy = ho_tree_copy(arena, over);
+    node->kind = copy->kind;
+    node->quoted = copy->quoted;
+    node->text = copy->text;
+    node->place = copy->place;
+    node->first = copy->first;
+    node->last = copy->last;
+    node->count = copy->count;
+    for (ho_tree *child = node->first; child; child = child->next)
+        child->parent = node;
+}
+
+/* A copy in which nulls, having nothing to delete, are gone. */
+static ho_tree *fresh(ho_arena *arena, const ho_tree *over)
+{
+    if (over->kind != HO_TREE_MAP)
+        return ho_tree_copy(arena, over);
+    ho_tree *map = ho_tree_new(arena, HO_TREE_MAP, over->place);
+    for (const ho_tree *child = over->first; child; child = child->next) {
+        if (child->kind == HO_TREE_NULL)
+            continue;
+        ho_tree *copy = fresh(arena, child);
+        copy->key = ho_arena_strdup(arena, child->key);
+        copy->key_place = child->key_place;
+        ho_tree_append(map, copy);
+    }
+    return map;
+}
+
+static ho_tree *item_named(const ho_tree *list, const char *name)
+{
+    for (ho_tree *item = list->first; item; item = item->next)
+        if (strcmp(item_name(item), name) == 0)
+            return item;
+    return NULL;
+}
+
+static void remove_item(ho_tree *list, const ho_tree *gone)
+{
+    ho_tree *item = list->first;
+    list->first = list->last = NULL;
+    list->count = 0;
+    for (ho_tree *next; item; item = next) {
+        next = item->next;
+        if (item != gone)
+            ho_tree_append(list, item);
+    }
+}
+
+static ho_status unknown_item(ho_arena *arena, const ho_tree *list, const ho_tree *over, ho_error *error)
+{
+    const char **names = ho_arena_alloc(arena, list->count * sizeof *names);
+    size_t count = 0;
+    for (const ho_tree *item = list->first; item; item = item->next)
+        names[count++] = item_name(item);
+    const char *nearest = ho_nearest(over->key, names, count);
+    return ho_fail_at(error, HO_INVALID, over->key_place, "%s has no entry \"%s\"%s%s%s", list->key ? list->key : "the list",
+                      over->key, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* Lays a map of names over a list of named items. */
+static ho_status merge_items(ho_arena *arena, ho_tree *list, const ho_tree *over, ho_error *error)
+{
+    for (const ho_tree *child = over->first; child; child = child->next) {
+        ho_tree *item = item_named(list, child->key);
+        ho_status status = HO_OK;
+        if (child->kind == HO_TREE_NULL && item) {
+            remove_item(list, item);
+        } else if (item) {
+            status = ho_tree_merge(arena, item, child, error);
+        } else if (child->kind == HO_TREE_MAP && (ho_tree_get(child, "loss") || ho_tree_get(child, "penalty"))) {
+            ho_tree *added = fresh(arena, child);
+            if (!ho_tree_get(added, "name")) {
+                ho_tree *name = ho_tree_new(arena, HO_TREE_SCALAR, child->key_place);
+                name->key = "name";
+                name->key_place = child->key_place;
+                name->text = ho_arena_strdup(arena, child->key);
+                ho_tree_append(added, name);
+            }
+            ho_tree_append(list, added);
+        } else {
+            status = unknown_item(arena, list, child, error);
+        }
+        if (status != HO_OK)
+            return status;
+    }
+    return HO_OK;
+}
+
+ho_status ho_tree_merge(ho_arena *arena, ho_tree *base, const ho_tree *over, ho_error *error)
+{
+    if (over->kind == HO_TREE_MAP && is_named_list(base))
+        return merge_items(arena, base, over, error);
+    if (over->kind != HO_TREE_MAP || base->kind != HO_TREE_MAP) {
+        replace(arena, base, over->kind == HO_TREE_MAP ? fresh(arena, over) : over);
+        return HO_OK;
+    }
+    for (const ho_tree *child = over->first; child; child = child->next) {
+        ho_tree *below = ho_tree_get(base, child->key);
+        if (child->kind == HO_TREE_NULL) {
+            ho_tree_remove(base, child->key);
+        } else if (!below) {
+            ho_tree *added = fresh(arena, child);
+            added->key = ho_arena_strdup(arena, child->key);
+            added->key_place = child->key_place;
+            ho_tree_append(base, added);
+        } else if (ho_tree_merge(arena, below, child, error) != HO_OK) {
+            return error->status;
+        }
+    }
+    return HO_OK;
+}
+
+/* Gives all of a tree one place: columns within an argument would help nobody. */
+static void place_all(ho_tree *node, ho_place place)
+{
+    node->place = node->key_place = place;
+    for (ho_tree *child = node->first; child; child = child->next)
+        place_all(child, place);
+}
+
+ho_status ho_tree_set(ho_arena *arena, ho_tree *root, const char *assignment, ho_error *error)
+{
+    const char *equals = strchr(assignment, '=');
+    if (!equals || equals == assignment)
+        return ho_fail(error, HO_INVALID, "--set %s: wanted is KEY=VALUE, as in --set hyperparameters/mtl.A/init=0",
+                       assignment);
+    char *name = ho_arena_format(arena, "--set %s", assignment);
+    ho_tree *value = ho_yaml_parse(arena, name, equals + 1, strlen(equals + 1), error);
+    if (!value)
+        return error->status;
+    /* No folder in the name of the place: paths given on the command line are seen from the current folder. */
+    const ho_place place = {"--set", 0, 0};
+    place_all(value, place);
+    char *keys = ho_arena_strdup(arena, assignment);
+    keys[equals - assignment] = '\0';
+    ho_tree *over = value;
+    for (char *slash = keys; slash;) {
+        slash = strrchr(keys, '/');
+        const char *key = slash ? slash + 1 : keys;
+        if (!*key)
+            return ho_fail(error, HO_INVALID, "%s: an empty key; levels are separated by single slashes", name);
+        over->key = key;
+        ho_tree *around = ho_tree_new(arena, HO_TREE_MAP, place);
+        over->key_place = place;
+        ho_tree_append(around, over);
+        over = around;
+        if (slash)
+            *slash = '\0';
+    }
+    ho_status status = ho_tree_merge(arena, root, over, error);
+    if (status != HO_OK)
+        ho_error_prefix(error, "%s", name);
+    return status;
+}

@@ -1,0 +1,241 @@
+/* Dividing examples into parts, and standardising them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "pipeline/internal.h"
+
+static const char *const part_names[3] = {"training", "validation", "test"};
+
+/* A class's claim to one example more. */
+typedef struct remainder {
+    int64_t rest;
+    size_t class;
+} remainder;
+
+static int by_remainder(const void *left, const void *right)
+{
+    const remainder *a = left, *b = right;
+    if (a->rest != b->rest)
+        return a->rest > b->rest ? -1 : 1;
+    return (a->class > b->class) - (a->class < b->class);
+}
+
+/* How many examples of each class go into a part of `wanted`, out of those available: shares in proportion, rounded by
+ * largest remainder (the lower class first where they tie). Never more than are there. */
+static void apportion(const int64_t *available, int64_t *taken, size_t classes, int64_t wanted)
+{
+    int64_t total = 0, given = 0;
+    for (size_t c = 0; c < classes; c++)
+        total += available[c];
+    remainder *remainders = ho_alloc(classes * sizeof *remainders);
+    for (size_t c = 0; c < classes; c++) {
+        taken[c] = wanted * available[c] / total;
+        remainders[c] = (remainder){wanted * available[c] % total, c};
+        given += taken[c];
+    }
+    qsort(remainders, classes, sizeof *remainders, by_remainder);
+    /* The remainders add up to what is left to give times the total, so more classes have one than examples are left. */
+    for (size_t i = 0; given < wanted; i++, given++)
+        taken[remainders[i].class]++;
+    free(remainders);
+}
+
+/* The rows of each class in random order: class c has rows[starts[c]] to rows[starts[c + 1] - 1]. */
+static void order_by_class(const ho_target *labels, int64_t count, size_t classes, uint64_t seed, int64_t *starts,
+                           int64_t *rows)
+{
+    const uint64_t stream = ho_stream("split: examples of a class");
+    for (int64_t i = 0; i < count; i++)
+        starts[(labels ? (size_t)labels->values[i] : 0) + 1]++;
+    for (size_t c = 0; c < classes; c++)
+        starts[c + 1] += starts[c];
+    int64_t *next = ho_alloc(classes * sizeof *next);
+    for (int64_t i = 0; i < count; i++) {
+        size_t c = labels ? (size_t)labels->values[i] : 0;
+        uint64_t members = (uint64_t)(starts[c + 1] - starts[c]);
+        rows[starts[c] + (int64_t)ho_permute(seed, stream + c, members, (uint64_t)next[c]++)] = i;
+    }
+    free(next);
+}
+
+static ho_status copy_rows(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part, ho_error *error)
+{
+    *part = (ho_examples){.count = count, .features = all->features, .target_count = all->target_count};
+    size_t width = (size_t)all->features, size = all->x32 ? sizeof(float) : sizeof(double);
+    part->targets = ho_alloc(all->target_count * sizeof *part->targets);
+    char *to = ho_large_alloc((uint64_t)count * width, size, "a part of the data", error);
+    if (!to)
+        return error->status;
+    const char *from = all->x32 ? (const char *)all->x32 : (const char *)all->x64;
+    if (all->x32)
+        part->x32 = (float *)(void *)to;
+    else
+        part->x64 = (double *)(void *)to;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + (size_t)i * width * size, from + (size_t)rows[i] * width * size, width * size);
+    for (size_t k = 0; k < all->target_count; k++) {
+        const ho_target *source = &all->targets[k];
+        ho_target *target = &part->targets[k];
+        *target = *source;
+        target->name = ho_strdup(source->name);
+        size_t w = (size_t)source->width;
+        target->values = ho_large_alloc((uint64_t)count * w, sizeof(double), "a part of the data", error);
+        if (!target->values)
+            return error->status;
+        for (int64_t i = 0; i < count; i++)
+            memcpy(target->values + (size_t)i * w, source->values + (size_t)rows[i] * w, w * sizeof(double));
+    }
+    return HO_OK;
+}
+
+/* Sizes of the parts with the rest filled in, checked against what there is. */
+static ho_status settle_counts(const ho_split *split, int64_t count, int64_t counts[3], ho_error *error)
+{
+    int64_t sum = 0;
+    int rest = -1;
+    for (int p = 0; p < 3; p++) {
+        counts[p] = split->counts[p];
+        if (counts[p] == HO_REST)
+            rest = p;
+        else if (counts[p] > count - sum)
+            return ho_fail_at(error, HO_INVALID, split->place,
+                              "split: %" PRId64 " for training, %" PRId64 " for validation and %" PRId64
+                              " for test%s are more than the %" PRId64 " examples of the data",
+                              split->counts[0] < 0 ? 0 : split->counts[0], split->counts[1] < 0 ? 0 : split->counts[1],
+                              split->counts[2] < 0 ? 0 : split->counts[2], rest < 0 ? "" : " beside the rest", count);
+        else
+            sum += counts[p];
+    }
+    if (rest >= 0)
+        counts[rest] = count - sum;
+    for (int p = 0; p < 3; p++)
+        if (counts[p] == 0 && (p < 2 || p == rest))
+            return ho_fail_at(error, HO_INVALID, split->place, "split: no examples for %s%s (the data has %" PRId64 ")",
+                              part_names[p], p == rest ? ": the other parts leave no rest" : "", count);
+    return HO_OK;
+}
+
+/* Draws one part from the front of what each class has left. */
+static ho_status draw_part(const ho_examples *all, int part, int64_t wanted, uint64_t seed, size_t classes,
+                           int64_t *starts, int64_t *left, const int64_t *rows, ho_examples *out, ho_error *error)
+{
+    int64_t *taken = ho_alloc(classes * sizeof *taken);
+    int64_t *chosen = ho_large_alloc((uint64_t)wanted, sizeof *chosen, "a part of the data", error);
+    if (!chosen) {
+        free(taken);
+        return error->status;
+    }
+    apportion(left, taken, classes, wanted);
+    const uint64_t stream = ho_stream("split: order of a part") + (uint64_t)part;
+    uint64_t at = 0;
+    for (size_t c = 0; c < classes; c++) {
+        for (int64_t i = 0; i < taken[c]; i++)
+            chosen[ho_permute(seed, stream, (uint64_t)wanted, at++)] = rows[starts[c] + i];
+        starts[c] += taken[c];
+        left[c] -= taken[c];
+    }
+    ho_status status = copy_rows(all, chosen, wanted, out, error);
+    ho_large_free(chosen);
+    free(taken);
+    return status;
+}
+
+ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split, ho_examples parts[3],
+                            ho_error *error)
+{
+    int64_t counts[3];
+    if (settle_counts(split, all->count, counts, error) != HO_OK)
+        return error->status;
+    if (all->count > INT32_MAX) /* the shares are computed in whole numbers of 64 bits */
+        return ho_fail_at(error, HO_INVALID, split->place, "split: more than %d examples", INT32_MAX);
+    const ho_target *strata = split->stratified ? labels : NULL;
+    size_t classes = strata ? (size_t)strata->classes : 1;
+    int64_t *rows = ho_large_alloc((uint64_t)all->count, sizeof *rows, "the split of the data", error);
+    if (!rows)
+        return error->status;
+    int64_t *starts = ho_alloc((classes + 1) * sizeof *starts), *left = ho_alloc(classes * sizeof *left);
+    order_by_class(strata, all->count, classes, split->seed, starts, rows);
+    for (size_t c = 0; c < classes; c++)
+        left[c] = starts[c + 1] - starts[c];
+    for (int p = 0; p < 3 && error->status == HO_OK; p++)
+        if (counts[p])
+            draw_part(all, p, counts[p], split->seed, classes, starts, left, rows, &parts[p], error);
+    free(left);
+    free(starts);
+    ho_large_free(rows);
+    return error->status;
+}
+
+static double feature(const ho_examples *part, int64_t row, int64_t j)
+{
+    size_t at = (size_t)row * (size_t)part->features + (size_t)j;
+    return part->x32 ? (double)part->x32[at] : part->x64[at];
+}
+
+/* Statistics of every feature over the training part, gathered row by row as the memory lies. */
+typedef struct feature_statistics {
+    double *mean, *deviation; /* deviation 0: constant */
+} feature_statistics;
+
+static void measure(const ho_examples *training, feature_statistics *s)
+{
+    size_t features = (size_t)training->features;
+    double *low = ho_alloc(features * sizeof *low), *high = ho_alloc(features * sizeof *high);
+    double n = (double)training->count;
+    for (int64_t i = 0; i < training->count; i++)
+        for (size_t j = 0; j < features; j++) {
+            double x = feature(training, i, (int64_t)j);
+            s->mean[j] += x / n;
+            low[j] = i == 0 || x < low[j] ? x : low[j];
+            high[j] = i == 0 || x > high[j] ? x : high[j];
+        }
+    for (int64_t i = 0; i < training->count; i++)
+        for (size_t j = 0; j < features; j++) {
+            double d = feature(training, i, (int64_t)j) - s->mean[j];
+            s->deviation[j] += d * d / n;
+        }
+    for (size_t j = 0; j < features; j++) {
+        s->deviation[j] = sqrt(s->deviation[j]);
+        if (high[j] == low[j] || s->deviation[j] <= 1e-12 * fmax(fabs(low[j]), fabs(high[j])))
+            s->deviation[j] = 0;
+    }
+    free(low);
+    free(high);
+}
+
+static ho_status apply(const feature_statistics *s, const char *name, ho_examples *part, ho_error *error)
+{
+    size_t features = (size_t)part->features;
+    for (int64_t i = 0; i < part->count; i++)
+        for (size_t j = 0; j < features; j++) {
+            size_t at = (size_t)i * features + j;
+            double x = feature(part, i, (int64_t)j);
+            double z = s->deviation[j] == 0 ? 0 : (x - s->mean[j]) / s->deviation[j];
+            bool fits = isfinite(z) && isfinite(s->deviation[j]) && (part->x64 || isfinite((float)z));
+            if (!fits)
+                return ho_fail(error, HO_INVALID,
+                               "standardize: feature %zu of example %" PRId64 " of the %s part, %g, is out of range: over the "
+                               "training part the mean is %g and the deviation %g",
+                               j, i, name, x, s->mean[j], s->deviation[j]);
+            if (part->x32)
+                part->x32[at] = (float)z;
+            else
+                part->x64[at] = z;
+        }
+    return HO_OK;
+}
+
+ho_status ho_standardize(ho_examples *const parts[3], ho_error *error)
+{
+    size_t features = (size_t)parts[0]->features;
+    feature_statistics s = {ho_alloc(features * sizeof(double)), ho_alloc(features * sizeof(double))};
+    measure(parts[0], &s);
+    for (int p = 0; p < 3 && error->status == HO_OK; p++)
+        apply(&s, part_names[p], parts[p], error);
+    free(s.mean);
+    free(s.deviation);
+    return error->status;
+}

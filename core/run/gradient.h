@@ -1,0 +1,28 @@
+/* One hypergradient through a mode, and plain training without one; divergence is told, with its place. */
+#ifndef HO_RUN_GRADIENT_H
+#define HO_RUN_GRADIENT_H
+
+#include "host/instance.h"
+#include "system/training.h"
+
+typedef struct ho_gradient_cost {
+    double seconds;
+    int64_t bytes; /* the most that the mode held at once */
+} ho_gradient_cost;
+
+/* E(s_T, lambda) and its gradient on the free subspace. HO_DIVERGED where state, error or gradient is not finite: the run is
+ * then replayed under examination so that the message names step, node and plugin. `cost` may be NULL. */
+ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
+                           double *value, double *gradient, ho_gradient_cost *cost, ho_error *error);
+
+/* Trains for `steps` steps from the initial state; *state becomes the last one (free with the system's vector_free).
+ * HO_DIVERGED as above. */
+ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, ho_error *error);
+
+/* The validation error of a training run under lambda. */
+ho_status ho_train_error(ho_training *training, int64_t steps, const double *lambda, double *value, ho_error *error);
+
+/* Seconds of a clock that only goes forward. */
+double ho_seconds(void);
+
+#endif

@@ -1,0 +1,89 @@
+/* `hotool hypergradient`: one hypergradient at the initial hyperparameters. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "run/gradient.h"
+#include "run/results.h"
+#include "run/run.h"
+
+static double norm(const double *x, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += x[i] * x[i];
+    return sqrt(sum);
+}
+
+static ho_status write_files(const ho_pipeline *pipeline, const ho_training *training, const ho_run_request *request,
+                             double value, const double *gradient, const ho_gradient_cost *cost, ho_error *error)
+{
+    ho_results *results = ho_results_open(pipeline, request->out, error);
+    if (!results)
+        return error->status;
+    ho_json json = {.pretty = true};
+    ho_json_open(&json, NULL, '{');
+    ho_results_head(&json, pipeline, request->command_line);
+    ho_json_real(&json, "E", value);
+    ho_json_integer(&json, "T", pipeline->problem.steps);
+    ho_json_real(&json, "seconds", cost->seconds);
+    ho_json_integer(&json, "trajectory_bytes", cost->bytes);
+    ho_json_close(&json, '}');
+    ho_status status = ho_results_lambda(results, "", training, gradient, error);
+    if (status == HO_OK)
+        status = ho_results_json(results, "hypergradient.json", &json, error);
+    if (status == HO_OK)
+        printf("written to %s\n", ho_results_folder(results));
+    ho_json_free(&json);
+    ho_results_close(results);
+    return status;
+}
+
+static void print_gradient(const ho_training *training, const double *lambda, const double *gradient)
+{
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    for (size_t i = 0; i < count; i++) {
+        const ho_hyperparameter *h = &hypers[i];
+        if (!h->tuned)
+            continue;
+        if (h->rank == 0)
+            printf("  %-28s at %-12.6g gradient %.10g\n", h->name, lambda[h->offset], gradient[h->offset]);
+        else
+            printf("  %-28s %lld entries      norm of the gradient %.10g\n", h->name, (long long)h->count,
+                   norm(gradient + h->offset, h->count));
+    }
+}
+
+ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
+{
+    ho_training *training = ho_training_new(&pipeline->problem, error);
+    if (!training)
+        return error->status;
+    ho_training_interrupt(training, request->interrupt);
+    int64_t size = ho_training_lambda_size(training);
+    double *lambda = ho_alloc((size_t)size * sizeof *lambda);
+    double *gradient = ho_alloc((size_t)size * sizeof *gradient);
+    double value = NAN;
+    ho_gradient_cost cost = {0};
+    ho_training_lambda_initial(training, lambda);
+    ho_status status = HO_OK;
+    if (size == 0)
+        status = ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
+                         pipeline->file);
+    if (status == HO_OK)
+        status = ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost,
+                                  error);
+    if (status == HO_OK) {
+        printf("%s: data: %s\n", pipeline->name, pipeline->data_label);
+        printf("E = %.17g after T = %lld steps, %s mode, %.3f s, %lld bytes of trajectory\n", value,
+               (long long)pipeline->problem.steps, pipeline->mode->loaded->plugin.name, cost.seconds,
+               (long long)cost.bytes);
+        print_gradient(training, lambda, gradient);
+        if (request->out)
+            status = write_files(pipeline, training, request, value, gradient, &cost, error);
+    }
+    free(lambda);
+    free(gradient);
+    ho_training_free(training);
+    return status;
+}

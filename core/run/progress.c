@@ -1,0 +1,66 @@
+#include "run/progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "run/gradient.h"
+
+#define BAR 24
+#define REDRAW_SECONDS 0.1
+#define PLAIN_SECONDS 5.0
+
+void ho_progress_start(ho_progress *p, int64_t total, bool quiet)
+{
+    const char *term = getenv("TERM");
+    bool terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    *p = (ho_progress){.quiet = quiet, .terminal = terminal, .total = total, .begun = ho_seconds()};
+}
+
+static void print_left(char text[32], double seconds)
+{
+    if (!isfinite(seconds) || seconds > 359999.0)
+        seconds = 359999.0;
+    long s = lround(seconds);
+    if (s >= 3600)
+        snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(text, 32, "%ld:%02ld", s / 60, s % 60);
+}
+
+void ho_progress_tell(ho_progress *p, int64_t done, double error, double best)
+{
+    if (p->quiet || p->total <= 0)
+        return;
+    double now = ho_seconds();
+    bool last = done >= p->total;
+    if (!last && done > 1 && now - p->told < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
+        return;
+    p->told = now;
+    char left[32];
+    print_left(left, (now - p->begun) * (double)(p->total - done) / (double)(done > 0 ? done : 1));
+    if (p->terminal) {
+        char bar[BAR + 1];
+        int filled = (int)(BAR * done / p->total);
+        for (int i = 0; i < BAR; i++)
+            bar[i] = i < filled ? '#' : '.';
+        bar[BAR] = '\0';
+        fprintf(stderr, "\r\033[K[%s] %lld/%lld  validation error %.5g (best %.5g)  %s left", bar, (long long)done,
+                (long long)p->total, error, best, left);
+        fflush(stderr);
+        p->drawn = true;
+    } else {
+        ho_note("outer iteration %lld/%lld: validation error %.5g (best %.5g), %s left", (long long)done,
+                (long long)p->total, error, best, left);
+    }
+}
+
+void ho_progress_end(ho_progress *p)
+{
+    if (p->drawn)
+        fputc('\n', stderr);
+    p->drawn = false;
+}

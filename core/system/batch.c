@@ -1,0 +1,188 @@
+/* Examples in the run's precision, the leaves that stand for them, and which of them a step sees. */
+#include "system/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+const ho_target *ho_examples_target(const ho_examples *examples, const char *name)
+{
+    for (size_t i = 0; i < examples->target_count; i++)
+        if (!strcmp(examples->targets[i].name, name))
+            return &examples->targets[i];
+    return NULL;
+}
+
+static void list_targets(const ho_examples *examples, char text[256])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < examples->target_count; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, 256 - used, "%s%s", used ? ", " : "", examples->targets[i].name);
+    }
+}
+
+/* Which target a loss wants, that the data has it, and that the loss can work with it. */
+static ho_status resolve(ho_training *training, ho_owner *owner, ho_error *error)
+{
+    const ho_examples *examples = training->problem->training;
+    const ho_term *term = owner->term;
+    const char *loss = owner->instance->loaded->plugin.name;
+    int64_t outputs = training->problem->classes_or_width;
+    ho_place place = term->target ? term->target_place : owner->instance->place;
+    char known[256];
+    list_targets(examples, known);
+    if (!term->target && examples->target_count != 1)
+        return ho_fail_at(error, HO_INVALID, place, "loss \"%s\": %s", loss,
+                          examples->target_count ? "the data has several targets; choose one with `target:`"
+                                                 : "the data has no targets");
+    const char *name = term->target ? term->target : examples->targets[0].name;
+    const ho_target *target = ho_examples_target(examples, name);
+    const ho_target *validation = ho_examples_target(training->problem->validation, name);
+    if (!target || !validation)
+        return ho_fail_at(error, HO_INVALID, place, "loss \"%s\": the %s data has no target \"%s\" (it has: %s)", loss,
+                          target ? "validation" : "training", name, known);
+    uint32_t wants = owner->instance->loaded->calls.loss.targets;
+    if (wants != HO_TARGET_ANY && (wants == HO_TARGET_LABELS) != target->labels)
+        return ho_fail_at(error, HO_INVALID, place, "loss \"%s\" wants %s, but the target \"%s\" holds %s", loss,
+                          wants == HO_TARGET_LABELS ? "labels" : "reals", name, target->labels ? "labels" : "reals");
+    if (target->labels != validation->labels || target->width != validation->width)
+        return ho_fail_at(error, HO_INVALID, place, "target \"%s\" differs in kind or width between training and "
+                          "validation", name);
+    if (target->labels ? target->classes > outputs || validation->classes > outputs : target->width != outputs)
+        return ho_fail_at(error, HO_INVALID, place,
+                          "loss \"%s\": the target \"%s\" has %" PRId64 " %s, the model %" PRId64 " outputs", loss,
+                          name, target->labels ? target->classes : target->width,
+                          target->labels ? "classes" : "columns", outputs);
+    for (owner->target = 0; owner->target < training->target_count; owner->target++)
+        if (!strcmp(training->targets[owner->target].name, name))
+            return HO_OK;
+    training->targets[training->target_count++] = (ho_used_target){target->name, target->labels, target->width};
+    return HO_OK;
+}
+
+ho_status ho_targets_resolve(ho_training *training, ho_error *error)
+{
+    training->targets = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->targets);
+    for (size_t i = HO_TERM_OWNERS; i < training->owner_count; i++)
+        if (training->owners[i].instance->loaded->plugin.kind == HO_LOSS &&
+            resolve(training, &training->owners[i], error))
+            return error->status;
+    return HO_OK;
+}
+
+/* ---- parts ----------------------------------------------------------------------------------------------------- */
+
+static int64_t target_width(const ho_training *training, size_t target)
+{
+    return training->targets[target].labels ? 1 : training->targets[target].width;
+}
+
+ho_status ho_part_reserve(ho_training *training, int64_t count, ho_part *part, ho_error *error)
+{
+    size_t size = ho_number_size(training);
+    part->count = count;
+    part->inputs = ho_training_block(training, count * training->problem->training->features, size, "examples", error);
+    part->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *part->targets);
+    for (size_t i = 0; i < training->target_count; i++)
+        part->targets[i] = ho_training_block(training, count * target_width(training, i), size, "targets", error);
+    return error->status;
+}
+
+ho_status ho_part_fill(ho_training *training, const ho_examples *examples, const char *what, ho_part *part,
+                       ho_error *error)
+{
+    bool f32 = training->problem->precision == HO_F32;
+    int64_t entries = examples->count * examples->features;
+    part->count = examples->count;
+    part->inputs = f32 ? (const void *)examples->x32 : (const void *)examples->x64;
+    if (!part->inputs) {
+        void *inputs = ho_training_block(training, entries, ho_number_size(training), "examples", error);
+        if (!inputs)
+            return error->status;
+        if (f32)
+            ho_numbers_put(training, examples->x64, entries, inputs);
+        else
+            for (int64_t i = 0; i < entries; i++)
+                ((double *)inputs)[i] = (double)examples->x32[i];
+        part->inputs = inputs;
+    }
+    int64_t bad = ho_numbers_bad(training, part->inputs, entries);
+    if (bad < entries)
+        return ho_fail(error, HO_INVALID, "%s example %" PRId64 ", feature %" PRId64 ": NaN or infinite%s", what,
+                       bad / examples->features, bad % examples->features,
+                       examples->x64 && f32 ? " in precision f32" : "");
+    part->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *part->targets);
+    for (size_t i = 0; i < training->target_count; i++) {
+        const ho_target *target = ho_examples_target(examples, training->targets[i].name);
+        int64_t count = examples->count * target_width(training, i);
+        void *values = ho_training_block(training, count, ho_number_size(training), "targets", error);
+        if (!values)
+            return error->status;
+        ho_numbers_put(training, target->values, count, values);
+        part->targets[i] = values;
+    }
+    return HO_OK;
+}
+
+/* ---- leaves ---------------------------------------------------------------------------------------------------- */
+
+ho_feed *ho_feed_new(ho_training *training, int64_t size, const char *what)
+{
+    ho_feed *feed = ho_arena_alloc(training->arena, sizeof *feed);
+    feed->size = size;
+    char *name = ho_format("%s inputs", what);
+    feed->inputs = ho_training_leaf(
+        training, name, ho_shape_of(2, (int64_t[]){size, training->problem->training->features}), NULL);
+    free(name);
+    feed->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *feed->targets);
+    for (size_t i = 0; i < training->target_count; i++) {
+        const ho_used_target *target = &training->targets[i];
+        name = ho_format("%s %s", what, target->name);
+        feed->targets[i] = ho_training_leaf(
+            training, name, ho_shape_of(target->labels ? 1 : 2, (int64_t[]){size, target->width}), NULL);
+        free(name);
+    }
+    return feed;
+}
+
+void ho_feed_bind(ho_training *training, const ho_feed *feed, const ho_part *part)
+{
+    training->leaves[feed->inputs].data = part->inputs;
+    for (size_t i = 0; i < training->target_count; i++)
+        training->leaves[feed->targets[i]].data = part->targets[i];
+}
+
+/* ---- batches --------------------------------------------------------------------------------------------------- */
+
+int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t t, int64_t i)
+{
+    int64_t batches = examples / batch; /* an epoch leaves out the odd rest, another one each time */
+    int64_t epoch = (t - 1) / batches, place = (t - 1) % batches * batch + i;
+    return (int64_t)ho_permute(seed, ho_stream("batch") ^ (uint64_t)epoch, (uint64_t)examples, (uint64_t)place);
+}
+
+static void copy_row(const void *from, int64_t row, void *to, int64_t place, size_t bytes)
+{
+    memcpy((char *)to + (size_t)place * bytes, (const char *)from + (size_t)row * bytes, bytes);
+}
+
+void ho_batch_load(ho_training *training, int64_t t)
+{
+    const ho_problem *problem = training->problem;
+    ho_part *batch = &training->batch_part;
+    if (problem->batch == 0 || training->batch_loaded == t)
+        return;
+    size_t size = ho_number_size(training);
+    for (int64_t i = 0; i < problem->batch; i++) {
+        int64_t row = ho_batch_example(problem->seed, problem->training->count, problem->batch, t, i);
+        copy_row(training->training_part.inputs, row, (void *)batch->inputs, i,
+                 (size_t)problem->training->features * size);
+        for (size_t j = 0; j < training->target_count; j++)
+            copy_row(training->training_part.targets[j], row, (void *)batch->targets[j], i,
+                     (size_t)target_width(training, j) * size);
+    }
+    training->batch_loaded = t;
+}

@@ -1,0 +1,265 @@
+/* The model's weights and forward pass, and the terms of the objective and of the validation error, as graphs. */
+#include "system/internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/npy.h"
+#include "base/rng.h"
+#include "base/text.h"
+
+/* ---- weights --------------------------------------------------------------------------------------------------- */
+
+static const ho_start *start_of(const ho_problem *problem, const char *weight)
+{
+    for (size_t i = 0; i < problem->start_count; i++)
+        if (!strcmp(problem->starts[i].weight, weight))
+            return &problem->starts[i];
+    return NULL;
+}
+
+/* A weight's initial value from a file: numbers in the place of the model's own node. */
+static ho_node started(ho_training *training, const ho_start *start, ho_shape shape)
+{
+    ho_error *error = &training->trace_error;
+    char *path = ho_path_beside(start->place.file ? start->place.file : "", start->path);
+    ho_node node = HO_POISON;
+    ho_npy array;
+    if (ho_npy_read(path, &array, error) == HO_OK) {
+        ho_shape have = ho_shape_of(array.rank, array.dims);
+        char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
+        if (!ho_shape_equal(&have, &shape)) {
+            ho_fail_at(error, HO_INVALID, start->place, "start: %s has the shape %s, the weight \"%s\" has %s", path,
+                       ho_shape_print(&have, a), start->weight, ho_shape_print(&shape, b));
+        } else {
+            double *values = ho_large_alloc((uint64_t)array.count, sizeof *values, path, error);
+            for (int64_t i = 0; values && i < array.count; i++) {
+                values[i] = array.f32 ? (double)array.f32[i] : array.f64[i];
+                if (!isfinite(values[i]))
+                    ho_fail_at(error, HO_INVALID, start->place, "start: %s: entry %" PRId64 " is NaN or infinite", path,
+                               i);
+            }
+            if (!error->status)
+                node = ho_training_numbers(training, start->weight, shape, values);
+            ho_large_free(values);
+        }
+        ho_npy_free(&array);
+    }
+    free(path);
+    return node;
+}
+
+static ho_node declare_weight(void *context, const char *name, ho_node initial)
+{
+    ho_training *training = ((const ho_sizes *)context)->training;
+    if (initial == HO_POISON)
+        return HO_POISON;
+    if (!ho_name_legal(name))
+        return ho_graph_fail(training->graph, "weight \"%s\": a name is a letter or '_', then letters, digits, '_'", name);
+    for (size_t i = 0; i < training->weight_count; i++)
+        if (!strcmp(training->weights[i].name, name))
+            return ho_graph_fail(training->graph, "weight \"%s\" is declared twice", name);
+    ho_shape shape = ho_graph_at(training->graph, initial)->shape;
+    if (shape.rank > HO_MAX_RANK)
+        return ho_graph_fail(training->graph, "weight \"%s\" has more than %d axes", name, HO_MAX_RANK);
+    const ho_start *start = start_of(training->problem, name);
+    if (start && (initial = started(training, start, shape)) == HO_POISON)
+        return HO_POISON;
+    size_t count = training->weight_count;
+    ho_grow((void **)&training->weights, &training->weight_capacity, count, sizeof *training->weights);
+    ho_grow((void **)&training->weight_initial, &training->weight_initial_capacity, count,
+            sizeof *training->weight_initial);
+    training->weights[count] = (ho_weight_tensor){.name = ho_arena_strdup(training->arena, name),
+                                                  .shape = shape,
+                                                  .offset = training->size,
+                                                  .count = ho_shape_count(&shape)};
+    training->weight_initial[count] = initial;
+    training->weight_count++;
+    training->size += ho_shape_count(&shape);
+    return initial;
+}
+
+static ho_node draw_normal(void *context, const char *name, ho_shape shape)
+{
+    ho_training *training = ((const ho_sizes *)context)->training;
+    int64_t count = ho_shape_count(&shape);
+    char *stream = ho_format("weights/%s", name);
+    double *values = ho_large_alloc((uint64_t)count, sizeof *values, stream, &training->trace_error);
+    ho_node node = HO_POISON;
+    if (values) {
+        for (int64_t i = 0; i < count; i++)
+            values[i] = ho_normal_number(training->problem->seed, ho_stream(stream), (uint64_t)i);
+        node = ho_training_numbers(training, stream, shape, values);
+    }
+    ho_large_free(values);
+    free(stream);
+    return node;
+}
+
+static ho_trace_env env_of(ho_sizes *sizes)
+{
+    return (ho_trace_env){.graph = sizes->training->graph,
+                          .scope = ho_scope_new(),
+                          .size = ho_size_of,
+                          .known_sizes = ho_size_symbols(),
+                          .context = sizes};
+}
+
+ho_status ho_trace_weights(ho_training *training, ho_error *error)
+{
+    const ho_owner *model = &training->owners[HO_MODEL_OWNER];
+    const ho_problem *problem = training->problem;
+    ho_sizes sizes = {training, 0, NULL};
+    ho_trace_env env = env_of(&sizes);
+    env.weight = declare_weight;
+    env.normal = draw_normal;
+    ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
+    ho_trace_call(model->instance, "weights", model->instance->loaded->calls.model.weights, &env);
+    ho_scope_free(env.scope);
+    if (ho_training_traced(training, error))
+        return error->status;
+    if (training->weight_count == 0)
+        return ho_fail_at(error, HO_INVALID, model->instance->place, "model \"%s\" declares no weights",
+                          model->instance->loaded->plugin.name);
+    const char **names = ho_alloc(training->weight_count * sizeof *names);
+    for (size_t i = 0; i < training->weight_count; i++)
+        names[i] = training->weights[i].name;
+    for (size_t i = 0; i < problem->start_count && !error->status; i++) {
+        const ho_start *start = &problem->starts[i];
+        if (start_of(problem, start->weight) != start) {
+            ho_fail_at(error, HO_INVALID, start->place, "start: \"%s\" is given twice", start->weight);
+            continue;
+        }
+        bool found = false;
+        for (size_t j = 0; j < training->weight_count; j++)
+            found |= !strcmp(names[j], start->weight);
+        const char *near = found ? NULL : ho_nearest(start->weight, names, training->weight_count);
+        if (!found)
+            ho_fail_at(error, HO_INVALID, start->place, "start: the model has no weight \"%s\"; %s \"%s\"%s",
+                       start->weight, near ? "did you mean" : "its first is", near ? near : names[0], near ? "?" : "");
+    }
+    free(names);
+    return error->status;
+}
+
+bool ho_term_covers(const ho_term *term, const ho_weight_tensor *weight)
+{
+    if (term->on_count == 0)
+        return weight->shape.rank >= 2;
+    for (size_t i = 0; i < term->on_count; i++)
+        if (ho_match(term->on[i], weight->name))
+            return true;
+    return false;
+}
+
+/* ---- forward, losses, penalties -------------------------------------------------------------------------------- */
+
+ho_node ho_trace_forward(ho_training *training, const ho_feed *feed)
+{
+    const ho_owner *model = &training->owners[HO_MODEL_OWNER];
+    ho_sizes sizes = {training, feed->size, NULL};
+    ho_trace_env env = env_of(&sizes);
+    ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
+    for (size_t i = 0; i < training->weight_count; i++)
+        ho_scope_bind(env.scope, training->weights[i].name, training->weight_nodes[i]);
+    ho_scope_bind(env.scope, "inputs", training->leaves[feed->inputs].node);
+    ho_node outputs = HO_POISON;
+    if (!ho_trace_call(model->instance, "forward", model->instance->loaded->calls.model.forward, &env)) {
+        ho_shape shape = ho_shape_of(2, (int64_t[]){feed->size, training->problem->classes_or_width});
+        outputs = ho_trace_result(model->instance, "forward", &env, "outputs", &shape);
+    }
+    ho_scope_free(env.scope);
+    return outputs;
+}
+
+/* A term's loss of each example, without its weight. */
+static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho_feed *feed, ho_node outputs)
+{
+    ho_graph *graph = training->graph;
+    int64_t width = training->problem->classes_or_width;
+    ho_node target = training->leaves[feed->targets[owner->target]].node;
+    ho_sizes sizes = {training, feed->size, NULL};
+    ho_trace_env env = env_of(&sizes);
+    ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
+    ho_scope_bind(env.scope, "outputs", outputs);
+    if (training->targets[owner->target].labels) {
+        ho_scope_bind(env.scope, "labels", target);
+        ho_node column = ho_reshape(graph, target, ho_shape_of(2, (int64_t[]){feed->size, 1}));
+        target = ho_binary_broadcast(graph, HO_OP_EQUAL, column, ho_iota(graph, width));
+    }
+    ho_scope_bind(env.scope, "targets", target);
+    ho_node loss = HO_POISON;
+    if (!ho_trace_call(owner->instance, "per_example", owner->instance->loaded->calls.loss.per_example, &env)) {
+        ho_shape shape = ho_shape_of(1, &feed->size);
+        loss = ho_trace_result(owner->instance, "per_example", &env, "loss", &shape);
+    }
+    ho_scope_free(env.scope);
+    return loss;
+}
+
+static ho_node trace_penalty(ho_training *training, const ho_owner *owner, const ho_weight_tensor *weight, ho_node w)
+{
+    ho_sizes sizes = {training, 0, weight};
+    ho_trace_env env = env_of(&sizes);
+    ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
+    ho_scope_bind(env.scope, "w", w);
+    ho_node value = HO_POISON;
+    if (!ho_trace_call(owner->instance, "value", owner->instance->loaded->calls.penalty.value, &env)) {
+        ho_shape shape = ho_scalar_shape();
+        value = ho_trace_result(owner->instance, "value", &env, "penalty", &shape);
+    }
+    ho_scope_free(env.scope);
+    return value;
+}
+
+static bool is_loss(const ho_owner *owner)
+{
+    return owner->instance->loaded->plugin.kind == HO_LOSS;
+}
+
+static ho_node weight_of(const ho_training *training, const ho_owner *owner)
+{
+    return training->hyper_nodes[owner->first + owner->count - 1];
+}
+
+ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed,
+                        ho_node outputs)
+{
+    ho_graph *graph = training->graph;
+    ho_node sum = ho_fill(graph, ho_shape_of(1, &feed->size), 0.0);
+    for (size_t i = 0; i < count; i++)
+        if (is_loss(&owners[i])) {
+            ho_node loss = trace_loss(training, &owners[i], feed, outputs);
+            sum = ho_binary(graph, HO_OP_ADD, sum,
+                            ho_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
+        }
+    return sum;
+}
+
+ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed)
+{
+    ho_graph *graph = training->graph;
+    ho_node outputs = ho_trace_forward(training, feed);
+    ho_node sum = ho_const(graph, 0.0);
+    for (size_t i = 0; i < count; i++) {
+        const ho_owner *owner = &owners[i];
+        ho_node value;
+        if (is_loss(owner)) {
+            value = ho_sum_all(graph, trace_loss(training, owner, feed, outputs));
+            if (owner->term->mean)
+                value = ho_binary(graph, HO_OP_DIV, value, ho_const(graph, (double)feed->size));
+        } else {
+            value = ho_const(graph, 0.0);
+            for (size_t j = 0; j < training->weight_count; j++)
+                if (ho_term_covers(owner->term, &training->weights[j]))
+                    value = ho_binary(
+                        graph, HO_OP_ADD, value,
+                        trace_penalty(training, owner, &training->weights[j], training->weight_nodes[j]));
+        }
+        sum = ho_binary(graph, HO_OP_ADD, sum, ho_binary(graph, HO_OP_MUL, weight_of(training, owner), value));
+    }
+    return sum;
+}

@@ -1,0 +1,22 @@
+/* A dynamics plugin as an optimizer of a plain vector of doubles: the hyper-optimizer is one, applied to lambda. */
+#ifndef HO_SYSTEM_OPTIMIZER_H
+#define HO_SYSTEM_OPTIMIZER_H
+
+#include "base/tree.h"
+#include "host/instance.h"
+
+typedef struct ho_optimizer ho_optimizer;
+
+/* `values`: settings of the dynamics' hyperparameters (a map, may be NULL), then `over` (may be NULL) which wins. Scalars
+ * only; unknown names and values outside the domain are errors at their place. */
+ho_optimizer *ho_optimizer_new(const ho_instance *dynamics, const ho_tree *values, const ho_tree *over, int64_t count,
+                               ho_error *error);
+void ho_optimizer_free(ho_optimizer *optimizer);
+/* x becomes the next iterate, gradient its gradient there; t counts from 1 within the optimizer. Slots advance. With
+ * `scale` < 1 only that share of the displacement is made. */
+ho_status ho_optimizer_step(ho_optimizer *optimizer, double *x, const double *gradient, double scale, ho_error *error);
+/* Slots and t, saved and restored (for going back after a divergence). */
+void ho_optimizer_save(ho_optimizer *optimizer);
+void ho_optimizer_restore(ho_optimizer *optimizer);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * A training problem assembled: the abstract system that modes work on (sdk/hotool/mode.h), and what the run needs beside.
+ *
+ * One graph holds the step, the initial map and the validation error; plans for them and for their derivatives are made on
+ * first use and kept. No call allocates once its plan exists.
+ */
+#ifndef HO_SYSTEM_TRAINING_H
+#define HO_SYSTEM_TRAINING_H
+
+#include "hotool/mode.h"
+#include "system/problem.h"
+
+typedef struct ho_training ho_training;
+
+/* A hyperparameter with its shape resolved. Tuned ones lie in lambda at `offset`. */
+typedef struct ho_hyperparameter {
+    const char *name; /* qualified */
+    const char *doc;
+    const ho_loaded *owner;
+    int32_t rank;
+    int64_t dims[HO_MAX_RANK];
+    int64_t count;
+    uint32_t structure;
+    double lower, upper; /* the domain */
+    bool tuned;
+    int64_t offset;      /* in lambda; -1 where not tuned */
+    const double *value; /* initial or fixed, count entries */
+    ho_instance *constraint;
+    const ho_tree *outer;
+    ho_place place;
+} ho_hyperparameter;
+
+typedef struct ho_weight_tensor {
+    const char *name;
+    ho_shape shape;
+    int64_t offset, count; /* in the flat vector of weights */
+} ho_weight_tensor;
+
+/* Traces, differentiates and checks everything that can be checked without running. Borrows `problem` and all it points to
+ * for its own lifetime. Errors: unknown hyperparameter (nearest name) or start weight, shapes of values, values outside the
+ * domain, a constraint that does not fit, patterns of `on:` that match no weight, losses whose target is missing or of the
+ * wrong kind, batch larger than the training part, whatever plugins refuse. */
+ho_training *ho_training_new(const ho_problem *problem, ho_error *error);
+void ho_training_free(ho_training *training);
+
+/* The face that modes see. Errors of its calls are kept in ho_training_error, first one wins, until cleared. */
+ho_system *ho_training_system(ho_training *training);
+ho_error *ho_training_error(ho_training *training);
+/* Asked by poll and by every step: a flag set by a signal handler (borrowed; NULL: never). */
+void ho_training_interrupt(ho_training *training, const volatile int *flag);
+/* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the step, the
+ * node, its operation and plugin with file and line. Off (the default) results are not looked at. */
+void ho_training_examine(ho_training *training, bool on);
+
+const ho_hyperparameter *ho_training_hypers(const ho_training *training, size_t *count); /* all, tuned and fixed */
+int64_t ho_training_lambda_size(const ho_training *training);
+void ho_training_lambda_initial(const ho_training *training, double *lambda); /* projected onto its constraints */
+/* Exact projection of all of lambda, hyperparameter by hyperparameter, onto constraint, domain and structure. */
+ho_status ho_training_project(ho_training *training, double *lambda, ho_error *error);
+/* Orthogonal projection of a gradient onto the free subspace (symmetrise, zero diagonal). */
+void ho_training_free_gradient(const ho_training *training, double *gradient);
+
+const ho_weight_tensor *ho_training_weights(const ho_training *training, size_t *count);
+/* One weight tensor of a state, as doubles. */
+void ho_training_weight_get(const ho_training *training, const ho_vector *state, size_t index, double *values);
+bool ho_training_finite(const ho_training *training, const ho_vector *state);
+
+/* The validation terms' losses over any examples, in chunks: mean loss per example of each term weighted and summed (penalty
+ * terms left out), and the share of right classes of the main target (NaN where it has no labels). */
+typedef struct ho_metrics {
+    double loss;
+    double accuracy;
+    int64_t count;
+} ho_metrics;
+ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
+                               const ho_examples *examples, ho_metrics *metrics);
+
+/* The training objective at a state, on the full training part. */
+ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value);
+
+/* The dumped graph of a step, for people ("step", "error", "initial"); NULL for an unknown name. */
+ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FILE *out, ho_error *error);
+
+/* Bytes of one state; of all plans and data. */
+int64_t ho_training_state_bytes(const ho_training *training);
+
+#endif

@@ -1,0 +1,251 @@
+/* IDX files, the format of MNIST: big-endian arrays with a short header. */
+#include <hotool/plugin.h>
+
+#include <string.h>
+
+typedef struct idx {
+    const char *inputs, *labels;
+    double scale;
+    int64_t classes;
+    const char **names;
+    int64_t name_count;
+} idx;
+
+/* An IDX file as it lies in memory. */
+typedef struct idx_file {
+    const char *path;
+    uint8_t type;
+    int32_t rank;
+    int64_t dims[HO_MAX_RANK];
+    int64_t count; /* entries */
+    const uint8_t *values;
+} idx_file;
+
+static const ho_option options[] = {
+    {.name = "inputs", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples, ...) numbers; may be .gz"},
+    {.name = "labels", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples) class numbers; may be .gz"},
+    {.name = "scale",
+     .type = HO_REAL,
+     .initial = "0.00392156862745098",
+     .doc = "what inputs are multiplied by (default: 1/255, which takes bytes to [0, 1])"},
+    {.name = "classes",
+     .type = HO_INTEGER,
+     .initial = "0",
+     .doc = "how many classes there are; 0: as many as names, else the largest label + 1",
+     .least = 0.0,
+     .most = 1e9},
+    {.name = "names", .type = HO_STRINGS, .doc = "names of the classes, in the order of their labels"},
+};
+
+static ho_status create(ho_setup *u, void **self)
+{
+    idx *reader = ho_setup_alloc(u, sizeof(idx));
+    if (!reader)
+        return HO_FAILED;
+    reader->inputs = ho_option_string(u, "inputs");
+    reader->labels = ho_option_string(u, "labels");
+    reader->scale = ho_option_real(u, "scale");
+    reader->classes = ho_option_integer(u, "classes");
+    reader->name_count = ho_option_count(u, "names");
+    if (reader->name_count > 0) {
+        if (reader->classes == 0)
+            reader->classes = reader->name_count;
+        if (reader->classes != reader->name_count)
+            return ho_setup_fail(u, "names", "%lld names for %lld classes", (long long)reader->name_count,
+                                 (long long)reader->classes);
+        reader->names = ho_setup_alloc(u, (uint64_t)reader->name_count * sizeof(char *));
+        if (!reader->names)
+            return HO_FAILED;
+        for (int64_t i = 0; i < reader->name_count; i++)
+            reader->names[i] = ho_option_string_at(u, "names", i);
+    }
+    *self = reader;
+    return HO_OK;
+}
+
+/* Bytes of an entry of an IDX type; 0: no such type. */
+static int64_t entry_size(uint8_t type)
+{
+    switch (type) {
+    case 0x08: /* unsigned byte */
+    case 0x09: /* signed byte */
+        return 1;
+    case 0x0B: /* short */
+        return 2;
+    case 0x0C: /* int */
+    case 0x0D: /* float */
+        return 4;
+    case 0x0E: /* double */
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t big_endian(const uint8_t *bytes, int64_t size)
+{
+    uint64_t number = 0;
+    for (int64_t i = 0; i < size; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+static double entry(const idx_file *f, int64_t i)
+{
+    const int64_t size = entry_size(f->type);
+    const uint64_t bits = big_endian(f->values + i * size, size);
+    switch (f->type) {
+    case 0x09:
+        return (double)bits - (bits >> 7 ? 256.0 : 0.0);
+    case 0x0B:
+        return (double)bits - (bits >> 15 ? 65536.0 : 0.0);
+    case 0x0C:
+        return (double)bits - (bits >> 31 ? 4294967296.0 : 0.0);
+    case 0x0D: {
+        const uint32_t low = (uint32_t)bits;
+        float number;
+        memcpy(&number, &low, sizeof(number));
+        return (double)number;
+    }
+    case 0x0E: {
+        double number;
+        memcpy(&number, &bits, sizeof(number));
+        return number;
+    }
+    default:
+        return (double)bits;
+    }
+}
+
+/* Reads the file and checks its header against its size. */
+static ho_status open_file(ho_data *d, const char *path, idx_file *f)
+{
+    const uint8_t *bytes;
+    uint64_t size;
+    ho_status status = ho_data_file(d, path, 0, &bytes, &size);
+    if (status != HO_OK)
+        return status;
+    if (size < 4)
+        return ho_data_fail(d, path, (int64_t)size, "the file ends within the 4 bytes that start an IDX file");
+    if (bytes[0] != 0 || bytes[1] != 0)
+        return ho_data_fail(d, path, 0, "an IDX file starts with two zero bytes, not %02x %02x", bytes[0], bytes[1]);
+    const int64_t width = entry_size(bytes[2]);
+    if (width == 0)
+        return ho_data_fail(d, path, 2, "0x%02x is no IDX type (known: 08 09 0b 0c 0d 0e)", bytes[2]);
+    if (bytes[3] < 1 || bytes[3] > HO_MAX_RANK)
+        return ho_data_fail(d, path, 3, "the array has %d dimensions; 1 to %d can be read", bytes[3], HO_MAX_RANK);
+    *f = (idx_file){.path = path, .type = bytes[2], .rank = bytes[3], .count = 1};
+
+    const int64_t header = 4 + 4 * (int64_t)f->rank;
+    if (size < (uint64_t)header)
+        return ho_data_fail(d, path, (int64_t)size, "the file ends within its header of %lld bytes", (long long)header);
+    const int64_t entries = ((int64_t)size - header) / width;
+    for (int32_t i = 0; i < f->rank; i++) {
+        f->dims[i] = (int64_t)big_endian(bytes + 4 + 4 * i, 4);
+        if (f->dims[i] < 1)
+            return ho_data_fail(d, path, 4 + 4 * i, "dimension %d is 0: the array is empty", i + 1);
+        if (f->dims[i] > entries / f->count)
+            return ho_data_fail(d, path, 4 + 4 * i,
+                                "dimension %d is %lld, which asks for more values than the %lld that follow the header",
+                                i + 1, (long long)f->dims[i], (long long)entries);
+        f->count *= f->dims[i];
+    }
+    if ((uint64_t)(header + f->count * width) != size)
+        return ho_data_fail(d, path, header + f->count * width,
+                            "the array that the header describes ends here, but the file holds %llu bytes",
+                            (unsigned long long)size);
+    f->values = bytes + header;
+    return HO_OK;
+}
+
+static ho_status emit_inputs(ho_data *d, const idx_file *f, double scale)
+{
+    const int wide = f->type == 0x0C || f->type == 0x0E; /* more than a float holds */
+    void *values = ho_data_alloc(d, (uint64_t)f->count, wide ? sizeof(double) : sizeof(float));
+    if (!values)
+        return HO_FAILED;
+    for (int64_t i = 0; i < f->count; i++) {
+        const double x = entry(f, i) * scale;
+        if (wide)
+            ((double *)values)[i] = x;
+        else
+            ((float *)values)[i] = (float)x;
+    }
+    ho_array array = {
+        .struct_size = sizeof(ho_array),
+        .role = HO_ROLE_INPUTS,
+        .type = wide ? HO_ARRAY_F64 : HO_ARRAY_F32,
+        .rank = f->rank,
+        .source = f->path,
+        .values = values,
+    };
+    memcpy(array.dims, f->dims, sizeof(array.dims));
+    return ho_data_emit(d, 0, &array);
+}
+
+static ho_status emit_labels(ho_data *d, const idx_file *f, int64_t classes)
+{
+    int64_t *values = ho_data_alloc(d, (uint64_t)f->count, sizeof(int64_t));
+    if (!values)
+        return HO_FAILED;
+    for (int64_t i = 0; i < f->count; i++)
+        values[i] = (int64_t)entry(f, i);
+    const ho_array array = {
+        .struct_size = sizeof(ho_array),
+        .role = HO_ROLE_LABELS,
+        .type = HO_ARRAY_I64,
+        .rank = 1,
+        .dims = {f->count},
+        .classes = classes,
+        .name = "labels",
+        .source = f->path,
+        .values = values,
+    };
+    return ho_data_emit(d, 0, &array);
+}
+
+static ho_status read(void *self, ho_data *d)
+{
+    const idx *reader = self;
+    idx_file inputs, labels;
+    ho_status status = open_file(d, reader->inputs, &inputs);
+    if (status == HO_OK)
+        status = open_file(d, reader->labels, &labels);
+    if (status != HO_OK)
+        return status;
+    if (labels.rank != 1)
+        return ho_data_fail(d, labels.path, 3, "labels have one dimension, not %d; are inputs and labels exchanged?",
+                            labels.rank);
+    if (labels.type == 0x0D || labels.type == 0x0E)
+        return ho_data_fail(d, labels.path, 2,
+                            "labels are whole numbers, but the file's type is 0x%02x (floating point)", labels.type);
+    if (labels.dims[0] != inputs.dims[0])
+        return ho_data_fail(d, labels.path, 4, "%lld labels for the %lld examples of %s", (long long)labels.dims[0],
+                            (long long)inputs.dims[0], inputs.path);
+    status = emit_inputs(d, &inputs, reader->scale);
+    if (status == HO_OK)
+        status = emit_labels(d, &labels, reader->classes);
+    for (int64_t i = 0; status == HO_OK && i < reader->name_count; i++)
+        status = ho_data_class_name(d, i, reader->names[i]);
+    return status;
+}
+
+static const ho_data_calls calls = {
+    .struct_size = sizeof(ho_data_calls),
+    .read = read,
+};
+
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
+    HO_PLUGIN_HEAD(HO_DATA),
+    .name = "idx",
+    .version = "1.0.0",
+    .doc = "IDX files, as MNIST and Fashion-MNIST come in; plain or gzip",
+    .details =
+        "Byte images become numbers in [0, 1] (scale: 1/255) and are flattened to (examples, features). All six IDX "
+        "types can be read. Format: LeCun, Cortes, Burges, The MNIST Database of Handwritten Digits.\n\n"
+        "On Debian, the package dataset-fashion-mnist has Fashion-MNIST under "
+        "/usr/share/datasets/fashion-mnist.",
+    .options = HO_TABLE(options),
+    .calls = &calls,
+    .create = create,
+};

@@ -1,0 +1,102 @@
+/* NumPy files: one with inputs, one with labels or a regression target. */
+#include <hotool/plugin.h>
+
+typedef struct npy {
+    const char *inputs, *labels, *target;
+    int64_t classes;
+    const char **names;
+    int64_t name_count;
+} npy;
+
+static const ho_option options[] = {
+    {.name = "inputs", .type = HO_PATH, .required = 1, .doc = ".npy file of (examples, ...) numbers"},
+    {.name = "labels", .type = HO_PATH, .doc = ".npy file of (examples) whole numbers 0, 1, ..."},
+    {.name = "target", .type = HO_PATH, .doc = ".npy file of (examples) or (examples, width) numbers"},
+    {.name = "classes",
+     .type = HO_INTEGER,
+     .initial = "0",
+     .doc = "how many classes there are; 0: as many as names, else the largest label + 1",
+     .least = 0.0,
+     .most = 1e9},
+    {.name = "names", .type = HO_STRINGS, .doc = "names of the classes, in the order of their labels"},
+};
+
+static ho_status create(ho_setup *u, void **self)
+{
+    npy *reader = ho_setup_alloc(u, sizeof(npy));
+    if (!reader)
+        return HO_FAILED;
+    reader->inputs = ho_option_string(u, "inputs");
+    reader->labels = ho_option_string(u, "labels");
+    reader->target = ho_option_string(u, "target");
+    reader->classes = ho_option_integer(u, "classes");
+    reader->name_count = ho_option_count(u, "names");
+    if (!reader->labels && !reader->target)
+        return ho_setup_fail(u, NULL, "give labels (class numbers) or target (numbers to predict), or both");
+    if (!reader->labels && (reader->name_count > 0 || reader->classes > 0))
+        return ho_setup_fail(u, reader->name_count > 0 ? "names" : "classes", "there are no labels to have classes");
+    if (reader->name_count > 0) {
+        if (reader->classes == 0)
+            reader->classes = reader->name_count;
+        if (reader->classes != reader->name_count)
+            return ho_setup_fail(u, "names", "%lld names for %lld classes", (long long)reader->name_count,
+                                 (long long)reader->classes);
+        reader->names = ho_setup_alloc(u, (uint64_t)reader->name_count * sizeof(char *));
+        if (!reader->names)
+            return HO_FAILED;
+        for (int64_t i = 0; i < reader->name_count; i++)
+            reader->names[i] = ho_option_string_at(u, "names", i);
+    }
+    *self = reader;
+    return HO_OK;
+}
+
+static ho_status emit_file(ho_data *d, const char *path, uint32_t role, const char *name, int64_t classes)
+{
+    if (!path)
+        return HO_OK;
+    ho_array array = {.struct_size = sizeof(ho_array)};
+    ho_status status = ho_data_npy(d, path, &array);
+    if (status != HO_OK)
+        return status;
+    array.role = role;
+    array.name = name;
+    array.classes = classes;
+    /* Labels are often stored as one column. */
+    if (role == HO_ROLE_LABELS && array.rank == 2 && array.dims[1] == 1)
+        array.rank = 1;
+    return ho_data_emit(d, 0, &array);
+}
+
+static ho_status read(void *self, ho_data *d)
+{
+    const npy *reader = self;
+    ho_status status = emit_file(d, reader->inputs, HO_ROLE_INPUTS, NULL, 0);
+    if (status == HO_OK)
+        status = emit_file(d, reader->labels, HO_ROLE_LABELS, "labels", reader->classes);
+    if (status == HO_OK)
+        status = emit_file(d, reader->target, HO_ROLE_REALS, "target", 0);
+    for (int64_t i = 0; status == HO_OK && i < reader->name_count; i++)
+        status = ho_data_class_name(d, i, reader->names[i]);
+    return status;
+}
+
+static const ho_data_calls calls = {
+    .struct_size = sizeof(ho_data_calls),
+    .read = read,
+};
+
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
+    HO_PLUGIN_HEAD(HO_DATA),
+    .name = "npy",
+    .version = "1.0.0",
+    .doc = "NumPy .npy files: inputs, with labels or a regression target",
+    .details =
+        "Versions 1 to 3 of the format; f2, f4, f8 and whole numbers; C and Fortran order; plain or gzip. Inputs of "
+        "any rank are flattened to (examples, features).\n\n"
+        "Targets are called \"labels\" and \"target\" in a pipeline. Where the data happen to hold no example of the "
+        "last classes, say how many there are by classes or names.",
+    .options = HO_TABLE(options),
+    .calls = &calls,
+    .create = create,
+};

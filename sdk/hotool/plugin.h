@@ -1,0 +1,13 @@
+/* Everything a plugin includes. See abi.h (what to export), trace.h (dynamics, models, losses, penalties), data.h,
+ * constraint.h and mode.h. */
+#ifndef HOTOOL_PLUGIN_H
+#define HOTOOL_PLUGIN_H
+
+#include "hotool/abi.h"
+#include "hotool/constraint.h"
+#include "hotool/data.h"
+#include "hotool/mode.h"
+#include "hotool/ops.h"
+#include "hotool/trace.h"
+
+#endif

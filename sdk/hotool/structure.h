@@ -1,0 +1,49 @@
+/*
+ * For constraints: the subspace that a hyperparameter's structure allows (symmetric, zero diagonal).
+ *
+ * Projecting onto the intersection of this subspace V with a box or a bound on the sum, B, is projecting onto V first
+ * and onto B after. For y in V, |x - y|^2 = |x - Vx|^2 + |Vx - y|^2, so only Vx matters; and B treats an entry and its
+ * mirror image alike, so the nearest point of B to a symmetric matrix, being unique, is symmetric. Entries that the
+ * structure holds at 0 are no part of B: bounds are for free entries.
+ */
+#ifndef HOTOOL_STRUCTURE_H
+#define HOTOOL_STRUCTURE_H
+
+#include "hotool/constraint.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Whether entry i (C order) is free: 0 on a diagonal that the structure holds at 0. */
+static inline int32_t ho_entry_free(const ho_constrained *h, int64_t i)
+{
+    return !(h->structure & HO_ZERO_DIAGONAL) || i % (h->dims[0] + 1) != 0;
+}
+
+/* How many entries are free. */
+static inline int64_t ho_free_entries(const ho_constrained *h)
+{
+    return h->structure & HO_ZERO_DIAGONAL ? h->count - h->dims[0] : h->count;
+}
+
+/* Replaces values by the nearest point of the subspace; a point of it keeps its bits. */
+static inline void ho_project_structure(const ho_constrained *h, double *values)
+{
+    const int64_t n = h->structure ? h->dims[0] : 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (h->structure & HO_ZERO_DIAGONAL && values[i * n + i] != 0.0)
+            values[i * n + i] = 0.0;
+        for (int64_t j = 0; h->structure & HO_SYMMETRIC && j < i; j++) {
+            double *a = values + i * n + j, *b = values + j * n + i;
+            if (*a != *b)
+                *a = *b = 0.5 * *a + 0.5 * *b;
+        }
+    }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

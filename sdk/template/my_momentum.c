@@ -1,0 +1,44 @@
+/*
+ * An optimizer of your own, outside of hotool's tree. Change the name, the tables and the formulas.
+ *
+ *     make                                  # builds my_momentum.so with the installed SDK (pkg-config hotool-sdk)
+ *     export HOTOOL_PLUGIN_PATH=$PWD        # where hotool looks first
+ *     hotool plugins my_momentum            # what hotool understood
+ *
+ * and in a pipeline:  dynamics: {plugin: my_momentum, learning_rate: 0.1}
+ *
+ * No derivative is written here: hotool differentiates the formulas.
+ */
+#include <hotool/plugin.h>
+
+static const ho_hyper hypers[] = {
+    {.name = "learning_rate", .initial = 0.01, .domain = HO_NONNEGATIVE, .doc = "step size"},
+    {.name = "momentum", .initial = 0.9, .domain = HO_DECAY, .doc = "how much of the last step is kept"},
+};
+
+static const ho_slot slots[] = {{.name = "velocity", .doc = "the last step"}};
+
+/* One step. In scope: w, its gradient g, the slots, the hyperparameters, and t, the step's number from 1. */
+static ho_status step(void *self, ho_trace *x)
+{
+    (void)self;
+    ho_let(x, "velocity", "momentum * velocity - learning_rate * g");
+    ho_let(x, "w", "w + velocity");
+    return ho_ok(x);
+}
+
+static const ho_dynamics_calls calls = {
+    .struct_size = sizeof calls,
+    .granularity = HO_WHOLE,
+    .slots = HO_TABLE(slots),
+    .step = step,
+};
+
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
+    HO_PLUGIN_HEAD(HO_DYNAMICS),
+    .name = "my_momentum",
+    .version = "0.1",
+    .doc = "gradient descent with momentum",
+    .hypers = HO_TABLE(hypers),
+    .calls = &calls,
+};

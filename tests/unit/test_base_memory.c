@@ -1,0 +1,74 @@
+/* Memory: zeroed pieces, arenas over many blocks, large arrays and their overflow. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+Test(memory, large_arrays_are_zeroed_and_aligned)
+{
+    ho_error error = {0};
+    unsigned char *bytes = ho_large_alloc(1000, 3, "test", &error);
+    cr_assert_not_null(bytes);
+    cr_assert_eq((uintptr_t)bytes % 64, 0);
+    for (int i = 0; i < 3000; i++)
+        cr_assert_eq(bytes[i], 0);
+    ho_large_free(bytes);
+    void *empty = ho_large_alloc(0, 8, "nothing", &error);
+    cr_assert_not_null(empty);
+    ho_large_free(empty);
+    cr_assert_eq(error.status, HO_OK);
+}
+
+Test(memory, large_array_that_overflows_is_an_error)
+{
+    ho_error error = {0};
+    cr_assert_null(ho_large_alloc(UINT64_MAX / 4 + 2, 4, "the state of all steps", &error));
+    cr_assert_eq(error.status, HO_FAILED);
+    cr_assert_not_null(strstr(error.text, "the state of all steps"));
+}
+
+Test(memory, arena_pieces_are_zeroed_aligned_and_apart)
+{
+    ho_arena *arena = ho_arena_new();
+    unsigned char *pieces[500];
+    for (size_t i = 0; i < 500; i++) {
+        size_t size = i * 7 % 300 + (i == 250 ? 100000 : 1);
+        pieces[i] = ho_arena_alloc(arena, size);
+        cr_assert_eq((uintptr_t)pieces[i] % 16, 0);
+        for (size_t k = 0; k < size; k++)
+            cr_assert_eq(pieces[i][k], 0);
+        memset(pieces[i], (int)(i % 251), size);
+    }
+    for (size_t i = 0; i < 500; i++)
+        cr_assert_eq(pieces[i][i * 7 % 300], i % 251, "piece %zu was overwritten", i);
+    cr_assert_str_eq(ho_arena_strdup(arena, "word"), "word");
+    cr_assert_str_eq(ho_arena_format(arena, "%s-%d", "a", 12), "a-12");
+    ho_arena_free(arena);
+    ho_arena_free(NULL);
+}
+
+Test(memory, formatted_text_of_any_length)
+{
+    char *text = ho_format("%0500d", 7);
+    cr_assert_eq(strlen(text), 500);
+    cr_assert_eq(text[499], '7');
+    free(text);
+}
+
+Test(memory, grow_keeps_items_and_capacity)
+{
+    int *items = NULL;
+    size_t capacity = 0;
+    for (size_t count = 0; count < 1000; count++) {
+        void *memory = items;
+        ho_grow(&memory, &capacity, count, sizeof *items);
+        items = memory;
+        cr_assert_gt(capacity, count);
+        items[count] = (int)count;
+    }
+    for (int i = 0; i < 1000; i++)
+        cr_assert_eq(items[i], i);
+    cr_assert_lt(capacity, 5000);
+    free(items);
+}

@@ -1,0 +1,51 @@
+/* The command line: options as tables, so that help, parsing and suggestions come from one place. */
+#ifndef HO_TOOLS_CLI_H
+#define HO_TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "host/registry.h"
+
+/* What any command may have been given; a command's table says which it takes. */
+typedef struct ho_cli {
+    const char *operand;  /* FILE or NAME; NULL: not given */
+    const char **sets;
+    size_t set_count;
+    const char *mode, *precision, *out, *threads;
+    bool quiet;
+    char *command_line;   /* as it was typed, quoted where needed */
+} ho_cli;
+
+/* Bits of ho_cli_command.takes. */
+enum {
+    HO_CLI_MODE = 1,
+    HO_CLI_SET = 2,
+    HO_CLI_THREADS = 4,
+    HO_CLI_OUT = 8,
+    HO_CLI_QUIET = 16,
+    HO_CLI_PRECISION = 32,
+};
+
+typedef struct ho_cli_command {
+    const char *name;
+    const char *operand;   /* "FILE", "[NAME]" */
+    const char *summary;   /* one line */
+    const char *details;   /* what --help adds */
+    unsigned takes;
+    ho_status (*run)(const ho_cli *cli, ho_registry *registry, ho_error *error);
+} ho_cli_command;
+
+extern const ho_cli_command ho_cli_commands[];
+extern const size_t ho_cli_command_count;
+
+/* Set by Ctrl-C; asked by whatever takes long. */
+extern volatile int ho_cli_interrupted;
+
+/* Parses everything behind the command's name. Help was asked for: prints it and returns HO_OK with *help set. */
+ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_cli *cli, bool *help, ho_error *error);
+void ho_cli_free(ho_cli *cli);
+void ho_cli_help(const ho_cli_command *command); /* NULL: the overview */
+
+#endif

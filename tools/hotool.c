@@ -1,0 +1,93 @@
+/* The hotool command. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "cli.h"
+
+/* Ctrl-C asks to stop; a second one does what it always does. */
+static void interrupted(int signal_number)
+{
+    ho_cli_interrupted = 1;
+    signal(signal_number, SIG_DFL);
+}
+
+/* The installed plugins' folder is found from the program's own place, so that an installation may be moved, and the build
+ * tree's from the same rule. */
+static char *installed_folders(void)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return ho_strdup(HOTOOL_PLUGIN_FOLDER);
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash)
+        *slash = '\0';
+    return ho_format("%s/../%s:%s/../plugins", path, HOTOOL_PLUGIN_FOLDER_FROM_BIN, path);
+}
+
+static const ho_cli_command *find_command(const char *word, ho_error *error)
+{
+    const char *names[16];
+    for (size_t i = 0; i < ho_cli_command_count; i++) {
+        names[i] = ho_cli_commands[i].name;
+        if (strcmp(word, names[i]) == 0)
+            return &ho_cli_commands[i];
+    }
+    const char *nearest = ho_nearest(word, names, ho_cli_command_count);
+    ho_fail(error, HO_INVALID, "hotool: unknown command \"%s\"%s%s%s; see hotool --help", word,
+            nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return NULL;
+}
+
+static ho_status run(int argc, char **argv, ho_error *error)
+{
+    const ho_cli_command *command = find_command(argv[1], error);
+    if (!command)
+        return error->status;
+    ho_cli cli;
+    bool help;
+    ho_status status = ho_cli_parse(command, argc, argv, &cli, &help, error);
+    if (status == HO_OK && !help) {
+        signal(SIGINT, interrupted);
+        signal(SIGTERM, interrupted);
+        ho_fatal_signals();
+        char *folders = installed_folders();
+        ho_registry *registry = ho_registry_new(folders, error);
+        free(folders);
+        status = registry ? command->run(&cli, registry, error) : error->status;
+        ho_registry_free(registry);
+    }
+    ho_cli_free(&cli);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "hotool: which command? See hotool --help\n");
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        ho_cli_help(NULL);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("hotool %s (plugin ABI %u.%u)\n", HOTOOL_VERSION, HO_ABI_MAJOR, HO_ABI_MINOR);
+        return 0;
+    }
+    ho_error error = {0};
+    ho_status status = run(argc, argv, &error);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        status = ho_fail(&error, HO_FAILED, "standard output cannot be written");
+    if (status == HO_OK)
+        return 0;
+    fprintf(stderr, "hotool: %s\n", error.text[0] ? error.text : "failed");
+    return status == HO_INVALID ? 2 : 1;
+}

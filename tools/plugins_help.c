@@ -1,0 +1,134 @@
+#include "plugins_help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+static void refused(void *context, const char *message)
+{
+    (void)context;
+    ho_note("refused: %s", message);
+}
+
+static const char *domain_text(uint32_t domain)
+{
+    switch (domain) {
+    case HO_NONNEGATIVE:
+        return ">= 0";
+    case HO_UNIT:
+        return "0 to 1";
+    case HO_DECAY:
+        return "0 to 1 - 1e-6";
+    case HO_POSITIVE:
+        return "> 0";
+    default:
+        return "any number";
+    }
+}
+
+static const char *type_text(uint32_t type)
+{
+    static const char *const names[] = {"",     "number", "whole number",    "true or false",  "text",
+                                        "file", "choice", "list of numbers", "list of texts"};
+    return type < sizeof names / sizeof *names ? names[type] : "";
+}
+
+static void print_hyper(const ho_hyper *h)
+{
+    char initial[32];
+    ho_print_real(h->initial, initial);
+    printf("  %-16s %s\n  %-16s default %s; %s", h->name, h->doc ? h->doc : "", "", initial, domain_text(h->domain));
+    if (h->shape && *h->shape) {
+        /* "|columns": the alternatives that `shape:` chooses from, the first by default. */
+        printf("; shape ");
+        for (const char *p = h->shape; *p; p++) {
+            if (p == h->shape && *p == '|')
+                printf("scalar");
+            if (*p == '|')
+                printf(" or ");
+            else
+                putchar(*p == ' ' ? ',' : *p);
+        }
+    }
+    if (h->structure & HO_SYMMETRIC)
+        printf("; symmetric");
+    if (h->structure & HO_ZERO_DIAGONAL)
+        printf("; zero diagonal");
+    putchar('\n');
+}
+
+static void print_option(const ho_option *o)
+{
+    printf("  %-16s %s\n  %-16s %s", o->name, o->doc ? o->doc : "", "", type_text(o->type));
+    if (o->choices)
+        printf(" (%s)", o->choices);
+    if (o->least != 0 || o->most != 0) {
+        char least[32], most[32];
+        ho_print_real(o->least, least);
+        ho_print_real(o->most, most);
+        printf(", %s to %s", least, most);
+    }
+    if (o->required)
+        printf("; required");
+    else if (o->initial)
+        printf("; default %s", o->initial);
+    putchar('\n');
+}
+
+static void print_page(const ho_loaded *l)
+{
+    printf("%s %s %s: %s\n", ho_kind_name(l->plugin.kind), l->plugin.name, l->plugin.version ? l->plugin.version : "",
+           l->plugin.doc ? l->plugin.doc : "");
+    if (l->plugin.details)
+        printf("\n%s\n", l->plugin.details);
+    if (l->hyper_count)
+        printf("\nhyperparameters\n");
+    for (uint32_t i = 0; i < l->hyper_count; i++)
+        print_hyper(&l->hypers[i]);
+    if (l->option_count)
+        printf("\noptions\n");
+    for (uint32_t i = 0; i < l->option_count; i++)
+        print_option(&l->options[i]);
+    if (l->slot_count)
+        printf("\nslots\n");
+    for (uint32_t i = 0; i < l->slot_count; i++)
+        printf("  %-16s %s\n", l->slots[i].name, l->slots[i].doc ? l->slots[i].doc : "");
+    printf("\nfrom %s\n", l->path);
+}
+
+ho_status ho_plugins_print(ho_registry *registry, const char *name, ho_error *error)
+{
+    size_t count, shown = 0;
+    const ho_loaded **all = ho_registry_list(registry, 0, &count, refused, NULL);
+    uint32_t kind = 0;
+    for (size_t i = 0; i < count; i++) {
+        const ho_plugin *p = &all[i]->plugin;
+        if (name && strcmp(name, p->name) == 0) {
+            printf("%s", shown++ ? "\n" : "");
+            print_page(all[i]);
+        } else if (!name) {
+            if (p->kind != kind)
+                printf("%s%s\n", kind ? "\n" : "", ho_kind_folder(p->kind));
+            kind = p->kind;
+            printf("  %-18s %s\n", p->name, p->doc ? p->doc : "");
+        }
+    }
+    ho_status status = HO_OK;
+    if (count == 0) {
+        status = ho_fail(error, HO_INVALID, "no plugins found: set HOTOOL_PLUGIN_PATH to the folder that holds them");
+    } else if (name && !shown) {
+        const char **names = ho_alloc(count * sizeof *names);
+        for (size_t i = 0; i < count; i++)
+            names[i] = all[i]->plugin.name;
+        const char *nearest = ho_nearest(name, names, count);
+        status = ho_fail(error, HO_INVALID, "no plugin \"%s\"%s%s%s; hotool plugins lists them", name,
+                         nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        free(names);
+    }
+    free(all);
+    return status;
+}
