@@ -81,7 +81,7 @@ static const flag *find_flag(const ho_cli_command *command, const char *word, ho
             return &flags[i];
     }
     const char *nearest = ho_nearest(word, names, count);
-    ho_fail(error, HO_INVALID, "hotool %s: unknown option \"%s\"%s%s%s; see hotool %s --help", command->name, word,
+    ho_fail(error, HO_INVALID, "%s: unknown option \"%s\"%s%s%s; see hotool %s --help", command->name, word,
             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", command->name);
     return NULL;
 }
@@ -123,7 +123,7 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
         }
         if (!options || word[0] != '-' || word[1] == '\0') {
             if (cli->operand)
-                return ho_fail(error, HO_INVALID, "hotool %s: one %s is enough, \"%s\" is another", command->name,
+                return ho_fail(error, HO_INVALID, "%s: one %s is enough, \"%s\" is another", command->name,
                                command->operand, word);
             cli->operand = word;
             continue;
@@ -140,17 +140,17 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
             return HO_OK;
         }
         if (!f->argument && equals)
-            return ho_fail(error, HO_INVALID, "hotool %s: %s takes no value", command->name, f->name);
+            return ho_fail(error, HO_INVALID, "%s: %s takes no value", command->name, f->name);
         const char *value = equals ? equals + 1 : NULL;
         if (f->argument && !value) {
             if (i + 1 == argc)
-                return ho_fail(error, HO_INVALID, "hotool %s: %s wants a %s", command->name, f->name, f->argument);
+                return ho_fail(error, HO_INVALID, "%s: %s wants a %s", command->name, f->name, f->argument);
             value = argv[++i];
         }
         store(cli, f, value);
     }
     if (!cli->operand && command->operand[0] != '[')
-        return ho_fail(error, HO_INVALID, "hotool %s: which %s? See hotool %s --help", command->name, command->operand,
+        return ho_fail(error, HO_INVALID, "%s: which %s? See hotool %s --help", command->name, command->operand,
                        command->name);
     return HO_OK;
 }

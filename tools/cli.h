@@ -10,12 +10,12 @@
 
 /* What any command may have been given; a command's table says which it takes. */
 typedef struct ho_cli {
-    const char *operand;  /* FILE or NAME; NULL: not given */
+    const char *operand; /* FILE or NAME; NULL: not given */
     const char **sets;
     size_t set_count;
     const char *mode, *precision, *out, *threads;
     bool quiet;
-    char *command_line;   /* as it was typed, quoted where needed */
+    char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
 
 /* Bits of ho_cli_command.takes. */
@@ -30,9 +30,9 @@ enum {
 
 typedef struct ho_cli_command {
     const char *name;
-    const char *operand;   /* "FILE", "[NAME]" */
-    const char *summary;   /* one line */
-    const char *details;   /* what --help adds */
+    const char *operand; /* "FILE", "[NAME]" */
+    const char *summary; /* one line */
+    const char *details; /* what --help adds */
     unsigned takes;
     ho_status (*run)(const ho_cli *cli, ho_registry *registry, ho_error *error);
 } ho_cli_command;

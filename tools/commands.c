@@ -33,10 +33,8 @@ static ho_pipeline *read_pipeline(const ho_cli *cli, const char *precision, ho_r
 
 static ho_run_request run_request(const ho_cli *cli)
 {
-    return (ho_run_request){.out = cli->out,
-                            .quiet = cli->quiet,
-                            .command_line = cli->command_line,
-                            .interrupt = &ho_cli_interrupted};
+    return (ho_run_request){
+        .out = cli->out, .quiet = cli->quiet, .command_line = cli->command_line, .interrupt = &ho_cli_interrupted};
 }
 
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -81,16 +79,21 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
 
 const ho_cli_command ho_cli_commands[] = {
     {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",
-     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures them on\n"
-     "the test part. Results go to a folder of their own (--out, default runs/NAME-N): the resolved pipeline, a line of\n"
-     "metrics for each outer iteration, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is done.",
+     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures them "
+     "on\n"
+     "the test part. Results go to a folder of their own (--out, default runs/NAME-N): the resolved pipeline, a line "
+     "of\n"
+     "metrics for each outer iteration, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is "
+     "done.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
-     "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out, writes\n"
+     "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out, "
+     "writes\n"
      "one NAME.npy (f64) for each and hypergradient.json.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_hypergradient},
     {"check", "FILE", "prove a pipeline's hypergradients, in f64",
-     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with each\n"
+     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with "
+     "each\n"
      "other and with central differences. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
     {"plugins", "[NAME]", "list the installed plugins, or document one",

@@ -10,15 +10,23 @@
 #include "base/version.h"
 #include "cli.h"
 
-/* Ctrl-C asks to stop; a second one does what it always does. */
 static void interrupted(int signal_number)
 {
+    (void)signal_number;
     ho_cli_interrupted = 1;
-    signal(signal_number, SIG_DFL);
 }
 
-/* The installed plugins' folder is found from the program's own place, so that an installation may be moved, and the build
- * tree's from the same rule. */
+/* Ctrl-C asks to stop; a second one does what it always does. Writes go on where the signal came between. */
+static void listen(void)
+{
+    struct sigaction action = {.sa_handler = interrupted, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* The installed plugins' folder is found from the program's own place, so that an installation may be moved, and the
+ * build tree's from the same rule. */
 static char *installed_folders(void)
 {
     char path[4096];
@@ -41,13 +49,23 @@ static const ho_cli_command *find_command(const char *word, ho_error *error)
             return &ho_cli_commands[i];
     }
     const char *nearest = ho_nearest(word, names, ho_cli_command_count);
-    ho_fail(error, HO_INVALID, "hotool: unknown command \"%s\"%s%s%s; see hotool --help", word,
+    ho_fail(error, HO_INVALID, "unknown command \"%s\"%s%s%s; see hotool --help", word,
             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     return NULL;
 }
 
 static ho_status run(int argc, char **argv, ho_error *error)
 {
+    if (argc < 2)
+        return ho_fail(error, HO_INVALID, "which command? See hotool --help");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        ho_cli_help(NULL);
+        return HO_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("hotool %s (plugin ABI %u.%u)\n", HOTOOL_VERSION, HO_ABI_MAJOR, HO_ABI_MINOR);
+        return HO_OK;
+    }
     const ho_cli_command *command = find_command(argv[1], error);
     if (!command)
         return error->status;
@@ -55,8 +73,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
     bool help;
     ho_status status = ho_cli_parse(command, argc, argv, &cli, &help, error);
     if (status == HO_OK && !help) {
-        signal(SIGINT, interrupted);
-        signal(SIGTERM, interrupted);
+        listen();
         ho_fatal_signals();
         char *folders = installed_folders();
         ho_registry *registry = ho_registry_new(folders, error);
@@ -70,18 +87,6 @@ static ho_status run(int argc, char **argv, ho_error *error)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        fprintf(stderr, "hotool: which command? See hotool --help\n");
-        return 2;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        ho_cli_help(NULL);
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("hotool %s (plugin ABI %u.%u)\n", HOTOOL_VERSION, HO_ABI_MAJOR, HO_ABI_MINOR);
-        return 0;
-    }
     ho_error error = {0};
     ho_status status = run(argc, argv, &error);
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -1,5 +1,6 @@
 #include "plugins_help.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static const char *domain_text(uint32_t domain)
 
 static const char *type_text(uint32_t type)
 {
-    static const char *const names[] = {"",     "number", "whole number",    "true or false",  "text",
+    static const char *const names[] = {"",     "number", "whole number",    "true or false", "text",
                                         "file", "choice", "list of numbers", "list of texts"};
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
@@ -70,7 +71,10 @@ static void print_option(const ho_option *o)
         char least[32], most[32];
         ho_print_real(o->least, least);
         ho_print_real(o->most, most);
-        printf(", %s to %s", least, most);
+        if (o->most >= DBL_MAX)
+            printf(", at least %s", least);
+        else
+            printf(", %s to %s", least, most);
     }
     if (o->required)
         printf("; required");

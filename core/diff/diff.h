@@ -7,13 +7,13 @@
 
 #include "graph/graph.h"
 
-/* In this interface node 0 among tangents and cotangents is a symbolic zero; failure is told by the status (and recorded in
- * the graph's error). */
+/* In this interface node 0 among tangents and cotangents is a symbolic zero; failure is told by the status (and
+ * recorded in the graph's error). */
 
-/* Tangents of `outputs` (into out_tangents, 0: zero) for tangents of `inputs` (any nodes, not leaves only; everything else is
- * constant). columns = 0: a tangent has its input's shape. columns = k >= 1: k tangents at once, with a leading axis of size k;
- * then outputs' tangents have it too. Primal nodes are used as they are, never remade, so that primal values keep their bits.
- * Nodes made carry the source of the primal node that they differentiate. */
+/* Tangents of `outputs` (into out_tangents, 0: zero) for tangents of `inputs` (any nodes, not leaves only; everything
+ * else is constant). columns = 0: a tangent has its input's shape. columns = k >= 1: k tangents at once, with a leading
+ * axis of size k; then outputs' tangents have it too. Primal nodes are used as they are, never remade, so that primal
+ * values keep their bits. Nodes made carry the source of the primal node that they differentiate. */
 ho_status ho_jvp(ho_graph *graph, int64_t columns, const ho_node *inputs, const ho_node *tangents, size_t input_count,
                  const ho_node *outputs, ho_node *out_tangents, size_t output_count);
 

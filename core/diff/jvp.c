@@ -1,12 +1,12 @@
 /* Forward derivatives: a rule per op, applied to the nodes that outputs need, in order. */
 #include "diff/diff.h"
-#include "diff/kept.h"
+#include "diff/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One application of a rule: y = op(x...), where some operands have a tangent. The tangent of a primal of shape S has shape
- * S, or [k] + S where k columns are carried at once. */
+/* One application of a rule: y = op(x...), where some operands have a tangent. The tangent of a primal of shape S has
+ * shape S, or [k] + S where k columns are carried at once. */
 typedef struct {
     ho_graph *graph;
     int64_t columns;
@@ -115,7 +115,13 @@ static ho_node residual(const context *c, ho_node a)
 /* The tangent where dy = factor * dx of operand i. */
 static ho_node scaled(const context *c, uint32_t i, ho_node factor)
 {
-    return mul(c, tangent(c, i), residual(c, factor));
+    return ho_term_scale(c->graph, HO_OP_MUL, tangent(c, i), residual(c, factor));
+}
+
+/* A tangent divided by a primal value. */
+static ho_node over(const context *c, ho_node d, ho_node a)
+{
+    return ho_term_scale(c->graph, HO_OP_DIV, d, residual(c, a));
 }
 
 static ho_node jvp_zero(const context *c)
@@ -146,12 +152,12 @@ static ho_node jvp_expm1(const context *c)
 
 static ho_node jvp_log(const context *c)
 {
-    return divide(c, c->dx[0], residual(c, c->x[0]));
+    return over(c, c->dx[0], c->x[0]);
 }
 
 static ho_node jvp_log1p(const context *c)
 {
-    return divide(c, c->dx[0], residual(c, add(c, c->x[0], number(c, 1))));
+    return over(c, c->dx[0], add(c, c->x[0], number(c, 1)));
 }
 
 static ho_node jvp_sqrt(const context *c)
@@ -189,7 +195,7 @@ static ho_node jvp_erf(const context *c)
 
 static ho_node jvp_add(const context *c)
 {
-    return add(c, tangent(c, 0), tangent(c, 1));
+    return ho_term_add(c->graph, tangent(c, 0), tangent(c, 1));
 }
 
 static ho_node jvp_sub(const context *c)
@@ -206,20 +212,21 @@ static ho_node jvp_mul(const context *c)
     if (!c->dx[0] || !c->dx[1]) {
         return c->dx[0] ? scaled(c, 0, b) : scaled(c, 1, a);
     }
-    return add(c, scaled(c, 0, b), scaled(c, 1, a));
+    return ho_term_add(c->graph, scaled(c, 0, b), scaled(c, 1, a));
 }
 
 static ho_node jvp_div(const context *c)
 {
     ho_node b = c->x[1];
     if (!c->dx[1]) {
-        return divide(c, tangent(c, 0), residual(c, b));
+        return over(c, tangent(c, 0), b);
     }
     if (c->dx[0]) {
-        return divide(c, sub(c, tangent(c, 0), scaled(c, 1, c->y)), residual(c, b));
+        return over(c, sub(c, tangent(c, 0), scaled(c, 1, c->y)), b);
     }
     if (shape_of(c, b).rank == 0) {
-        return mul(c, fit(c, 1, negate(c, divide(c, c->dx[1], b))), residual(c, c->y)); /* numbers first, then the tensor */
+        /* Numbers first, then the tensor. */
+        return negate(c, mul(c, fit(c, 1, divide(c, c->dx[1], b)), residual(c, c->y)));
     }
     return scaled(c, 1, negate(c, divide(c, c->y, b)));
 }
@@ -250,7 +257,7 @@ static ho_node jvp_pow(const context *c)
     if (!c->dx[0] || !c->dx[1]) {
         return c->dx[0] ? pow_by_base(c) : pow_by_exponent(c);
     }
-    return add(c, pow_by_base(c), pow_by_exponent(c));
+    return ho_term_add(c->graph, pow_by_base(c), pow_by_exponent(c));
 }
 
 /* MAX and MIN: a's tangent where a is strictly the one, else b's. */
@@ -284,8 +291,8 @@ static ho_node jvp_maximum(const context *c)
     }
     ho_node mask = ho_binary(c->graph, HO_OP_EQUAL, c->x[0], y);
     ho_node ties = ho_reduce(c->graph, HO_OP_SUM, mask, c->op.axis, c->op.extent);
-    ho_node sum = ho_reduce(c->graph, HO_OP_SUM, mul(c, c->dx[0], residual(c, mask)), c->op.axis, c->op.extent);
-    return divide(c, sum, residual(c, ties));
+    ho_node sum = ho_reduce(c->graph, HO_OP_SUM, scaled(c, 0, mask), c->op.axis, c->op.extent);
+    return over(c, sum, ties);
 }
 
 static ho_node jvp_reshape(const context *c)
@@ -359,7 +366,7 @@ static ho_node jvp_matmul(const context *c)
         } else {
             product = ho_matmul(c->graph, a, b);
         }
-        sum = sum ? add(c, sum, product) : product;
+        sum = sum ? ho_term_add(c->graph, sum, product) : product;
     }
     return sum;
 }
@@ -376,18 +383,42 @@ static ho_node jvp_scatter(const context *c)
 }
 
 static const rule rules[] = {
-    [HO_OP_NEG] = jvp_neg,         [HO_OP_ABS] = jvp_abs,           [HO_OP_SIGN] = jvp_zero,
-    [HO_OP_EXP] = jvp_exp,         [HO_OP_EXPM1] = jvp_expm1,       [HO_OP_LOG] = jvp_log,
-    [HO_OP_LOG1P] = jvp_log1p,     [HO_OP_SQRT] = jvp_sqrt,         [HO_OP_RSQRT] = jvp_rsqrt,
-    [HO_OP_TANH] = jvp_tanh,       [HO_OP_SIN] = jvp_sin,           [HO_OP_COS] = jvp_cos,
-    [HO_OP_ERF] = jvp_erf,         [HO_OP_FLOOR] = jvp_zero,        [HO_OP_STOP] = jvp_zero,
-    [HO_OP_ADD] = jvp_add,         [HO_OP_SUB] = jvp_sub,           [HO_OP_MUL] = jvp_mul,
-    [HO_OP_DIV] = jvp_div,         [HO_OP_POW] = jvp_pow,           [HO_OP_MAX] = jvp_extreme,
-    [HO_OP_MIN] = jvp_extreme,     [HO_OP_LESS] = jvp_zero,         [HO_OP_LESS_EQUAL] = jvp_zero,
-    [HO_OP_EQUAL] = jvp_zero,      [HO_OP_SELECT] = jvp_select,     [HO_OP_SUM] = jvp_sum,
-    [HO_OP_MAXIMUM] = jvp_maximum, [HO_OP_RESHAPE] = jvp_reshape,   [HO_OP_EXPAND] = jvp_expand,
-    [HO_OP_TRANSPOSE] = jvp_transpose, [HO_OP_SLICE] = jvp_slice,   [HO_OP_PAD] = jvp_pad,
-    [HO_OP_CONCAT] = jvp_concat,   [HO_OP_MATMUL] = jvp_matmul,     [HO_OP_GATHER] = jvp_gather,
+    [HO_OP_NEG] = jvp_neg,
+    [HO_OP_ABS] = jvp_abs,
+    [HO_OP_SIGN] = jvp_zero,
+    [HO_OP_EXP] = jvp_exp,
+    [HO_OP_EXPM1] = jvp_expm1,
+    [HO_OP_LOG] = jvp_log,
+    [HO_OP_LOG1P] = jvp_log1p,
+    [HO_OP_SQRT] = jvp_sqrt,
+    [HO_OP_RSQRT] = jvp_rsqrt,
+    [HO_OP_TANH] = jvp_tanh,
+    [HO_OP_SIN] = jvp_sin,
+    [HO_OP_COS] = jvp_cos,
+    [HO_OP_ERF] = jvp_erf,
+    [HO_OP_FLOOR] = jvp_zero,
+    [HO_OP_STOP] = jvp_zero,
+    [HO_OP_ADD] = jvp_add,
+    [HO_OP_SUB] = jvp_sub,
+    [HO_OP_MUL] = jvp_mul,
+    [HO_OP_DIV] = jvp_div,
+    [HO_OP_POW] = jvp_pow,
+    [HO_OP_MAX] = jvp_extreme,
+    [HO_OP_MIN] = jvp_extreme,
+    [HO_OP_LESS] = jvp_zero,
+    [HO_OP_LESS_EQUAL] = jvp_zero,
+    [HO_OP_EQUAL] = jvp_zero,
+    [HO_OP_SELECT] = jvp_select,
+    [HO_OP_SUM] = jvp_sum,
+    [HO_OP_MAXIMUM] = jvp_maximum,
+    [HO_OP_RESHAPE] = jvp_reshape,
+    [HO_OP_EXPAND] = jvp_expand,
+    [HO_OP_TRANSPOSE] = jvp_transpose,
+    [HO_OP_SLICE] = jvp_slice,
+    [HO_OP_PAD] = jvp_pad,
+    [HO_OP_CONCAT] = jvp_concat,
+    [HO_OP_MATMUL] = jvp_matmul,
+    [HO_OP_GATHER] = jvp_gather,
     [HO_OP_SCATTER] = jvp_scatter,
 };
 
@@ -403,9 +434,17 @@ static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const
         return 0;
     }
     ho_node *x = ho_alloc(2 * node->arity * sizeof *x), *dx = x + node->arity;
+    bool minus = true;
     for (uint32_t i = 0; i < node->arity; i++) {
         x[i] = node->in[i];
+        ho_node d = tangents[x[i]];
+        minus &= !d || ho_term_unsigned(graph, &d);
+    }
+    for (uint32_t i = 0; i < node->arity; i++) {
         dx[i] = tangents[x[i]];
+        if (minus) {
+            ho_term_unsigned(graph, &dx[i]); /* every rule is linear: a common sign is put on the result */
+        }
     }
     context c = {graph, columns, id, *node, x, dx};
     ho_graph_source_set(graph, c.op.source);
@@ -416,9 +455,11 @@ static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const
         result = rules[c.op.op](&c);
     }
     if (result && c.op.shape.rank > 0 && shape_of(&c, result).rank == 0) {
-        result = spread(&c, result, c.op.shape); /* only without columns: a rank-0 operand met tensors without tangents */
+        /* Only without columns: an operand of rank 0 met tensors that have no tangent. */
+        result = spread(&c, result, c.op.shape);
     }
     free(x);
+    result = ho_term_signed(graph, minus, result);
     double value;
     return result && ho_is_constant(graph, result, &value) && value == 0 ? 0 : result;
 }

@@ -1,11 +1,10 @@
 /*
  * Reverse derivatives: the JVP with fresh tangent leaves is a linear graph; transposed, it carries cotangents back.
  *
- * A cotangent has its node's shape, or rank 0 where it is the same in every entry. Where it is select(c, u, 0), factors are
- * multiplied into u: an entry that select did not take must stay 0 even if the factor there is infinite.
+ * A cotangent has its node's shape, or rank 0 where it is the same in every entry.
  */
 #include "diff/diff.h"
-#include "diff/kept.h"
+#include "diff/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@ typedef struct {
     ho_graph_node op; /* a copy: the graph grows meanwhile */
     const ho_node *in;
     ho_node cotangent;
+    bool minus; /* the cotangent's sign, taken off it: every rule is linear, so give() puts it on what comes out */
 } link;
 
 typedef void (*rule)(transposition *t, const link *l);
@@ -30,61 +30,6 @@ static ho_shape shape_of(const transposition *t, ho_node a)
     return a ? ho_graph_at(t->graph, a)->shape : ho_scalar_shape();
 }
 
-static bool is_zero(const transposition *t, ho_node a)
-{
-    double value;
-    return ho_is_constant(t->graph, a, &value) && value == 0;
-}
-
-/* Splits select(c, u, 0) and select(c, 0, u). */
-typedef struct {
-    ho_node condition, value;
-    bool inverted;
-} mask;
-
-static bool masked(const transposition *t, ho_node a, mask *m)
-{
-    const ho_graph_node *node = a ? ho_graph_at(t->graph, a) : NULL;
-    if (!node || node->op != HO_OP_SELECT || is_zero(t, node->in[1]) == is_zero(t, node->in[2])) {
-        return false;
-    }
-    m->inverted = is_zero(t, node->in[1]);
-    m->condition = node->in[0];
-    m->value = node->in[m->inverted ? 2 : 1];
-    return true;
-}
-
-static ho_node apply_mask(const transposition *t, const mask *m, ho_node a)
-{
-    ho_node zero = ho_const(t->graph, 0);
-    return ho_select(t->graph, m->condition, m->inverted ? zero : a, m->inverted ? a : zero);
-}
-
-static ho_node negated(const transposition *t, ho_node a)
-{
-    mask m;
-    return masked(t, a, &m) ? apply_mask(t, &m, negated(t, m.value)) : ho_unary(t->graph, HO_OP_NEG, a);
-}
-
-/* Multiplies or divides a cotangent. */
-static ho_node scaled(const transposition *t, uint32_t op, ho_node a, ho_node factor)
-{
-    mask m;
-    if (masked(t, a, &m)) {
-        return apply_mask(t, &m, scaled(t, op, m.value, factor));
-    }
-    return ho_binary(t->graph, op, a, factor);
-}
-
-static ho_node sum_of(const transposition *t, ho_node a, ho_node b)
-{
-    mask m, n;
-    if (masked(t, a, &m) && masked(t, b, &n) && m.condition == n.condition && m.inverted == n.inverted) {
-        return apply_mask(t, &m, sum_of(t, m.value, n.value));
-    }
-    return ho_binary(t->graph, HO_OP_ADD, a, b);
-}
-
 /* A cotangent in the shape of its node. */
 static ho_node full(const transposition *t, ho_node a, ho_shape shape)
 {
@@ -92,14 +37,17 @@ static ho_node full(const transposition *t, ho_node a, ho_shape shape)
 }
 
 /* Adds to the cotangent of node `to`. */
-static void give(transposition *t, ho_node to, ho_node value)
+static void give(transposition *t, const link *l, ho_node to, ho_node value)
 {
-    if (!is_zero(t, value)) {
-        t->cotangents[to] = t->cotangents[to] ? sum_of(t, t->cotangents[to], value) : value;
+    double known;
+    if (!ho_is_constant(t->graph, value, &known) || known != 0) {
+        value = ho_term_signed(t->graph, l->minus, value);
+        t->cotangents[to] = t->cotangents[to] ? ho_term_add(t->graph, t->cotangents[to], value) : value;
     }
 }
 
-/* The same for operand i of an elementwise op: what an operand of rank 0 gave to every entry, it gets back from every entry. */
+/* The same for operand i of an elementwise op: what an operand of rank 0 gave to every entry, it gets back from every
+ * entry. */
 static void give_entries(transposition *t, const link *l, uint32_t i, ho_node value)
 {
     ho_shape shape = shape_of(t, l->in[i]);
@@ -110,7 +58,7 @@ static void give_entries(transposition *t, const link *l, uint32_t i, ho_node va
             value = ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, (double)ho_shape_count(&l->op.shape)));
         }
     }
-    give(t, l->in[i], value);
+    give(t, l, l->in[i], value);
 }
 
 static bool is_linear(const transposition *t, const link *l, uint32_t i)
@@ -125,7 +73,7 @@ static void not_linear(transposition *t, const link *l)
 
 static void transpose_neg(transposition *t, const link *l)
 {
-    give(t, l->in[0], negated(t, l->cotangent));
+    give(t, l, l->in[0], ho_unary(t->graph, HO_OP_NEG, l->cotangent));
 }
 
 static void transpose_add(transposition *t, const link *l)
@@ -133,7 +81,7 @@ static void transpose_add(transposition *t, const link *l)
     for (uint32_t i = 0; i < 2; i++) {
         if (is_linear(t, l, i)) {
             bool minus = i == 1 && l->op.op == HO_OP_SUB;
-            give_entries(t, l, i, minus ? negated(t, l->cotangent) : l->cotangent);
+            give_entries(t, l, i, ho_term_signed(t->graph, minus, l->cotangent));
         }
     }
 }
@@ -145,7 +93,7 @@ static void transpose_mul(transposition *t, const link *l)
         not_linear(t, l);
         return;
     }
-    give_entries(t, l, i, scaled(t, l->op.op, l->cotangent, l->in[1 - i]));
+    give_entries(t, l, i, ho_term_scale(t->graph, l->op.op, l->cotangent, l->in[1 - i]));
 }
 
 static void transpose_select(transposition *t, const link *l)
@@ -156,8 +104,9 @@ static void transpose_select(transposition *t, const link *l)
     }
     for (uint32_t i = 1; i < 3; i++) {
         if (is_linear(t, l, i)) {
-            mask m = {l->in[0], 0, i == 2};
-            give_entries(t, l, i, apply_mask(t, &m, l->cotangent));
+            ho_node zero = ho_const(t->graph, 0), taken = i == 1 ? l->cotangent : zero,
+                    other = i == 1 ? zero : l->cotangent;
+            give_entries(t, l, i, ho_select(t->graph, l->in[0], taken, other));
         }
     }
 }
@@ -170,7 +119,7 @@ static void transpose_sum(transposition *t, const link *l)
         value = ho_reshape(t->graph, value, ho_kept_shape(shape, l->op.axis, l->op.extent));
         value = ho_expand(t->graph, value, shape);
     }
-    give(t, l->in[0], value);
+    give(t, l, l->in[0], value);
 }
 
 static void transpose_reshape(transposition *t, const link *l)
@@ -179,7 +128,7 @@ static void transpose_reshape(transposition *t, const link *l)
     if (shape_of(t, value).rank > 0) {
         value = ho_reshape(t->graph, value, shape_of(t, l->in[0]));
     }
-    give(t, l->in[0], value);
+    give(t, l, l->in[0], value);
 }
 
 static void transpose_expand(transposition *t, const link *l)
@@ -192,7 +141,7 @@ static void transpose_expand(transposition *t, const link *l)
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank == 0) {
         double repeats = (double)(ho_shape_count(&to) / ho_shape_count(&from));
-        give(t, l->in[0], ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, repeats)));
+        give(t, l, l->in[0], ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, repeats)));
         return;
     }
     for (int32_t first = 0, last; first < to.rank; first = last + 1) {
@@ -202,20 +151,28 @@ static void transpose_expand(transposition *t, const link *l)
             value = ho_reduce(t->graph, HO_OP_SUM, value, to.rank - first, last - first);
         }
     }
-    give(t, l->in[0], ho_reshape(t->graph, value, from));
+    give(t, l, l->in[0], ho_reshape(t->graph, value, from));
 }
 
+/* Of a product, the factors are transposed rather than the result: a matrix product reads either way at no cost. */
 static void transpose_transpose(transposition *t, const link *l)
 {
     ho_node value = l->cotangent;
-    give(t, l->in[0], shape_of(t, value).rank > 0 ? ho_transpose(t->graph, value) : value);
+    const ho_graph_node *node = ho_graph_at(t->graph, value);
+    if (node->op == HO_OP_MATMUL) {
+        ho_node a = node->in[0], b = node->in[1];
+        value = ho_matmul(t->graph, ho_transpose(t->graph, b), ho_transpose(t->graph, a));
+    } else if (node->shape.rank > 0) {
+        value = ho_transpose(t->graph, value);
+    }
+    give(t, l, l->in[0], value);
 }
 
 static void transpose_slice(transposition *t, const link *l)
 {
     ho_shape from = shape_of(t, l->in[0]), to = l->op.shape;
     int64_t after = from.dims[from.rank - l->op.axis] - l->op.extent - to.dims[to.rank - l->op.axis];
-    give(t, l->in[0], ho_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
+    give(t, l, l->in[0], ho_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
 }
 
 /* Gives operand i the range of the cotangent where the op put it. */
@@ -226,7 +183,7 @@ static void give_range(transposition *t, const link *l, uint32_t i, int64_t star
     if (shape_of(t, value).rank > 0) {
         value = ho_slice(t->graph, value, l->op.axis, start, from.dims[from.rank - l->op.axis]);
     }
-    give(t, l->in[i], value);
+    give(t, l, l->in[i], value);
 }
 
 static void transpose_pad(transposition *t, const link *l)
@@ -262,13 +219,13 @@ static void transpose_matmul(transposition *t, const link *l)
     } else if (is_linear(t, l, 0)) {
         value = ho_matmul(t->graph, value, ho_transpose(t->graph, b));
         bool mapped = l->op.shape.rank > shape_of(t, a).rank;
-        give(t, a, mapped ? ho_reduce(t->graph, HO_OP_SUM, value, 3, 1) : value);
+        give(t, l, a, mapped ? ho_reduce(t->graph, HO_OP_SUM, value, 3, 1) : value);
     } else {
         if (l->op.shape.rank > shape_of(t, b).rank) {
             a = stacked(t, a);
             value = stacked(t, value);
         }
-        give(t, b, ho_matmul(t->graph, ho_transpose(t->graph, a), value));
+        give(t, l, b, ho_matmul(t->graph, ho_transpose(t->graph, a), value));
     }
 }
 
@@ -281,7 +238,7 @@ static void transpose_gather(transposition *t, const link *l)
     ho_shape from = shape_of(t, l->in[0]);
     int64_t size = from.dims[from.rank - l->op.axis];
     ho_node value = full(t, l->cotangent, l->op.shape);
-    give(t, l->in[0], ho_scatter(t->graph, value, l->in[1], l->op.axis, size));
+    give(t, l, l->in[0], ho_scatter(t->graph, value, l->in[1], l->op.axis, size));
 }
 
 static void transpose_scatter(transposition *t, const link *l)
@@ -291,16 +248,18 @@ static void transpose_scatter(transposition *t, const link *l)
         return;
     }
     ho_node value = full(t, l->cotangent, l->op.shape);
-    give(t, l->in[0], ho_gather(t->graph, value, l->in[1], l->op.axis));
+    give(t, l, l->in[0], ho_gather(t->graph, value, l->in[1], l->op.axis));
 }
 
 static const rule rules[] = {
-    [HO_OP_NEG] = transpose_neg,       [HO_OP_ADD] = transpose_add,         [HO_OP_SUB] = transpose_add,
-    [HO_OP_MUL] = transpose_mul,       [HO_OP_DIV] = transpose_mul,         [HO_OP_SELECT] = transpose_select,
-    [HO_OP_SUM] = transpose_sum,       [HO_OP_RESHAPE] = transpose_reshape, [HO_OP_EXPAND] = transpose_expand,
-    [HO_OP_TRANSPOSE] = transpose_transpose, [HO_OP_SLICE] = transpose_slice, [HO_OP_PAD] = transpose_pad,
-    [HO_OP_CONCAT] = transpose_concat, [HO_OP_MATMUL] = transpose_matmul,   [HO_OP_GATHER] = transpose_gather,
-    [HO_OP_SCATTER] = transpose_scatter,
+    [HO_OP_NEG] = transpose_neg,       [HO_OP_ADD] = transpose_add,
+    [HO_OP_SUB] = transpose_add,       [HO_OP_MUL] = transpose_mul,
+    [HO_OP_DIV] = transpose_mul,       [HO_OP_SELECT] = transpose_select,
+    [HO_OP_SUM] = transpose_sum,       [HO_OP_RESHAPE] = transpose_reshape,
+    [HO_OP_EXPAND] = transpose_expand, [HO_OP_TRANSPOSE] = transpose_transpose,
+    [HO_OP_SLICE] = transpose_slice,   [HO_OP_PAD] = transpose_pad,
+    [HO_OP_CONCAT] = transpose_concat, [HO_OP_MATMUL] = transpose_matmul,
+    [HO_OP_GATHER] = transpose_gather, [HO_OP_SCATTER] = transpose_scatter,
 };
 
 /* Carries the cotangent of node `id` to its linear operands. */
@@ -312,7 +271,8 @@ static void carry(transposition *t, ho_node id)
     }
     ho_node *in = ho_alloc(node->arity * sizeof *in);
     memcpy(in, node->in, node->arity * sizeof *in);
-    link l = {*node, in, t->cotangents[id]};
+    link l = {*node, in, t->cotangents[id], false};
+    l.minus = ho_term_unsigned(t->graph, &l.cotangent);
     ho_graph_source_set(t->graph, l.op.source);
     if (l.op.op < sizeof rules / sizeof *rules && rules[l.op.op]) {
         rules[l.op.op](t, &l);
@@ -375,7 +335,8 @@ ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents,
         }
         for (size_t i = 0; i < output_count; i++) {
             if (tangents[i] && cotangents[i]) {
-                give(&t, tangents[i], cotangents[i]);
+                ho_node *sum = &t.cotangents[tangents[i]];
+                *sum = *sum ? ho_term_add(graph, *sum, cotangents[i]) : cotangents[i];
                 tangents[used++] = tangents[i];
             }
         }
@@ -397,6 +358,11 @@ ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents,
 
 ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_node *gradients, size_t input_count)
 {
+    if (value && ho_graph_at(graph, value)->shape.rank > 0) {
+        char text[HO_SHAPE_TEXT];
+        ho_graph_fail(graph, "gradient: of one number only, not of shape %s",
+                      ho_shape_print(&ho_graph_at(graph, value)->shape, text));
+    }
     ho_node one = ho_const(graph, 1);
     ho_status status = ho_vjp(graph, inputs, gradients, input_count, &value, &one, 1);
     for (size_t i = 0; i < input_count && !status; i++) {

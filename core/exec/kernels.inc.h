@@ -262,10 +262,15 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
 {
     const REAL *a = entries(b, &instruction->in[0]);
     REAL *to = b->address[array->buffer];
-    int64_t left = b->n;
+    int64_t stride = array->strides[array->rank - 1], left = b->n;
     for (lines l = lines_from(array, b->first); left > 0;) {
         int64_t n = line_length(&l, left);
-        memcpy(to + l.at, a, (size_t)n * sizeof *a);
+        REAL *line = to + l.at;
+        if (stride == 1) {
+            ENTRIES line[i] = a[i];
+        } else {
+            ENTRIES line[i * stride] = a[i];
+        }
         a += n;
         left -= n;
         line_advance(&l, n);

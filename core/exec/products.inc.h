@@ -22,9 +22,10 @@ typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL
 
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define PANEL (2 * LANES)
-/* Rows of b packed at a time: a panel of them stays in the nearest cache. */
-#define DEPTH ((int64_t)(16384 / (PANEL * (int64_t)sizeof(REAL))))
 #define NARROW 32
+/* Rows of a that are packed together where it lies by columns: at their stride, lines would push each other out of the
+ * cache. */
+#define GROUP ((int64_t)(8 * ROWS))
 
 /* Columns are those of all the batch side by side where a is the same for all. */
 static bool joins_batch(const ho_product *p)
@@ -32,31 +33,79 @@ static bool joins_batch(const ho_product *p)
     return p->batch > 1 && p->a.step == 0;
 }
 
-static int64_t pack_size(const ho_product *p)
+/* Rows of b can be read where they lie, a whole panel wide: the lanes past a row's end belong to the next row and to no
+ * result. Only the last rows must not be read past, and go through the packing space. */
+static bool reads_in_place(const ho_product *p)
 {
-    int64_t columns = joins_batch(p) ? p->n * p->batch : p->n;
-    return p->n <= NARROW && columns <= 4 * NARROW ? (columns + PANEL - 1) / PANEL * PANEL * DEPTH : -1;
+    return !joins_batch(p) && p->b.column == 1 && p->n <= PANEL;
 }
 
-/* tile (+)= a (rows x depth) @ b (depth x PANEL, packed). */
+static bool packs_a(const ho_product *p)
+{
+    return p->a.column > GROUP;
+}
+
+/* Rows of b used at a time: a panel of them, or a group of columns of a, stays in the second-level cache. */
+static int64_t depth_of(const ho_product *p)
+{
+    int64_t most = packs_a(p) ? 256 : 2048;
+    return p->k < most ? p->k : most;
+}
+
+static int64_t last_rows(const ho_product *p)
+{
+    int64_t rows = (PANEL + p->b.row - 1) / p->b.row;
+    return rows < p->k ? rows : p->k;
+}
+
+static int64_t panels(const ho_product *p)
+{
+    int64_t columns = joins_batch(p) ? p->n * p->batch : p->n;
+    return (columns + PANEL - 1) / PANEL;
+}
+
+static int64_t pack_size(const ho_product *p)
+{
+    if (p->n > NARROW || panels(p) * PANEL > 4 * NARROW) {
+        return -1;
+    }
+    return panels(p) * PANEL * (reads_in_place(p) ? last_rows(p) : depth_of(p)) + (packs_a(p) ? GROUP * depth_of(p) : 0);
+}
+
+/* Some rows of b, `row` apart. */
+typedef struct rows_of_b {
+    const REAL *first;
+    int64_t row, depth;
+} rows_of_b;
+
+/* tile (+)= a (rows x depth) @ (b, then rest), a panel wide. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const REAL *a, int64_t row, int64_t column,
-                                                           const REAL *b, int64_t depth, REAL *tile, bool add)
+                                                           rows_of_b b, rows_of_b rest, REAL *tile, bool add)
 {
     vector sum[ROWS][2];
+    const REAL *line[ROWS];
     for (int r = 0; r < rows; r++) {
+        line[r] = a + r * row;
         for (int v = 0; v < 2; v++) {
             sum[r][v] = add ? *(const vector *)(tile + r * PANEL + v * LANES) : (vector){0};
         }
     }
-    for (int64_t k = 0; k < depth; k++) {
-        vector b0 = *(const vector *)b, b1 = *(const vector *)(b + LANES);
-        b += PANEL;
+    for (int64_t at = 0;;) {
+        for (int64_t k = 0; k < b.depth; k++, at += column) {
+            vector b0 = *(const loose *)b.first, b1 = *(const loose *)(b.first + LANES);
+            b.first += b.row;
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            vector x = a[r * row + k * column] - (vector){0};
-            sum[r][0] = MULTIPLY_ADD(x, b0, sum[r][0]);
-            sum[r][1] = MULTIPLY_ADD(x, b1, sum[r][1]);
+            for (int r = 0; r < rows; r++) {
+                vector x = line[r][at] - (vector){0};
+                sum[r][0] = MULTIPLY_ADD(x, b0, sum[r][0]);
+                sum[r][1] = MULTIPLY_ADD(x, b1, sum[r][1]);
+            }
         }
+        if (rest.depth == 0) {
+            break;
+        }
+        b = rest;
+        rest.depth = 0;
     }
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < 2; v++) {
@@ -65,28 +114,28 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
     }
 }
 
-static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t column, const REAL *b, int64_t depth, REAL *tile,
+static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t column, rows_of_b b, rows_of_b rest, REAL *tile,
                           bool add)
 {
     switch (rows) {
     case 1:
-        multiply(1, a, row, column, b, depth, tile, add);
+        multiply(1, a, row, column, b, rest, tile, add);
         break;
     case 2:
-        multiply(2, a, row, column, b, depth, tile, add);
+        multiply(2, a, row, column, b, rest, tile, add);
         break;
     case 3:
-        multiply(3, a, row, column, b, depth, tile, add);
+        multiply(3, a, row, column, b, rest, tile, add);
         break;
     case 4:
-        multiply(4, a, row, column, b, depth, tile, add);
+        multiply(4, a, row, column, b, rest, tile, add);
         break;
 #if ROWS > 4
     case 5:
-        multiply(5, a, row, column, b, depth, tile, add);
+        multiply(5, a, row, column, b, rest, tile, add);
         break;
     default:
-        multiply(6, a, row, column, b, depth, tile, add);
+        multiply(6, a, row, column, b, rest, tile, add);
         break;
 #endif
     }
@@ -95,25 +144,52 @@ static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t colu
 typedef struct narrow {
     const ho_product *p;
     const REAL *a, *b;
-    REAL *c, *pack;
+    REAL *c, *pack, *pack_a;
     int64_t joined; /* members of the batch side by side */
     int64_t columns;
 } narrow;
+
+/* At most a panel of entries: whole vectors, then halves of what is left, each of a size known to the compiler. */
+static inline void copy_row(REAL *to, const REAL *from, int64_t n)
+{
+    for (; n >= LANES; n -= LANES, to += LANES, from += LANES) {
+        memcpy(to, from, VECTOR_BYTES);
+    }
+    if (n & 4) {
+        memcpy(to, from, 4 * sizeof *to);
+        to += 4;
+        from += 4;
+    }
+    if (n & 2) {
+        memcpy(to, from, 2 * sizeof *to);
+        to += 2;
+        from += 2;
+    }
+    if (n & 1) {
+        *to = *from;
+    }
+}
 
 /* Rows k0 .. k0+depth-1 of b as panels of PANEL columns, zeros beyond the last. */
 static void pack(const narrow *w, int64_t k0, int64_t depth)
 {
     const ho_product *p = w->p;
-    int64_t panels = (w->columns + PANEL - 1) / PANEL;
-    memset(w->pack + (panels - 1) * PANEL * DEPTH, 0, (size_t)(PANEL * depth) * sizeof *w->pack);
-    for (int64_t g = 0, j0 = 0; g < w->joined; g++, j0 += p->n) {
-        const REAL *from = w->b + g * p->b.step + k0 * p->b.row;
-        for (int64_t j = 0; j < p->n; j++) {
-            REAL *to = w->pack + (j0 + j) / PANEL * PANEL * DEPTH + (j0 + j) % PANEL;
-            for (int64_t k = 0; k < depth; k++) {
-                to[k * PANEL] = from[k * p->b.row + j * p->b.column];
+    memset(w->pack + (panels(p) - 1) * PANEL * depth, 0, (size_t)(PANEL * depth) * sizeof *w->pack);
+    for (int64_t j = 0; j < w->columns;) {
+        int64_t g = j / p->n, start = j % p->n, n = p->n - start, room = PANEL - j % PANEL;
+        n = n < room ? n : room;
+        const REAL *from = w->b + g * p->b.step + k0 * p->b.row + start * p->b.column;
+        REAL *to = w->pack + j / PANEL * PANEL * depth + j % PANEL;
+        for (int64_t k = 0; k < depth; k++, from += p->b.row, to += PANEL) {
+            if (p->b.column == 1) {
+                copy_row(to, from, n);
+            } else {
+                for (int64_t i = 0; i < n; i++) {
+                    to[i] = from[i * p->b.column];
+                }
             }
         }
+        j += n;
     }
 }
 
@@ -128,32 +204,61 @@ static void move_tile(const narrow *w, REAL *tile, int64_t i0, int64_t rows, int
         REAL *c = w->c + g * p->c.step + i0 * p->c.row + start;
         REAL *t = tile + j;
         for (int64_t r = 0; r < rows; r++, c += p->c.row, t += PANEL) {
-            REAL *to = out ? c : t;
-            const REAL *from = out ? t : c;
-            ENTRIES to[i] = from[i];
+            copy_row(out ? c : t, out ? t : c, n);
         }
         j += n;
+    }
+}
+
+/* Rows i0 .. i0+rows-1, columns k0 .. k0+depth-1 of a, which lies by columns. */
+static void pack_columns(const narrow *w, int64_t i0, int64_t rows, int64_t k0, int64_t depth)
+{
+    const REAL *from = w->a + i0 + k0 * w->p->a.column;
+    for (int64_t k = 0; k < depth; k++, from += w->p->a.column) {
+        copy_row(w->pack_a + k * GROUP, from, rows);
+    }
+}
+
+/* Rows i0 .. i0+rows-1 of c, in nearly equal tiles; `packed` follows `direct`. */
+static void run_group(const narrow *w, int64_t i0, int64_t rows, int64_t k0, rows_of_b direct, rows_of_b packed)
+{
+    const ho_product *p = w->p;
+    const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
+    int64_t column = p->a.column;
+    REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
+    if (packs_a(p)) {
+        pack_columns(w, i0, rows, k0, direct.depth + packed.depth);
+        a = w->pack_a;
+        column = GROUP;
+    }
+    for (int64_t tiles = (rows + ROWS - 1) / ROWS; tiles > 0; tiles--) {
+        int64_t some = (rows + tiles - 1) / tiles;
+        for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
+            rows_of_b panel = {packed.first + j0 * packed.depth, PANEL, packed.depth};
+            if (k0 > 0) {
+                move_tile(w, tile, i0, some, j0, false);
+            }
+            multiply_rows(some, a, p->a.row, column, direct, panel, tile, k0 > 0);
+            move_tile(w, tile, i0, some, j0, true);
+        }
+        a += some * p->a.row;
+        i0 += some;
+        rows -= some;
     }
 }
 
 static void run_narrow(const narrow *w)
 {
     const ho_product *p = w->p;
-    REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
-    memset(tile, 0, sizeof tile);
-    for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
-        int64_t depth = p->k - k0 < DEPTH ? p->k - k0 : DEPTH;
-        pack(w, k0, depth);
-        for (int64_t i0 = 0; i0 < p->m; i0 += ROWS) {
-            int64_t rows = p->m - i0 < ROWS ? p->m - i0 : ROWS;
-            const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
-            for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
-                if (k0 > 0) {
-                    move_tile(w, tile, i0, rows, j0, false);
-                }
-                multiply_rows(rows, a, p->a.row, p->a.column, w->pack + j0 * DEPTH, depth, tile, k0 > 0);
-                move_tile(w, tile, i0, rows, j0, true);
-            }
+    int64_t depth = depth_of(p);
+    for (int64_t k0 = 0; k0 < p->k; k0 += depth) {
+        int64_t end = k0 + depth < p->k ? k0 + depth : p->k, pack_from = reads_in_place(p) ? p->k - last_rows(p) : k0;
+        pack_from = pack_from < k0 ? k0 : pack_from < end ? pack_from : end;
+        pack(w, pack_from, end - pack_from);
+        rows_of_b direct = {w->b + k0 * p->b.row, p->b.row, pack_from - k0}, packed = {w->pack, PANEL, end - pack_from};
+        int64_t group = packs_a(p) ? GROUP : p->m;
+        for (int64_t i0 = 0; i0 < p->m; i0 += group) {
+            run_group(w, i0, p->m - i0 < group ? p->m - i0 : group, k0, direct, packed);
         }
     }
 }
@@ -161,7 +266,8 @@ static void run_narrow(const narrow *w)
 static void run_product(const ho_product *p, void *const *address)
 {
     narrow w = {.p = p, .joined = joins_batch(p) ? p->batch : 1, .columns = joins_batch(p) ? p->batch * p->n : p->n};
-    w.pack = address[p->pack];
+    w.pack_a = address[p->pack];
+    w.pack = w.pack_a + (packs_a(p) ? GROUP * depth_of(p) : 0);
     for (int64_t g = 0; g < p->batch; g += w.joined) {
         w.a = (const REAL *)address[p->a.buffer] + p->a.offset + g * p->a.step;
         w.b = (const REAL *)address[p->b.buffer] + p->b.offset + g * p->b.step;

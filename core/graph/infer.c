@@ -49,7 +49,7 @@ static bool infer_elementwise(const ho_shape *const *in, uint32_t arity, ho_shap
 {
     texts t;
     const ho_shape *first = NULL;
-    for (uint32_t i = 0; i < arity; i++) {
+    for (uint32_t i = 0; i < arity && i < 3; i++) {
         if (in[i]->rank == 0)
             continue;
         if (first && !ho_shape_equal(first, in[i]))

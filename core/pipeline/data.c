@@ -58,7 +58,8 @@ static ho_status read_split(ho_reading *r, const ho_tree *node, data_source *sou
         if (share && read_share(share, known[p], &split->counts[p], r->error) != HO_OK)
             return r->error->status;
         if (share && p == 2 && source->readers[TEST].loaded)
-            return ho_fail_at(r->error, HO_INVALID, share->key_place, "split: \"test\" beside a reader of test examples");
+            return ho_fail_at(r->error, HO_INVALID, share->key_place,
+                              "split: \"test\" beside a reader of test examples");
         rests += split->counts[p] == HO_REST;
         if (rests > 1)
             return ho_fail_at(r->error, HO_INVALID, share->place, "split: only one part can be the rest");
@@ -103,7 +104,8 @@ static ho_status read_whole(ho_reading *r, data_source *source)
     bool parts = loaded->calls.data.emits_parts != 0;
     if (parts && (split || test))
         return ho_fail_at(r->error, HO_INVALID, (split ? split : test)->key_place,
-                          "%s: the reader \"%s\" makes all parts by itself", split ? "split" : "test", loaded->plugin.name);
+                          "%s: the reader \"%s\" makes all parts by itself", split ? "split" : "test",
+                          loaded->plugin.name);
     source->divided = !parts;
     if (parts)
         return HO_OK;
@@ -148,8 +150,8 @@ static ho_status read_source(ho_reading *r, ho_tree *node, data_source *source)
         const ho_mention *reader = &source->readers[i];
         bool exist = true;
         char *missing = NULL;
-        if (reader->loaded && ho_settings_paths_exist(reader->loaded, reader->settings, keys_of(i), &exist, &missing,
-                                                      r->error) != HO_OK)
+        if (reader->loaded &&
+            ho_settings_paths_exist(reader->loaded, reader->settings, keys_of(i), &exist, &missing, r->error) != HO_OK)
             return r->error->status;
         if (missing)
             source->missing = source->missing ? ho_arena_format(r->arena, "%s, no file %s", source->missing, missing)
@@ -169,9 +171,8 @@ static const data_source *choose_source(ho_reading *r, const ho_tree *node, cons
             p->data_choice = i;
             return &sources[i];
         }
-        p->data_missing = p->data_missing
-                              ? ho_arena_format(r->arena, "%s; %s", p->data_missing, sources[i].missing)
-                              : sources[i].missing;
+        p->data_missing = p->data_missing ? ho_arena_format(r->arena, "%s; %s", p->data_missing, sources[i].missing)
+                                          : sources[i].missing;
     }
     if (count == 1)
         ho_fail_at(r->error, HO_INVALID, sources[0].node->place, "data: %s", p->data_missing);
@@ -210,7 +211,7 @@ static ho_status read_into(ho_reading *r, const ho_mention *reader, ho_examples 
     return HO_OK;
 }
 
-static const ho_target *find_target(const ho_examples *examples, const char *name)
+static ho_target *find_target(const ho_examples *examples, const char *name)
 {
     for (size_t i = 0; i < examples->target_count; i++)
         if (strcmp(examples->targets[i].name, name) == 0)
@@ -239,10 +240,11 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
             return target;
         const char *nearest = ho_nearest(loss->target, names, examples->target_count);
         ho_fail_at(r->error, HO_INVALID, loss->target_place, "target: the data has no \"%s\"%s%s%s (known: %s)",
-                   loss->target, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+                   loss->target, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
+                   list);
     } else if (examples->target_count > 1) {
-        ho_fail_at(r->error, HO_INVALID, loss->plugin->place, "%s: the data has several targets (%s); say which by \"target\"",
-                   loss->plugin->name, list);
+        ho_fail_at(r->error, HO_INVALID, loss->plugin->place,
+                   "%s: the data has several targets (%s); say which by \"target\"", loss->plugin->name, list);
     }
     return r->error->status == HO_OK ? examples->targets : NULL;
 }
@@ -282,14 +284,15 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
                           part->features, training->features);
     for (size_t i = 0; i < training->target_count; i++) {
         const ho_target *wanted = &training->targets[i];
-        ho_target *target = (ho_target *)find_target(part, wanted->name);
+        ho_target *target = find_target(part, wanted->name);
         if (!target)
             return ho_fail_at(r->error, HO_INVALID, place, "data: the %s examples have no target \"%s\"", name,
                               wanted->name);
         if (target->labels != wanted->labels || target->width != wanted->width)
-            return ho_fail_at(r->error, HO_INVALID, place,
-                              "data: the target \"%s\" of the %s examples is not of the training examples' kind and width",
-                              wanted->name, name);
+            return ho_fail_at(
+                r->error, HO_INVALID, place,
+                "data: the target \"%s\" of the %s examples is not of the training examples' kind and width",
+                wanted->name, name);
         if (target->classes > wanted->classes)
             return ho_fail_at(r->error, HO_INVALID, place,
                               "data: \"%s\" has %" PRId64 " classes in the %s examples and %" PRId64
@@ -347,8 +350,7 @@ static void name_data(ho_reading *r, const data_source *source)
     const char *slash = count ? strrchr(files[0], '/') : NULL;
     char *reading = slash ? ho_arena_format(r->arena, "%s, ...%s", first->plugin.name, slash)
                           : ho_arena_strdup(r->arena, first->plugin.name);
-    r->pipeline->data_label =
-        source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
+    r->pipeline->data_label = source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
 }
 
 static ho_status settle_problem(ho_reading *r)

@@ -112,7 +112,8 @@ static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
     return HO_OK;
 }
 
-/* One term. Where it gives no name, it is called as its plugin; with a prefix: prefix_plugin, or just prefix when alone. */
+/* One term. Where it gives no name, it is called as its plugin; with a prefix: prefix_plugin, or just prefix when
+ * alone. */
 static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, const char *prefix, bool alone,
                                ho_term *term)
 {
@@ -145,7 +146,8 @@ static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, 
     return r->error->status;
 }
 
-/* The terms of a list, or of a single map. *count grows as they are made, so that those made are freed after an error. */
+/* The terms of a list, or of a single map. *count grows as they are made, so that those made are freed after an error.
+ */
 static ho_status describe_terms(ho_reading *r, ho_tree *node, const char *where, const char *prefix,
                                 const ho_term **terms, size_t *count)
 {

@@ -85,8 +85,8 @@ static const char *expand_one(text_buffer *b, ho_place place, const char *inside
     if (has_default && (!value || !*value))
         put(b, fallback, (size_t)(end - fallback));
     else if (!value)
-        ho_fail_at(error, HO_INVALID, place,
-                   "the environment variable %s is not set; set it, or write ${%s:-default}", name, name);
+        ho_fail_at(error, HO_INVALID, place, "the environment variable %s is not set; set it, or write ${%s:-default}",
+                   name, name);
     else if (!is_utf8(value))
         ho_fail_at(error, HO_INVALID, place, "the environment variable %s holds text that is no UTF-8", name);
     else

@@ -43,8 +43,9 @@ static ho_status check_known(const name_list *known, const ho_tree *entry, ho_er
     size_t used = 0;
     for (size_t i = 0; i < known->count && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known->names[i]);
-    return ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s%s%s (known: %s)", entry->key,
-                      nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+    return ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s%s%s (known: %s)",
+                      entry->key, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
+                      list);
 }
 
 /* The setting of that name, made where the pipeline has not fixed it already. */

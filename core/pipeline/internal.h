@@ -9,7 +9,8 @@
 /* `text` with ${NAME}, ${NAME:-default} and $$ replaced; in the arena. NULL with an error at `place`. */
 const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho_error *error);
 
-/* The code point at *text, which is moved past it; -1 where there is no valid UTF-8 (text is then moved by one byte). */
+/* The code point at *text, which is moved past it; -1 where there is no valid UTF-8 (text is then moved by one byte).
+ */
 int32_t ho_utf8_next(const char **text);
 
 /* ---- split.c ---------------------------------------------------------------------------------------------------- */
@@ -25,11 +26,11 @@ typedef struct ho_split {
 
 /* Draws disjoint parts in random order. `labels`: the target whose classes count when stratified (NULL: none). Parts of
  * 0 examples stay empty. */
-ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split, ho_examples parts[3],
-                            ho_error *error);
+ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split,
+                            ho_examples parts[3], ho_error *error);
 
-/* Subtracts each feature's mean over the first part and divides by its standard deviation there, in every part; features
- * constant over the first part become 0. Refused where the result is not finite. */
+/* Subtracts each feature's mean over the first part and divides by its standard deviation there, in every part;
+ * features constant over the first part become 0. Refused where the result is not finite. */
 ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
 
 /* ---- mention.c -------------------------------------------------------------------------------------------------- */
@@ -51,8 +52,8 @@ typedef struct ho_mention {
     ho_place place;    /* of the name */
 } ho_mention;
 
-/* Finds the plugin that `node` names: a scalar, or the entry `key` of a map, whose `path` may give the file. `what` is for
- * messages. Paths among its settings become absolute, so that a copy of the tree elsewhere means the same. */
+/* Finds the plugin that `node` names: a scalar, or the entry `key` of a map, whose `path` may give the file. `what` is
+ * for messages. Paths among its settings become absolute, so that a copy of the tree elsewhere means the same. */
 ho_status ho_mention_read(ho_reading *reading, uint32_t kind, ho_tree *node, const char *key, const char *what,
                           ho_mention *mention);
 /* Makes the text of a scalar an absolute path, seen from the folder of the file it stands in. */
@@ -62,7 +63,8 @@ void ho_npy_settle(ho_arena *arena, ho_tree *node);
 bool ho_has_option(const ho_loaded *loaded, const char *name);
 bool ho_has_hyper(const ho_loaded *loaded, const char *name);
 
-/* ---- describe.c, hypers.c, data.c: parts of the tree into pipeline->problem and its kin --------------------------- */
+/* ---- describe.c, hypers.c, data.c: parts of the tree into pipeline->problem and its kin ---------------------------
+ */
 
 ho_status ho_describe_problem(ho_reading *reading); /* model, dynamics, objective, validation, start */
 ho_status ho_describe_hypers(ho_reading *reading);  /* hyperparameters, hypergradient, outer */

@@ -66,7 +66,8 @@ ho_status ho_mention_read(ho_reading *r, uint32_t kind, ho_tree *node, const cha
         mention->settings = node;
         named = ho_tree_get(node, key);
         if (!named)
-            return ho_fail_at(r->error, HO_INVALID, node->place, "%s: \"%s\" is missing, which names the plugin", what, key);
+            return ho_fail_at(r->error, HO_INVALID, node->place, "%s: \"%s\" is missing, which names the plugin", what,
+                              key);
     } else if (node->kind != HO_TREE_SCALAR) {
         return ho_fail_at(r->error, HO_INVALID, node->place,
                           "%s: found %s, wanted is a plugin's name or a map with \"%s\"", what,

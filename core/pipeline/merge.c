@@ -83,8 +83,9 @@ static ho_status unknown_item(ho_arena *arena, const ho_tree *list, const ho_tre
     for (const ho_tree *item = list->first; item; item = item->next)
         names[count++] = item_name(item);
     const char *nearest = ho_nearest(over->key, names, count);
-    return ho_fail_at(error, HO_INVALID, over->key_place, "%s has no entry \"%s\"%s%s%s", list->key ? list->key : "the list",
-                      over->key, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return ho_fail_at(error, HO_INVALID, over->key_place, "%s has no entry \"%s\"%s%s%s",
+                      list->key ? list->key : "the list", over->key, nearest ? "; did you mean \"" : "",
+                      nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 /* Lays a map of names over a list of named items. */

@@ -43,9 +43,9 @@ static void override_mode(ho_reading *r, const char *mode)
 
 static ho_status read_root(ho_reading *r, const ho_pipeline_request *request)
 {
-    static const char *const known[] = {"name",      "seed",  "precision",  "data",  "model",           "objective",
-                                        "dynamics",  "steps", "batch",      "start", "hyperparameters", "hypergradient",
-                                        "validation", "outer", "final", NULL};
+    static const char *const known[] = {"name",       "seed",  "precision", "data",  "model",           "objective",
+                                        "dynamics",   "steps", "batch",     "start", "hyperparameters", "hypergradient",
+                                        "validation", "outer", "final",     NULL};
     r->root = ho_yaml_read(r->arena, r->pipeline->file, r->error);
     if (!r->root || ho_tree_expect(r->root, HO_TREE_MAP, "the pipeline", r->error) != HO_OK)
         return r->error->status;
@@ -102,7 +102,8 @@ static ho_status read_count(ho_reading *r, const char *key, int64_t least, int64
     if (ho_tree_integer(node, key, value, r->error) != HO_OK)
         return r->error->status;
     if (*value < least)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: %" PRId64 " is less than %" PRId64, key, *value, least);
+        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: %" PRId64 " is less than %" PRId64, key, *value,
+                          least);
     return HO_OK;
 }
 
@@ -164,7 +165,8 @@ ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *
     pipeline->file = ho_arena_strdup(arena, request->file);
     ho_reading r = {.registry = registry, .pipeline = pipeline, .arena = arena, .error = error};
     if (read_root(&r, request) == HO_OK && read_run(&r) == HO_OK) {
-        /* Each setting comes from a node of its own; twice, since the objective's losses may serve as validation too. */
+        /* Each setting comes from a node of its own; twice, since the objective's losses may serve as validation too.
+         */
         r.settings = ho_arena_alloc(arena, 2 * nodes_of(r.root) * sizeof *r.settings);
         pipeline->problem.settings = r.settings;
         if (ho_describe_problem(&r) == HO_OK && ho_describe_hypers(&r) == HO_OK)

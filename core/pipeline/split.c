@@ -10,14 +10,14 @@
 static const char *const part_names[3] = {"training", "validation", "test"};
 
 /* A class's claim to one example more. */
-typedef struct remainder {
+typedef struct claim {
     int64_t rest;
     size_t class;
-} remainder;
+} claim;
 
-static int by_remainder(const void *left, const void *right)
+static int by_rest(const void *left, const void *right)
 {
-    const remainder *a = left, *b = right;
+    const claim *a = left, *b = right;
     if (a->rest != b->rest)
         return a->rest > b->rest ? -1 : 1;
     return (a->class > b->class) - (a->class < b->class);
@@ -30,17 +30,18 @@ static void apportion(const int64_t *available, int64_t *taken, size_t classes, 
     int64_t total = 0, given = 0;
     for (size_t c = 0; c < classes; c++)
         total += available[c];
-    remainder *remainders = ho_alloc(classes * sizeof *remainders);
+    claim *claims = ho_alloc(classes * sizeof *claims);
     for (size_t c = 0; c < classes; c++) {
         taken[c] = wanted * available[c] / total;
-        remainders[c] = (remainder){wanted * available[c] % total, c};
+        claims[c] = (claim){wanted * available[c] % total, c};
         given += taken[c];
     }
-    qsort(remainders, classes, sizeof *remainders, by_remainder);
-    /* The remainders add up to what is left to give times the total, so more classes have one than examples are left. */
+    qsort(claims, classes, sizeof *claims, by_rest);
+    /* The remainders add up to what is left to give times the total, so more classes have one than examples are left.
+     */
     for (size_t i = 0; given < wanted; i++, given++)
-        taken[remainders[i].class]++;
-    free(remainders);
+        taken[claims[i].class]++;
+    free(claims);
 }
 
 /* The rows of each class in random order: class c has rows[starts[c]] to rows[starts[c + 1] - 1]. */
@@ -61,7 +62,8 @@ static void order_by_class(const ho_target *labels, int64_t count, size_t classe
     free(next);
 }
 
-static ho_status copy_rows(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part, ho_error *error)
+static ho_status copy_rows(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
+                           ho_error *error)
 {
     *part = (ho_examples){.count = count, .features = all->features, .target_count = all->target_count};
     size_t width = (size_t)all->features, size = all->x32 ? sizeof(float) : sizeof(double);
@@ -143,8 +145,8 @@ static ho_status draw_part(const ho_examples *all, int part, int64_t wanted, uin
     return status;
 }
 
-ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split, ho_examples parts[3],
-                            ho_error *error)
+ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split,
+                            ho_examples parts[3], ho_error *error)
 {
     int64_t counts[3];
     if (settle_counts(split, all->count, counts, error) != HO_OK)
@@ -217,7 +219,8 @@ static ho_status apply(const feature_statistics *s, const char *name, ho_example
             bool fits = isfinite(z) && isfinite(s->deviation[j]) && (part->x64 || isfinite((float)z));
             if (!fits)
                 return ho_fail(error, HO_INVALID,
-                               "standardize: feature %zu of example %" PRId64 " of the %s part, %g, is out of range: over the "
+                               "standardize: feature %zu of example %" PRId64
+                               " of the %s part, %g, is out of range: over the "
                                "training part the mean is %g and the deviation %g",
                                j, i, name, x, s->mean[j], s->deviation[j]);
             if (part->x32)

@@ -384,7 +384,8 @@ static bool indented_by_spaces(const reader *r)
         while (blank < r->size && r->text[blank] == ' ')
             blank++;
         if (blank < r->size && r->text[blank] == '\t') {
-            ho_fail_at(r->error, HO_INVALID, place_at(r, blank), "a tab in the indentation; YAML is indented by spaces");
+            ho_fail_at(r->error, HO_INVALID, place_at(r, blank),
+                       "a tab in the indentation; YAML is indented by spaces");
             return false;
         }
         const char *end = memchr(r->text + blank, '\n', r->size - blank);

@@ -1,25 +1,25 @@
 /*
  * `hotool check`: proof that the hypergradients of a pipeline are right, in f64.
  *
- * Replay: `step` and `jvp` give the same next state, bit for bit. Inner products: <u, J v> = <J'u, v> for steps along the
- * trajectory, for the initial map, and for random tangents. Modes agree with each other. Central differences along random
- * directions, for each hyperparameter by itself, with the step swept.
+ * Replay: `step` and `jvp` give the same next state, bit for bit. Inner products: <u, J v> = <J'u, v> for steps along
+ * the trajectory, for the initial map, and for random tangents. Modes agree with each other. Central differences along
+ * random directions, for each hyperparameter by itself, with the step swept.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/rng.h"
 #include "run/gradient.h"
+#include "run/results.h"
 #include "run/run.h"
 
-#define REPLAY_TOLERANCE 0.0
-#define INNER_TOLERANCE 1e-10
-#define MODES_TOLERANCE 1e-10
+#define REPLAY_TOLERANCE     0.0
+#define INNER_TOLERANCE      1e-10
+#define MODES_TOLERANCE      1e-10
 #define DIFFERENCE_TOLERANCE 1e-6
-#define DIRECTIONS 2     /* random directions for each hyperparameter */
-#define MOST_FORWARD 256 /* a mode that takes longer for more directions is left out beyond so many */
+#define DIRECTIONS           2   /* random directions for each hyperparameter */
+#define MOST_FORWARD         256 /* a mode that takes longer for more directions is left out beyond so many */
 
 typedef struct check {
     ho_pipeline *pipeline;
@@ -123,8 +123,8 @@ static ho_status check_initial(check *c, vectors *v)
     if (status == HO_OK)
         status = c->api->initial_vjp(c->system, c->lambda, v->u, gradient);
     if (status == HO_OK)
-        verdict(c, "initial map: <u, J v> = <J'u, v>",
-                inner_error(c, v->u, v->jv, NULL, NULL, gradient, c->direction), INNER_TOLERANCE);
+        verdict(c, "initial map: <u, J v> = <J'u, v>", inner_error(c, v->u, v->jv, NULL, NULL, gradient, c->direction),
+                INNER_TOLERANCE);
     free(gradient);
     return status;
 }
@@ -192,8 +192,8 @@ static ho_status check_modes(check *c, ho_registry *registry, ho_error *error)
     const ho_loaded **modes = ho_registry_list(registry, HO_MODE, &count, NULL, NULL);
     double *other = ho_alloc((size_t)c->size * sizeof *other);
     double value, own_norm;
-    ho_status status = ho_hypergradient(c->training, c->pipeline->mode, c->steps, c->lambda, &value, c->gradient, NULL,
-                                        error);
+    ho_status status =
+        ho_hypergradient(c->training, c->pipeline->mode, c->steps, c->lambda, &value, c->gradient, NULL, error);
     own_norm = sqrt(dot(c->gradient, c->gradient, c->size));
     if (status == HO_OK)
         printf("  E = %.12g, norm of the hypergradient %.6g (%s)\n", value, own_norm,
@@ -207,10 +207,14 @@ static ho_status check_modes(check *c, ho_registry *registry, ho_error *error)
                    (long long)c->api->directions(c->system), MOST_FORWARD);
             continue;
         }
-        ho_instance *mode = ho_instance_new(modes[i], name, NULL, NULL, (ho_place){0}, error);
+        ho_error own = {0};
+        ho_instance *mode = ho_instance_new(modes[i], name, NULL, NULL, (ho_place){0}, &own);
+        if (!mode) {
+            printf("  mode %s: left out, it does not go without options: %s\n", name, own.text);
+            continue;
+        }
         double other_value = NAN;
-        status = mode ? ho_hypergradient(c->training, mode, c->steps, c->lambda, &other_value, other, NULL, error)
-                      : error->status;
+        status = ho_hypergradient(c->training, mode, c->steps, c->lambda, &other_value, other, NULL, error);
         ho_instance_free(mode);
         if (status != HO_OK)
             break;
@@ -238,7 +242,7 @@ static ho_status difference(check *c, double scale, double exact, double *best, 
             for (int64_t i = 0; i < c->size; i++)
                 c->moved[i] = c->lambda[i] + (k == 0 ? h : -h) * c->direction[i];
             ho_error own = {0};
-            ho_status status = ho_train_error(c->training, c->steps, c->moved, &side[k], &own);
+            ho_status status = ho_train(c->training, c->steps, c->moved, NULL, &side[k], &own);
             if (status == HO_DIVERGED)
                 side[k] = NAN; /* too far: a smaller h will do */
             else if (status != HO_OK)
@@ -274,7 +278,8 @@ static ho_status check_differences(check *c, ho_error *error)
         }
         char what[96];
         snprintf(what, sizeof what, "central differences: %s", h->name);
-        /* Directions may be nearly orthogonal to the gradient; a small share of its norm keeps the quotient meaningful. */
+        /* Directions may be nearly orthogonal to the gradient; a small share of its norm keeps the quotient meaningful.
+         */
         double scale = fmax(sqrt(size), 1e-3 * own_norm);
         verdict(c, what, scale > 0 ? sqrt(apart) / scale : sqrt(apart), DIFFERENCE_TOLERANCE);
     }
@@ -300,16 +305,15 @@ ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_ru
 
     ho_status status = HO_OK;
     if (c.size == 0)
-        status = ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: there is nothing to check",
-                         pipeline->file);
+        status =
+            ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: there is nothing to check", pipeline->file);
     if (status == HO_OK) {
-        printf("%s: data: %s\n", pipeline->name, pipeline->data_label);
+        ho_results_announce(pipeline);
         printf("f64, T = %lld, %lld tuned entries in %lld free directions\n", (long long)c.steps, (long long)c.size,
                (long long)c.api->directions(c.system));
         status = check_steps(&c);
-        ho_error *recorded = ho_training_error(c.training);
         if (status != HO_OK)
-            ho_fail(error, status, "%s", recorded->text);
+            ho_take_error(c.training, status, "a check of single steps", error);
     }
     if (status == HO_OK)
         status = check_modes(&c, registry, error);

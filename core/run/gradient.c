@@ -18,8 +18,7 @@ static bool all_finite(const double *values, int64_t count)
     return true;
 }
 
-/* Moves what the system recorded over to `error`; the system is clean afterwards. */
-static ho_status take_error(ho_training *training, ho_status status, const char *who, ho_error *error)
+ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error)
 {
     ho_error *recorded = ho_training_error(training);
     if (recorded->status != HO_OK)
@@ -53,7 +52,8 @@ static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_
     ho_calling(mode->loaded, "end");
     calls->end(run);
     ho_calling(NULL, NULL);
-    return status;
+    /* A mode that passed over a failed call has no hypergradient either. */
+    return status == HO_OK ? ho_training_error(training)->status : status;
 }
 
 ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
@@ -68,10 +68,11 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
         status = run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite);
         ho_training_examine(training, false);
         if (status == HO_OK)
-            return ho_fail(error, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite", mode->loaded->plugin.name);
+            return ho_fail(error, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite",
+                           mode->loaded->plugin.name);
     }
     if (status != HO_OK)
-        return take_error(training, status, mode->loaded->plugin.name, error);
+        return ho_take_error(training, status, mode->loaded->plugin.name, error);
     ho_training_free_gradient(training, gradient);
     if (cost) {
         cost->seconds = ho_seconds() - begun;
@@ -82,7 +83,7 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
 
 /* Leaves the last state in *state and the spare vector in *other. */
 static ho_status train_once(ho_training *training, int64_t steps, const double *lambda, ho_vector **state,
-                            ho_vector **other)
+                            ho_vector **other, double *value)
 {
     ho_system *system = ho_training_system(training);
     const ho_system_api *api = system->api;
@@ -95,45 +96,30 @@ static ho_status train_once(ho_training *training, int64_t steps, const double *
         if (status == HO_OK)
             status = api->poll(system);
     }
-    return status;
+    return status == HO_OK ? api->error(system, lambda, *state, value) : status;
 }
 
-ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, ho_error *error)
+ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, double *value,
+                   ho_error *error)
 {
     ho_system *system = ho_training_system(training);
     const ho_system_api *api = system->api;
     ho_vector *current = api->vector_new(system, 1);
     ho_vector *other = current ? api->vector_new(system, 1) : NULL;
-    ho_status status = other ? train_once(training, steps, lambda, &current, &other) : HO_FAILED;
-    if (status == HO_OK && !ho_training_finite(training, current)) {
+    ho_status status = other ? train_once(training, steps, lambda, &current, &other, value) : HO_FAILED;
+    if (status == HO_OK && !(isfinite(*value) && ho_training_finite(training, current))) {
         ho_training_examine(training, true);
-        status = train_once(training, steps, lambda, &current, &other);
+        status = train_once(training, steps, lambda, &current, &other, value);
         ho_training_examine(training, false);
         if (status == HO_OK)
-            status = ho_fail(ho_training_error(training), HO_DIVERGED, "the weights are not finite after training");
+            status = ho_fail(ho_training_error(training), HO_DIVERGED,
+                             "weights or validation error are not finite after training");
     }
     api->vector_free(system, other);
-    if (status != HO_OK) {
+    bool wanted = state && status == HO_OK;
+    if (!wanted)
         api->vector_free(system, current);
-        *state = NULL;
-        return take_error(training, status, "training", error);
-    }
-    *state = current;
-    return HO_OK;
-}
-
-ho_status ho_train_error(ho_training *training, int64_t steps, const double *lambda, double *value, ho_error *error)
-{
-    ho_vector *state;
-    ho_status status = ho_train(training, steps, lambda, &state, error);
-    if (status != HO_OK)
-        return status;
-    ho_system *system = ho_training_system(training);
-    status = system->api->error(system, lambda, state, value);
-    system->api->vector_free(system, state);
-    if (status != HO_OK)
-        return take_error(training, status, "the validation error", error);
-    if (!isfinite(*value))
-        return ho_fail(error, HO_DIVERGED, "the validation error is not finite");
-    return HO_OK;
+    if (state)
+        *state = wanted ? current : NULL;
+    return status == HO_OK ? HO_OK : ho_take_error(training, status, "training", error);
 }

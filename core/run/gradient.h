@@ -10,17 +10,19 @@ typedef struct ho_gradient_cost {
     int64_t bytes; /* the most that the mode held at once */
 } ho_gradient_cost;
 
-/* E(s_T, lambda) and its gradient on the free subspace. HO_DIVERGED where state, error or gradient is not finite: the run is
- * then replayed under examination so that the message names step, node and plugin. `cost` may be NULL. */
+/* E(s_T, lambda) and its gradient on the free subspace. HO_DIVERGED where state, error or gradient is not finite: the
+ * run is then replayed under examination so that the message names step, node and plugin. `cost` may be NULL. */
 ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
                            double *value, double *gradient, ho_gradient_cost *cost, ho_error *error);
 
-/* Trains for `steps` steps from the initial state; *state becomes the last one (free with the system's vector_free).
- * HO_DIVERGED as above. */
-ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, ho_error *error);
+/* Trains for `steps` steps from the initial state and gives the validation error E(s_T, lambda). *state becomes the
+ * last state (free with the system's vector_free; NULL after an error); `state` may be NULL. HO_DIVERGED as above. */
+ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, double *value,
+                   ho_error *error);
 
-/* The validation error of a training run under lambda. */
-ho_status ho_train_error(ho_training *training, int64_t steps, const double *lambda, double *value, ho_error *error);
+/* Moves what the system recorded over to `error` and clears it there. `status`: what its call returned; `who` failed,
+ * should nothing be recorded. */
+ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error);
 
 /* Seconds of a clock that only goes forward. */
 double ho_seconds(void);

@@ -14,12 +14,10 @@ static double norm(const double *x, int64_t count)
     return sqrt(sum);
 }
 
-static ho_status write_files(const ho_pipeline *pipeline, const ho_training *training, const ho_run_request *request,
-                             double value, const double *gradient, const ho_gradient_cost *cost, ho_error *error)
+static ho_status write_files(ho_results *results, const ho_pipeline *pipeline, const ho_training *training,
+                             const ho_run_request *request, double value, const double *gradient,
+                             const ho_gradient_cost *cost, ho_error *error)
 {
-    ho_results *results = ho_results_open(pipeline, request->out, error);
-    if (!results)
-        return error->status;
     ho_json json = {.pretty = true};
     ho_json_open(&json, NULL, '{');
     ho_results_head(&json, pipeline, request->command_line);
@@ -34,7 +32,6 @@ static ho_status write_files(const ho_pipeline *pipeline, const ho_training *tra
     if (status == HO_OK)
         printf("written to %s\n", ho_results_folder(results));
     ho_json_free(&json);
-    ho_results_close(results);
     return status;
 }
 
@@ -67,21 +64,28 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
     ho_gradient_cost cost = {0};
     ho_training_lambda_initial(training, lambda);
     ho_status status = HO_OK;
+    ho_results *results = NULL;
     if (size == 0)
         status = ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
                          pipeline->file);
-    if (status == HO_OK)
-        status = ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost,
-                                  error);
+    if (status == HO_OK && request->out) {
+        results = ho_results_open(pipeline, request->out, error);
+        status = error->status;
+    }
     if (status == HO_OK) {
-        printf("%s: data: %s\n", pipeline->name, pipeline->data_label);
+        ho_results_announce(pipeline);
+        status =
+            ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost, error);
+    }
+    if (status == HO_OK) {
         printf("E = %.17g after T = %lld steps, %s mode, %.3f s, %lld bytes of trajectory\n", value,
                (long long)pipeline->problem.steps, pipeline->mode->loaded->plugin.name, cost.seconds,
                (long long)cost.bytes);
         print_gradient(training, lambda, gradient);
-        if (request->out)
-            status = write_files(pipeline, training, request, value, gradient, &cost, error);
+        if (results)
+            status = write_files(results, pipeline, training, request, value, gradient, &cost, error);
     }
+    ho_results_close(results);
     free(lambda);
     free(gradient);
     ho_training_free(training);

@@ -20,18 +20,17 @@ typedef struct column {
 typedef struct job {
     ho_pipeline *pipeline;
     const ho_run_request *request;
-    ho_training *training;
+    ho_training *training, *both; /* both: on training + validation, where the final training is; else NULL */
+    ho_examples joined;
+    ho_outer *optimizer; /* NULL: no outer optimisation */
     ho_results *results;
     ho_progress progress;
     double *initial, *best;
     ho_outer_result outer;
+    column columns[3];
+    size_t count; /* of columns that are filled */
     double begun;
 } job;
-
-static void no_metrics(column *c, const char *title)
-{
-    *c = (column){title, NAN, {NAN, NAN, 0}, {NAN, NAN, 0}};
-}
 
 static ho_status report(void *context, const ho_outer_record *r, ho_error *error)
 {
@@ -55,57 +54,38 @@ static ho_status report(void *context, const ho_outer_record *r, ho_error *error
     ho_json_free(&json);
     if (r->diverged) {
         ho_progress_end(&j->progress);
-        ho_note("outer iteration %lld diverged: %s; back to the best hyperparameters with half the outer step",
-                (long long)r->iteration, r->diverged);
+        ho_note("outer iteration %lld diverged: %s%s", (long long)r->iteration, r->diverged,
+                r->recovered ? "; back to the best hyperparameters with half the outer step" : "");
     } else if (!last) {
         ho_progress_tell(&j->progress, r->iteration, r->error, j->outer.best_error);
     }
     return status;
 }
 
-/* Trains on the training part and measures; the state is handed on where `state` is not NULL. */
-static ho_status measure(ho_training *training, const ho_pipeline *pipeline, const double *lambda, column *c,
-                         ho_vector **state_out, ho_error *error)
+/* Trains, measures, and adds the column; the weights are written where `weights` says so. */
+static ho_status measure(job *j, ho_training *training, const char *title, const double *lambda, bool weights,
+                         ho_error *error)
 {
+    const ho_pipeline *p = j->pipeline;
     ho_system *system = ho_training_system(training);
-    ho_vector *state = NULL;
-    ho_status status = ho_train(training, pipeline->problem.steps, lambda, &state, error);
-    if (status == HO_OK)
-        status = system->api->error(system, lambda, state, &c->validation_error);
-    if (status == HO_OK)
-        status = ho_training_evaluate(training, lambda, state, &pipeline->validation, &c->validation);
-    if (status == HO_OK && pipeline->test.count > 0)
-        status = ho_training_evaluate(training, lambda, state, &pipeline->test, &c->test);
-    if (status != HO_OK && error->status == HO_OK)
-        ho_fail(error, status, "%s", ho_training_error(training)->text);
-    if (status == HO_OK && state_out)
-        *state_out = state;
-    else if (state)
-        system->api->vector_free(system, state);
-    return status;
-}
-
-/* Final training on training + validation takes a system of its own: another number of examples. */
-static ho_status train_on_both(job *j, column *c, ho_error *error)
-{
-    ho_pipeline *pipeline = j->pipeline;
-    ho_examples both = {0};
-    ho_status status = ho_examples_join(&pipeline->training, &pipeline->validation, &both, error);
+    column c = {title, NAN, {NAN, NAN, 0}, {NAN, NAN, 0}};
+    ho_vector *state;
+    ho_status status = ho_train(training, p->problem.steps, lambda, &state, &c.validation_error, error);
     if (status != HO_OK)
         return status;
-    ho_problem problem = pipeline->problem;
-    problem.training = &both;
-    ho_training *training = ho_training_new(&problem, error);
-    ho_vector *state = NULL;
-    status = training ? measure(training, pipeline, j->best, c, &state, error) : error->status;
-    if (status == HO_OK)
+    status = ho_training_evaluate(training, lambda, state, &p->validation, &c.validation);
+    if (status == HO_OK && p->test.count > 0)
+        status = ho_training_evaluate(training, lambda, state, &p->test, &c.test);
+    if (status != HO_OK)
+        ho_take_error(training, status, "evaluation", error);
+    else if (weights)
         status = ho_results_weights(j->results, training, state, error);
-    if (state)
-        ho_training_system(training)->api->vector_free(ho_training_system(training), state);
-    /* The validation part was trained on: its figures mean nothing here. */
-    c->validation_error = c->validation.loss = c->validation.accuracy = NAN;
-    ho_training_free(training);
-    ho_examples_free(&both);
+    system->api->vector_free(system, state);
+    /* What was trained on validates nothing. */
+    if (training == j->both)
+        c.validation_error = c.validation.loss = c.validation.accuracy = NAN;
+    if (status == HO_OK)
+        j->columns[j->count++] = c;
     return status;
 }
 
@@ -154,9 +134,11 @@ static void print_hypers(const job *j, bool tuned)
     }
 }
 
-static void print_table(const job *j, const column *columns, size_t count)
+static void print_table(const job *j)
 {
     const ho_pipeline *p = j->pipeline;
+    const column *columns = j->columns;
+    size_t count = j->count;
     printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s, T = %lld, %s\n", p->name, p->data_label,
            (long long)p->training.count, (long long)p->validation.count, (long long)p->test.count,
            p->problem.dynamics->loaded->plugin.name, (long long)p->problem.steps,
@@ -169,15 +151,14 @@ static void print_table(const job *j, const column *columns, size_t count)
     print_row("validation accuracy", columns, count, offsetof(column, validation.accuracy), true);
     print_row("test loss", columns, count, offsetof(column, test.loss), false);
     print_row("test accuracy", columns, count, offsetof(column, test.accuracy), true);
-    print_hypers(j, count > 1);
+    print_hypers(j, j->outer.done > 0);
     printf("  %lld outer iterations in %.1f s; best at %lld; results in %s\n", (long long)j->outer.done,
            ho_seconds() - j->begun, (long long)j->outer.best_iteration, ho_results_folder(j->results));
 }
 
-static void json_column(ho_json *json, const char *key, const column *c)
+static void json_column(ho_json *json, const column *c)
 {
-    ho_json_open(json, key, '{');
-    ho_json_string(json, "hyperparameters", c->title);
+    ho_json_open(json, c->title, '{');
     ho_json_real(json, "validation_error", c->validation_error);
     ho_json_real(json, "validation_loss", c->validation.loss);
     ho_json_real(json, "validation_accuracy", c->validation.accuracy);
@@ -186,27 +167,35 @@ static void json_column(ho_json *json, const char *key, const column *c)
     ho_json_close(json, '}');
 }
 
-static ho_status write_result(job *j, const column *columns, size_t count, ho_status outcome, const ho_error *why,
-                              ho_error *error)
+static const char *outcome_text(ho_status outcome)
 {
-    static const char *const keys[] = {"initial", "tuned", "final"};
+    switch (outcome) {
+    case HO_OK:
+        return "done";
+    case HO_DIVERGED:
+        return "diverged";
+    case HO_INTERRUPTED:
+        return "interrupted";
+    default:
+        return "failed";
+    }
+}
+
+static ho_status write_result(job *j, const ho_error *outcome, ho_error *error)
+{
     ho_json json = {.pretty = true};
     ho_json_open(&json, NULL, '{');
     ho_results_head(&json, j->pipeline, j->request->command_line);
-    ho_json_string(&json, "outcome",
-                   outcome == HO_OK         ? "done"
-                   : outcome == HO_DIVERGED ? "diverged"
-                   : outcome == HO_INTERRUPTED ? "interrupted"
-                                               : "failed");
-    ho_json_string(&json, "message", outcome == HO_OK ? NULL : why->text);
+    ho_json_string(&json, "outcome", outcome_text(outcome->status));
+    ho_json_string(&json, "message", outcome->status == HO_OK ? NULL : outcome->text);
     ho_json_integer(&json, "outer_iterations", j->outer.done);
     ho_json_integer(&json, "halvings", j->outer.halvings);
     ho_json_real(&json, "initial_validation_error", j->outer.initial_error);
     ho_json_real(&json, "best_validation_error", j->outer.best_error);
     ho_json_integer(&json, "best_iteration", j->outer.best_iteration);
     ho_json_real(&json, "seconds", ho_seconds() - j->begun);
-    for (size_t i = 0; i < count; i++)
-        json_column(&json, keys[i], &columns[i]);
+    for (size_t i = 0; i < j->count; i++)
+        json_column(&json, &j->columns[i]);
     ho_results_hypers(&json, "hyperparameters", j->training, j->best);
     ho_json_close(&json, '}');
     ho_status status = ho_results_json(j->results, "result.json", &json, error);
@@ -216,82 +205,102 @@ static ho_status write_result(job *j, const column *columns, size_t count, ho_st
 
 static ho_status optimise(job *j, ho_error *error)
 {
-    ho_pipeline *p = j->pipeline;
-    j->outer = (ho_outer_result){.best = j->best, .best_error = NAN, .initial_error = NAN};
-    memcpy(j->best, j->initial, (size_t)ho_training_lambda_size(j->training) * sizeof(double));
-    if (!p->outer || p->outer_iterations == 0)
+    if (!j->optimizer)
         return HO_OK;
-    ho_progress_start(&j->progress, p->outer_iterations, j->request->quiet);
-    ho_status status = ho_outer_run(p, j->training, j->initial, report, j, &j->outer, error);
+    ho_progress_start(&j->progress, j->pipeline->outer_iterations, j->request->quiet);
+    ho_status status = ho_outer_run(j->optimizer, j->initial, report, j, &j->outer, error);
     ho_progress_end(&j->progress);
+    return status;
+}
+
+/* The columns of the table, and the weights of the last one. */
+static ho_status measure_all(job *j, ho_error *error)
+{
+    bool tuned = j->outer.done > 0;
+    ho_status status = measure(j, j->training, "initial", j->initial, !tuned && !j->both, error);
+    if (status == HO_OK && tuned)
+        status = measure(j, j->training, "tuned", j->best, !j->both, error);
+    if (status == HO_OK && j->both)
+        status = measure(j, j->both, "final", j->best, true, error);
     return status;
 }
 
 /* Everything after the folder exists: what is done so far is kept whatever happens. */
 static ho_status run_job(job *j, ho_error *error)
 {
-    ho_pipeline *p = j->pipeline;
-    column columns[3];
-    size_t count = 0;
     ho_status status = optimise(j, error);
-    ho_status kept = ho_results_lambda(j->results, "hyperparameters", j->training, j->best, &(ho_error){0});
-    if (status == HO_OK)
-        status = kept == HO_OK ? HO_OK : ho_fail(error, kept, "the hyperparameters could not be written");
-
-    bool tuned = j->outer.done > 0;
-    if (status == HO_OK) {
-        no_metrics(&columns[count], "initial");
-        status = measure(j->training, p, j->initial, &columns[count++], NULL, error);
-    }
-    ho_vector *state = NULL;
-    if (status == HO_OK) {
-        if (tuned)
-            no_metrics(&columns[count++], "tuned");
-        status = measure(j->training, p, j->best, &columns[count - 1], &state, error);
-        if (status == HO_OK && !p->final_on_both)
-            status = ho_results_weights(j->results, j->training, state, error);
-        if (state)
-            ho_training_system(j->training)->api->vector_free(ho_training_system(j->training), state);
-    }
-    if (status == HO_OK && p->final_on_both) {
-        no_metrics(&columns[count], "final on both");
-        status = train_on_both(j, &columns[count++], error);
-    }
-    ho_error own = {0};
-    ho_status written = write_result(j, columns, status == HO_OK ? count : 0, status, error, &own);
-    if (status == HO_OK && written != HO_OK)
-        return ho_fail(error, written, "%s", own.text);
-    if (status == HO_OK)
-        print_table(j, columns, count);
-    else
+    ho_error later = {0};
+    ho_results_lambda(j->results, "hyperparameters", j->training, j->best, &later);
+    /* A run that diverged away from good hyperparameters still shows what these are worth. */
+    if (status == HO_OK || (status == HO_DIVERGED && j->outer.done > 0))
+        measure_all(j, &later);
+    if (later.status != HO_OK)
+        status = ho_fail(error, later.status, "%s", later.text);
+    later = (ho_error){0};
+    if (write_result(j, error, &later) != HO_OK)
+        status = ho_fail(error, later.status, "%s", later.text);
+    if (j->count > 0)
+        print_table(j);
+    if (status != HO_OK)
         ho_note("what is done so far is kept in %s", ho_results_folder(j->results));
     return status;
+}
+
+/* Training on training + validation takes a system of its own: another number of examples. */
+static ho_status open_both(job *j, ho_error *error)
+{
+    ho_pipeline *p = j->pipeline;
+    if (ho_examples_join(&p->training, &p->validation, &j->joined, error) != HO_OK)
+        return error->status;
+    ho_problem problem = p->problem;
+    problem.training = &j->joined;
+    j->both = ho_training_new(&problem, error);
+    if (!j->both)
+        return error->status;
+    ho_training_interrupt(j->both, j->request->interrupt);
+    if (ho_training_lambda_size(j->both) != ho_training_lambda_size(j->training))
+        return ho_fail(error, HO_INVALID,
+                       "%s: final: train_on: training+validation: a tuned hyperparameter has an entry "
+                       "for each training example, so it says nothing of the others",
+                       p->file);
+    return HO_OK;
+}
+
+/* Everything that can be refused is refused before the folder is made. */
+static ho_status open_job(job *j, ho_error *error)
+{
+    ho_pipeline *p = j->pipeline;
+    j->training = ho_training_new(&p->problem, error);
+    if (!j->training)
+        return error->status;
+    ho_training_interrupt(j->training, j->request->interrupt);
+    size_t size = (size_t)ho_training_lambda_size(j->training);
+    j->initial = ho_alloc(size * sizeof(double));
+    j->best = ho_alloc(size * sizeof(double));
+    ho_training_lambda_initial(j->training, j->initial);
+    memcpy(j->best, j->initial, size * sizeof(double));
+    j->outer = (ho_outer_result){.best = j->best, .best_error = NAN, .initial_error = NAN};
+    if (p->outer)
+        j->optimizer = ho_outer_new(p, j->training, error);
+    if (error->status == HO_OK && p->final_on_both)
+        open_both(j, error);
+    if (error->status == HO_OK)
+        j->results = ho_results_open(p, j->request->out, error);
+    return error->status;
 }
 
 ho_status ho_run_pipeline(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
 {
     job j = {.pipeline = pipeline, .request = request, .begun = ho_seconds()};
-    ho_status status = HO_OK;
-    j.training = ho_training_new(&pipeline->problem, error);
-    if (!j.training)
-        return error->status;
-    ho_training_interrupt(j.training, request->interrupt);
-    size_t bytes = (size_t)ho_training_lambda_size(j.training) * sizeof(double);
-    j.initial = ho_alloc(bytes);
-    j.best = ho_alloc(bytes);
-    ho_training_lambda_initial(j.training, j.initial);
-    j.results = ho_results_open(pipeline, request->out, error);
-    if (j.results) {
-        printf("%s: data: %s\n", pipeline->name, pipeline->data_label);
-        if (pipeline->data_missing)
-            printf("%s: data source %zu of %zu: %s\n", pipeline->name, pipeline->data_choice + 1,
-                   pipeline->data_choices, pipeline->data_missing);
-        fflush(stdout);
+    ho_status status = open_job(&j, error);
+    if (status == HO_OK) {
+        ho_results_announce(pipeline);
         status = run_job(&j, error);
-    } else {
-        status = error->status;
     }
     ho_results_close(j.results);
+    ho_outer_free(j.optimizer);
+    ho_training_free(j.both);
+    ho_examples_free(&j.joined);
     ho_training_free(j.training);
     free(j.initial);
     free(j.best);

@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "run/gradient.h"
 
-#define BAR 24
+#define BAR            24
 #define REDRAW_SECONDS 0.1
-#define PLAIN_SECONDS 5.0
+#define PLAIN_SECONDS  5.0
 
 void ho_progress_start(ho_progress *p, int64_t total, bool quiet)
 {
@@ -31,6 +32,24 @@ static void print_left(char text[32], double seconds)
         snprintf(text, 32, "%ld:%02ld", s / 60, s % 60);
 }
 
+/* The bar takes what the numbers leave of the terminal's width: a line that wraps could not be drawn over. */
+static void draw(ho_progress *p, const char *numbers, int64_t done)
+{
+    struct winsize size = {0};
+    int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+    int room = width - 1 - (int)strlen(numbers) - 3;
+    char bar[BAR + 1] = "";
+    room = room > BAR ? BAR : room;
+    for (int i = 0; i < room; i++)
+        bar[i] = i < room * done / p->total ? '#' : '.';
+    if (room >= 4)
+        fprintf(stderr, "\r\033[K[%s] %s", bar, numbers);
+    else
+        fprintf(stderr, "\r\033[K%.*s", width - 1, numbers);
+    fflush(stderr);
+    p->drawn = true;
+}
+
 void ho_progress_tell(ho_progress *p, int64_t done, double error, double best)
 {
     if (p->quiet || p->total <= 0)
@@ -40,22 +59,14 @@ void ho_progress_tell(ho_progress *p, int64_t done, double error, double best)
     if (!last && done > 1 && now - p->told < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
         return;
     p->told = now;
-    char left[32];
+    char left[32], numbers[160];
     print_left(left, (now - p->begun) * (double)(p->total - done) / (double)(done > 0 ? done : 1));
-    if (p->terminal) {
-        char bar[BAR + 1];
-        int filled = (int)(BAR * done / p->total);
-        for (int i = 0; i < BAR; i++)
-            bar[i] = i < filled ? '#' : '.';
-        bar[BAR] = '\0';
-        fprintf(stderr, "\r\033[K[%s] %lld/%lld  validation error %.5g (best %.5g)  %s left", bar, (long long)done,
-                (long long)p->total, error, best, left);
-        fflush(stderr);
-        p->drawn = true;
-    } else {
-        ho_note("outer iteration %lld/%lld: validation error %.5g (best %.5g), %s left", (long long)done,
-                (long long)p->total, error, best, left);
-    }
+    snprintf(numbers, sizeof numbers, "%lld/%lld  validation error %.5g (best %.5g)  %s left", (long long)done,
+             (long long)p->total, error, best, left);
+    if (p->terminal)
+        draw(p, numbers, done);
+    else
+        ho_note("outer iteration %s", numbers);
 }
 
 void ho_progress_end(ho_progress *p)

@@ -7,7 +7,7 @@
 
 typedef struct ho_progress {
     bool quiet, terminal;
-    bool drawn;        /* a bar stands on the terminal's last line */
+    bool drawn; /* a bar stands on the terminal's last line */
     int64_t total;
     double begun, told;
 } ho_progress;

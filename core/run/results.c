@@ -204,6 +204,15 @@ ho_status ho_results_weights(ho_results *r, const ho_training *training, const h
     return status;
 }
 
+void ho_results_announce(const ho_pipeline *p)
+{
+    printf("%s: data: %s\n", p->name, p->data_label);
+    if (p->data_missing)
+        printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
+               p->data_missing);
+    fflush(stdout);
+}
+
 void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *command_line)
 {
     const ho_problem *p = &pipeline->problem;

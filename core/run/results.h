@@ -8,8 +8,8 @@
 
 typedef struct ho_results ho_results;
 
-/* Makes the folder `out` (NULL: runs/NAME-N with the first N that is free) and writes pipeline.yaml and truth/. An `out` that
- * exists and is not empty is refused with HO_INVALID: nothing is ever overwritten. */
+/* Makes the folder `out` (NULL: runs/NAME-N with the first N that is free) and writes pipeline.yaml and truth/. An
+ * `out` that exists and is not empty is refused with HO_INVALID: nothing is ever overwritten. */
 ho_results *ho_results_open(const ho_pipeline *pipeline, const char *out, ho_error *error);
 void ho_results_close(ho_results *results); /* NULL is fine */
 const char *ho_results_folder(const ho_results *results);
@@ -18,12 +18,15 @@ const char *ho_results_folder(const ho_results *results);
 ho_status ho_results_line(ho_results *results, const ho_json *json, ho_error *error);
 /* Writes one file of the folder at once. */
 ho_status ho_results_json(ho_results *results, const char *name, const ho_json *json, ho_error *error);
-/* hyperparameters/NAME.npy, f64, shape as declared: the tuned ones out of lambda. `folder` may be "" for the run's own. */
+/* hyperparameters/NAME.npy, f64, shape as declared: the tuned ones out of lambda. `folder` may be "" for the run's own.
+ */
 ho_status ho_results_lambda(ho_results *results, const char *folder, const ho_training *training, const double *lambda,
                             ho_error *error);
 /* weights/NAME.npy. */
 ho_status ho_results_weights(ho_results *results, const ho_training *training, const ho_vector *state, ho_error *error);
 
+/* The first lines on stdout: which data was used, and which sources were passed over. */
+void ho_results_announce(const ho_pipeline *pipeline);
 /* Members that every result file starts with: hotool's version, pipeline, data source, seed, mode, steps, precision. */
 void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *command_line);
 /* A tuned hyperparameter's entries: a scalar as its number, an array as {"shape", "sum", "min", "max", "nonzero"}. */

@@ -11,18 +11,18 @@ typedef struct ho_run_request {
     const volatile int *interrupt; /* set by a signal handler */
 } ho_run_request;
 
-/* Outer optimisation, final training, test: `hotool pipeline`. Progress on stderr; the table on stdout; the run folder holds
- * pipeline.yaml (resolved), metrics.jsonl (a line for each outer iteration), result.json, hyperparameters/NAME.npy,
- * weights/NAME.npy, truth/NAME.npy. Each file is whole at any moment. HO_FAILED after a divergence that halving did not cure
- * and HO_INTERRUPTED keep what is done so far. */
+/* Outer optimisation, final training, test: `hotool pipeline`. Progress on stderr; the table on stdout; the run folder
+ * holds pipeline.yaml (resolved), metrics.jsonl (a line for each outer iteration), result.json,
+ * hyperparameters/NAME.npy, weights/NAME.npy, truth/NAME.npy. Each file is whole at any moment. HO_FAILED after a
+ * divergence that halving did not cure and HO_INTERRUPTED keep what is done so far. */
 ho_status ho_run_pipeline(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error);
 
-/* One hypergradient at the initial hyperparameters: `hotool hypergradient`. Writes NAME.npy and hypergradient.json to `out`
- * (NULL: only prints). */
+/* One hypergradient at the initial hyperparameters: `hotool hypergradient`. Writes NAME.npy and hypergradient.json to
+ * `out` (NULL: only prints). */
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error);
 
-/* Forward against reverse against central differences, inner products, replay: `hotool check`. The pipeline was read with
- * precision f64. All modes that `registry` lists take part. HO_FAILED where a figure exceeds its tolerance. */
+/* Forward against reverse against central differences, inner products, replay: `hotool check`. The pipeline was read
+ * with precision f64. All modes that `registry` lists take part. HO_FAILED where a figure exceeds its tolerance. */
 ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error);
 
 #endif

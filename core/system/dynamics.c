@@ -6,12 +6,6 @@
 
 #include "base/text.h"
 
-void ho_domain_bounds(uint32_t domain, double *lower, double *upper)
-{
-    *lower = domain == HO_ANY ? -INFINITY : domain == HO_POSITIVE ? 1e-12 : 0.0;
-    *upper = domain == HO_UNIT ? 1.0 : domain == HO_DECAY ? 1.0 - 1e-6 : INFINITY;
-}
-
 char *ho_domain_print(double lower, double upper, char text[80])
 {
     char low[32] = "-inf", high[32] = "inf";

@@ -175,17 +175,12 @@ static ho_status declare(ho_training *training, const ho_owner *owner, const ho_
 {
     size_t index = training->hyper_count;
     ho_hyperparameter *h = &training->hypers[index];
-    h->name = ho_arena_format(training->arena, "%s.%s", owner->prefix, hyper->name);
+    h->name = ho_arena_format(training->arena, "%s.%s", owner->instance->name, hyper->name);
     h->doc = hyper->doc;
     h->owner = owner->instance->loaded;
     h->structure = hyper->structure;
     h->offset = -1;
     ho_domain_bounds(hyper->domain, &h->lower, &h->upper);
-    for (size_t i = 0; i < index; i++)
-        if (!strcmp(training->hypers[i].name, h->name))
-            return ho_fail_at(error, HO_INVALID, owner->instance->place,
-                              "two hyperparameters are called %s; give one of the plugins another name with `name:`",
-                              h->name);
     const ho_hyper_setting *setting = find_setting(training, h->name);
     h->place = setting ? setting->place : owner->instance->place;
     char shape[128];

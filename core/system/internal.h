@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "graph/formula.h"
+#include "host/descriptor.h"
 #include "host/tracing.h"
 #include "system/training.h"
 
@@ -31,8 +32,7 @@ void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_no
 /* `root` with `to` in the place of the leaf `from`. */
 ho_node ho_substitute(ho_graph *graph, ho_node root, ho_node from, ho_node to);
 
-/* The domain's interval; "[0, inf)" into a caller's buffer. */
-void ho_domain_bounds(uint32_t domain, double *lower, double *upper);
+/* A domain's interval, "[0, inf)", into a caller's buffer. */
 char *ho_domain_print(double lower, double upper, char text[80]);
 
 /* ---- the training ---------------------------------------------------------------------------------------------- */
@@ -41,7 +41,6 @@ char *ho_domain_print(double lower, double upper, char text[80]);
  * term, its weight. */
 typedef struct ho_owner {
     const ho_instance *instance;
-    const char *prefix;  /* of its hyperparameters' names */
     const ho_term *term; /* NULL: the model, the dynamics */
     size_t target;       /* losses: which of training->targets */
     size_t first, count;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
+
 size_t ho_number_size(const ho_training *training)
 {
     return training->problem->precision == HO_F32 ? sizeof(float) : sizeof(double);
@@ -139,4 +141,16 @@ void ho_vector_dot(const ho_training *training, const ho_vector *a, const ho_vec
             result[j] += f32 ? dot_f32(a->segments[i], (const float *)b->segments[i] + j * n, n)
                              : dot_f64(a->segments[i], (const double *)b->segments[i] + j * n, n);
     }
+}
+
+void ho_training_random(const ho_training *training, ho_vector *vector, uint64_t stream)
+{
+    int64_t count = vector->columns * training->size;
+    uint64_t draws = 0;
+    for (size_t i = 0; i < training->segments; i++)
+        for (int64_t j = 0; j < count; j++) {
+            double value = ho_normal_number(training->problem->seed, ho_stream("random vectors") + stream, draws++);
+            char *segment = vector->segments[i];
+            ho_numbers_put(training, &value, 1, segment + (size_t)j * ho_number_size(training));
+        }
 }

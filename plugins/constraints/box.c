@@ -21,7 +21,7 @@ static ho_status create(ho_setup *u, void **self)
     b->lower = ho_option_real(u, "lower");
     b->upper = ho_option_real(u, "upper");
     if (b->lower > b->upper)
-        return ho_setup_fail(u, "lower", "lower is %g, above upper, which is %g: the box is empty", b->lower, b->upper);
+        return ho_setup_fail(u, "lower", "%g is above upper, which is %g: the box is empty", b->lower, b->upper);
     *self = b;
     return HO_OK;
 }

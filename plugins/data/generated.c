@@ -9,6 +9,9 @@
 #define STREAM_TASKS  2u
 #define STREAM_NOISE  10u
 
+/* The most numbers in one part: 32 GiB. */
+#define MOST_NUMBERS (INT64_C(1) << 32)
+
 typedef struct generated {
     uint64_t seed;
     int64_t features, tasks, groups;
@@ -79,6 +82,12 @@ static ho_status create(ho_setup *u, void **self)
     if (g->groups > g->tasks)
         return ho_setup_fail(u, "groups", "%lld tasks cannot form %lld groups", (long long)g->tasks,
                              (long long)g->groups);
+    for (int part = 1; part <= 3; part++) {
+        static const char *const part_names[] = {NULL, "training", "validation", "test"};
+        if (g->examples[part] > MOST_NUMBERS / g->features)
+            return ho_setup_fail(u, part_names[part], "%lld examples of %lld features are more than %lld numbers",
+                                 (long long)g->examples[part], (long long)g->features, (long long)MOST_NUMBERS);
+    }
     const int64_t names = ho_option_count(u, "names");
     if (names > 0) {
         if (names != g->tasks)

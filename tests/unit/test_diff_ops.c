@@ -6,10 +6,11 @@
 
 #include "base/rng.h"
 #include "diff/diff.h"
+#include "diff_cases.h"
 #include "exec/exec.h"
 
 #define MOST_LEAVES 16
-#define COLUMNS 3
+#define COLUMNS     3
 
 /* A graph with leaves and their values. */
 typedef struct {
@@ -67,6 +68,7 @@ static double *evaluate(world *w, ho_node a, ho_node like)
     double *result = ho_alloc(entries(w, like) * sizeof *result);
     if (a) {
         cr_assert_eq(entries(w, a), entries(w, like));
+        cr_assert_eq(ho_graph_verify(w->graph, &a, 1, &w->error), HO_OK, "%s", w->error.text);
         ho_status status = ho_reference_run(w->graph, HO_F64, w->leaves, (const double *const *)w->values, w->count, &a,
                                             &result, 1, NULL, &w->error);
         cr_assert_eq(status, HO_OK, "%s", w->error.text);
@@ -96,294 +98,6 @@ static double distance(const double *a, const double *b, size_t n)
     }
     return sqrt(sum);
 }
-
-/* The table of cases: y as a function of up to three leaves. */
-typedef ho_node (*builder)(ho_graph *graph, uint32_t op, const ho_node *x);
-
-static ho_node build_identity(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)graph;
-    (void)op;
-    return x[0];
-}
-
-static ho_node build_const(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_binary(graph, HO_OP_MUL, x[0], ho_fill(graph, ho_graph_at(graph, x[0])->shape, 3));
-}
-
-static ho_node build_iota(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_binary(graph, HO_OP_MUL, x[0], ho_iota(graph, ho_graph_at(graph, x[0])->shape.dims[0]));
-}
-
-static ho_node build_unary(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_unary(graph, op, x[0]);
-}
-
-static ho_node build_stop(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_binary(graph, HO_OP_MUL, x[0], ho_unary(graph, op, x[1]));
-}
-
-static ho_node build_binary(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_binary(graph, op, x[0], x[1]);
-}
-
-static ho_node build_twice(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_binary(graph, op, x[0], x[0]);
-}
-
-static ho_node build_power(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_binary(graph, op, x[0], ho_const(graph, 2.5));
-}
-
-static ho_node build_select(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_select(graph, ho_binary(graph, HO_OP_LESS, x[0], ho_const(graph, 0)), x[1], x[2]);
-}
-
-static ho_node build_reduce_last(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_reduce(graph, op, x[0], 1, 1);
-}
-
-static ho_node build_reduce_middle(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_reduce(graph, op, x[0], 3, 2);
-}
-
-static ho_node build_reduce_first(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    return ho_reduce(graph, op, x[0], ho_graph_at(graph, x[0])->shape.rank, 1);
-}
-
-static ho_node build_reduce_all(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    int64_t rank = ho_graph_at(graph, x[0])->shape.rank;
-    return ho_reduce(graph, op, x[0], rank, rank);
-}
-
-static ho_shape dims(int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d)
-{
-    return ho_shape_of(rank, (int64_t[]){a, b, c, d});
-}
-
-static ho_node build_flatten(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_reshape(graph, x[0], dims(1, ho_shape_count(&ho_graph_at(graph, x[0])->shape), 0, 0, 0));
-}
-
-static ho_node build_to_scalar(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_reshape(graph, x[0], ho_scalar_shape());
-}
-
-static ho_node build_expand(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    ho_shape shape = ho_graph_at(graph, x[0])->shape;
-    for (int32_t i = 0; i < shape.rank; i++) {
-        shape.dims[i] = shape.dims[i] == 1 ? 2 + i : shape.dims[i];
-    }
-    return ho_expand(graph, x[0], shape.rank ? shape : dims(2, 2, 3, 0, 0));
-}
-
-static ho_node build_transpose(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_transpose(graph, x[0]);
-}
-
-static ho_node build_slice_last(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_slice(graph, x[0], 1, 1, 2);
-}
-
-static ho_node build_slice_other(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_slice(graph, x[0], 2, 0, 2);
-}
-
-static ho_node build_pad_last(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_pad(graph, x[0], 1, 1, 2);
-}
-
-static ho_node build_pad_other(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_pad(graph, x[0], 2, 0, 1);
-}
-
-static ho_node build_concat_last(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_concat(graph, x, 3, 1);
-}
-
-static ho_node build_concat_other(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_concat(graph, (ho_node[]){x[0], x[1], x[0], x[2]}, 4, 2);
-}
-
-static ho_node build_matmul(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_matmul(graph, x[0], x[1]);
-}
-
-/* 0, 0, 1, 1, 2: with repeats. */
-static ho_node indices(ho_graph *graph)
-{
-    ho_node half = ho_binary(graph, HO_OP_MUL, ho_iota(graph, 5), ho_const(graph, 0.5));
-    return ho_unary(graph, HO_OP_FLOOR, half);
-}
-
-static ho_node build_gather_last(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_gather(graph, x[0], indices(graph), 1);
-}
-
-static ho_node build_gather_other(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_gather(graph, x[0], indices(graph), 2);
-}
-
-static ho_node build_scatter_last(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_scatter(graph, x[0], indices(graph), 1, 4);
-}
-
-static ho_node build_scatter_other(ho_graph *graph, uint32_t op, const ho_node *x)
-{
-    (void)op;
-    return ho_scatter(graph, x[0], indices(graph), 2, 3);
-}
-
-typedef struct {
-    uint32_t op;
-    builder build;
-    const char *shapes; /* of the leaves: "23 () 1" is (2, 3), (), (1) */
-    bool both;          /* leaves of both signs; else positive */
-    unsigned constant;  /* bit i: leaf i is never differentiated */
-} op_case;
-
-static const op_case cases[] = {
-    {HO_OP_LEAF, build_identity, "23", true, 0},
-    {HO_OP_CONST, build_const, "23", true, 0},
-    {HO_OP_IOTA, build_iota, "4", true, 0},
-    {HO_OP_NEG, build_unary, "23", true, 0},
-    {HO_OP_NEG, build_unary, "()", true, 0},
-    {HO_OP_ABS, build_unary, "23", true, 0},
-    {HO_OP_SIGN, build_unary, "23", true, 0},
-    {HO_OP_EXP, build_unary, "23", true, 0},
-    {HO_OP_EXP, build_unary, "()", true, 0},
-    {HO_OP_EXPM1, build_unary, "23", true, 0},
-    {HO_OP_LOG, build_unary, "23", false, 0},
-    {HO_OP_LOG, build_unary, "()", false, 0},
-    {HO_OP_LOG1P, build_unary, "23", true, 0},
-    {HO_OP_SQRT, build_unary, "23", false, 0},
-    {HO_OP_RSQRT, build_unary, "23", false, 0},
-    {HO_OP_TANH, build_unary, "23", true, 0},
-    {HO_OP_TANH, build_unary, "2123", true, 0},
-    {HO_OP_SIN, build_unary, "23", true, 0},
-    {HO_OP_COS, build_unary, "23", true, 0},
-    {HO_OP_ERF, build_unary, "23", true, 0},
-    {HO_OP_FLOOR, build_unary, "23", true, 0},
-    {HO_OP_STOP, build_stop, "23 23", true, 2},
-    {HO_OP_ADD, build_binary, "23 23", true, 0},
-    {HO_OP_ADD, build_binary, "() 23", true, 0},
-    {HO_OP_ADD, build_binary, "23 ()", true, 0},
-    {HO_OP_ADD, build_binary, "() ()", true, 0},
-    {HO_OP_ADD, build_twice, "23", true, 0},
-    {HO_OP_SUB, build_binary, "23 23", true, 0},
-    {HO_OP_SUB, build_binary, "() 23", true, 0},
-    {HO_OP_SUB, build_binary, "23 ()", true, 0},
-    {HO_OP_SUB, build_twice, "23", true, 0},
-    {HO_OP_MUL, build_binary, "23 23", true, 0},
-    {HO_OP_MUL, build_binary, "() 23", true, 0},
-    {HO_OP_MUL, build_binary, "23 ()", true, 0},
-    {HO_OP_MUL, build_binary, "() ()", true, 0},
-    {HO_OP_MUL, build_twice, "23", true, 0},
-    {HO_OP_MUL, build_twice, "()", true, 0},
-    {HO_OP_DIV, build_binary, "23 23", true, 0},
-    {HO_OP_DIV, build_binary, "() 23", true, 0},
-    {HO_OP_DIV, build_binary, "23 ()", true, 0},
-    {HO_OP_DIV, build_binary, "() ()", true, 0},
-    {HO_OP_DIV, build_twice, "23", true, 0},
-    {HO_OP_POW, build_binary, "23 23", false, 0},
-    {HO_OP_POW, build_binary, "() 23", false, 0},
-    {HO_OP_POW, build_binary, "23 ()", false, 0},
-    {HO_OP_POW, build_binary, "() ()", false, 0},
-    {HO_OP_POW, build_power, "23", false, 0},
-    {HO_OP_POW, build_twice, "23", false, 0},
-    {HO_OP_MAX, build_binary, "23 23", true, 0},
-    {HO_OP_MAX, build_binary, "() 23", true, 0},
-    {HO_OP_MAX, build_binary, "23 ()", true, 0},
-    {HO_OP_MAX, build_binary, "() ()", true, 0},
-    {HO_OP_MIN, build_binary, "23 23", true, 0},
-    {HO_OP_MIN, build_binary, "() 23", true, 0},
-    {HO_OP_MIN, build_binary, "23 ()", true, 0},
-    {HO_OP_LESS, build_binary, "23 23", true, 0},
-    {HO_OP_LESS_EQUAL, build_binary, "23 ()", true, 0},
-    {HO_OP_EQUAL, build_binary, "23 23", true, 0},
-    {HO_OP_SELECT, build_select, "23 23 23", true, 0},
-    {HO_OP_SELECT, build_select, "() 23 23", true, 0},
-    {HO_OP_SELECT, build_select, "23 () ()", true, 0},
-    {HO_OP_SELECT, build_select, "() () 23", true, 0},
-    {HO_OP_SELECT, build_select, "() 23 ()", true, 0},
-    {HO_OP_SELECT, build_select, "() () ()", true, 0},
-    {HO_OP_SUM, build_reduce_last, "23", true, 0},
-    {HO_OP_SUM, build_reduce_middle, "2342", true, 0},
-    {HO_OP_SUM, build_reduce_first, "234", true, 0},
-    {HO_OP_SUM, build_reduce_all, "234", true, 0},
-    {HO_OP_MAXIMUM, build_reduce_last, "23", true, 0},
-    {HO_OP_MAXIMUM, build_reduce_middle, "2342", true, 0},
-    {HO_OP_MAXIMUM, build_reduce_first, "234", true, 0},
-    {HO_OP_MAXIMUM, build_reduce_all, "234", true, 0},
-    {HO_OP_RESHAPE, build_flatten, "23", true, 0},
-    {HO_OP_RESHAPE, build_flatten, "()", true, 0},
-    {HO_OP_RESHAPE, build_to_scalar, "11", true, 0},
-    {HO_OP_EXPAND, build_expand, "213", true, 0},
-    {HO_OP_EXPAND, build_expand, "131", true, 0},
-    {HO_OP_EXPAND, build_expand, "1121", true, 0},
-    {HO_OP_EXPAND, build_expand, "()", true, 0},
-    {HO_OP_TRANSPOSE, build_transpose, "23", true, 0},
-    {HO_OP_TRANSPOSE, build_transpose, "423", true, 0},
-    {HO_OP_SLICE, build_slice_last, "24", true, 0},
-    {HO_OP_SLICE, build_slice_other, "342", true, 0},
-    {HO_OP_PAD, build_pad_last, "23", true, 0},
-    {HO_OP_PAD, build_pad_other, "232", true, 0},
-    {HO_OP_CONCAT, build_concat_last, "22 21 23", true, 0},
-    {HO_OP_CONCAT, build_concat_other, "223 233 213", true, 0},
-    {HO_OP_MATMUL, build_matmul, "23 34", true, 0},
-    {HO_OP_MATMUL, build_matmul, "423 34", true, 0},
-    {HO_OP_MATMUL, build_matmul, "23 434", true, 0},
-    {HO_OP_MATMUL, build_matmul, "423 432", true, 0},
-    {HO_OP_GATHER, build_gather_last, "23", true, 0},
-    {HO_OP_GATHER, build_gather_other, "232", true, 0},
-    {HO_OP_SCATTER, build_scatter_last, "25", true, 0},
-    {HO_OP_SCATTER, build_scatter_other, "252", true, 0},
-};
-
-#define CASES (sizeof cases / sizeof *cases)
 
 /* One case, built: y of `count` leaves, of which some are active. */
 typedef struct {
@@ -617,6 +331,34 @@ Test(diff_ops, columns_are_single_tangents_side_by_side)
     }
 }
 
+/* A sum's cotangent is one number for all entries and is carried as such; so is its negative. */
+Test(diff_ops, gradient_of_a_sum_is_the_vjp_of_ones)
+{
+    for (size_t i = 0; i < CASES; i++) {
+        for (unsigned active = 1; active < 8; active++) {
+            trial t;
+            if (!begin(&t, &cases[i], active)) {
+                continue;
+            }
+            ho_node u = leaf(&t.w, shape_of(&t.w, t.y), 1, 1, false), back[3], sums[3];
+            cr_assert_eq(ho_vjp(t.w.graph, t.active, back, t.active_count, &t.y, &u, 1), HO_OK, "%s", t.w.error.text);
+            ho_node sum = ho_unary(t.w.graph, HO_OP_NEG, ho_sum_all(t.w.graph, t.y));
+            ho_status status = ho_gradient(t.w.graph, sum, t.active, sums, t.active_count);
+            cr_assert_eq(status, HO_OK, "%s: %s", t.text, t.w.error.text);
+            for (size_t j = 0; j < t.active_count; j++) {
+                double *want = evaluate(&t.w, back[j], t.active[j]), *got = evaluate(&t.w, sums[j], t.active[j]);
+                for (size_t k = 0; k < entries(&t.w, t.active[j]); k++) {
+                    want[k] = -want[k];
+                }
+                expect_near(&t, "gradient", got, want, entries(&t.w, t.active[j]), 1e-13);
+                free(got);
+                free(want);
+            }
+            teardown(&t.w);
+        }
+    }
+}
+
 /* g(x, u) = J(x)' u is a function like any other: its JVP is its difference, its VJP the transpose of that. */
 Test(diff_ops, second_order_agrees_with_differences_of_the_vjp)
 {
@@ -645,14 +387,16 @@ Test(diff_ops, second_order_agrees_with_differences_of_the_vjp)
                 expect_near(&t, "jvp of vjp", got, want, n, 1e-7);
                 status = ho_vjp(t.w.graph, x, again, count, &back[j], &a, 1);
                 cr_assert_eq(status, HO_OK, "%s: %s", t.text, t.w.error.text);
-                double left = inner(values_of(&t, a), got, n), right = 0, scale = norm(values_of(&t, a), n) * norm(got, n);
+                double left = inner(values_of(&t, a), got, n), right = 0,
+                       scale = norm(values_of(&t, a), n) * norm(got, n);
                 for (size_t k = 0; k < count; k++) {
                     double *g = evaluate(&t.w, again[k], x[k]);
                     right += inner(g, values_of(&t, v[k]), entries(&t.w, x[k]));
                     scale += norm(g, entries(&t.w, x[k])) * norm(values_of(&t, v[k]), entries(&t.w, x[k]));
                     free(g);
                 }
-                cr_expect_leq(fabs(left - right), 1e-12 * scale, "%s: vjp of vjp: %.17g and %.17g", t.text, left, right);
+                cr_expect_leq(fabs(left - right), 1e-12 * scale, "%s: vjp of vjp: %.17g and %.17g", t.text, left,
+                              right);
                 free(got);
                 free(want);
             }

@@ -338,6 +338,7 @@ Test(diff_points, shapes_of_tangents_and_cotangents_are_checked)
     ho_graph_free(p.graph);
     setup(&p, 3);
     cr_assert_neq(ho_gradient(p.graph, un(&p, HO_OP_EXP, p.x[0]), p.x, &out, 1), HO_OK, "no gradient of a vector");
+    cr_expect(strstr(p.error.text, "gradient") && strstr(p.error.text, "(3)"), "%s", p.error.text);
     ho_graph_free(p.graph);
     setup(&p, 3);
     ho_node poison = HO_POISON;

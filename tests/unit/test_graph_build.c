@@ -355,8 +355,10 @@ Test(build, concats_are_flat_and_slices_find_their_part)
     cr_expect_eq(op_of(ho_slice(graph, all, 1, 2, 5)), HO_OP_SLICE);
     /* Unpacking and packing again is nothing. */
     ho_node w = vector(9),
-            parts[] = {ho_slice(graph, w, 1, 0, 2), ho_slice(graph, w, 1, 2, 3), ho_slice(graph, w, 1, 5, 4)};
-    cr_expect_eq(ho_concat(graph, parts, 3, 1), w);
+            slices[] = {ho_slice(graph, w, 1, 0, 2), ho_slice(graph, w, 1, 2, 3), ho_slice(graph, w, 1, 5, 4)};
+    cr_expect_eq(ho_concat(graph, slices, 3, 1), w);
+    cr_expect_eq(op_of(ho_concat(graph, (ho_node[]){slices[0], slices[2]}, 2, 1)), HO_OP_CONCAT);
+    cr_expect_eq(op_of(ho_concat(graph, (ho_node[]){slices[1], slices[0]}, 2, 1)), HO_OP_CONCAT);
     /* Zeros at the ends are a pad. */
     ho_node zeros = ho_fill(graph, shape(1, 5, 0, 0), 0);
     cr_expect_eq(ho_concat(graph, (ho_node[]){zeros, a, b, zeros}, 4, 1), ho_pad(graph, ab, 1, 5, 5));

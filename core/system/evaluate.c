@@ -1,0 +1,146 @@
+/* What runs ask beside the calls of modes: losses and accuracy over any examples, the training objective, weights. */
+#include "system/internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Examples evaluated at once: the plan's buffers stay small whatever the size of the test part. */
+#define CHUNK 512
+
+/* Copies `count` examples from `start` into the chunk; the last one fills what is left over. */
+static void fill_chunk(const ho_training *training, const ho_examples *examples, int64_t start, int64_t count,
+                       ho_part *chunk)
+{
+    bool f32 = training->problem->precision == HO_F32;
+    int64_t features = examples->features;
+    for (int64_t i = 0; i < chunk->count; i++) {
+        int64_t row = start + (i < count ? i : count - 1);
+        for (int64_t j = 0; j < features; j++) {
+            double x = examples->x32 ? (double)examples->x32[row * features + j] : examples->x64[row * features + j];
+            if (f32)
+                ((float *)chunk->inputs)[i * features + j] = (float)x;
+            else
+                ((double *)chunk->inputs)[i * features + j] = x;
+        }
+        for (size_t k = 0; k < training->target_count; k++) {
+            const ho_target *target = ho_examples_target(examples, training->targets[k].name);
+            ho_numbers_put(training, target->values + row * target->width, target->width,
+                           (char *)chunk->targets[k] + (size_t)(i * target->width) * ho_number_size(training));
+        }
+    }
+}
+
+static int64_t largest(const double *row, int64_t count)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < count; i++)
+        if (row[i] > row[best])
+            best = i;
+    return best;
+}
+
+/* The first loss of the validation error decides what accuracy means; NULL: nothing does. */
+static const char *main_labels(const ho_training *training)
+{
+    const ho_owner *owner = training->owners + HO_TERM_OWNERS + training->problem->objective_count;
+    for (size_t i = 0; i < training->problem->validation_count; i++, owner++)
+        if (owner->instance->loaded->plugin.kind == HO_LOSS) {
+            const ho_used_target *target = &training->targets[owner->target];
+            return target->labels ? target->name : NULL;
+        }
+    return NULL;
+}
+
+static ho_status check_examples(ho_training *training, const ho_examples *examples)
+{
+    if (examples->count < 1)
+        return ho_fail(&training->error, HO_INVALID, "there are no examples to evaluate");
+    if (examples->features != training->problem->training->features)
+        return ho_fail(&training->error, HO_INVALID,
+                       "the examples to evaluate have %" PRId64 " features, those trained on %" PRId64,
+                       examples->features, training->problem->training->features);
+    for (size_t k = 0; k < training->target_count; k++) {
+        const ho_used_target *used = &training->targets[k];
+        const ho_target *target = ho_examples_target(examples, used->name);
+        if (!target || target->labels != used->labels || target->width != used->width)
+            return ho_fail(&training->error, HO_INVALID,
+                           "the examples to evaluate have no target \"%s\" of the kind trained on", used->name);
+    }
+    return HO_OK;
+}
+
+ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
+                               const ho_examples *examples, ho_metrics *metrics)
+{
+    *metrics = (ho_metrics){.accuracy = NAN};
+    if (ho_vector_check(training, "evaluate", "the state", state, 1) || check_examples(training, examples))
+        return training->error.status;
+    int64_t chunk = examples->count < CHUNK ? examples->count : CHUNK;
+    int64_t width = training->problem->classes_or_width, right = 0;
+    ho_program *program = ho_program_get(training, HO_EVALUATE, chunk);
+    if (!program)
+        return training->error.status;
+    size_t row = (size_t)width * ho_number_size(training);
+    char *outputs = ho_alloc((size_t)chunk * row);
+    void *losses = ho_alloc((size_t)chunk * ho_number_size(training));
+    double *one = ho_alloc((size_t)width * sizeof *one);
+    const char *labels = main_labels(training);
+    ho_hypers_bind(training, lambda);
+    ho_state_bind(training, state);
+    program->out[0] = outputs;
+    program->out[1] = losses;
+    ho_status status = HO_OK;
+    for (int64_t start = 0; start < examples->count && status == HO_OK; start += chunk) {
+        int64_t count = examples->count - start < chunk ? examples->count - start : chunk;
+        fill_chunk(training, examples, start, count, &program->chunk);
+        status = ho_program_run(training, program);
+        for (int64_t i = 0; i < count; i++) {
+            ho_numbers_get(training, (char *)losses + (size_t)i * ho_number_size(training), 1, one);
+            metrics->loss += one[0];
+            if (!labels)
+                continue;
+            ho_numbers_get(training, outputs + (size_t)i * row, width, one);
+            double label = ho_examples_target(examples, labels)->values[start + i];
+            right += (double)largest(one, width) == label;
+        }
+    }
+    free(one);
+    free(losses);
+    free(outputs);
+    metrics->count = examples->count;
+    metrics->loss /= (double)examples->count;
+    if (labels)
+        metrics->accuracy = (double)right / (double)examples->count;
+    return status;
+}
+
+ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)
+{
+    if (ho_vector_check(training, "objective", "the state", state, 1))
+        return training->error.status;
+    ho_program *program = ho_program_get(training, HO_OBJECTIVE, 0);
+    if (!program)
+        return training->error.status;
+    ho_hypers_bind(training, lambda);
+    ho_state_bind(training, state);
+    program->out[0] = value;
+    return ho_program_run(training, program);
+}
+
+void ho_training_weight_get(const ho_training *training, const ho_vector *state, size_t index, double *values)
+{
+    const ho_weight_tensor *weight = &training->weights[index];
+    const char *w = state->segments[0];
+    ho_numbers_get(training, w + (size_t)weight->offset * ho_number_size(training), weight->count, values);
+}
+
+bool ho_training_finite(const ho_training *training, const ho_vector *state)
+{
+    int64_t count = state->columns * training->size;
+    for (size_t i = 0; i < training->segments; i++)
+        if (ho_numbers_bad(training, state->segments[i], count) < count)
+            return false;
+    return true;
+}

@@ -1,0 +1,136 @@
+/* Where a NaN or an Inf came from: results are looked at, and the first bad node is found by the reference evaluator. */
+#include "system/internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+static int64_t node_count(const ho_training *training, ho_node node)
+{
+    return ho_shape_count(&ho_graph_at(training->graph, node)->shape);
+}
+
+static int32_t node_rank(const ho_training *training, ho_node node)
+{
+    return ho_graph_at(training->graph, node)->shape.rank;
+}
+
+/* The first output with a bad entry, and the entry; output_count: none. */
+static size_t bad_output(const ho_training *training, const ho_program *program, int64_t *entry)
+{
+    for (size_t i = 0; i < program->output_count; i++) {
+        int64_t count = node_count(training, program->outputs[i]);
+        *entry = 0;
+        if (node_rank(training, program->outputs[i]) == 0) {
+            if (!isfinite(*(const double *)program->out[i]))
+                return i;
+        } else if ((*entry = ho_numbers_bad(training, program->out[i], count)) < count) {
+            return i;
+        }
+    }
+    return program->output_count;
+}
+
+/* What ran: "step 37", "the derivatives of step 37", ... */
+static void name_run(const ho_training *training, const ho_program *program, char text[64])
+{
+    static const char *const names[] = {
+        [HO_STEP] = "step",
+        [HO_STEP_JVP] = "the derivatives of step",
+        [HO_STEP_VJP] = "the derivatives of step",
+        [HO_INITIAL] = "the initial state",
+        [HO_INITIAL_JVP] = "the derivatives of the initial state",
+        [HO_INITIAL_VJP] = "the derivatives of the initial state",
+        [HO_ERROR] = "the validation error",
+        [HO_ERROR_GRADIENT] = "the derivatives of the validation error",
+        [HO_OBJECTIVE] = "the training objective",
+        [HO_EVALUATE] = "the evaluation",
+    };
+    if (program->kind <= HO_STEP_VJP)
+        snprintf(text, 64, "%s %.0f", names[program->kind], training->t);
+    else
+        snprintf(text, 64, "%s", names[program->kind]);
+}
+
+/* The program's inputs as doubles; NULL where memory is short. */
+static double **inputs_as_doubles(const ho_training *training, const ho_program *program, ho_error *error)
+{
+    double **values = ho_alloc((program->input_count + 1) * sizeof *values);
+    for (size_t i = 0; i < program->input_count && !error->status; i++) {
+        int64_t count = node_count(training, program->inputs[i]);
+        values[i] = ho_large_alloc((uint64_t)count, sizeof **values, "the search for a NaN", error);
+        if (!values[i])
+            break;
+        if (node_rank(training, program->inputs[i]) == 0)
+            values[i][0] = *(const double *)program->in[i];
+        else
+            ho_numbers_get(training, program->in[i], count, values[i]);
+    }
+    return values;
+}
+
+/* Evaluates outputs by the reference and says which node is the first bad one; result: of the last output's first bad
+ * entry, NAN or an infinity. */
+static ho_node locate(const ho_training *training, const ho_program *program, double *const *values,
+                      const ho_node *outputs, size_t count, double *bad_value, ho_error *error)
+{
+    ho_node first = HO_POISON;
+    double **results = ho_alloc((count + 1) * sizeof *results);
+    for (size_t i = 0; i < count && !error->status; i++)
+        results[i] = ho_large_alloc((uint64_t)node_count(training, outputs[i]), sizeof **results,
+                                    "the search for a NaN", error);
+    if (!error->status)
+        ho_reference_run(training->graph, training->problem->precision, program->inputs,
+                         (const double *const *)values, program->input_count, outputs, results, count, &first, error);
+    for (int64_t i = 0; !error->status && i < node_count(training, outputs[count - 1]); i++)
+        if (!isfinite(results[count - 1][i])) {
+            *bad_value = results[count - 1][i];
+            break;
+        }
+    for (size_t i = 0; i < count; i++)
+        ho_large_free(results[i]);
+    free(results);
+    return first;
+}
+
+static ho_status report(ho_training *training, const ho_program *program, size_t output, int64_t entry, ho_node first,
+                        double value)
+{
+    char run[64], shape[HO_SHAPE_TEXT];
+    name_run(training, program, run);
+    if (first == HO_POISON)
+        return ho_fail(&training->error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite", run, entry,
+                       program->labels[output]);
+    const ho_graph_node *node = ho_graph_at(training->graph, first);
+    const char *what = isnan(value) ? "NaN" : value > 0 ? "Inf" : "-Inf";
+    if (node->op == HO_OP_LEAF)
+        return ho_fail(&training->error, HO_DIVERGED, "%s: its input \"%s\" holds %s already", run, node->name, what);
+    ho_source source = ho_graph_source(training->graph, node->source);
+    ho_shape_print(&node->shape, shape);
+    if (source.line == 0)
+        return ho_fail(&training->error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\") gives %s in %s", run,
+                       ho_op_name(node->op), shape, source.plugin, what, program->labels[output]);
+    return ho_fail(&training->error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\", %s:%d) gives %s in %s", run,
+                   ho_op_name(node->op), shape, source.plugin, source.file, source.line, what,
+                   program->labels[output]);
+}
+
+ho_status ho_examine(ho_training *training, ho_program *program)
+{
+    int64_t entry = 0;
+    size_t output = bad_output(training, program, &entry);
+    if (output == program->output_count)
+        return HO_OK;
+    ho_error error = {0};
+    ho_node first = HO_POISON;
+    double value = NAN;
+    double **values = inputs_as_doubles(training, program, &error);
+    if (!error.status)
+        first = locate(training, program, values, program->outputs, program->output_count, &value, &error);
+    if (!error.status && first != HO_POISON)
+        locate(training, program, values, &first, 1, &value, &error);
+    for (size_t i = 0; i < program->input_count; i++)
+        ho_large_free(values[i]);
+    free(values);
+    return report(training, program, output, entry, error.status ? HO_POISON : first, value);
+}

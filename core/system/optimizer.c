@@ -1,0 +1,256 @@
+/* A dynamics plugin run on a plain vector of doubles. */
+#include "system/optimizer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "system/internal.h"
+
+/* Leaves of the plan, in the order of its inputs: w, g, t, then the slots. */
+enum { AT_W, AT_G, AT_T, AT_SLOTS };
+
+struct ho_optimizer {
+    int64_t count;
+    uint32_t slot_count;
+    ho_plan *plan;
+    ho_plan *start; /* the slots' initial values from w; NULL: all zero */
+    double t, saved_t;
+    bool started, saved_started;
+    double **slots, **next, **saved;
+    double *w;
+    const void **in;
+    void **out;
+};
+
+/* ---- hyperparameters --------------------------------------------------------------------------------------------- */
+
+static bool is_option(const ho_loaded *loaded, const char *name)
+{
+    for (uint32_t i = 0; i < loaded->option_count; i++)
+        if (!strcmp(loaded->options[i].name, name))
+            return true;
+    return false;
+}
+
+/* Every key is a hyperparameter of the plugin. Its options stand in the same map, but the instance has them already. */
+static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool options, ho_error *error)
+{
+    if (!map || map->kind == HO_TREE_NULL)
+        return HO_OK;
+    if (ho_tree_expect(map, HO_TREE_MAP, loaded->plugin.name, error))
+        return error->status;
+    const char **known = ho_alloc((loaded->hyper_count + 1) * sizeof *known);
+    for (uint32_t i = 0; i < loaded->hyper_count; i++)
+        known[i] = loaded->hypers[i].name;
+    for (const ho_tree *child = map->first; child && !error->status; child = child->next) {
+        bool found = options && is_option(loaded, child->key);
+        for (uint32_t i = 0; i < loaded->hyper_count; i++)
+            found |= !strcmp(known[i], child->key);
+        const char *near = found ? NULL : ho_nearest(child->key, known, loaded->hyper_count);
+        if (!found)
+            ho_fail_at(error, HO_INVALID, child->key_place, "dynamics \"%s\" has no hyperparameter \"%s\"%s%s%s",
+                       loaded->plugin.name, child->key, near ? "; did you mean \"" : "", near ? near : "",
+                       near ? "\"?" : "");
+    }
+    free(known);
+    return error->status;
+}
+
+/* Whether one of the declared shapes is a scalar. */
+static bool can_be_scalar(const char *shape)
+{
+    bool blank = true;
+    for (; shape && *shape; shape++) {
+        if (*shape == '|' && blank)
+            return true;
+        blank = *shape == '|' || (blank && *shape == ' ');
+    }
+    return blank;
+}
+
+static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values, const ho_tree *over, ho_graph *graph,
+                             ho_node *hypers, ho_error *error)
+{
+    const ho_loaded *loaded = dynamics->loaded;
+    if (check_keys(loaded, values, true, error) || check_keys(loaded, over, false, error))
+        return error->status;
+    for (uint32_t i = 0; i < loaded->hyper_count; i++) {
+        const ho_hyper *hyper = &loaded->hypers[i];
+        const ho_tree *tree = ho_tree_get(over, hyper->name);
+        tree = tree ? tree : ho_tree_get(values, hyper->name);
+        double value = hyper->initial, lower, upper;
+        char domain[80], number[32];
+        if (!can_be_scalar(hyper->shape))
+            return ho_fail_at(error, HO_INVALID, dynamics->place,
+                              "dynamics \"%s\" cannot drive hyperparameters: its %s is no scalar", loaded->plugin.name,
+                              hyper->name);
+        if (tree && ho_tree_real(tree, hyper->name, &value, error))
+            return error->status;
+        ho_domain_bounds(hyper->domain, &lower, &upper);
+        ho_print_real(value, number);
+        if (!(value >= lower && value <= upper))
+            return ho_fail_at(error, HO_INVALID, tree ? tree->place : dynamics->place,
+                              "%s: %s lies outside its domain %s", hyper->name, number,
+                              ho_domain_print(lower, upper, domain));
+        hypers[i] = ho_const(graph, value);
+    }
+    return HO_OK;
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static bool no_size(void *context, const char *symbol, int64_t *value)
+{
+    (void)context;
+    (void)symbol;
+    (void)value;
+    return false;
+}
+
+static ho_status trace(ho_optimizer *o, const ho_instance *dynamics, ho_graph *graph, const ho_node *hypers,
+                       ho_error *error)
+{
+    static const char *const no_symbols[] = {NULL};
+    const ho_loaded *loaded = dynamics->loaded;
+    ho_shape shape = ho_shape_of(1, &o->count);
+    ho_trace_env env = {.graph = graph,
+                        .size = no_size,
+                        .known_sizes = no_symbols,
+                        .gradient_reason = "hyperparameters are moved by one gradient a step"};
+    ho_node *inputs = ho_alloc((AT_SLOTS + o->slot_count) * sizeof *inputs);
+    ho_node *next = ho_alloc((1 + o->slot_count) * sizeof *next);
+    bool zero = true;
+    inputs[AT_W] = ho_leaf(graph, "w", shape);
+    inputs[AT_G] = ho_leaf(graph, "g", shape);
+    inputs[AT_T] = ho_leaf(graph, "t", ho_scalar_shape());
+    for (uint32_t j = 0; j < o->slot_count; j++)
+        inputs[AT_SLOTS + j] = ho_leaf(graph, loaded->slots[j].name, shape);
+    ho_status status = ho_dynamics_step(dynamics, &env, hypers, inputs[AT_T], inputs[AT_W], inputs[AT_G],
+                                        inputs + AT_SLOTS, next);
+    if (!status) {
+        o->plan = ho_plan_new(graph, HO_F64, inputs, AT_SLOTS + o->slot_count, next, 1 + o->slot_count, error);
+        ho_dynamics_slots(dynamics, graph, hypers, inputs[AT_W], next);
+        for (uint32_t j = 0; j < o->slot_count; j++) {
+            double value;
+            zero = zero && ho_is_constant(graph, next[j], &value) && value == 0.0;
+        }
+        if (!zero && !error->status)
+            o->start = ho_plan_new(graph, HO_F64, inputs, 1, next, o->slot_count, error);
+    }
+    free(next);
+    free(inputs);
+    return error->status;
+}
+
+ho_optimizer *ho_optimizer_new(const ho_instance *dynamics, const ho_tree *values, const ho_tree *over, int64_t count,
+                               ho_error *error)
+{
+    const ho_loaded *loaded = dynamics->loaded;
+    if (count < 1) {
+        ho_fail_at(error, HO_INVALID, dynamics->place, "dynamics \"%s\": there is nothing to optimise",
+                   loaded->plugin.name);
+        return NULL;
+    }
+    ho_optimizer *o = ho_alloc(sizeof *o);
+    o->count = count;
+    o->slot_count = loaded->slot_count;
+    o->slots = ho_alloc(3 * (o->slot_count + 1) * sizeof *o->slots);
+    o->next = o->slots + o->slot_count;
+    o->saved = o->next + o->slot_count;
+    o->in = ho_alloc((AT_SLOTS + o->slot_count) * sizeof *o->in);
+    o->out = ho_alloc((1 + o->slot_count) * sizeof *o->out);
+    o->w = ho_large_alloc((uint64_t)count, sizeof(double), "the optimizer's state", error);
+    for (uint32_t j = 0; j < 3 * o->slot_count && !error->status; j++)
+        o->slots[j] = ho_large_alloc((uint64_t)count, sizeof(double), "the optimizer's state", error);
+    ho_error own = {0};
+    if (error->status == HO_OK) {
+        ho_graph *graph = ho_graph_new(&own);
+        ho_node *hypers = ho_alloc((loaded->hyper_count + 1) * sizeof *hypers);
+        if (read_hypers(dynamics, values, over, graph, hypers, &own) == HO_OK)
+            trace(o, dynamics, graph, hypers, &own);
+        free(hypers);
+        ho_graph_free(graph);
+    }
+    if (own.status)
+        ho_fail(error, own.status, "%s", own.text);
+    if (error->status) {
+        ho_optimizer_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+void ho_optimizer_free(ho_optimizer *o)
+{
+    if (!o)
+        return;
+    if (o->plan)
+        ho_plan_free(o->plan);
+    if (o->start)
+        ho_plan_free(o->start);
+    for (uint32_t j = 0; j < 3 * o->slot_count; j++)
+        ho_large_free(o->slots[j]);
+    free(o->slots);
+    free(o->in);
+    free(o->out);
+    ho_large_free(o->w);
+    free(o);
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------- */
+
+ho_status ho_optimizer_step(ho_optimizer *o, double *x, const double *gradient, double scale, ho_error *error)
+{
+    if (o->start && !o->started) {
+        o->in[AT_W] = x;
+        for (uint32_t j = 0; j < o->slot_count; j++)
+            o->out[j] = o->slots[j];
+        ho_plan_run(o->start, o->in, o->out);
+    }
+    o->started = true;
+    o->t += 1.0;
+    o->in[AT_W] = x;
+    o->in[AT_G] = gradient;
+    o->in[AT_T] = &o->t;
+    o->out[0] = o->w;
+    for (uint32_t j = 0; j < o->slot_count; j++) {
+        o->in[AT_SLOTS + j] = o->slots[j];
+        o->out[1 + j] = o->next[j];
+    }
+    ho_plan_run(o->plan, o->in, o->out);
+    for (uint32_t j = 0; j < o->slot_count; j++) {
+        double *slot = o->slots[j];
+        o->slots[j] = o->next[j];
+        o->next[j] = slot;
+    }
+    for (int64_t i = 0; i < o->count; i++) {
+        if (!isfinite(o->w[i]))
+            return ho_fail(error, HO_DIVERGED, "hyper-optimizer, step %.0f: entry %" PRId64 " becomes %s", o->t, i,
+                           isnan(o->w[i]) ? "NaN" : "infinite");
+        x[i] = scale == 1.0 ? o->w[i] : x[i] + scale * (o->w[i] - x[i]);
+    }
+    return HO_OK;
+}
+
+static void keep(const ho_optimizer *o, double *const *from, double *const *to)
+{
+    for (uint32_t j = 0; j < o->slot_count; j++)
+        memcpy(to[j], from[j], (size_t)o->count * sizeof **to);
+}
+
+void ho_optimizer_save(ho_optimizer *o)
+{
+    keep(o, o->slots, o->saved);
+    o->saved_t = o->t;
+    o->saved_started = o->started;
+}
+
+void ho_optimizer_restore(ho_optimizer *o)
+{
+    keep(o, o->saved, o->slots);
+    o->t = o->saved_t;
+    o->started = o->saved_started;
+}

@@ -1,0 +1,466 @@
+/* Plugins as files: the sound one, and each way of not being one. HOTOOL_TEST_PLUGINS is the folder of plugins/ built. */
+#include <criterion/criterion.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "host/tracing.h"
+
+static ho_error error;
+static ho_registry *registry;
+static char folder[sizeof "/tmp/hotool-abi-XXXXXX"];
+static char text[4096];
+
+/* "FOLDER/NAME" of the plugins under test. */
+static const char *built(const char *name)
+{
+    static char path[4096];
+    const char *plugins = getenv("HOTOOL_TEST_PLUGINS");
+    cr_assert_not_null(plugins, "HOTOOL_TEST_PLUGINS is not set");
+    snprintf(path, sizeof path, "%s/%s.so", plugins, name);
+    return path;
+}
+
+/* "FOLDER/NAME" in a folder of the test's own. */
+static const char *made(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void setup(void)
+{
+    error = (ho_error){0};
+    unsetenv("HOTOOL_PLUGIN_PATH");
+    strcpy(folder, "/tmp/hotool-abi-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    registry = ho_registry_new(NULL, &error);
+    cr_assert_not_null(registry, "%s", error.text);
+}
+
+static void teardown(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+    ho_registry_free(registry);
+}
+
+TestSuite(abi, .init = setup, .fini = teardown);
+
+/* Expects "PATH: MESSAGE". */
+static void refused(const char *path, const char *message)
+{
+    char due[8192];
+    snprintf(due, sizeof due, "%s: %s", path, message);
+    error = (ho_error){0};
+    cr_assert_null(ho_registry_load(registry, path, &error));
+    cr_assert_eq(error.status, HO_INVALID);
+    cr_assert_str_eq(error.text, due);
+}
+
+/* Expects a message that starts with the path and holds `part`. */
+static void refused_with(const char *path, const char *part)
+{
+    error = (ho_error){0};
+    cr_assert_null(ho_registry_load(registry, path, &error), "%s is loaded", path);
+    cr_assert_eq(error.status, HO_INVALID);
+    cr_assert_eq(strncmp(error.text, path, strlen(path)), 0, "%s", error.text);
+    cr_assert(strstr(error.text, part), "\"%s\" lacks \"%s\"", error.text, part);
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(bytes, 1, size, file), size);
+    cr_assert_eq(fclose(file), 0);
+}
+
+static uint8_t *good_bytes(uint64_t *size)
+{
+    uint8_t *bytes;
+    cr_assert_eq(ho_file_read(built("good"), 0, &bytes, size, &error), HO_OK, "%s", error.text);
+    return bytes;
+}
+
+/* ---- loading ---- */
+
+Test(abi, a_sound_plugin_loads_once)
+{
+    const ho_loaded *good = ho_registry_load(registry, built("good"), &error);
+    cr_assert_not_null(good, "%s", error.text);
+    cr_assert_str_eq(good->plugin.name, "good");
+    cr_assert_eq(good->plugin.kind, HO_DYNAMICS);
+    cr_assert_eq(good->hyper_count, 1u);
+    cr_assert_str_eq(good->hypers[0].name, "rate");
+    cr_assert_str_eq(good->hypers[0].shape, "");
+    cr_assert_str_eq(good->plugin.doc, "");
+    cr_assert_not_null(good->calls.dynamics.step);
+    cr_assert_eq(ho_registry_load(registry, built("good"), &error), good);
+    ho_registry_free(registry);
+    registry = ho_registry_new(NULL, &error);
+    cr_assert_not_null(ho_registry_load(registry, built("good"), &error), "a second registry loads it too");
+}
+
+Test(abi, a_plugin_of_an_older_layout_reads_as_a_present_one)
+{
+    const ho_loaded *older = ho_registry_load(registry, built("older_struct"), &error);
+    cr_assert_not_null(older, "%s", error.text);
+    cr_assert_null(older->plugin.create);
+    cr_assert_null(older->plugin.destroy);
+    cr_assert_eq(older->option_count, 2u);
+    cr_assert_str_eq(older->options[1].name, "order");
+    cr_assert_str_eq(older->options[1].initial, "3");
+    cr_assert_str_eq(older->options[1].doc, "");
+    cr_assert_float_eq(older->options[1].most, 0, 0);
+    ho_instance *instance = ho_instance_new(older, NULL, NULL, NULL, (ho_place){0}, &error);
+    double number;
+    cr_assert(ho_instance_number(instance, "epsilon", &number));
+    cr_assert_float_eq(number, 0.25, 0);
+    ho_instance_free(instance);
+}
+
+Test(abi, another_major_is_named)
+{
+    refused(built("bad_major"), "wants plugin ABI 2, this hotool offers 1.0");
+}
+
+Test(abi, a_major_that_belies_its_symbol_is_named)
+{
+    refused(built("lying_major"), "wants plugin ABI 3.4, this hotool offers 1.0");
+}
+
+Test(abi, a_newer_minor_is_named)
+{
+    refused_with(built("newer_minor"), "wants plugin ABI 1.1, this hotool offers 1.0; use a newer hotool");
+}
+
+Test(abi, a_shared_object_without_the_symbol_is_no_plugin)
+{
+    refused(built("no_symbol"), "is a shared object, but no hotool plugin: it exports no hotool_plugin_v1");
+}
+
+Test(abi, a_function_is_no_descriptor)
+{
+    refused(built("function_symbol"), "its symbol hotool_plugin_v1 is no data: it must be of type ho_plugin");
+}
+
+Test(abi, an_undefined_function_keeps_the_loaders_words)
+{
+    refused_with(built("undefined_symbol"), "nobody_provides_this");
+}
+
+Test(abi, a_descriptor_longer_than_its_object_is_refused)
+{
+    refused(built("overlong_struct"), "its descriptor says that it is 4000 bytes long, which cannot be");
+}
+
+Test(abi, a_damaged_table_is_refused)
+{
+    refused_with(built("bad_table"), "its table of options is damaged: 1 rows of 3 bytes");
+}
+
+/* ---- files that are no plugins ---- */
+
+Test(abi, a_missing_file_is_called_missing)
+{
+    refused(made("none.so"), "no such file");
+    refused(made("none/x.so"), "no such file");
+}
+
+Test(abi, a_folder_is_no_plugin)
+{
+    mkdir(made("folder.so"), 0700);
+    refused(made("folder.so"), "is a folder, not a plugin");
+}
+
+Test(abi, a_pipe_is_refused_without_waiting_for_it)
+{
+    cr_assert_eq(mkfifo(made("pipe.so"), 0600), 0);
+    alarm(10);
+    refused(made("pipe.so"), "is a pipe, socket or device, not a plugin");
+}
+
+Test(abi, other_files_are_named_for_what_they_are)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *message;
+    } files[] = {
+        {"", 0, "is an empty file, not a plugin"},
+        {"hello there\n", 12, "is not a plugin: it is a text file"},
+        {"#!/bin/sh\n", 10, "is not a plugin: it is a script"},
+        {"!<arch>\nxyz", 11, "is not a plugin: it is a static library (.a), not a shared object"},
+        {"\x1f\x8b\x08\x00", 4, "is not a plugin: it is compressed with gzip; unpack it first"},
+        {"\x00\x01\x02\x03\x04", 5, "is not a plugin: it is no ELF shared object"},
+        {"\x7f"
+         "ELF",
+         4, "is not a plugin: it is an ELF file cut short"},
+        {"\x7f"
+         "E",
+         2, "is not a plugin: it is an ELF file cut short"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        write_file(made("file.so"), files[i].bytes, files[i].size);
+        refused(made("file.so"), files[i].message);
+    }
+}
+
+Test(abi, a_truncated_plugin_is_refused_at_every_length)
+{
+    uint64_t size;
+    uint8_t *bytes = good_bytes(&size);
+    size_t tried = 0;
+    for (uint64_t length = 0; length < size; length += length < 1024 ? 13 : size / 61) {
+        write_file(made("cut.so"), bytes, length);
+        refused_with(made("cut.so"), "");
+        tried++;
+    }
+    write_file(made("cut.so"), bytes, size - 1);
+    refused_with(made("cut.so"), "is cut short or damaged");
+    cr_assert_gt(tried, 100);
+    ho_large_free(bytes);
+}
+
+Test(abi, a_whole_copy_loads)
+{
+    uint64_t size;
+    uint8_t *bytes = good_bytes(&size);
+    write_file(made("copy.so"), bytes, size);
+    cr_assert_not_null(ho_registry_load(registry, made("copy.so"), &error), "%s", error.text);
+    ho_large_free(bytes);
+}
+
+/* Loads the good plugin with one byte of its headers changed. */
+static void patched(uint64_t offset, uint8_t byte, const char *part)
+{
+    uint64_t size;
+    uint8_t *bytes = good_bytes(&size);
+    bytes[offset] = byte;
+    write_file(made("patched.so"), bytes, size);
+    ho_large_free(bytes);
+    refused_with(made("patched.so"), part);
+}
+
+Test(abi, a_plugin_for_another_machine_is_refused)
+{
+    patched(EI_CLASS, sizeof(void *) == 8 ? ELFCLASS32 : ELFCLASS64, "-bit shared object, this hotool is ");
+    patched(EI_CLASS, 9, "of no known class");
+    patched(EI_DATA, 3, "of the other byte order");
+    patched(offsetof(ElfW(Ehdr), e_machine), 0xf3, "is a shared object for ELF machine");
+    patched(offsetof(ElfW(Ehdr), e_type), ET_REL, "is an object file (.o)");
+    patched(offsetof(ElfW(Ehdr), e_type), ET_EXEC, "is a program, not a shared object");
+    patched(offsetof(ElfW(Ehdr), e_phentsize), 1, "has no usable program headers");
+    patched(offsetof(ElfW(Ehdr), e_phoff) + 6, 0x7f, "its program headers are at byte");
+    patched(offsetof(ElfW(Ehdr), e_shoff) + 6, 0x7f, "its section headers are at byte");
+    patched(sizeof(ElfW(Ehdr)) + offsetof(ElfW(Phdr), p_filesz) + 6, 0x7f, "one of its segments");
+}
+
+/* ---- finding ---- */
+
+static void install(const char *name)
+{
+    uint64_t size;
+    uint8_t *bytes = good_bytes(&size);
+    write_file(made(name), bytes, size);
+    ho_large_free(bytes);
+}
+
+static const ho_place here = {"x.yaml", 5, 12};
+
+Test(abi, folders_are_searched_in_order)
+{
+    cr_assert_eq(mkdir(made("first"), 0700), 0);
+    cr_assert_eq(mkdir(made("second"), 0700), 0);
+    cr_assert_eq(mkdir(made("second/dynamics"), 0700), 0);
+    install("second/dynamics/good.so");
+    setenv("HOTOOL_PLUGIN_PATH", made("first"), 1);
+    ho_registry *two = ho_registry_new(made("second"), &error);
+    const ho_loaded *found = ho_registry_find(two, HO_DYNAMICS, "good", here, &error);
+    cr_assert_not_null(found, "%s", error.text);
+    cr_assert_str_eq(found->path, made("second/dynamics/good.so"));
+    install("first/good.so");
+    found = ho_registry_find(two, HO_DYNAMICS, "good", here, &error);
+    cr_assert_not_null(found, "%s", error.text);
+    cr_assert_str_eq(found->path, made("first/good.so"));
+    size_t count;
+    const ho_loaded **all = ho_registry_list(two, 0, &count, NULL, NULL);
+    cr_assert_eq(count, 1u, "the one found first hides the other");
+    cr_assert_eq(all[0], found);
+    free(all);
+    ho_registry_free(two);
+}
+
+Test(abi, the_current_folder_is_not_searched)
+{
+    install("good.so");
+    cr_assert_eq(chdir(folder), 0);
+    setenv("HOTOOL_PLUGIN_PATH", "::", 1);
+    ho_registry *none = ho_registry_new(":", &error);
+    cr_assert_null(ho_registry_find(none, HO_DYNAMICS, "good", here, &error));
+    cr_assert_eq(error.status, HO_INVALID);
+    ho_registry_free(none);
+}
+
+Test(abi, a_plugin_is_found_by_its_name_whatever_its_file)
+{
+    install("renamed.so");
+    ho_registry *one = ho_registry_new(folder, &error);
+    cr_assert_not_null(ho_registry_find(one, HO_DYNAMICS, "good", here, &error), "%s", error.text);
+    cr_assert_null(ho_registry_find(one, HO_DYNAMICS, "renamed", here, &error));
+    cr_assert_str_eq(error.text, "x.yaml:5:12: unknown dynamics \"renamed\" (known: good)");
+    ho_registry_free(one);
+}
+
+Test(abi, an_unknown_name_is_answered_with_the_nearest)
+{
+    install("good.so");
+    ho_registry *one = ho_registry_new(folder, &error);
+    cr_assert_null(ho_registry_find(one, HO_DYNAMICS, "goood", here, &error));
+    cr_assert_str_eq(error.text, "x.yaml:5:12: unknown dynamics \"goood\"; did you mean \"good\"? (known: good)");
+    error = (ho_error){0};
+    cr_assert_null(ho_registry_find(one, HO_LOSS, "good", here, &error), "a dynamics is no loss");
+    cr_assert(strstr(error.text, "unknown loss \"good\""), "%s", error.text);
+    error = (ho_error){0};
+    cr_assert_null(ho_registry_find(one, HO_LOSS, "../good", here, &error));
+    ho_registry_free(one);
+}
+
+Test(abi, a_named_file_that_does_not_load_says_why)
+{
+    write_file(made("good.so"), "text\n", 5);
+    ho_registry *one = ho_registry_new(folder, &error);
+    cr_assert_null(ho_registry_find(one, HO_DYNAMICS, "good", here, &error));
+    snprintf(text, sizeof text, "x.yaml:5:12: %s: is not a plugin: it is a text file", made("good.so"));
+    cr_assert_str_eq(error.text, text);
+    ho_registry_free(one);
+}
+
+static size_t complaints;
+
+static void complain(void *context, const char *message)
+{
+    cr_assert_eq(context, &complaints);
+    cr_assert(strstr(message, ".so: "), "%s", message);
+    complaints++;
+}
+
+Test(abi, a_listing_reports_what_it_skips)
+{
+    install("good.so");
+    write_file(made("text.so"), "text\n", 5);
+    write_file(made("notes.txt"), "text\n", 5);
+    write_file(made(".hidden.so"), "text\n", 5);
+    ho_registry *one = ho_registry_new(folder, &error);
+    size_t count;
+    const ho_loaded **all = ho_registry_list(one, HO_DYNAMICS, &count, complain, &complaints);
+    cr_assert_eq(count, 1u);
+    cr_assert_eq(complaints, 1u);
+    free(all);
+    all = ho_registry_list(one, HO_MODEL, &count, NULL, NULL);
+    cr_assert_eq(count, 0u);
+    free(all);
+    ho_registry_free(one);
+}
+
+/* ---- running their code ---- */
+
+/* Traces the step of a plugin under test. */
+static ho_status trace(const char *name)
+{
+    const ho_loaded *loaded = ho_registry_load(registry, built(name), &error);
+    cr_assert_not_null(loaded, "%s", error.text);
+    ho_instance *instance = ho_instance_new(loaded, NULL, NULL, NULL, here, &error);
+    ho_graph *graph = ho_graph_new(&error);
+    ho_scope *scope = ho_scope_new();
+    ho_scope_bind(scope, "w", ho_leaf(graph, "w", ho_shape_of(1, (int64_t[]){4})));
+    ho_scope_bind(scope, "g", ho_leaf(graph, "g", ho_shape_of(1, (int64_t[]){4})));
+    ho_scope_bind(scope, "rate", ho_leaf(graph, "rate", ho_scalar_shape()));
+    ho_trace_env env = {.graph = graph, .scope = scope};
+    ho_status status = ho_trace_call(instance, "step", loaded->calls.dynamics.step, &env);
+    ho_scope_free(scope);
+    ho_graph_free(graph);
+    ho_instance_free(instance);
+    return status;
+}
+
+Test(abi, a_sound_step_is_traced)
+{
+    cr_assert_eq(trace("good"), HO_OK, "%s", error.text);
+}
+
+Test(abi, a_failing_trace_names_the_plugins_line_and_the_shapes)
+{
+    cr_assert_eq(trace("failing_trace"), HO_INVALID);
+    cr_assert(strstr(error.text, "failing_trace.c:9: plugin \"failing_trace\": matmul: (50, 10) @ (20, 3): the inner sizes "
+                                 "10 and 20 differ"),
+              "%s", error.text);
+}
+
+Test(abi, a_silent_failure_is_given_words)
+{
+    cr_assert_eq(trace("returns_failure_silently"), HO_INVALID);
+    cr_assert_str_eq(error.text, "plugin \"returns_failure_silently\": step returned 1 without saying why");
+}
+
+/* What a child writes to stderr while `what` runs in it; its exit status. */
+static int in_child(void (*what)(void))
+{
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        ho_fatal_signals();
+        what();
+        _exit(99);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    for (ssize_t got; (got = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
+        length += (size_t)got;
+    text[length] = '\0';
+    close(ends[0]);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void crash_in_plugin(void)
+{
+    trace("crashing");
+}
+
+static volatile uintptr_t nowhere = 64;
+
+static void crash_outside(void)
+{
+    trace("good");
+    *(volatile int *)nowhere = 1;
+}
+
+Test(abi, a_crash_names_the_plugin_and_the_callback)
+{
+    char due[8192];
+    snprintf(due, sizeof due, "hotool: plugin \"crashing\" (%s) crashed in its step (SIGSEGV: a bad memory access)\n",
+             built("crashing"));
+    cr_assert_eq(in_child(crash_in_plugin), 1);
+    cr_assert_str_eq(text, due);
+}
+
+Test(abi, a_crash_of_the_host_blames_no_plugin)
+{
+    cr_assert_eq(in_child(crash_outside), 1);
+    cr_assert_str_eq(text, "hotool: crashed outside of any plugin (SIGSEGV: a bad memory access)\n");
+}

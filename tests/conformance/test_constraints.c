@@ -1,0 +1,346 @@
+/* Each projection against the conditions that make a point the nearest one, and what every constraint promises. */
+#include "loading.h"
+
+#include <float.h>
+#include <math.h>
+#include <time.h>
+
+/* A set, described independently of the plugins: structure, bounds of each free entry, bound on the sum of all. */
+typedef struct set {
+    double lower, upper, sum;
+} set;
+
+typedef struct constraint {
+    const ho_constraint_calls *calls;
+    void *self;
+    test_setup setup;
+} constraint;
+
+static constraint open_constraint(const char *file, const given *options, size_t count)
+{
+    constraint c = {0};
+    const ho_plugin *plugin = load_plugin(file);
+    cr_assert_eq(plugin->kind, HO_CONSTRAINT);
+    for (size_t i = 0; i < count; i++)
+        c.setup.options[i] = options[i];
+    cr_assert_eq(make_instance(&c.setup, plugin, &c.self), HO_OK);
+    c.calls = plugin->calls;
+    return c;
+}
+
+static constraint open_sum(double at_most)
+{
+    const given options[] = {{"at_most", at_most}};
+    return open_constraint("constraints/nonnegative_sum.so", options, 1);
+}
+
+static constraint open_box(double lower, double upper)
+{
+    const given options[] = {{"lower", lower}, {"upper", upper}};
+    return open_constraint("constraints/box.so", options, 2);
+}
+
+static constraint open_nonnegative(void)
+{
+    return open_constraint("constraints/nonnegative.so", NULL, 0);
+}
+
+static void close_constraint(constraint *c)
+{
+    free_instance(&c->setup, c->self);
+}
+
+/* columns 0: a vector (or, with rows 0 too, a scalar). */
+static ho_constrained make_constrained(int64_t rows, int64_t columns, uint32_t structure, double lower, double upper)
+{
+    ho_constrained h = {.struct_size = sizeof(h), .structure = structure, .lower = lower, .upper = upper, .name = "h"};
+    h.rank = columns ? 2 : rows ? 1 : 0;
+    h.dims[0] = rows;
+    h.dims[1] = columns;
+    h.count = (rows ? rows : 1) * (columns ? columns : 1);
+    return h;
+}
+
+/* Pure in its state: xorshift64*. */
+static double uniform(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return (double)((*state * 0x2545F4914F6CDD1Du) >> 11) * 0x1p-53;
+}
+
+static bool on_zero_diagonal(const ho_constrained *h, int64_t i)
+{
+    return h->structure & HO_ZERO_DIAGONAL && i / h->dims[1] == i % h->dims[1];
+}
+
+static int64_t mirror(const ho_constrained *h, int64_t i)
+{
+    return h->structure & HO_SYMMETRIC ? (i % h->dims[1]) * h->dims[1] + i / h->dims[1] : i;
+}
+
+/* x is the point of the set nearest to x0 just if it lies in the set and one theta >= 0 (with theta = 0 unless the sum
+ * meets its bound) has
+ *     theta >= x0_i - x_i wherever x_i < upper, and theta <= x0_i - x_i wherever x_i > lower,
+ * x0 symmetrised: stationarity of |x - x0|^2/2 + theta (sum x - bound) over the box. */
+static void check_nearest(const ho_constrained *h, set s, const double *x0, const double *x)
+{
+    double least_theta = 0.0, most_theta = HUGE_VAL, scale = 1e-300;
+    long double sum = 0.0L;
+    for (int64_t i = 0; i < h->count; i++) {
+        if (on_zero_diagonal(h, i)) {
+            cr_assert_eq(x[i], 0.0, "entry %lld is on the zero diagonal", (long long)i);
+            continue;
+        }
+        const int64_t m = mirror(h, i);
+        const double lowered = 0.5 * (x0[i] + x0[m]) - x[i];
+        cr_assert_eq(x[i], x[m], "entries %lld and %lld mirror each other", (long long)i, (long long)m);
+        cr_assert(x[i] >= s.lower && x[i] <= s.upper, "entry %lld is %.17g, outside [%g, %g]", (long long)i, x[i],
+                  s.lower, s.upper);
+        if (x[i] < s.upper && lowered > least_theta)
+            least_theta = lowered;
+        if (x[i] > s.lower && lowered < most_theta)
+            most_theta = lowered;
+        sum += (long double)x[i];
+        scale = fmax(scale, fmax(fabs(x0[i]), fabs(x[i])));
+    }
+    const double tolerance = 8.0 * DBL_EPSILON * scale;
+    cr_assert_leq(least_theta, most_theta + tolerance, "no theta fits: %.17g > %.17g", least_theta, most_theta);
+    cr_assert_leq((double)sum, s.sum * (1.0 + 1e-14), "the sum is %.17g, above %.17g", (double)sum, s.sum);
+    if ((double)sum < s.sum - tolerance * (double)h->count)
+        cr_assert_leq(least_theta, tolerance, "the sum is free, but entries are lowered by %g", least_theta);
+}
+
+static void project_twice(const constraint *c, const ho_constrained *h, double *x)
+{
+    double *again = malloc((size_t)h->count * sizeof(double));
+    cr_assert_eq(c->calls->project(c->self, h, x), HO_OK);
+    memcpy(again, x, (size_t)h->count * sizeof(double));
+    cr_assert_eq(c->calls->project(c->self, h, again), HO_OK);
+    cr_assert_eq(memcmp(again, x, (size_t)h->count * sizeof(double)), 0,
+                 "a projected point moves when projected again");
+    free(again);
+}
+
+static void check_projection(const constraint *c, const ho_constrained *h, set s, const double *x0)
+{
+    double *x = malloc((size_t)h->count * sizeof(double));
+    memcpy(x, x0, (size_t)h->count * sizeof(double));
+    project_twice(c, h, x);
+    check_nearest(h, s, x0, x);
+    free(x);
+}
+
+static const struct {
+    int64_t rows, columns;
+    uint32_t structure;
+} shapes[] = {
+    {0, 0, 0},
+    {7, 0, 0},
+    {3, 4, 0},
+    {5, 5, HO_SYMMETRIC},
+    {5, 5, HO_ZERO_DIAGONAL},
+    {6, 6, HO_SYMMETRIC | HO_ZERO_DIAGONAL},
+};
+
+static const struct {
+    double lower, upper;
+} domains[] = {{-HUGE_VAL, HUGE_VAL}, {0.0, HUGE_VAL}, {0.0, 1.0}, {1e-12, HUGE_VAL}, {-1.0, 0.3}, {0.0, 1.0 - 1e-6}};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Random points of every shape, domain and size; some entries tie, some are 0. */
+static void check_random_points(const constraint *c, double lower, double upper, double sum)
+{
+    static const double scales[] = {1e-8, 0.1, 1.0, 300.0};
+    uint64_t state = 0x9E3779B97F4A7C15u;
+    double x0[64];
+    for (size_t a = 0; a < COUNT(shapes); a++) {
+        for (size_t b = 0; b < COUNT(domains); b++) {
+            const ho_constrained h = make_constrained(shapes[a].rows, shapes[a].columns, shapes[a].structure,
+                                                      domains[b].lower, domains[b].upper);
+            const set s = {fmax(lower, h.lower), fmin(upper, h.upper), sum};
+            char reason[256];
+            if (c->calls->fits(c->self, &h, reason, sizeof(reason)) != HO_OK)
+                continue;
+            for (size_t trial = 0; trial < 5 * COUNT(scales); trial++) {
+                for (int64_t i = 0; i < h.count; i++) {
+                    const double u = uniform(&state);
+                    const double size = scales[trial % COUNT(scales)];
+                    x0[i] = u < 0.1 ? 0.0 : u < 0.2 ? size : size * (4.0 * uniform(&state) - 2.0);
+                }
+                check_projection(c, &h, s, x0);
+            }
+        }
+    }
+}
+
+Test(nonnegative, is_the_nearest_point)
+{
+    constraint c = open_nonnegative();
+    check_random_points(&c, 0.0, HUGE_VAL, HUGE_VAL);
+    close_constraint(&c);
+}
+
+Test(box, is_the_nearest_point)
+{
+    static const double bounds[][2] = {{-0.5, 0.25}, {0.1, 0.1}, {-1e308, 1e308}, {0.0, 5.0}};
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        constraint c = open_box(bounds[i][0], bounds[i][1]);
+        check_random_points(&c, bounds[i][0], bounds[i][1], HUGE_VAL);
+        close_constraint(&c);
+    }
+}
+
+Test(nonnegative_sum, is_the_nearest_point)
+{
+    static const double bounds[] = {0.0, 1e-300, 1e-6, 0.5, 1.0, 3.7, 40.0, 1e6};
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        constraint c = open_sum(bounds[i]);
+        check_random_points(&c, 0.0, HUGE_VAL, bounds[i]);
+        close_constraint(&c);
+    }
+}
+
+Test(nonnegative_sum, agrees_with_a_projection_done_by_hand)
+{
+    constraint c = open_sum(1.0);
+    const ho_constrained h = make_constrained(3, 0, 0, 0.0, HUGE_VAL);
+    double x[] = {1.0, 0.5, -2.0}; /* theta = 1/4 */
+    project_twice(&c, &h, x);
+    cr_expect_float_eq(x[0], 0.75, 1e-15);
+    cr_expect_float_eq(x[1], 0.25, 1e-15);
+    cr_expect_eq(x[2], 0.0);
+    close_constraint(&c);
+}
+
+Test(nonnegative_sum, respects_upper_bounds_at_once_with_the_sum)
+{
+    constraint c = open_sum(2.0);
+    const ho_constrained h = make_constrained(4, 0, 0, 0.0, 1.0);
+    /* Clipping to [0, 1] and then lowering all by one number would give (0.8, 0.6, 0.6, 0). */
+    double x[] = {5.0, 0.8, 0.8, -1.0}; /* theta = 0.3: (1, 0.5, 0.5, 0) */
+    project_twice(&c, &h, x);
+    cr_expect_float_eq(x[0], 1.0, 1e-15);
+    cr_expect_float_eq(x[1], 0.5, 1e-15);
+    cr_expect_float_eq(x[2], 0.5, 1e-15);
+    cr_expect_eq(x[3], 0.0);
+    close_constraint(&c);
+}
+
+Test(nonnegative_sum, counts_both_halves_of_a_symmetric_matrix)
+{
+    constraint c = open_sum(1.0);
+    const ho_constrained h = make_constrained(2, 2, HO_SYMMETRIC | HO_ZERO_DIAGONAL, 0.0, HUGE_VAL);
+    double x[] = {9.0, 3.0, 1.0, -9.0};
+    project_twice(&c, &h, x);
+    cr_expect_eq(x[0], 0.0);
+    cr_expect_float_eq(x[1], 0.5, 1e-15);
+    cr_expect_float_eq(x[2], 0.5, 1e-15);
+    cr_expect_eq(x[3], 0.0);
+    close_constraint(&c);
+}
+
+/* A point of all three sets: symmetric, zero diagonal, entries of [0, 1], exact sum 2 (0.1 + ... would not be exact).
+ */
+static void check_kept(const constraint *c)
+{
+    const ho_constrained h = make_constrained(3, 3, HO_SYMMETRIC | HO_ZERO_DIAGONAL, 0.0, 1.0);
+    const double point[] = {-0.0, 0.5, 0.25, 0.5, 0.0, 0.25, 0.25, 0.25, 0.0};
+    const double tiny[] = {0.0, 5e-324, 0.0, 5e-324, 0.0, 1e-310, -0.0, 1e-310, 0.0};
+    double x[9];
+    memcpy(x, point, sizeof(x));
+    cr_assert_eq(c->calls->project(c->self, &h, x), HO_OK);
+    cr_expect_eq(memcmp(x, point, sizeof(x)), 0, "a point of the set has moved");
+    memcpy(x, tiny, sizeof(x));
+    cr_assert_eq(c->calls->project(c->self, &h, x), HO_OK);
+    cr_expect_eq(memcmp(x, tiny, sizeof(x)), 0, "a point of the set with tiny entries has moved");
+}
+
+Test(constraints, keep_the_bits_of_points_of_the_set)
+{
+    constraint open[] = {open_nonnegative(), open_box(0.0, 0.5), open_sum(2.0)};
+    for (size_t i = 0; i < COUNT(open); i++) {
+        check_kept(&open[i]);
+        close_constraint(&open[i]);
+    }
+}
+
+Test(nonnegative_sum, keeps_random_points_whose_sum_is_just_the_bound)
+{
+    uint64_t state = 77;
+    for (int trial = 0; trial < 200; trial++) {
+        /* Multiples of 2^-20: their sum is exact. */
+        double x[50], kept[50], sum = 0.0;
+        for (int i = 0; i < 50; i++)
+            sum += x[i] = floor(uniform(&state) * 0x1p20) * 0x1p-20;
+        memcpy(kept, x, sizeof(x));
+        constraint c = open_sum(sum);
+        const ho_constrained h = make_constrained(50, 0, 0, 0.0, 1.0);
+        cr_assert_eq(c.calls->project(c.self, &h, x), HO_OK);
+        cr_assert_eq(memcmp(x, kept, sizeof(x)), 0);
+        close_constraint(&c);
+    }
+}
+
+static void check_large(int64_t rows, int64_t columns, uint32_t structure)
+{
+    const ho_constrained h = make_constrained(rows, columns, structure, 0.0, 1.0);
+    double *x0 = malloc((size_t)h.count * sizeof(double));
+    double *x = malloc((size_t)h.count * sizeof(double));
+    uint64_t state = 5;
+    for (int64_t i = 0; i < h.count; i++)
+        x0[i] = 3.0 * uniform(&state) - 1.0;
+    memcpy(x, x0, (size_t)h.count * sizeof(double));
+    constraint c = open_sum(100.0);
+    const clock_t begin = clock();
+    cr_assert_eq(c.calls->project(c.self, &h, x), HO_OK);
+    const double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    cr_expect_lt(seconds, 0.25, "%lld entries take %g s", (long long)h.count, seconds);
+    check_nearest(&h, (set){0.0, 1.0, 100.0}, x0, x);
+    close_constraint(&c);
+    free(x0);
+    free(x);
+}
+
+Test(nonnegative_sum, projects_thousands_of_entries_in_no_time)
+{
+    check_large(5000, 0, 0);
+    check_large(71, 71, HO_SYMMETRIC | HO_ZERO_DIAGONAL);
+}
+
+static void check_refused(constraint c, ho_constrained h, const char *part)
+{
+    char reason[256] = "";
+    cr_assert_eq(c.calls->fits(c.self, &h, reason, sizeof(reason)), HO_INVALID);
+    cr_expect_not_null(strstr(reason, part), "\"%s\" should say \"%s\"", reason, part);
+    close_constraint(&c);
+}
+
+Test(constraints, refuse_empty_sets_with_a_reason)
+{
+    check_refused(open_nonnegative(), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
+    check_refused(open_box(2.0, 3.0), make_constrained(3, 0, 0, 0.0, 1.0), "no point in common");
+    check_refused(open_sum(1.0), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
+    check_refused(open_sum(1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
+}
+
+Test(constraints, do_not_count_a_zero_diagonal_among_the_entries)
+{
+    constraint c = open_sum(1.0);
+    /* Six free entries of at least 1/8 fit; nine would not. */
+    const ho_constrained h = make_constrained(3, 3, HO_SYMMETRIC | HO_ZERO_DIAGONAL, 0.125, 1.0);
+    char reason[256];
+    cr_expect_eq(c.calls->fits(c.self, &h, reason, sizeof(reason)), HO_OK);
+    close_constraint(&c);
+}
+
+Test(box, refuses_a_lower_bound_above_the_upper)
+{
+    test_setup setup = {.options = {{"lower", 1.0}, {"upper", -1.0}}};
+    void *self;
+    cr_assert_eq(make_instance(&setup, load_plugin("constraints/box.so"), &self), HO_INVALID);
+    cr_expect_not_null(strstr(setup.message, "empty"));
+    free_instance(&setup, self);
+}

@@ -1,0 +1,568 @@
+/* Dynamics, models, losses and penalties: what their traces compute, against the same in plain C. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff/diff.h"
+#include "exec/exec.h"
+#include "host/tracing.h"
+
+/* ---- a trace with values bound ------------------------------------------------------------------------------------
+ */
+
+#define MOST_LEAVES 16
+#define ROWS        5 /* of w; features */
+#define COLUMNS     3 /* of w; outputs */
+#define BATCH       4
+
+static ho_error error;
+static ho_registry *registry;
+static ho_arena *arena;
+static ho_graph *graph;
+static ho_scope *scope;
+static ho_instance *instance;
+static ho_node leaves[MOST_LEAVES];
+static const double *values[MOST_LEAVES];
+static size_t leaf_count;
+static ho_node weights[2];
+static size_t weight_count;
+
+static void setup(void)
+{
+    error = (ho_error){0};
+    registry = ho_registry_new(NULL, &error);
+    cr_assert_not_null(registry, "%s", error.text);
+    arena = ho_arena_new();
+    graph = ho_graph_new(&error);
+    scope = ho_scope_new();
+    instance = NULL;
+    leaf_count = weight_count = 0;
+}
+
+static void teardown(void)
+{
+    ho_instance_free(instance);
+    ho_scope_free(scope);
+    ho_graph_free(graph);
+    ho_arena_free(arena);
+    ho_registry_free(registry);
+}
+
+/* Makes an instance with one option given (key NULL: none) and binds its hyperparameters to their defaults. */
+static void open_plugin(uint32_t kind, const char *name, const char *key, const char *text)
+{
+    const ho_loaded *loaded = ho_registry_find(registry, kind, name, (ho_place){0}, &error);
+    cr_assert_not_null(loaded, "%s", error.text);
+    ho_tree *settings = ho_tree_new(arena, HO_TREE_MAP, (ho_place){0});
+    if (key) {
+        ho_tree *value = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
+        value->key = key;
+        value->text = text;
+        ho_tree_append(settings, value);
+    }
+    instance = ho_instance_new(loaded, NULL, settings, NULL, (ho_place){0}, &error);
+    cr_assert_not_null(instance, "%s", error.text);
+    for (uint32_t i = 0; i < loaded->hyper_count; i++) {
+        const ho_hyper *h = &loaded->hypers[i];
+        const int64_t dims[] = {COLUMNS, COLUMNS};
+        const bool matrix = h->shape && strcmp(h->shape, "columns columns") == 0;
+        ho_scope_bind(scope, h->name,
+                      matrix ? ho_fill(graph, ho_shape_of(2, dims), h->initial) : ho_const(graph, h->initial));
+    }
+}
+
+/* Binds a leaf with these values. rows 0: rank 0; columns 0: rank 1. */
+static ho_node bind(const char *name, int64_t rows, int64_t columns, const double *numbers)
+{
+    const int64_t dims[] = {rows, columns};
+    cr_assert_lt(leaf_count, MOST_LEAVES);
+    leaves[leaf_count] = ho_leaf(graph, name, ho_shape_of(rows == 0 ? 0 : columns == 0 ? 1 : 2, dims));
+    values[leaf_count] = numbers;
+    ho_scope_bind(scope, name, leaves[leaf_count]);
+    return leaves[leaf_count++];
+}
+
+static bool size_of(void *context, const char *symbol, int64_t *value)
+{
+    (void)context;
+    *value = strcmp(symbol, "batch") == 0                                     ? BATCH
+             : strcmp(symbol, "features") == 0 || strcmp(symbol, "rows") == 0 ? ROWS
+                                                                              : COLUMNS;
+    return true;
+}
+
+static ho_node declare_weight(void *context, const char *name, ho_node initial)
+{
+    (void)context;
+    cr_assert_lt(weight_count, 2);
+    cr_expect_str_eq(name, weight_count == 0 ? "W" : "b");
+    return weights[weight_count++] = initial;
+}
+
+static ho_node draw_normal(void *context, const char *name, ho_shape shape)
+{
+    ho_node drawn;
+    (void)context, (void)name;
+    cr_assert(ho_scope_find(scope, "drawn", &drawn));
+    cr_assert_eq(shape.dims[0] * shape.dims[1], ROWS * COLUMNS);
+    return drawn;
+}
+
+static ho_status trace(const char *callback_name, ho_status (*callback)(void *self, ho_trace *x))
+{
+    static const char *const symbols[] = {"features", "outputs", "rows", "columns", "batch", NULL};
+    ho_trace_env env = {
+        .graph = graph,
+        .scope = scope,
+        .size = size_of,
+        .known_sizes = symbols,
+        .gradient_reason = "not here",
+        .weight = declare_weight,
+        .normal = draw_normal,
+    };
+    return ho_trace_call(instance, callback_name, callback, &env);
+}
+
+static ho_node bound(const char *name)
+{
+    ho_node node;
+    cr_assert(ho_scope_find(scope, name, &node), "%s is not bound", name);
+    return node;
+}
+
+static int64_t compute(ho_node node, double *result)
+{
+    const ho_shape shape = ho_graph_at(graph, node)->shape;
+    ho_error failed = {0};
+    cr_assert_eq(ho_reference_run(graph, HO_F64, leaves, values, leaf_count, &node, &result, 1, NULL, &failed), HO_OK,
+                 "%s", failed.text);
+    return ho_shape_count(&shape);
+}
+
+static double compute_one(ho_node node)
+{
+    double result;
+    cr_assert_eq(ho_graph_at(graph, node)->shape.rank, 0);
+    compute(node, &result);
+    return result;
+}
+
+static void expect_close(const double *found, const double *due, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        cr_expect_float_eq(found[i], due[i], 1e-13 * (1.0 + fabs(due[i])), "entry %zu is %.17g, due %.17g", i, found[i],
+                           due[i]);
+}
+
+TestSuite(dynamics, .init = setup, .fini = teardown);
+TestSuite(models, .init = setup, .fini = teardown);
+TestSuite(losses, .init = setup, .fini = teardown);
+TestSuite(penalties, .init = setup, .fini = teardown);
+TestSuite(plugins, .init = setup, .fini = teardown);
+
+/* ---- dynamics -----------------------------------------------------------------------------------------------------
+ */
+
+static const double w0[ROWS] = {1.0, -2.0, 0.5, 3.0, 0.25}, g0[ROWS] = {0.5, -1.0, 2.0, 0.0, 1e-3};
+static const double slot0[ROWS] = {0.1, 0.2, -0.3, 0.0, 0.4}, square0[ROWS] = {0.3, 0.01, 2.0, 0.0, 1e-8};
+static const double step_number = 7.0;
+
+static void trace_step(const char *name, const char *slot, const double *slot_values)
+{
+    open_plugin(HO_DYNAMICS, name, NULL, NULL);
+    bind("w", ROWS, 0, w0);
+    bind("g", ROWS, 0, g0);
+    bind("t", 0, 0, &step_number);
+    if (slot)
+        bind(slot, ROWS, 0, slot_values);
+    if (strcmp(name, "adam") == 0)
+        bind("v", ROWS, 0, square0);
+    cr_assert_eq(trace("step", instance->loaded->calls.dynamics.step), HO_OK, "%s", error.text);
+}
+
+static void expect_vector(const char *name, const double *due)
+{
+    double found[ROWS];
+    cr_assert_eq(compute(bound(name), found), ROWS);
+    expect_close(found, due, ROWS);
+}
+
+Test(dynamics, sgd_goes_down_the_gradient)
+{
+    double w[ROWS];
+    trace_step("sgd", NULL, NULL);
+    for (int i = 0; i < ROWS; i++)
+        w[i] = w0[i] - 0.01 * g0[i];
+    expect_vector("w", w);
+}
+
+Test(dynamics, momentum_keeps_a_velocity)
+{
+    double w[ROWS], v[ROWS];
+    trace_step("momentum", "v", slot0);
+    for (int i = 0; i < ROWS; i++) {
+        v[i] = 0.9 * slot0[i] - 0.01 * g0[i];
+        w[i] = w0[i] + v[i];
+    }
+    expect_vector("v", v);
+    expect_vector("w", w);
+}
+
+Test(dynamics, rmsprop_divides_by_the_root_mean_square)
+{
+    double w[ROWS], v[ROWS];
+    trace_step("rmsprop", "v", square0);
+    for (int i = 0; i < ROWS; i++) {
+        v[i] = 0.9 * square0[i] + 0.1 * g0[i] * g0[i];
+        w[i] = w0[i] - 1e-3 * g0[i] / sqrt(v[i] + 1e-10);
+    }
+    expect_vector("v", v);
+    expect_vector("w", w);
+}
+
+Test(dynamics, adam_corrects_the_bias_of_both_moments)
+{
+    double w[ROWS], m[ROWS], v[ROWS];
+    trace_step("adam", "m", slot0);
+    for (int i = 0; i < ROWS; i++) {
+        m[i] = 0.9 * slot0[i] + 0.1 * g0[i];
+        v[i] = 0.999 * square0[i] + 0.001 * g0[i] * g0[i];
+        w[i] = w0[i] - 1e-3 * sqrt(1 - pow(0.999, 7)) / (1 - pow(0.9, 7)) * m[i] / sqrt(v[i] + 1e-10);
+    }
+    expect_vector("m", m);
+    expect_vector("v", v);
+    expect_vector("w", w);
+}
+
+/* The 1/epsilon of a weight whose gradient and second moment are 0 is the largest derivative that there is. */
+Test(dynamics, derivatives_at_a_dead_weight_are_finite)
+{
+    static const char *const names[] = {"rmsprop", "adam"};
+    for (int k = 0; k < 2; k++) {
+        static const double ones[ROWS] = {1, 1, 1, 1, 1};
+        double found[ROWS];
+        trace_step(names[k], k ? "m" : "v", k ? slot0 : square0);
+        const ho_node inputs[] = {leaves[1], leaves[leaf_count - 1]}, w = bound("w"); /* g and v */
+        const ho_node tangents[] = {bind("dg", ROWS, 0, ones), bind("dv", ROWS, 0, ones)};
+        ho_node out;
+        cr_assert_eq(ho_jvp(graph, 0, inputs, tangents, 2, &w, &out, 1), HO_OK, "%s", error.text);
+        compute(out, found);
+        for (int i = 0; i < ROWS; i++)
+            cr_expect(isfinite(found[i]) && fabs(found[i]) < 1e9, "%s: derivative %d is %g", names[k], i, found[i]);
+        teardown();
+        setup();
+    }
+}
+
+/* ---- models -------------------------------------------------------------------------------------------------------
+ */
+
+static double numbers(int i)
+{
+    return sin(1.0 + 1.7 * i);
+}
+
+static const double *fill(double *to, int count)
+{
+    for (int i = 0; i < count; i++)
+        to[i] = numbers(i) + 0.1 * (count % 7);
+    return to;
+}
+
+static void trace_model(const char *bias, const double *scale, const double *temperature)
+{
+    static double drawn[ROWS * COLUMNS];
+    open_plugin(HO_MODEL, "softmax", "bias", bias);
+    if (scale)
+        bind("init_scale", 0, 0, scale);
+    if (temperature)
+        bind("temperature", 0, 0, temperature);
+    bind("drawn", ROWS, COLUMNS, fill(drawn, ROWS * COLUMNS));
+    cr_assert_eq(trace("weights", instance->loaded->calls.model.weights), HO_OK, "%s", error.text);
+}
+
+Test(models, softmax_starts_from_zero_by_default)
+{
+    double zero;
+    trace_model("true", NULL, NULL);
+    cr_assert_eq(weight_count, 2);
+    cr_expect(ho_is_constant(graph, weights[0], &zero) && zero == 0.0);
+    cr_expect(ho_is_constant(graph, weights[1], &zero) && zero == 0.0);
+    cr_expect_eq(ho_graph_at(graph, weights[1])->shape.dims[0], COLUMNS);
+}
+
+Test(models, softmax_scales_its_initial_weights)
+{
+    static const double scale = 0.3;
+    double found[ROWS * COLUMNS], due[ROWS * COLUMNS];
+    trace_model("true", &scale, NULL);
+    cr_assert_eq(compute(weights[0], found), ROWS * COLUMNS);
+    fill(due, ROWS * COLUMNS);
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        due[i] *= 0.3 / sqrt(ROWS);
+    expect_close(found, due, ROWS * COLUMNS);
+}
+
+static void check_outputs(const char *bias, const double *temperature)
+{
+    static double x[BATCH * ROWS], w[ROWS * COLUMNS], b[COLUMNS];
+    double found[BATCH * COLUMNS], due[BATCH * COLUMNS];
+    const bool has_bias = strcmp(bias, "true") == 0;
+    trace_model(bias, NULL, temperature);
+    cr_assert_eq(weight_count, has_bias ? 2 : 1);
+    bind("W", ROWS, COLUMNS, fill(w, ROWS * COLUMNS));
+    if (has_bias)
+        bind("b", COLUMNS, 0, fill(b, COLUMNS));
+    bind("inputs", BATCH, ROWS, fill(x, BATCH * ROWS));
+    cr_assert_eq(trace("forward", instance->loaded->calls.model.forward), HO_OK, "%s", error.text);
+    for (int i = 0; i < BATCH; i++)
+        for (int k = 0; k < COLUMNS; k++) {
+            due[i * COLUMNS + k] = has_bias ? b[k] : 0.0;
+            for (int f = 0; f < ROWS; f++)
+                due[i * COLUMNS + k] += x[i * ROWS + f] * w[f * COLUMNS + k];
+            due[i * COLUMNS + k] /= temperature ? *temperature : 1.0;
+        }
+    cr_assert_eq(compute(bound("outputs"), found), BATCH * COLUMNS);
+    expect_close(found, due, BATCH * COLUMNS);
+}
+
+Test(models, softmax_is_linear)
+{
+    check_outputs("true", NULL);
+}
+
+Test(models, softmax_divides_by_the_temperature)
+{
+    static const double temperature = 2.5;
+    check_outputs("true", &temperature);
+}
+
+Test(models, softmax_can_do_without_a_bias)
+{
+    check_outputs("false", NULL);
+}
+
+/* ---- losses -------------------------------------------------------------------------------------------------------
+ */
+
+static const double one_hot[BATCH * COLUMNS] = {1, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0};
+
+static void check_cross_entropy(const double *z, const char *smoothing)
+{
+    const double e = smoothing ? strtod(smoothing, NULL) : 0.0;
+    double found[BATCH], due[BATCH];
+    open_plugin(HO_LOSS, "cross_entropy", smoothing ? "label_smoothing" : NULL, smoothing);
+    bind("outputs", BATCH, COLUMNS, z);
+    bind("targets", BATCH, COLUMNS, one_hot);
+    cr_assert_eq(trace("per_example", instance->loaded->calls.loss.per_example), HO_OK, "%s", error.text);
+    for (int i = 0; i < BATCH; i++) {
+        double largest = -HUGE_VAL, sum = 0.0;
+        for (int k = 0; k < COLUMNS; k++)
+            largest = fmax(largest, z[i * COLUMNS + k]);
+        for (int k = 0; k < COLUMNS; k++)
+            sum += exp(z[i * COLUMNS + k] - largest);
+        due[i] = 0.0;
+        for (int k = 0; k < COLUMNS; k++)
+            due[i] += ((1 - e) * one_hot[i * COLUMNS + k] + e / COLUMNS) * (log(sum) + largest - z[i * COLUMNS + k]);
+    }
+    cr_assert_eq(compute(bound("loss"), found), BATCH);
+    expect_close(found, due, BATCH);
+}
+
+Test(losses, cross_entropy_is_the_negative_log_likelihood)
+{
+    double z[BATCH * COLUMNS];
+    check_cross_entropy(fill(z, BATCH * COLUMNS), NULL);
+}
+
+Test(losses, cross_entropy_smooths_labels)
+{
+    double z[BATCH * COLUMNS];
+    check_cross_entropy(fill(z, BATCH * COLUMNS), "0.1");
+}
+
+Test(losses, cross_entropy_takes_outputs_of_any_size)
+{
+    static const double z[BATCH * COLUMNS] = {1e4, -1e4, 0, 1e4, -1e4, 0, -5e3, -5e3, -5e3, 800, 800, -800};
+    check_cross_entropy(z, NULL);
+}
+
+/* softmax - one-hot: the shift under stop must not change it. */
+Test(losses, the_gradient_of_cross_entropy_is_that_of_the_softmax)
+{
+    double z[BATCH * COLUMNS], found[BATCH * COLUMNS];
+    check_cross_entropy(fill(z, BATCH * COLUMNS), NULL);
+    ho_node gradient;
+    cr_assert_eq(ho_gradient(graph, ho_sum_all(graph, bound("loss")), leaves, &gradient, 1), HO_OK, "%s", error.text);
+    cr_assert_eq(compute(gradient, found), BATCH * COLUMNS);
+    for (int i = 0; i < BATCH; i++) {
+        double due[COLUMNS], sum = 0.0;
+        for (int k = 0; k < COLUMNS; k++)
+            sum += exp(z[i * COLUMNS + k]);
+        for (int k = 0; k < COLUMNS; k++)
+            due[k] = exp(z[i * COLUMNS + k]) / sum - one_hot[i * COLUMNS + k];
+        expect_close(found + i * COLUMNS, due, COLUMNS);
+    }
+}
+
+Test(losses, squared_error_sums_over_outputs)
+{
+    double z[BATCH * COLUMNS], y[BATCH * COLUMNS], found[BATCH], due[BATCH] = {0};
+    open_plugin(HO_LOSS, "squared_error", NULL, NULL);
+    bind("outputs", BATCH, COLUMNS, fill(z, BATCH * COLUMNS));
+    for (int i = 0; i < BATCH * COLUMNS; i++) {
+        y[i] = cos(i);
+        due[i / COLUMNS] += (z[i] - y[i]) * (z[i] - y[i]);
+    }
+    bind("targets", BATCH, COLUMNS, y);
+    cr_assert_eq(trace("per_example", instance->loaded->calls.loss.per_example), HO_OK, "%s", error.text);
+    cr_assert_eq(compute(bound("loss"), found), BATCH);
+    expect_close(found, due, BATCH);
+}
+
+/* ---- penalties ----------------------------------------------------------------------------------------------------
+ */
+
+static const double per_column[COLUMNS] = {0.5, 2.0, 0.0}, common = 0.7, tie = 0.35;
+static const double relations[COLUMNS * COLUMNS] = {0, 1.5, 0.25, 1.5, 0, 0.75, 0.25, 0.75, 0};
+static double matrix[ROWS * COLUMNS];
+
+/* The double sum as it is written, with nothing rearranged. */
+static double penalty_by_hand(const double *A, double a, const double *rho, int64_t rho_step)
+{
+    double total = 0.0;
+    for (int f = 0; f < ROWS; f++)
+        for (int j = 0; j < COLUMNS; j++) {
+            const double wj = matrix[f * COLUMNS + j];
+            total += rho[j * rho_step] * wj * wj;
+            for (int k = 0; k < COLUMNS; k++) {
+                const double d = wj - matrix[f * COLUMNS + k];
+                total += ((A ? A[j * COLUMNS + k] : 0.0) + a) * d * d;
+            }
+        }
+    return total;
+}
+
+static double trace_penalty(const char *name, const double *A, const double *a, const double *rho, int64_t rho_count)
+{
+    open_plugin(HO_PENALTY, name, NULL, NULL);
+    bind("w", ROWS, COLUMNS, fill(matrix, ROWS * COLUMNS));
+    if (A)
+        bind("A", COLUMNS, COLUMNS, A);
+    if (a)
+        bind("a", 0, 0, a);
+    if (rho)
+        bind("rho", rho_count, 0, rho);
+    cr_assert_eq(trace("value", instance->loaded->calls.penalty.value), HO_OK, "%s", error.text);
+    return compute_one(bound("penalty"));
+}
+
+static void expect_number(double found, double due)
+{
+    expect_close(&found, &due, 1);
+}
+
+Test(penalties, l2_with_one_strength)
+{
+    expect_number(trace_penalty("l2", NULL, NULL, &common, 0), penalty_by_hand(NULL, 0, &common, 0));
+}
+
+Test(penalties, l2_with_a_strength_for_each_column)
+{
+    expect_number(trace_penalty("l2", NULL, NULL, per_column, COLUMNS), penalty_by_hand(NULL, 0, per_column, 1));
+}
+
+Test(penalties, l2_of_a_vector)
+{
+    open_plugin(HO_PENALTY, "l2", NULL, NULL);
+    bind("w", ROWS, 0, w0);
+    bind("rho", 0, 0, &common);
+    cr_assert_eq(trace("value", instance->loaded->calls.penalty.value), HO_OK, "%s", error.text);
+    expect_number(compute_one(bound("penalty")), 0.7 * (1 + 4 + 0.25 + 9 + 0.0625));
+}
+
+Test(penalties, task_interaction_with_a_matrix)
+{
+    const double none = 0.0;
+    expect_number(trace_penalty("task_interaction", relations, NULL, NULL, 0), penalty_by_hand(relations, 0, &none, 0));
+}
+
+Test(penalties, task_interaction_with_one_number)
+{
+    expect_number(trace_penalty("task_interaction", NULL, &tie, &common, 0), penalty_by_hand(NULL, tie, &common, 0));
+}
+
+Test(penalties, task_interaction_with_everything)
+{
+    expect_number(trace_penalty("task_interaction", relations, &tie, per_column, COLUMNS),
+                  penalty_by_hand(relations, tie, per_column, 1));
+}
+
+Test(penalties, task_interaction_of_a_matrix_that_is_not_symmetric)
+{
+    static const double lopsided[COLUMNS * COLUMNS] = {0, 2, 0, 0, 0, 1, 3, 0, 0};
+    const double none = 0.0;
+    expect_number(trace_penalty("task_interaction", lopsided, NULL, NULL, 0), penalty_by_hand(lopsided, 0, &none, 0));
+}
+
+/* As hypergradients of A need it: sum_f (w_fj - w_fk)^2 in every entry. */
+Test(penalties, task_interaction_has_the_squared_distances_as_its_gradient_by_A)
+{
+    double found[COLUMNS * COLUMNS], due[COLUMNS * COLUMNS] = {0};
+    ho_node gradient;
+    trace_penalty("task_interaction", relations, NULL, NULL, 0);
+    cr_assert_eq(ho_gradient(graph, bound("penalty"), leaves + 1, &gradient, 1), HO_OK, "%s", error.text);
+    cr_assert_eq(compute(gradient, found), COLUMNS * COLUMNS);
+    for (int i = 0; i < COLUMNS * COLUMNS; i++)
+        for (int f = 0; f < ROWS; f++)
+            due[i] += pow(matrix[f * COLUMNS + i / COLUMNS] - matrix[f * COLUMNS + i % COLUMNS], 2);
+    expect_close(found, due, COLUMNS * COLUMNS);
+}
+
+Test(penalties, task_interaction_needs_no_product_where_A_is_constant_0)
+{
+    size_t length;
+    trace_penalty("task_interaction", NULL, &tie, &common, 0);
+    const ho_node penalty = bound("penalty");
+    ho_node *order = ho_graph_order(graph, &penalty, 1, &length);
+    for (size_t i = 0; i < length; i++)
+        cr_expect_neq(ho_graph_at(graph, order[i])->op, HO_OP_MATMUL);
+    free(order);
+}
+
+Test(penalties, task_interaction_refuses_a_vector)
+{
+    open_plugin(HO_PENALTY, "task_interaction", NULL, NULL);
+    bind("w", ROWS, 0, w0);
+    cr_assert_eq(trace("value", instance->loaded->calls.penalty.value), HO_INVALID);
+    cr_expect_not_null(strstr(error.text, "task_interaction.c"), "%s", error.text);
+    cr_expect_not_null(strstr(error.text, "columns of a matrix"), "%s", error.text);
+    cr_expect_not_null(strstr(error.text, "rank 1"), "%s", error.text);
+}
+
+/* ---- all of them --------------------------------------------------------------------------------------------------
+ */
+
+static void report_refusal(void *context, const char *message)
+{
+    (void)context;
+    cr_expect_fail("%s", message);
+}
+
+Test(plugins, all_load_and_document_themselves)
+{
+    size_t count;
+    const ho_loaded **all = ho_registry_list(registry, 0, &count, report_refusal, NULL);
+    cr_expect_geq(count, 18);
+    for (size_t i = 0; i < count; i++) {
+        const ho_loaded *p = all[i];
+        cr_expect(p->plugin.doc && p->plugin.doc[0], "%s has no doc", p->path);
+        cr_expect(p->plugin.details && p->plugin.details[0], "%s has no details", p->path);
+        for (uint32_t k = 0; k < p->option_count; k++)
+            cr_expect(p->options[k].doc && p->options[k].doc[0], "%s: %s has no doc", p->path, p->options[k].name);
+        for (uint32_t k = 0; k < p->hyper_count; k++)
+            cr_expect(p->hypers[k].doc && p->hypers[k].doc[0], "%s: %s has no doc", p->path, p->hypers[k].name);
+    }
+    free(all);
+}
