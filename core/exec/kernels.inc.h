@@ -33,7 +33,7 @@ typedef struct block {
 
 static REAL *entries(const block *b, const ho_operand *operand)
 {
-    return operand->kind == HO_IN_TEMP ? b->temps + (int64_t)operand->index * HO_BLOCK
+    return operand->kind == HO_IN_TEMP ? b->temps + (int64_t)operand->index * HO_TEMP_STRIDE
                                        : (REAL *)b->address[operand->index] + operand->offset + b->first;
 }
 

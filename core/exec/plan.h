@@ -13,6 +13,8 @@
 
 /* Elements of a kernel's block. Sums are split at its multiples, so it is part of what their bits depend on. */
 #define HO_BLOCK 512
+/* Temporaries lie this far apart: not a power of two, so that they do not fall onto the same lines of the cache. */
+#define HO_TEMP_STRIDE (HO_BLOCK + 32)
 
 /* ---- what runs ------------------------------------------------------------------------------------------------- */
 

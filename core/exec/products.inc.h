@@ -23,9 +23,10 @@ typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define PANEL (2 * LANES)
 #define NARROW 32
-/* Rows of a that are packed together where it lies by columns: at their stride, lines would push each other out of the
- * cache. */
-#define GROUP ((int64_t)(8 * ROWS))
+/* Rows of b used at a time: a panel of them stays in the second-level cache. */
+#define DEPTH ((int64_t)2048)
+/* The most columns, with a batch's side by side. */
+#define COLUMNS_MOST (4 * NARROW)
 
 /* Columns are those of all the batch side by side where a is the same for all. */
 static bool joins_batch(const ho_product *p)
@@ -40,15 +41,16 @@ static bool reads_in_place(const ho_product *p)
     return !joins_batch(p) && p->b.column == 1 && p->n <= PANEL;
 }
 
-static bool packs_a(const ho_product *p)
+/* Where a lies by columns, long ones, vectors go down its columns instead: c' = b' @ a'. Reading it by rows would touch a
+ * line of cache for each entry. */
+static bool goes_down(const ho_product *p)
 {
-    return p->a.column > GROUP;
+    return p->a.row == 1 && p->a.column > 2 * PANEL;
 }
 
-/* Rows of b used at a time: a panel of them, or a group of columns of a, stays in the second-level cache. */
 static int64_t depth_of(const ho_product *p)
 {
-    int64_t most = packs_a(p) ? 256 : 2048;
+    int64_t most = goes_down(p) ? DEPTH / 8 : DEPTH;
     return p->k < most ? p->k : most;
 }
 
@@ -66,10 +68,13 @@ static int64_t panels(const ho_product *p)
 
 static int64_t pack_size(const ho_product *p)
 {
-    if (p->n > NARROW || panels(p) * PANEL > 4 * NARROW) {
+    if (p->n > NARROW || panels(p) * PANEL > COLUMNS_MOST) {
         return -1;
     }
-    return panels(p) * PANEL * (reads_in_place(p) ? last_rows(p) : depth_of(p)) + (packs_a(p) ? GROUP * depth_of(p) : 0);
+    if (goes_down(p)) {
+        return PANEL * depth_of(p);
+    }
+    return panels(p) * PANEL * (reads_in_place(p) ? last_rows(p) : depth_of(p));
 }
 
 /* Some rows of b, `row` apart. */
@@ -144,7 +149,7 @@ static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t colu
 typedef struct narrow {
     const ho_product *p;
     const REAL *a, *b;
-    REAL *c, *pack, *pack_a;
+    REAL *c, *pack;
     int64_t joined; /* members of the batch side by side */
     int64_t columns;
 } narrow;
@@ -210,55 +215,78 @@ static void move_tile(const narrow *w, REAL *tile, int64_t i0, int64_t rows, int
     }
 }
 
-/* Rows i0 .. i0+rows-1, columns k0 .. k0+depth-1 of a, which lies by columns. */
-static void pack_columns(const narrow *w, int64_t i0, int64_t rows, int64_t k0, int64_t depth)
-{
-    const REAL *from = w->a + i0 + k0 * w->p->a.column;
-    for (int64_t k = 0; k < depth; k++, from += w->p->a.column) {
-        copy_row(w->pack_a + k * GROUP, from, rows);
-    }
-}
-
-/* Rows i0 .. i0+rows-1 of c, in nearly equal tiles; `packed` follows `direct`. */
-static void run_group(const narrow *w, int64_t i0, int64_t rows, int64_t k0, rows_of_b direct, rows_of_b packed)
+/* Tiles of rows against a panel of columns. `packed` follows `direct`. */
+static void run_across(const narrow *w)
 {
     const ho_product *p = w->p;
-    const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
-    int64_t column = p->a.column;
     REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
-    if (packs_a(p)) {
-        pack_columns(w, i0, rows, k0, direct.depth + packed.depth);
-        a = w->pack_a;
-        column = GROUP;
-    }
-    for (int64_t tiles = (rows + ROWS - 1) / ROWS; tiles > 0; tiles--) {
-        int64_t some = (rows + tiles - 1) / tiles;
-        for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
-            rows_of_b panel = {packed.first + j0 * packed.depth, PANEL, packed.depth};
-            if (k0 > 0) {
-                move_tile(w, tile, i0, some, j0, false);
-            }
-            multiply_rows(some, a, p->a.row, column, direct, panel, tile, k0 > 0);
-            move_tile(w, tile, i0, some, j0, true);
-        }
-        a += some * p->a.row;
-        i0 += some;
-        rows -= some;
-    }
-}
-
-static void run_narrow(const narrow *w)
-{
-    const ho_product *p = w->p;
-    int64_t depth = depth_of(p);
+    int64_t depth = depth_of(p), tiles = (p->m + ROWS - 1) / ROWS;
     for (int64_t k0 = 0; k0 < p->k; k0 += depth) {
         int64_t end = k0 + depth < p->k ? k0 + depth : p->k, pack_from = reads_in_place(p) ? p->k - last_rows(p) : k0;
         pack_from = pack_from < k0 ? k0 : pack_from < end ? pack_from : end;
         pack(w, pack_from, end - pack_from);
-        rows_of_b direct = {w->b + k0 * p->b.row, p->b.row, pack_from - k0}, packed = {w->pack, PANEL, end - pack_from};
-        int64_t group = packs_a(p) ? GROUP : p->m;
-        for (int64_t i0 = 0; i0 < p->m; i0 += group) {
-            run_group(w, i0, p->m - i0 < group ? p->m - i0 : group, k0, direct, packed);
+        rows_of_b direct = {w->b + k0 * p->b.row, p->b.row, pack_from - k0};
+        for (int64_t i0 = 0, t = tiles; t > 0; t--) {
+            int64_t rows = (p->m - i0 + t - 1) / t; /* nearly equal tiles */
+            const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
+            for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
+                rows_of_b packed = {w->pack + j0 * (end - pack_from), PANEL, end - pack_from};
+                if (k0 > 0) {
+                    move_tile(w, tile, i0, rows, j0, false);
+                }
+                multiply_rows(rows, a, p->a.row, p->a.column, direct, packed, tile, k0 > 0);
+                move_tile(w, tile, i0, rows, j0, true);
+            }
+            i0 += rows;
+        }
+    }
+}
+
+/* Rows k0 .. k0+depth-1 of a panel of a'. They lie far apart: at their stride, lines push each other out of the cache. */
+static rows_of_b pack_down(const narrow *w, int64_t i0, int64_t rows, int64_t k0, int64_t depth)
+{
+    const REAL *from = w->a + i0 + k0 * w->p->a.column;
+    for (int64_t k = 0; k < depth; k++, from += w->p->a.column) {
+        copy_row(w->pack + k * PANEL, from, rows);
+    }
+    return (rows_of_b){w->pack, PANEL, depth};
+}
+
+/* tile (+)= the columns of b, as rows, against a panel of a'. */
+static void multiply_columns(const narrow *w, int64_t k0, rows_of_b panel, REAL *tile)
+{
+    const ho_product *p = w->p;
+    const rows_of_b none = {NULL, 0, 0};
+    for (int64_t g = 0; g < w->joined; g++) {
+        const REAL *b = w->b + g * p->b.step + k0 * p->b.row;
+        for (int64_t j0 = 0, t = (p->n + ROWS - 1) / ROWS; t > 0; t--) {
+            int64_t columns = (p->n - j0 + t - 1) / t;
+            multiply_rows(columns, b + j0 * p->b.column, p->b.column, p->b.row, panel, none, tile, k0 > 0);
+            tile += columns * PANEL;
+            j0 += columns;
+        }
+    }
+}
+
+static void run_down(const narrow *w)
+{
+    const ho_product *p = w->p;
+    REAL tile[COLUMNS_MOST * PANEL] __attribute__((aligned(VECTOR_BYTES)));
+    int64_t depth = depth_of(p);
+    memset(w->pack, 0, (size_t)(PANEL * depth) * sizeof *w->pack); /* lanes beyond the last row */
+    for (int64_t i0 = 0; i0 < p->m; i0 += PANEL) {
+        int64_t rows = p->m - i0 < PANEL ? p->m - i0 : PANEL;
+        for (int64_t k0 = 0; k0 < p->k; k0 += depth) {
+            int64_t some = p->k - k0 < depth ? p->k - k0 : depth;
+            multiply_columns(w, k0, pack_down(w, i0, rows, k0, some), tile);
+        }
+        for (int64_t g = 0; g < w->joined; g++) {
+            for (int64_t i = 0; i < rows; i++) {
+                REAL *c = w->c + g * p->c.step + (i0 + i) * p->c.row;
+                for (int64_t j = 0; j < p->n; j++) {
+                    c[j] = tile[(g * p->n + j) * PANEL + i];
+                }
+            }
         }
     }
 }
@@ -266,12 +294,11 @@ static void run_narrow(const narrow *w)
 static void run_product(const ho_product *p, void *const *address)
 {
     narrow w = {.p = p, .joined = joins_batch(p) ? p->batch : 1, .columns = joins_batch(p) ? p->batch * p->n : p->n};
-    w.pack_a = address[p->pack];
-    w.pack = w.pack_a + (packs_a(p) ? GROUP * depth_of(p) : 0);
+    w.pack = address[p->pack];
     for (int64_t g = 0; g < p->batch; g += w.joined) {
         w.a = (const REAL *)address[p->a.buffer] + p->a.offset + g * p->a.step;
         w.b = (const REAL *)address[p->b.buffer] + p->b.offset + g * p->b.step;
         w.c = (REAL *)address[p->c.buffer] + p->c.offset + g * p->c.step;
-        run_narrow(&w);
+        (goes_down(p) ? run_down : run_across)(&w);
     }
 }

@@ -86,6 +86,8 @@ static ho_node simplify_add(ho_graph *graph, const ho_draft *draft)
         return ho_binary(graph, HO_OP_SUB, a, at(graph, b)->in[0]);
     if (is_op(graph, a, HO_OP_NEG))
         return ho_binary(graph, HO_OP_SUB, b, at(graph, a)->in[0]);
+    if (a == b)
+        return ho_binary(graph, HO_OP_MUL, a, ho_const(graph, 2));
     return ho_simplify_sum_of_pieces(graph, a, b);
 }
 
@@ -213,12 +215,23 @@ static ho_node simplify_reduce(ho_graph *graph, const ho_draft *draft)
     return HO_POISON;
 }
 
-/* Exchanging two axes moves nothing in memory where one of them has size 1. */
+static bool is_transpose_of(const ho_graph *graph, ho_node a, ho_node b)
+{
+    return is_op(graph, a, HO_OP_TRANSPOSE) && at(graph, a)->in[0] == b;
+}
+
+/* Exchanging two axes moves nothing in memory where one of them has size 1, and nothing at all in x + x'. The latter lets a
+ * plugin say that a matrix is symmetric, so that a product with it and one with its transpose are one product. */
 static ho_node simplify_transpose(ho_graph *graph, const ho_draft *draft)
 {
     ho_node a = draft->in[0];
     if (is_op(graph, a, HO_OP_TRANSPOSE))
         return at(graph, a)->in[0];
+    if (is_op(graph, a, HO_OP_ADD)) {
+        ho_node x = at(graph, a)->in[0], y = at(graph, a)->in[1];
+        if (is_transpose_of(graph, x, y) || is_transpose_of(graph, y, x))
+            return a;
+    }
     if (ho_axis_size(&draft->shape, 1) == 1 || ho_axis_size(&draft->shape, 2) == 1)
         return ho_reshape(graph, a, draft->shape);
     return HO_POISON;

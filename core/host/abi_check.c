@@ -1,13 +1,14 @@
 /*
- * The ABI's layout, frozen: where each member of each public struct lies on machines with 64-bit pointers, as of minor 1.0.
- * A line here never changes. A member appended in a later minor gets a new line; an assertion that fails means that a
- * member was inserted, removed or resized, and that plugins already built would read the wrong one.
+ * The ABI's layout, frozen: where each member of each public struct lies on machines with 64-bit pointers, as of
+ * minor 1.0. A line here never changes. A member appended in a later minor gets a new line; an assertion that fails
+ * means that a member was inserted, removed or resized, and that plugins already built would read the wrong one.
  */
 #include "hotool/plugin.h"
 
 #if UINTPTR_MAX == 0xffffffffffffffffu
 
-#define AT(type, member, offset) _Static_assert(offsetof(struct type, member) == (offset), #type "." #member " has moved")
+#define AT(type, member, offset) \
+    _Static_assert(offsetof(struct type, member) == (offset), #type "." #member " has moved")
 /* A struct only grows. */
 #define SIZE(type, bytes) _Static_assert(sizeof(struct type) >= (bytes), #type " has shrunk")
 

@@ -2,7 +2,6 @@
 #include "host/dataset.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +37,8 @@ static const char *reader_name(const reading *r)
 }
 
 /* A mistake of the plugin's code, as against one of its files. */
-#define misuse(r, call, ...)                                                                                           \
-    ho_fail_at((r)->emission.error, HO_INVALID, (r)->emission.reader->place, "data reader \"%s\": " call,              \
+#define misuse(r, call, ...)                                                                              \
+    ho_fail_at((r)->emission.error, HO_INVALID, (r)->emission.reader->place, "data reader \"%s\": " call, \
                reader_name(r), __VA_ARGS__)
 
 static void *remember(reading *r, void *memory)

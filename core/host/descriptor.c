@@ -68,7 +68,8 @@ static void *copy_table(reader *r, const char *what, ho_table table, size_t row_
     }
     char *rows = ho_arena_alloc(r->arena, table.count * row_size);
     for (uint32_t i = 0; i < table.count; i++)
-        copy_known(rows + i * row_size, row_size, (const char *)table.rows + (size_t)i * table.row_size, table.row_size);
+        copy_known(rows + i * row_size, row_size, (const char *)table.rows + (size_t)i * table.row_size,
+                   table.row_size);
     return rows;
 }
 
@@ -140,8 +141,8 @@ static ho_status check_shape(reader *r, const ho_hyper *hyper, const char *text,
             first = found;
         *square = *rank == 1 && found == first;
         if (++*rank > HO_MAX_RANK)
-            return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has more than %d sizes", hyper->name, hyper->shape,
-                          HO_MAX_RANK);
+            return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has more than %d sizes", hyper->name,
+                          hyper->shape, HO_MAX_RANK);
         at += word;
     }
     return HO_OK;
@@ -266,9 +267,12 @@ static void need(reader *r, bool present, const char *call)
 static ho_status read_calls(reader *r)
 {
     static const size_t known[] = {
-        [HO_DYNAMICS] = sizeof(ho_dynamics_calls),     [HO_MODEL] = sizeof(ho_model_calls),
-        [HO_LOSS] = sizeof(ho_loss_calls),             [HO_PENALTY] = sizeof(ho_penalty_calls),
-        [HO_MODE] = sizeof(ho_mode_calls),             [HO_DATA] = sizeof(ho_data_calls),
+        [HO_DYNAMICS] = sizeof(ho_dynamics_calls),
+        [HO_MODEL] = sizeof(ho_model_calls),
+        [HO_LOSS] = sizeof(ho_loss_calls),
+        [HO_PENALTY] = sizeof(ho_penalty_calls),
+        [HO_MODE] = sizeof(ho_mode_calls),
+        [HO_DATA] = sizeof(ho_data_calls),
         [HO_CONSTRAINT] = sizeof(ho_constraint_calls),
     };
     const void *calls = r->loaded->plugin.calls;
@@ -334,8 +338,9 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
         return refuse(r, "wants plugin ABI %u.%u, this hotool offers %u.%u", symbol->abi_major, symbol->abi_minor,
                       HO_ABI_MAJOR, HO_ABI_MINOR);
     if (symbol->abi_minor > HO_ABI_MINOR)
-        return refuse(r, "wants plugin ABI %u.%u, this hotool offers %u.%u; use a newer hotool, or build the plugin with "
-                         "this one's SDK",
+        return refuse(r,
+                      "wants plugin ABI %u.%u, this hotool offers %u.%u; use a newer hotool, or build the plugin with "
+                      "this one's SDK",
                       symbol->abi_major, symbol->abi_minor, HO_ABI_MAJOR, HO_ABI_MINOR);
     if (symbol->struct_size > sizeof *symbol)
         return refuse(r, "its descriptor says that it is %u bytes long, in ABI %u.%u it has %zu", symbol->struct_size,

@@ -4,8 +4,9 @@
 
 #include "base/error.h"
 
-/* Whether `path` is a regular file that holds a whole ELF shared object for this machine: class, byte order, machine and type,
- * its headers and every loaded segment within the file. Errors (HO_INVALID) start with the path and say what the file is. */
+/* Whether `path` is a regular file that holds a whole ELF shared object for this machine: class, byte order, machine
+ * and type, its headers and every loaded segment within the file. Errors (HO_INVALID) start with the path and say what
+ * the file is. */
 ho_status ho_elf_check(const char *path, ho_error *error);
 
 #endif

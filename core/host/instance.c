@@ -3,11 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/text.h"
 #include "host/options.h"
 
 struct ho_setup_values {
@@ -92,8 +90,8 @@ static const ho_option_value *list_option(ho_setup *u, const char *name, uint32_
     if (value && i >= 0 && (uint64_t)i < value->count)
         return value;
     if (value)
-        misuse(s, "plugin \"%s\" asks for entry %lld of its option \"%s\", which has %zu", s->instance->loaded->plugin.name,
-               (long long)i, name, value->count);
+        misuse(s, "plugin \"%s\" asks for entry %lld of its option \"%s\", which has %zu",
+               s->instance->loaded->plugin.name, (long long)i, name, value->count);
     return NULL;
 }
 
@@ -122,7 +120,8 @@ static void *setup_alloc(ho_setup *u, uint64_t bytes)
     return NULL;
 }
 
-static ho_status setup_fail(ho_setup *u, const char *file, int32_t line, const char *option_name, const char *format, ...)
+static ho_status setup_fail(ho_setup *u, const char *file, int32_t line, const char *option_name, const char *format,
+                            ...)
 {
     setup *s = setup_of(u);
     const ho_instance *instance = s->instance;
@@ -268,8 +267,8 @@ ho_status ho_constraint_fits(const ho_instance *constraint, const ho_constrained
     reason[sizeof reason - 1] = '\0';
     if (status == HO_OK)
         return HO_OK;
-    return ho_fail_at(error, HO_INVALID, constraint->place, "constraint \"%s\" does not fit %s: %s", loaded->plugin.name,
-                      h->name, *reason ? reason : "the plugin does not say why");
+    return ho_fail_at(error, HO_INVALID, constraint->place, "constraint \"%s\" does not fit %s: %s",
+                      loaded->plugin.name, h->name, *reason ? reason : "the plugin does not say why");
 }
 
 ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrained *h, double *values, ho_error *error)
@@ -279,8 +278,9 @@ ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrai
     ho_status status = loaded->calls.constraint.project(constraint->self, h, values);
     ho_calling(NULL, NULL);
     if (status != HO_OK)
-        return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" cannot project %s (project returned %d)",
-                          loaded->plugin.name, h->name, (int)status);
+        return ho_fail_at(error, HO_FAILED, constraint->place,
+                          "constraint \"%s\" cannot project %s (project returned %d)", loaded->plugin.name, h->name,
+                          (int)status);
     for (int64_t i = 0; i < h->count; i++)
         if (!isfinite(values[i]))
             return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" projects entry %lld of %s to %s",

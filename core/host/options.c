@@ -81,8 +81,8 @@ static ho_status check_choice(const ho_option *option, const char *text, ho_plac
     char *list = ho_arena_strdup(arena, words[0]);
     for (size_t i = 1; i < count; i++)
         list = ho_arena_format(arena, "%s, %s", list, words[i]);
-    return ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is none of its choices%s%s%s (known: %s)", option->name, text,
-                      nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+    return ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is none of its choices%s%s%s (known: %s)", option->name,
+                      text, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
 }
 
 static ho_status read_list(const ho_option *option, const ho_tree *node, ho_arena *arena, ho_option_value *value,
@@ -151,7 +151,8 @@ static ho_status check_keys(const ho_loaded *loaded, const ho_tree *settings, co
     size_t others = 0;
     while (reserved && reserved[others])
         others++;
-    const char **known = ho_arena_alloc(arena, (loaded->option_count + loaded->hyper_count + others + 1) * sizeof *known);
+    const char **known =
+        ho_arena_alloc(arena, (loaded->option_count + loaded->hyper_count + others + 1) * sizeof *known);
     size_t count = 0;
     for (uint32_t i = 0; i < loaded->option_count; i++)
         known[count++] = loaded->options[i].name;
@@ -159,8 +160,7 @@ static ho_status check_keys(const ho_loaded *loaded, const ho_tree *settings, co
         known[count++] = loaded->hypers[i].name;
     for (size_t i = 0; i < others; i++)
         known[count++] = reserved[i];
-    const char *where =
-        ho_arena_format(arena, "the %s \"%s\"", ho_kind_name(loaded->plugin.kind), loaded->plugin.name);
+    const char *where = ho_arena_format(arena, "the %s \"%s\"", ho_kind_name(loaded->plugin.kind), loaded->plugin.name);
     return ho_tree_only(settings, where, known, error);
 }
 
@@ -179,9 +179,8 @@ ho_status ho_options_read(const ho_loaded *loaded, const ho_tree *settings, cons
         if (node)
             status = read_value(option, node, arena, &values[i], error);
         else if (option->required)
-            status = ho_fail_at(error, HO_INVALID, settings ? settings->place : place,
-                                "the %s \"%s\" needs \"%s\": %s", ho_kind_name(loaded->plugin.kind), loaded->plugin.name,
-                                option->name, option->doc);
+            status = ho_fail_at(error, HO_INVALID, settings ? settings->place : place, "the %s \"%s\" needs \"%s\": %s",
+                                ho_kind_name(loaded->plugin.kind), loaded->plugin.name, option->name, option->doc);
     }
     return status;
 }

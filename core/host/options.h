@@ -19,8 +19,8 @@ typedef struct ho_option_value {
 } ho_option_value;
 
 /* Reads `values[0..option_count)`. See ho_instance_new for keys and paths. Whether files exist is not checked here. */
-ho_status ho_options_read(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
-                          ho_place place, ho_arena *arena, ho_option_value *values, ho_error *error);
+ho_status ho_options_read(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved, ho_place place,
+                          ho_arena *arena, ho_option_value *values, ho_error *error);
 
 /* Checks that an option's default is a legal value of it; NULL is fine. */
 ho_status ho_option_check_default(const ho_option *option, const char *path, ho_error *error);

@@ -38,8 +38,8 @@ const char *ho_kind_name(uint32_t kind)
 
 const char *ho_kind_folder(uint32_t kind)
 {
-    static const char *const names[] = {"plugins", "dynamics", "models", "losses",
-                                        "penalties", "modes", "data", "constraints"};
+    static const char *const names[] = {"plugins",   "dynamics", "models", "losses",
+                                        "penalties", "modes",    "data",   "constraints"};
     return kind < sizeof names / sizeof names[0] ? names[kind] : names[0];
 }
 
@@ -109,7 +109,8 @@ static lt_dlhandle open_module(const char *path, ho_error *error)
     return handle;
 }
 
-/* The descriptor, and how many bytes it has; NULL with an error that names other majors' symbols where there are any. */
+/* The descriptor, and how many bytes it has; NULL with an error that names other majors' symbols where there are any.
+ */
 static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, uint64_t *size, ho_error *error)
 {
     const void *symbol = lt_dlsym(handle, HO_PLUGIN_SYMBOL_NAME);
@@ -118,8 +119,8 @@ static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, ui
             char name[32];
             snprintf(name, sizeof name, "hotool_plugin_v%d", major);
             if (lt_dlsym(handle, name)) {
-                ho_fail(error, HO_INVALID, "%s: wants plugin ABI %d, this hotool offers %u.%u", path, major, HO_ABI_MAJOR,
-                        HO_ABI_MINOR);
+                ho_fail(error, HO_INVALID, "%s: wants plugin ABI %d, this hotool offers %u.%u", path, major,
+                        HO_ABI_MAJOR, HO_ABI_MINOR);
                 return NULL;
             }
         }
@@ -165,7 +166,8 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
     if (!symbol)
         return NULL;
     ho_loaded *loaded = ho_arena_alloc(registry->arena, sizeof *loaded);
-    if (ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded, error) != HO_OK)
+    if (ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded, error) !=
+        HO_OK)
         return NULL;
     ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count, sizeof *registry->loaded);
     ho_grow((void **)&registry->real_paths, &registry->path_capacity, registry->loaded_count,
@@ -279,8 +281,8 @@ static void unknown(const ho_registry *registry, const listing *list, const char
     if (list->count == 0) {
         for (size_t i = 0; i < registry->folder_count; i++)
             known = ho_arena_format(arena, "%s%s%s", known, i ? ", " : "", registry->folders[i]);
-        known = ho_arena_format(arena, "none in %s; HOTOOL_PLUGIN_PATH names more folders",
-                                *known ? known : "any folder");
+        known =
+            ho_arena_format(arena, "none in %s; HOTOOL_PLUGIN_PATH names more folders", *known ? known : "any folder");
     }
     const char *nearest = ho_nearest(name, names, list->count);
     ho_fail_at(error, HO_INVALID, place, "unknown %s \"%s\"%s%s%s (known: %s)", ho_kind_name(list->kind), name,

@@ -12,10 +12,10 @@
 
 /* A handle is the trace's serial number and the value's number in it, so that one kept from another trace is noticed
  * (serials return after 4095 traces: this finds mistakes, it is no lock). */
-#define INDEX_BITS 20u
+#define INDEX_BITS  20u
 #define MOST_VALUES ((1u << INDEX_BITS) - 1u)
-#define SERIALS 4095u
-#define MOST_NAME 64u
+#define SERIALS     4095u
+#define MOST_NAME   64u
 
 typedef struct tracing {
     ho_trace head; /* first: the plugin's pointer is the host's */
@@ -63,7 +63,8 @@ static ho_node node_of(tracing *t, const char *call, ho_value value)
         return fail(t, "%s: was given a value that was never set (handle 0)", call);
     uint32_t index = value.id & MOST_VALUES;
     if (value.id >> INDEX_BITS != t->serial || index == 0 || index > t->count)
-        return fail(t, "%s: was given handle %" PRIu32 ", which is no value of this trace; values end with their callback",
+        return fail(t,
+                    "%s: was given handle %" PRIu32 ", which is no value of this trace; values end with their callback",
                     call, value.id);
     return t->values[index - 1];
 }
@@ -418,7 +419,8 @@ static ho_value weight(ho_trace *x, const char *file, int32_t line, const char *
     if (!t || !name_ok(t, "weight", name))
         return (ho_value){0};
     if (!t->env->weight)
-        return handle(t, fail(t, "weight: \"%s\" in %s: weights are declared in a model's \"weights\"", name, t->callback));
+        return handle(
+            t, fail(t, "weight: \"%s\" in %s: weights are declared in a model's \"weights\"", name, t->callback));
     ho_node node = node_of(t, "weight", initial);
     if (node)
         node = t->env->weight(t->env->context, name, node);
@@ -434,8 +436,8 @@ static ho_value normal(ho_trace *x, const char *file, int32_t line, const char *
     if (!t || !name_ok(t, "normal", name) || !shape_ok(t, "normal", rank, dims, &wanted))
         return (ho_value){0};
     if (!t->env->normal)
-        return handle(t, fail(t, "normal: \"%s\" in %s: random numbers are drawn in a model's \"weights\"", name,
-                              t->callback));
+        return handle(
+            t, fail(t, "normal: \"%s\" in %s: random numbers are drawn in a model's \"weights\"", name, t->callback));
     return handle(t, t->env->normal(t->env->context, name, wanted));
 }
 
@@ -559,8 +561,8 @@ ho_node ho_trace_result(const ho_instance *instance, const char *callback_name, 
     } else {
         ho_shape found = ho_graph_at(env->graph, node)->shape;
         if (shape_due && !ho_shape_equal(&found, shape_due))
-            node = ho_graph_fail(env->graph, "%s must bind \"%s\" of shape %s, and binds one of shape %s", callback_name,
-                                 name, ho_shape_print(shape_due, due), ho_shape_print(&found, bound));
+            node = ho_graph_fail(env->graph, "%s must bind \"%s\" of shape %s, and binds one of shape %s",
+                                 callback_name, name, ho_shape_print(shape_due, due), ho_shape_print(&found, bound));
     }
     ho_graph_source_set(env->graph, before);
     return node;

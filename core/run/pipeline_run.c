@@ -22,6 +22,7 @@ typedef struct job {
     const ho_run_request *request;
     ho_training *training, *both; /* both: on training + validation, where the final training is; else NULL */
     ho_examples joined;
+    ho_problem problem_of_both;
     ho_outer *optimizer; /* NULL: no outer optimisation */
     ho_results *results;
     ho_progress progress;
@@ -252,9 +253,9 @@ static ho_status open_both(job *j, ho_error *error)
     ho_pipeline *p = j->pipeline;
     if (ho_examples_join(&p->training, &p->validation, &j->joined, error) != HO_OK)
         return error->status;
-    ho_problem problem = p->problem;
-    problem.training = &j->joined;
-    j->both = ho_training_new(&problem, error);
+    j->problem_of_both = p->problem;
+    j->problem_of_both.training = &j->joined;
+    j->both = ho_training_new(&j->problem_of_both, error);
     if (!j->both)
         return error->status;
     ho_training_interrupt(j->both, j->request->interrupt);

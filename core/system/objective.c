@@ -27,8 +27,9 @@ static ho_node started(ho_training *training, const ho_start *start, ho_shape sh
     ho_error *error = &training->trace_error;
     char *path = ho_path_beside(start->place.file ? start->place.file : "", start->path);
     ho_node node = HO_POISON;
+    ho_error own = {0};
     ho_npy array;
-    if (ho_npy_read(path, &array, error) == HO_OK) {
+    if (ho_npy_read(path, &array, &own) == HO_OK) {
         ho_shape have = ho_shape_of(array.rank, array.dims);
         char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
         if (!ho_shape_equal(&have, &shape)) {
@@ -47,6 +48,8 @@ static ho_node started(ho_training *training, const ho_start *start, ho_shape sh
             ho_large_free(values);
         }
         ho_npy_free(&array);
+    } else {
+        ho_fail_at(error, own.status, start->place, "start: %s", own.text);
     }
     free(path);
     return node;

@@ -49,8 +49,9 @@ static ho_status from_list(const ho_hyperparameter *h, const ho_tree *tree, int3
 static ho_status from_file(const ho_hyperparameter *h, const ho_tree *tree, double *value, ho_error *error)
 {
     char *path = ho_path_beside(tree->place.file ? tree->place.file : "", tree->text);
+    ho_error own = {0};
     ho_npy array;
-    if (ho_npy_read(path, &array, error) == HO_OK) {
+    if (ho_npy_read(path, &array, &own) == HO_OK) {
         ho_shape have = ho_shape_of(array.rank, array.dims), want = ho_shape_of(h->rank, h->dims);
         char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
         if (ho_shape_equal(&have, &want))
@@ -61,7 +62,7 @@ static ho_status from_file(const ho_hyperparameter *h, const ho_tree *tree, doub
                        path, ho_shape_print(&have, a), ho_shape_print(&want, b));
         ho_npy_free(&array);
     } else {
-        ho_error_prefix(error, "%s", h->name);
+        ho_fail_at(error, own.status, tree->place, "%s: %s", h->name, own.text);
     }
     free(path);
     return error->status;

@@ -28,12 +28,14 @@ static ho_status value(void *self, ho_trace *x)
             "by `on:`",
             (int)rank);
 
-    /* With G = w'w and K columns,
-     *     sum_jk A_jk |w_j - w_k|^2 = sum_j (sum_k A_jk + A_kj) G_jj - 2 sum_jk A_jk G_jk
-     *     sum_jk      |w_j - w_k|^2 = 2 K sum_j G_jj - 2 |sum_j w_j|^2
-     * so that neither needs the K^2 differences, and the second no matrix product. */
-    ho_let(x, "strength", "rho + 2*columns*a + (sum(A, 0) + sum(A, 1))");
-    ho_let(x, "penalty", "sum(strength * w^2) - 2*a*sum(sum(w, 1)^2) - 2*sum(A * (transpose(w) @ w))");
+    /* With S = A + A' and K columns,
+     *     sum_jk A_jk |w_j - w_k|^2 = sum_j (sum_k S_jk) |w_j|^2 - sum(w * wS)
+     *     sum_jk      |w_j - w_k|^2 = 2 K sum_j |w_j|^2 - 2 |sum_j w_j|^2
+     * so that neither needs the K^2 differences, and the second no matrix product. S is seen to be symmetric, hence the
+     * gradient takes one product with it, not one with S and one with S'. */
+    ho_let(x, "S", "A + transpose(A)");
+    ho_let(x, "strength", "rho + 2*columns*a + sum(S, 0)");
+    ho_let(x, "penalty", "sum(strength * w^2) - 2*a*sum(sum(w, 1)^2) - sum(w * (w @ S))");
     return ho_ok(x);
 }
 

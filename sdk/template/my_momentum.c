@@ -35,10 +35,6 @@ static const ho_dynamics_calls calls = {
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_DYNAMICS),
-    .name = "my_momentum",
-    .version = "0.1",
-    .doc = "gradient descent with momentum",
-    .hypers = HO_TABLE(hypers),
-    .calls = &calls,
+    HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "my_momentum", .version = "0.1", .doc = "gradient descent with momentum",
+    .hypers = HO_TABLE(hypers),  .calls = &calls,
 };

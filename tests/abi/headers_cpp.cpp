@@ -8,7 +8,8 @@
 // The macros and the exported symbol in C++, where plugin.h brings them all.
 #if defined(HOTOOL_PLUGIN_H)
 
-namespace {
+namespace
+{
 
 ho_status step(void *, ho_trace *x)
 {
@@ -23,8 +24,8 @@ const ho_dynamics_calls calls = {sizeof(ho_dynamics_calls), HO_WHOLE, {nullptr, 
 
 } // namespace
 
-const ho_plugin HO_PLUGIN_SYMBOL = {sizeof(ho_plugin), HO_ABI_MAJOR, HO_ABI_MINOR,     HO_DYNAMICS, "from_cpp",
-                                    "1",               "in C++",     nullptr,          {nullptr, 0, 0}, HO_TABLE(hypers),
-                                    &calls,            nullptr,      nullptr};
+const ho_plugin HO_PLUGIN_SYMBOL = {
+    sizeof(ho_plugin), HO_ABI_MAJOR,    HO_ABI_MINOR,     HO_DYNAMICS, "from_cpp", "1",    "in C++",
+    nullptr,           {nullptr, 0, 0}, HO_TABLE(hypers), &calls,      nullptr,    nullptr};
 
 #endif

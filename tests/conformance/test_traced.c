@@ -432,6 +432,7 @@ static double matrix[ROWS * COLUMNS];
 static double penalty_by_hand(const double *A, double a, const double *rho, int64_t rho_step)
 {
     double total = 0.0;
+    fill(matrix, ROWS * COLUMNS);
     for (int f = 0; f < ROWS; f++)
         for (int j = 0; j < COLUMNS; j++) {
             const double wj = matrix[f * COLUMNS + j];

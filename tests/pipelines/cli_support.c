@@ -35,7 +35,7 @@ static const char base_pipeline[] =
     "objective:\n"
     "  - {loss: cross_entropy, reduce: mean}\n"
     "  - {penalty: task_interaction, name: mtl}\n"
-    "dynamics: {plugin: momentum, learning_rate: 0.1}\n"
+    "dynamics: {plugin: momentum, learning_rate: 0.2}\n"
     "steps: 15\n"
     "validation: {loss: cross_entropy, reduce: mean}\n"
     "hyperparameters:\n"
@@ -168,7 +168,7 @@ cli_result cli_run_on_terminal(int columns, const char *first, ...)
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0, "no terminal: %s", strerror(errno));
     const char *name = ptsname(master);
-    /* Kept open here too, so that nothing is lost between the child's end and the last read. */
+    /* Open until the child has opened it too: its size would be forgotten. */
     int slave = open(name, O_RDWR | O_NOCTTY);
     struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)columns};
     cr_assert(slave >= 0 && ioctl(slave, TIOCSWINSZ, &size) == 0, "%s: %s", name, strerror(errno));
@@ -267,7 +267,7 @@ void cli_change(const char *path, const char *from, const char *to)
 double cli_blob(int i, int f)
 {
     uint64_t centre = (uint64_t)(i % CLASSES * FEATURES + f), own = (uint64_t)(i * FEATURES + f);
-    return 1.2 * ho_normal_number(7, 1, centre) + ho_normal_number(7, 2, own);
+    return 0.5 * ho_normal_number(7, 1, centre) + ho_normal_number(7, 2, own);
 }
 
 void cli_npy(const char *path, const char *header, const void *bytes, size_t size)

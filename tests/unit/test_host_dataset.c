@@ -347,7 +347,8 @@ static ho_status emits_label_beyond(ho_data *d)
 
 Test(host_dataset, a_label_outside_its_classes_is_refused)
 {
-    refused(&whole, emits_label_beyond, "y.bin: labels: example 0 has the label 2, outside 0..1 (data reader \"probe\")");
+    refused(&whole, emits_label_beyond,
+            "y.bin: labels: example 0 has the label 2, outside 0..1 (data reader \"probe\")");
 }
 
 static ho_status emits_negative_label(ho_data *d)
@@ -427,8 +428,7 @@ static ho_status emits_nothing(ho_data *d)
 
 Test(host_dataset, emitting_nothing_is_refused)
 {
-    refused(&whole, emits_nothing,
-            "x.yaml:4:9: nothing to learn from: it emits no examples (data reader \"probe\")");
+    refused(&whole, emits_nothing, "x.yaml:4:9: nothing to learn from: it emits no examples (data reader \"probe\")");
 }
 
 static ho_status emits_wider_test(ho_data *d)
@@ -467,8 +467,9 @@ static ho_status emits_other_classes(ho_data *d)
 Test(host_dataset, parts_must_have_one_number_of_classes)
 {
     cr_assert_null(read_with(&in_parts, emits_other_classes));
-    cr_assert(strstr(error.text, "the target \"labels\" has 4 classes in the validation part and 3 in the training part"),
-              "%s", error.text);
+    cr_assert(
+        strstr(error.text, "the target \"labels\" has 4 classes in the validation part and 3 in the training part"),
+        "%s", error.text);
 }
 
 static ho_status emits_label_beyond_other_part(ho_data *d)
@@ -504,12 +505,12 @@ static ho_status emits_broken(ho_data *d)
     return ho_data_emit(d, 0, &broken);
 }
 
-#define BROKEN(change, message)                                                                                        \
-    do {                                                                                                               \
-        broken = inputs_of(3, 2, HO_ARRAY_F32, pixels);                                                                \
-        change;                                                                                                        \
-        cr_expect_null(read_with(&whole, emits_broken));                                                               \
-        cr_expect(strstr(error.text, message), "\"%s\" lacks \"%s\"", error.text, message);                            \
+#define BROKEN(change, message)                                                             \
+    do {                                                                                    \
+        broken = inputs_of(3, 2, HO_ARRAY_F32, pixels);                                     \
+        change;                                                                             \
+        cr_expect_null(read_with(&whole, emits_broken));                                    \
+        cr_expect(strstr(error.text, message), "\"%s\" lacks \"%s\"", error.text, message); \
     } while (0)
 
 Test(host_dataset, each_senseless_array_is_one_message)
@@ -532,11 +533,11 @@ Test(host_dataset, each_senseless_array_is_one_message)
 }
 
 /* One misuse of another call each. */
-#define MISUSE(name, expression)                                                                                       \
-    static ho_status name(ho_data *d)                                                                                  \
-    {                                                                                                                  \
-        expression;                                                                                                    \
-        return emit_inputs(d, 0);                                                                                      \
+#define MISUSE(name, expression)      \
+    static ho_status name(ho_data *d) \
+    {                                 \
+        expression;                   \
+        return emit_inputs(d, 0);     \
     }
 MISUSE(null_path, ho_data_file(d, NULL, 0, NULL, NULL))
 MISUSE(null_npy, ho_data_npy(d, "x.npy", NULL))

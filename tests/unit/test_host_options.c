@@ -43,16 +43,12 @@ static const ho_option options[] = {
     {.name = "names", .type = HO_STRINGS},
     {.name = "free", .type = HO_REAL},
 };
-static const ho_plugin plugin = {HO_PLUGIN_HEAD(HO_DATA),
-                                 .name = "probe",
-                                 .options = HO_TABLE(options),
-                                 .calls = &calls,
-                                 .create = create,
-                                 .destroy = destroy};
+static const ho_plugin plugin = {HO_PLUGIN_HEAD(HO_DATA), .name = "probe",  .options = HO_TABLE(options),
+                                 .calls = &calls,         .create = create, .destroy = destroy};
 
 static const ho_option needed[] = {{.name = "inputs", .type = HO_STRING, .required = 1, .doc = "where they are"}};
-static const ho_plugin demanding = {
-    HO_PLUGIN_HEAD(HO_DATA), .name = "demanding", .options = HO_TABLE(needed), .calls = &calls};
+static const ho_plugin demanding = {HO_PLUGIN_HEAD(HO_DATA), .name = "demanding", .options = HO_TABLE(needed),
+                                    .calls = &calls};
 
 static ho_error error;
 static ho_arena *arena;

@@ -22,8 +22,8 @@ static const ho_option options[] = {
     {.name = "order", .type = HO_INTEGER, .initial = "3"},
     {.name = "not_given", .type = HO_REAL},
 };
-static const ho_plugin plugin = {
-    HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "probe", .options = HO_TABLE(options), .calls = &calls};
+static const ho_plugin plugin = {HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "probe", .options = HO_TABLE(options),
+                                 .calls = &calls};
 
 static ho_error error;
 static ho_arena *arena;
@@ -92,7 +92,7 @@ static void assert_shape(ho_trace *x, ho_value value, int32_t rank, const int64_
         cr_assert_eq(found[i], dims[i], "axis %d: %d, due %d", (int)i, (int)found[i], (int)dims[i]);
 }
 
-#define ASSERT_SHAPE(x, value, ...)                                                                                    \
+#define ASSERT_SHAPE(x, value, ...) \
     assert_shape(x, value, (int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 
 /* ---- what calls build ---- */
@@ -283,13 +283,13 @@ Test(host_trace, a_value_of_another_trace_is_refused)
 }
 
 /* One mistake each, and a part of the message it must give. */
-#define MISTAKE(name, expression)                                                                                      \
-    static ho_status name(ho_trace *x)                                                                                 \
-    {                                                                                                                  \
-        ho_value a = ho_get(x, "a");                                                                                   \
-        (void)a;                                                                                                       \
-        expression;                                                                                                    \
-        return ho_ok(x);                                                                                               \
+#define MISTAKE(name, expression)      \
+    static ho_status name(ho_trace *x) \
+    {                                  \
+        ho_value a = ho_get(x, "a");   \
+        (void)a;                       \
+        expression;                    \
+        return ho_ok(x);               \
     }
 
 MISTAKE(beyond_range, ho_neg(x, ((ho_value){a.id + 1})))
@@ -443,8 +443,7 @@ Test(host_trace, a_result_must_have_its_shape)
     cr_assert_neq(ho_trace_result(instance, "step", &env, "w", &due), HO_POISON);
     cr_assert_eq(error.status, HO_OK);
     cr_assert_eq(ho_trace_result(instance, "step", &env, "w", &other), HO_POISON);
-    cr_assert_str_eq(error.text,
-                     "plugin \"probe\": step must bind \"w\" of shape (7), and binds one of shape (6)");
+    cr_assert_str_eq(error.text, "plugin \"probe\": step must bind \"w\" of shape (7), and binds one of shape (6)");
 }
 
 /* ---- models' weights ---- */

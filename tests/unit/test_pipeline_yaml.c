@@ -362,7 +362,7 @@ Test(yaml, wrong_single_settings)
     cr_expect_not_null(strstr(error.text, "an empty key"), "%s", error.text);
     cr_expect_eq(set(root, "/a=1"), HO_INVALID);
     cr_expect_eq(set(root, "a=[1"), HO_INVALID);
-    cr_expect_eq(strncmp(error.text, "--set a=[1:1:3: no valid YAML", 29), 0, "%s", error.text);
+    cr_expect_eq(strncmp(error.text, "--set a=[1:2:1: no valid YAML", 29), 0, "%s", error.text);
     cr_expect_eq(set(root, "objective/y/reduce=sum"), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "objective has no entry \"y\""), "%s", error.text);
     expect_written(root, "a: 1\nobjective:\n  - loss: x\n");

@@ -12,5 +12,4 @@ static ho_status step(void *self, ho_trace *x)
 
 static const ho_dynamics_calls calls = {.struct_size = sizeof calls, .step = step};
 
-HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "undefined_symbol", .calls = &calls};
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "undefined_symbol", .calls = &calls};

@@ -1,0 +1,95 @@
+/* The command line by itself: versions, help, plugins, and what is no command or option. */
+#include <string.h>
+
+#include "cli_support.h"
+
+TestSuite(usage, .init = cli_enter, .fini = cli_leave, .timeout = 60);
+
+Test(usage, version_names_release_and_abi)
+{
+    cli_result r = cli_run("--version", NULL);
+    cli_expect_done(r);
+    cr_expect(strncmp(r.out, "hotool ", 7) == 0 && strstr(r.out, "plugin ABI 1."), "%s", r.out);
+    cr_expect_str_empty(r.err);
+}
+
+Test(usage, help_lists_every_command_and_exit_status)
+{
+    cli_result r = cli_run("--help", NULL);
+    cli_expect_done(r);
+    static const char *const pieces[] = {"pipeline", "hypergradient", "check",       "plugins",
+                                         "usage:",   "HOTOOL_PLUGIN_PATH", "exit status"};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        cr_expect(strstr(r.out, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.out);
+}
+
+Test(usage, each_command_has_help_of_its_own)
+{
+    static const char *const commands[] = {"pipeline", "hypergradient", "check", "plugins"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        cli_result r = cli_run(commands[i], "--help", NULL);
+        cli_expect_done(r);
+        cr_expect(strstr(r.out, cli_format("usage: hotool %s ", commands[i])), "%s", r.out);
+        cr_expect(strstr(r.out, "--help"), "%s", r.out);
+        cr_expect_eq(strstr(r.out, "--set") != NULL, i < 3, "%s: %s", commands[i], r.out);
+    }
+}
+
+Test(usage, wrong_command_lines_are_refused_with_the_nearest_right_thing)
+{
+    cli_expect_refused("no arguments", cli_run(NULL), "which command", "hotool --help", NULL);
+    cli_expect_refused("command", cli_run("pipelin", "base.yaml", NULL), "unknown command \"pipelin\"",
+                       "did you mean \"pipeline\"?", NULL);
+    cli_expect_refused("far command", cli_run("frobnicate", NULL), "unknown command \"frobnicate\"", NULL);
+    cli_expect_refused("option", cli_run("pipeline", "base.yaml", "--quite", NULL), "unknown option \"--quite\"",
+                       "did you mean \"--quiet\"?", NULL);
+    cli_expect_refused("another command's option", cli_run("check", "base.yaml", "--out", "x", NULL),
+                       "unknown option \"--out\"", NULL);
+    cli_expect_refused("short option", cli_run("pipeline", "-q", "base.yaml", NULL), "unknown option \"-q\"", NULL);
+    cli_expect_refused("no file", cli_run("pipeline", "--quiet", NULL), "which FILE", NULL);
+    cli_expect_refused("two files", cli_run("check", "base.yaml", "b.yaml", NULL), "\"b.yaml\"", NULL);
+    cli_expect_refused("no value", cli_run("pipeline", "base.yaml", "--mode", NULL), "--mode wants a MODE", NULL);
+    cli_expect_refused("value for a switch", cli_run("pipeline", "base.yaml", "--quiet=1", NULL),
+                       "--quiet takes no value", NULL);
+    cli_expect_refused("threads", cli_run("pipeline", "base.yaml", "--threads", "0", NULL), "--threads 0",
+                       "1 to 1024", NULL);
+    cli_expect_refused("threads", cli_run("pipeline", "base.yaml", "--threads=two", NULL), "--threads two", NULL);
+    cli_expect_refused("precision", cli_run("pipeline", "base.yaml", "--precision", "f16", NULL), "\"f16\"",
+                       "neither f32 nor f64", NULL);
+    cli_expect_refused("set", cli_run("pipeline", "base.yaml", "--set", "steps", NULL), "--set steps", "KEY=VALUE",
+                       NULL);
+    cli_expect_refused("set's key", cli_run("pipeline", "base.yaml", "--set", "stepz=3", NULL), "stepz",
+                       "did you mean \"steps\"?", NULL);
+    cli_expect_refused("set's value", cli_run("pipeline", "base.yaml", "--set", "steps=many", NULL), "many", NULL);
+    cli_expect_refused("mode", cli_run("hypergradient", "base.yaml", "--mode", "revers", NULL),
+                       "did you mean \"reverse\"?", NULL);
+}
+
+Test(usage, plugins_are_listed_by_kind)
+{
+    cli_result r = cli_run("plugins", NULL);
+    cli_expect_done(r);
+    static const char *const names[] = {"adam",      "momentum",       "rmsprop", "sgd",     "softmax",
+                                        "cross_entropy", "squared_error", "l2",  "task_interaction", "forward",
+                                        "reverse",   "cifar10",        "generated", "idx",   "npy",
+                                        "box",       "nonnegative",    "nonnegative_sum"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        cr_expect(strstr(r.out, cli_format("\n  %s ", names[i])), "%s is missing from: %s", names[i], r.out);
+    cr_expect(strstr(r.out, "dynamics\n") && strstr(r.out, "penalties\n"), "%s", r.out);
+}
+
+Test(usage, a_plugin_is_documented_by_its_tables)
+{
+    cli_result r = cli_run("plugins", "adam", NULL);
+    cli_expect_done(r);
+    static const char *const pieces[] = {"dynamics adam", "learning_rate", "default 0.001", "epsilon",
+                                         "first moment",  "from /"};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        cr_expect(strstr(r.out, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.out);
+    r = cli_run("plugins", "task_interaction", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "shape columns,columns; symmetric; zero diagonal"), "%s", r.out);
+    cr_expect(strstr(r.out, "shape scalar or columns"), "%s", r.out);
+    cli_expect_refused("misspelt plugin", cli_run("plugins", "adm", NULL), "no plugin \"adm\"",
+                       "did you mean \"adam\"?", NULL);
+}
