@@ -215,7 +215,7 @@ static lines lines_from(const ho_strided *array, int64_t first)
     return l;
 }
 
-/* Entries left on the present line, at most n; then goes past them. */
+/* Entries left on the present line, at most n. */
 static int64_t line_length(const lines *l, int64_t n)
 {
     int32_t last = l->array->rank - 1;
@@ -223,12 +223,17 @@ static int64_t line_length(const lines *l, int64_t n)
     return left < n ? left : n;
 }
 
-static void line_advance(lines *l, int64_t by)
+/* Goes past `by` entries of the present line, and then past rows - 1 whole lines of the same axis. */
+static void line_advance(lines *l, int64_t by, int64_t rows)
 {
     const ho_strided *a = l->array;
     int32_t d = a->rank - 1;
     l->index[d] += by;
     l->at += by * a->strides[d];
+    if (rows > 1) {
+        l->index[d - 1] += rows - 1;
+        l->at += (rows - 1) * a->strides[d - 1];
+    }
     while (d > 0 && l->index[d] == a->dims[d]) {
         l->at += a->strides[d - 1] - a->dims[d] * a->strides[d];
         l->index[d] = 0;
@@ -236,25 +241,37 @@ static void line_advance(lines *l, int64_t by)
     }
 }
 
+/* Whole lines of `n` entries, `rows` of them `row` apart. */
+static void load_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int64_t n, int64_t stride)
+{
+    for (int64_t r = 0; r < rows; r++, d += n, from += row) {
+        if (stride == 0) {
+            REAL value = *from;
+            ENTRIES d[i] = value;
+        } else if (stride == 1) {
+            ENTRIES d[i] = from[i];
+        } else {
+            ENTRIES d[i] = from[i * stride];
+        }
+    }
+}
+
 static void load(const ho_instruction *instruction, const ho_strided *array, const block *b)
 {
     REAL *d = entries(b, &instruction->dst);
     const REAL *from = b->address[array->buffer];
-    int64_t stride = array->strides[array->rank - 1], left = b->n;
+    int32_t last = array->rank - 1;
+    int64_t stride = array->strides[last], left = b->n, length = array->dims[last];
     for (lines l = lines_from(array, b->first); left > 0;) {
-        int64_t n = line_length(&l, left);
-        const REAL *line = from + l.at;
-        if (stride == 0) {
-            REAL value = *line;
-            ENTRIES d[i] = value;
-        } else if (stride == 1) {
-            ENTRIES d[i] = line[i];
-        } else {
-            ENTRIES d[i] = line[i * stride];
+        int64_t n = line_length(&l, left), rows = 1;
+        if (n == length && last > 0) {
+            rows = array->dims[last - 1] - l.index[last - 1];
+            rows = rows < left / n ? rows : left / n;
         }
-        d += n;
-        left -= n;
-        line_advance(&l, n);
+        load_lines(d, from + l.at, rows, last > 0 ? array->strides[last - 1] : 0, n, stride);
+        d += n * rows;
+        left -= n * rows;
+        line_advance(&l, n, rows);
     }
 }
 
@@ -273,7 +290,7 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
         }
         a += n;
         left -= n;
-        line_advance(&l, n);
+        line_advance(&l, n, 1);
     }
 }
 

@@ -209,18 +209,42 @@ static void split_at(const ho_shape *shape, int32_t first, int32_t axes, int64_t
     }
 }
 
+/* The axes along which some operand varies keep their size; the result is the same all along the others. */
+static ho_shape varying_shape(const ho_lowered *low, const ho_graph_node *node)
+{
+    ho_shape shape = node->shape;
+    for (int32_t d = 0; d < shape.rank; d++) {
+        bool varies = false, tensor = false;
+        for (uint32_t i = 0; i < node->arity; i++) {
+            const ho_view *view = &low->views[node->in[i]];
+            varies = varies || (view->shape.rank > 0 && view->strides[d] != 0);
+            tensor = tensor || !is_scalar(&low->items[view->item]);
+        }
+        shape.dims[d] = varies || !tensor ? shape.dims[d] : 1;
+    }
+    return shape;
+}
+
 static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
 {
     if (node->op == HO_OP_STOP) {
         return low->views[node->in[0]];
     }
     ho_item_kind kind = node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_ELEMENT;
-    ho_item *item = add_item(low, kind, node->op, node->shape);
+    ho_item *item = add_item(low, kind, node->op, varying_shape(low, node));
     set_operands(low, item, node->arity);
     for (uint32_t i = 0; i < node->arity; i++) {
         item->in[i] = low->views[node->in[i]];
+        if (item->in[i].shape.rank > 0) {
+            item->in[i].shape = item->shape;
+        }
     }
-    return whole_view(low, item);
+    ho_view view = whole_view(low, item);
+    for (int32_t d = 0; d < node->shape.rank; d++) {
+        view.strides[d] = item->shape.dims[d] == node->shape.dims[d] ? view.strides[d] : 0;
+    }
+    view.shape = node->shape;
+    return view;
 }
 
 static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
@@ -255,6 +279,18 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
     return whole_view(low, item);
 }
 
+/* Whether an elementwise item is seen through this use of node `id` alone. Only then may its rows lie apart: for other users
+ * it has to be dense. */
+static bool is_sole_use(const ho_lowered *low, ho_node id)
+{
+    const ho_graph_node *node = ho_graph_at(low->graph, id);
+    while (low->uses[id] == 1 && (node->op == HO_OP_RESHAPE || node->op == HO_OP_STOP)) {
+        id = node->in[0];
+        node = ho_graph_at(low->graph, id);
+    }
+    return low->uses[id] == 1 && ho_op_is_elementwise(node->op);
+}
+
 /* Makes the value of node `part` the part of an arrangement that lies `place` elements from its start, in rows of `row`
  * elements `row_step` apart: its item computes right into that place, or a copy does. */
 static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row, int64_t row_step)
@@ -264,9 +300,7 @@ static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row,
     bool computed = item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item);
     bool free_to_move = computed && item->output < 0 && item->parent < 0;
     if (row < ho_shape_count(&view->shape)) {
-        /* Rows apart are no dense storage for another user to read. */
-        uint32_t op = ho_graph_at(low->graph, part)->op;
-        free_to_move = free_to_move && low->uses[part] == 1 && ho_op_is_elementwise(op) && op != HO_OP_STOP;
+        free_to_move = free_to_move && is_sole_use(low, part);
     }
     if (!free_to_move) {
         item = add_copy(low, *view);

@@ -17,8 +17,8 @@
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
-typedef REAL vector __attribute__((vector_size(VECTOR_BYTES)));
-typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL))));
+typedef REAL vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define PANEL (2 * LANES)
@@ -242,12 +242,12 @@ static void run_across(const narrow *w)
     }
 }
 
-/* Rows k0 .. k0+depth-1 of a panel of a'. They lie far apart: at their stride, lines push each other out of the cache. */
-static rows_of_b pack_down(const narrow *w, int64_t i0, int64_t rows, int64_t k0, int64_t depth)
+/* Rows k0 .. k0+depth-1 of the last, partial panel of a'; the packing space is zero beyond them. */
+static rows_of_b pack_last(const narrow *w, int64_t i0, int64_t k0, int64_t depth)
 {
     const REAL *from = w->a + i0 + k0 * w->p->a.column;
     for (int64_t k = 0; k < depth; k++, from += w->p->a.column) {
-        copy_row(w->pack + k * PANEL, from, rows);
+        copy_row(w->pack + k * PANEL, from, w->p->m - i0);
     }
     return (rows_of_b){w->pack, PANEL, depth};
 }
@@ -268,25 +268,60 @@ static void multiply_columns(const narrow *w, int64_t k0, rows_of_b panel, REAL 
     }
 }
 
+typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+#if REAL_IS_F32
+typedef int32_t quad_index __attribute__((vector_size(16)));
+#else
+typedef int64_t quad_index __attribute__((vector_size(32)));
+#endif
+
+/* Four entries of four lines of the tile become four entries of four rows of c. */
+static inline void turn_quads(REAL *c, int64_t row, const REAL *tile)
+{
+    const quad_index low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
+    quad a = *(const quad *)tile, b = *(const quad *)(tile + PANEL);
+    quad d = *(const quad *)(tile + 2 * PANEL), e = *(const quad *)(tile + 3 * PANEL);
+    quad ab = __builtin_shuffle(a, b, low), de = __builtin_shuffle(d, e, low);
+    *(quad *)c = __builtin_shuffle(ab, de, first);
+    *(quad *)(c + row) = __builtin_shuffle(ab, de, second);
+    ab = __builtin_shuffle(a, b, high);
+    de = __builtin_shuffle(d, e, high);
+    *(quad *)(c + 2 * row) = __builtin_shuffle(ab, de, first);
+    *(quad *)(c + 3 * row) = __builtin_shuffle(ab, de, second);
+}
+
+/* c (rows x n) = the first `rows` lanes of n lines of the tile, turned. */
+static void turn_tile(REAL *c, int64_t row, const REAL *tile, int64_t rows, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 4 <= rows && n >= 4; i += 4) {
+        for (int64_t j = 0; j < n; j += 4) {
+            int64_t at = j + 4 <= n ? j : n - 4; /* the last four overlap the ones before */
+            turn_quads(c + i * row + at, row, tile + at * PANEL + i);
+        }
+    }
+    for (; i < rows; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            c[i * row + j] = tile[j * PANEL + i];
+        }
+    }
+}
+
 static void run_down(const narrow *w)
 {
     const ho_product *p = w->p;
     REAL tile[COLUMNS_MOST * PANEL] __attribute__((aligned(VECTOR_BYTES)));
     int64_t depth = depth_of(p);
-    memset(w->pack, 0, (size_t)(PANEL * depth) * sizeof *w->pack); /* lanes beyond the last row */
+    memset(w->pack, 0, (size_t)(PANEL * depth) * sizeof *w->pack);
     for (int64_t i0 = 0; i0 < p->m; i0 += PANEL) {
         int64_t rows = p->m - i0 < PANEL ? p->m - i0 : PANEL;
         for (int64_t k0 = 0; k0 < p->k; k0 += depth) {
             int64_t some = p->k - k0 < depth ? p->k - k0 : depth;
-            multiply_columns(w, k0, pack_down(w, i0, rows, k0, some), tile);
+            rows_of_b panel = {w->a + i0 + k0 * p->a.column, p->a.column, some};
+            multiply_columns(w, k0, rows < PANEL ? pack_last(w, i0, k0, some) : panel, tile);
         }
         for (int64_t g = 0; g < w->joined; g++) {
-            for (int64_t i = 0; i < rows; i++) {
-                REAL *c = w->c + g * p->c.step + (i0 + i) * p->c.row;
-                for (int64_t j = 0; j < p->n; j++) {
-                    c[j] = tile[(g * p->n + j) * PANEL + i];
-                }
-            }
+            turn_tile(w->c + g * p->c.step + i0 * p->c.row, p->c.row, tile + g * p->n * PANEL, rows, p->n);
         }
     }
 }

@@ -81,6 +81,8 @@ static ho_status read_name(ho_reading *r)
     const ho_tree *node = ho_tree_get(r->root, "name");
     if (!node) {
         r->pipeline->name = base_name(r->arena, r->pipeline->file);
+        /* A copy of the tree in another file is still this pipeline. */
+        put(r, "name", scalar(r, r->pipeline->name), r->pipeline->file);
         return HO_OK;
     }
     const char *text;

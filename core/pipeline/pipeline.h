@@ -10,31 +10,31 @@ typedef struct ho_pipeline_request {
     const char *file;
     const char *const *sets; /* "a/b=value" */
     size_t set_count;
-    const char *mode;        /* NULL: the file's */
-    const char *precision;   /* NULL: the file's */
+    const char *mode;      /* NULL: the file's */
+    const char *precision; /* NULL: the file's */
 } ho_pipeline_request;
 
 typedef struct ho_pipeline {
     ho_arena *arena;
-    const ho_tree *root;   /* as merged: what ho_yaml_write prints into the run folder */
+    const ho_tree *root; /* as merged: what ho_yaml_write prints into the run folder */
     const char *file;
     const char *name;
-    ho_problem problem;    /* ready for ho_training_new */
+    ho_problem problem; /* ready for ho_training_new */
 
     /* Data, split and standardised. */
-    ho_dataset *dataset;   /* truths and class names */
+    ho_dataset *dataset;                    /* truths and class names */
     ho_examples training, validation, test; /* test may be empty */
-    const char *data_label;  /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
-    size_t data_choice, data_choices; /* which source of the list was used, from 0; how many there are */
-    const char *data_missing; /* why earlier sources were passed over ("no file PATH"), or NULL */
-    char **data_files;     /* paths that were read, NULL-terminated */
+    const char *data_label;                 /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
+    size_t data_choice, data_choices;       /* which source of the list was used, from 0; how many there are */
+    const char *data_missing;               /* why earlier sources were passed over ("no file PATH"), or NULL */
+    char **data_files;                      /* paths that were read, NULL-terminated */
 
-    ho_instance *mode;     /* the hypergradient mode */
+    ho_instance *mode; /* the hypergradient mode */
 
-    ho_instance *outer;    /* the hyper-optimizer's dynamics; NULL: no outer optimisation asked for */
+    ho_instance *outer;          /* the hyper-optimizer's dynamics; NULL: no outer optimisation asked for */
     const ho_tree *outer_values; /* its hyperparameters, for ho_optimizer_new */
     int64_t outer_iterations;
-    bool final_on_both;    /* final training on training + validation */
+    bool final_on_both; /* final training on training + validation */
 } ho_pipeline;
 
 /* Reads, checks every key, chooses the data source, reads and prepares the data, makes all instances. Every error has

@@ -6,19 +6,21 @@
 
 #include "base/tree.h"
 
-/* Reads one document. Errors at file:line:column: syntax, several documents, duplicate keys, non-scalar keys, nesting deeper
- * than 64, more than 100,000 nodes after expanding aliases, a file above 4 MiB, tabs, bad UTF-8. `${NAME}` and
- * `${NAME:-default}` in scalars read the environment; a NAME that is not set and has no default is an error. `$$` is `$`. */
+/* Reads one document. Errors at file:line:column: syntax, several documents, duplicate keys, non-scalar keys, nesting
+ * deeper than 64, more than 100,000 nodes after expanding aliases, a file above 4 MiB, tabs, bad UTF-8. `${NAME}` and
+ * `${NAME:-default}` in scalars read the environment; a NAME that is not set and has no default is an error. `$$` is
+ * `$`. */
 ho_tree *ho_yaml_read(ho_arena *arena, const char *path, ho_error *error);
 /* The same from text; `name` stands for the file in messages. */
 ho_tree *ho_yaml_parse(ho_arena *arena, const char *name, const char *text, size_t size, ho_error *error);
 /* Writes a tree as YAML that reads back the same. */
 void ho_yaml_write(const ho_tree *tree, FILE *out);
 
-/* Lays `over` on top of `base`, in place: maps merge deeply, scalars and lists replace, null deletes. Lists whose items are
- * maps with names (objective terms: `name`, else `loss` or `penalty`) are addressed by a map of those names. */
+/* Lays `over` on top of `base`, in place: maps merge deeply, scalars and lists replace, null deletes. Lists whose items
+ * are maps with names (objective terms: `name`, else `loss` or `penalty`) are addressed by a map of those names. */
 ho_status ho_tree_merge(ho_arena *arena, ho_tree *base, const ho_tree *over, ho_error *error);
-/* One `--set`: "hyperparameters/mtl.A/init=0", levels separated by '/', the value being YAML. Keys are made as needed. */
+/* One `--set`: "hyperparameters/mtl.A/init=0", levels separated by '/', the value being YAML. Keys are made as needed.
+ */
 ho_status ho_tree_set(ho_arena *arena, ho_tree *root, const char *assignment, ho_error *error);
 
 #endif

@@ -226,12 +226,12 @@ ho_status ho_optimizer_step(ho_optimizer *o, double *x, const double *gradient, 
         o->slots[j] = o->next[j];
         o->next[j] = slot;
     }
-    for (int64_t i = 0; i < o->count; i++) {
+    for (int64_t i = 0; i < o->count; i++)
         if (!isfinite(o->w[i]))
             return ho_fail(error, HO_DIVERGED, "hyper-optimizer, step %.0f: entry %" PRId64 " becomes %s", o->t, i,
                            isnan(o->w[i]) ? "NaN" : "infinite");
+    for (int64_t i = 0; i < o->count; i++)
         x[i] = scale == 1.0 ? o->w[i] : x[i] + scale * (o->w[i] - x[i]);
-    }
     return HO_OK;
 }
 

@@ -207,9 +207,10 @@ Test(split, parts_must_fit)
 {
     const int64_t sizes[2] = {4, 6};
     ho_examples all = numbered(sizes, 2, false);
-    expect_refused(&all, (ho_split){.counts = {6, 3, 2}},
-                   "t.yaml:3:4: split: 6 for training, 3 for validation and 2 for test are more than the 10 examples of "
-                   "the data");
+    expect_refused(
+        &all, (ho_split){.counts = {6, 3, 2}},
+        "t.yaml:3:4: split: 6 for training, 3 for validation and 2 for test are more than the 10 examples of "
+        "the data");
     expect_refused(&all, (ho_split){.counts = {INT64_MAX, INT64_MAX, HO_REST}},
                    "t.yaml:3:4: split: 9223372036854775807 for training, 9223372036854775807 for validation and 0 for "
                    "test are more than the 10 examples of the data");

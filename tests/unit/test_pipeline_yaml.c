@@ -158,8 +158,8 @@ Test(yaml, alias_bombs_do_not_go_off)
 {
     char *text = ho_strdup("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for (int i = 1; i < 12; i++) {
-        char *longer = ho_format("%sa%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", text, i, i,
-                                 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        char *longer = ho_format("%sa%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", text, i,
+                                 i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
         free(text);
         text = longer;
     }
@@ -278,24 +278,25 @@ Test(yaml, what_is_written_reads_back)
 {
     expect_round_trip(parse_ok("a: 1\nb: {}\nc: []\nd: ~\ne: 'null'\nf: [[1, [2]], {x: 1, y: [a, {z: 1}]}]\n"));
     expect_round_trip(parse_ok("- - - a\n- {a: [], b: {}}\n"));
-    expect_round_trip(parse_ok("a: \"tab\\t nl\\n quote\\\" back\\\\ nel\\N ls\\L \\x7f \\u0080 \\uFEFF \\U0001F600 \\e\"\n"));
+    expect_round_trip(
+        parse_ok("a: \"tab\\t nl\\n quote\\\" back\\\\ nel\\N ls\\L \\x7f \\u0080 \\uFEFF \\U0001F600 \\e\"\n"));
     expect_round_trip(parse_ok("a: |\n  two\n  lines\nb: >\n  folded\n  text\n"));
-    expect_round_trip(parse_ok("a: '- x'\nb: 'x: y'\nc: 'x #y'\nd: '#'\ne: ' x '\nf: ''\ng: '---'\nh: \"'\"\ni: $$HOME\n"));
+    expect_round_trip(
+        parse_ok("a: '- x'\nb: 'x: y'\nc: 'x #y'\nd: '#'\ne: ' x '\nf: ''\ng: '---'\nh: \"'\"\ni: $$HOME\n"));
     expect_round_trip(parse_ok("mtl.A: x:y#z\n'#': 1\n'a: b': 2\n'<<': 3\n'null': 5\n"));
 }
 
 Test(yaml, writes_for_people)
 {
-    expect_written(parse_ok("{a: 1.0e-3, b: [x, {c: 'y', d: [1]}], e: {f: {}}, grün: $$x}"),
-                   "a: 1.0e-3\n"
-                   "b:\n"
-                   "  - x\n"
-                   "  - c: \"y\"\n"
-                   "    d:\n"
-                   "      - 1\n"
-                   "e:\n"
-                   "  f: {}\n"
-                   "grün: $$x\n");
+    expect_written(parse_ok("{a: 1.0e-3, b: [x, {c: 'y', d: [1]}], e: {f: {}}, grün: $$x}"), "a: 1.0e-3\n"
+                                                                                             "b:\n"
+                                                                                             "  - x\n"
+                                                                                             "  - c: \"y\"\n"
+                                                                                             "    d:\n"
+                                                                                             "      - 1\n"
+                                                                                             "e:\n"
+                                                                                             "  f: {}\n"
+                                                                                             "grün: $$x\n");
 }
 
 static ho_tree *merged(const char *base, const char *over)
@@ -345,8 +346,9 @@ Test(yaml, single_settings)
     cr_expect_eq(set(root, "outer/plugin=adam"), HO_OK);
     cr_expect_eq(set(root, "data={plugin: npy, inputs: \"a=b\"}"), HO_OK);
     cr_expect_eq(set(root, "objective/x/reduce=sum"), HO_OK);
-    expect_written(root, "steps: 20\nobjective:\n  - loss: x\n    reduce: sum\nhyperparameters:\n  mtl.A:\n    init: 0\n"
-                         "outer:\n  plugin: adam\ndata:\n  plugin: npy\n  inputs: \"a=b\"\n");
+    expect_written(root,
+                   "steps: 20\nobjective:\n  - loss: x\n    reduce: sum\nhyperparameters:\n  mtl.A:\n    init: 0\n"
+                   "outer:\n  plugin: adam\ndata:\n  plugin: npy\n  inputs: \"a=b\"\n");
     cr_expect_eq(set(root, "hyperparameters="), HO_OK);
     cr_expect_null(ho_tree_get(root, "hyperparameters"));
 }
@@ -355,8 +357,7 @@ Test(yaml, wrong_single_settings)
 {
     ho_tree *root = parse_ok("a: 1\nobjective: [{loss: x}]\n");
     cr_expect_eq(set(root, "steps"), HO_INVALID);
-    cr_expect_str_eq(error.text,
-                     "--set steps: wanted is KEY=VALUE, as in --set hyperparameters/mtl.A/init=0");
+    cr_expect_str_eq(error.text, "--set steps: wanted is KEY=VALUE, as in --set hyperparameters/mtl.A/init=0");
     cr_expect_eq(set(root, "=1"), HO_INVALID);
     cr_expect_eq(set(root, "a//b=1"), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "an empty key"), "%s", error.text);

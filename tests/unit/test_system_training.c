@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/npy.h"
+#include "host/descriptor.h"
 
 static small *adam(void)
 {
@@ -324,6 +325,48 @@ Test(system_terms, patterns_choose_weights)
     s->objective[1].on_count = 2;
     expect_text(small_refusal(s), "small.yaml:11:6: on: \"kernel*\" matches no weight (the model has: W, b)");
     small_free(s);
+}
+
+static ho_status two_layers(void *self, ho_trace *x)
+{
+    (void)self;
+    const int64_t first[] = {ho_size(x, "features"), 3}, second[] = {3, ho_size(x, "outputs")};
+    ho_weight(x, "U", ho_normal(x, "U", 2, first));
+    ho_weight(x, "V", ho_normal(x, "V", 2, second));
+    return ho_ok(x);
+}
+
+static ho_status two_layers_forward(void *self, ho_trace *x)
+{
+    (void)self;
+    ho_let(x, "outputs", "tanh(inputs @ U) @ V");
+    return ho_ok(x);
+}
+
+Test(system_terms, a_strength_per_column_needs_weights_of_as_many_columns)
+{
+    static const ho_model_calls calls = {
+        .struct_size = sizeof calls, .weights = two_layers, .forward = two_layers_forward};
+    static const ho_plugin plugin = {HO_PLUGIN_HEAD(HO_MODEL), .name = "two_layers", .version = "1", .doc = "of a test",
+                                     .calls = &calls};
+    static const char *const last[] = {"V"};
+    for (int on = 0; on < 2; on++) {
+        small *s = adam();
+        ho_loaded loaded;
+        cr_assert_eq(ho_descriptor_read(&plugin, sizeof plugin, "two_layers.so", s->arena, &loaded, &s->error), HO_OK);
+        s->problem.model = ho_instance_new(&loaded, "model", NULL, NULL, (ho_place){0}, &s->error);
+        s->instances[s->instance_count++] = s->problem.model;
+        s->objective[1].plugin = small_instance(s, HO_PENALTY, "l2", "l2");
+        s->objective[1].on = last;
+        s->objective[1].on_count = (size_t)on;
+        small_set(s, "l2.rho", NULL, false)->shape = "columns";
+        if (on)
+            ho_training_free(small_training(s));
+        else
+            expect_text(small_refusal(s), "small.yaml:5:2: l2.rho has the shape \"columns\", but its penalty covers "
+                                          "weights of different sizes: U has 3 columns, V has 4; give each");
+        small_free(s);
+    }
 }
 
 Test(system_terms, two_of_one_name_are_refused)

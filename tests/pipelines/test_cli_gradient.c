@@ -1,0 +1,133 @@
+/* `hotool hypergradient` and `hotool check`. */
+#include <math.h>
+#include <string.h>
+
+#include "cli_support.h"
+#include "json_check.h"
+
+TestSuite(gradient, .init = cli_enter, .fini = cli_leave, .timeout = 60);
+
+#define ENTRIES (CLASSES * CLASSES)
+
+/* The largest difference of two arrays against the largest entry. */
+static double apart(const double *a, const double *b, int count)
+{
+    double most = 0, size = 0;
+    for (int i = 0; i < count; i++) {
+        most = fmax(most, fabs(a[i] - b[i]));
+        size = fmax(size, fabs(a[i]));
+    }
+    return most / size;
+}
+
+Test(gradient, files_hold_the_gradient_in_its_declared_shape)
+{
+    cli_result r = cli_run("hypergradient", "base.yaml", "--out", "g", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "blobs: data: npy") == r.out && strstr(r.out, "E = ") && strstr(r.out, "mtl.rho"), "%s",
+              r.out);
+    const char *json = cli_read("g/hypergradient.json");
+    cr_expect(json_valid(json, strlen(json)) && json_is(json, "mode", "reverse"), "%s", json);
+    cr_expect_float_eq(json_number(json, "T"), 15, 0);
+    cr_expect(json_number(json, "E") > 0 && json_number(json, "seconds") >= 0, "%s", json);
+    /* 16 states of momentum: weights and velocity, in f64. */
+    cr_expect_geq(json_number(json, "trajectory_bytes"), 16.0 * 2 * (FEATURES + 1) * CLASSES * 8, "%s", json);
+    const double *A = cli_array("g/mtl.A.npy", ENTRIES);
+    double norm = 0;
+    for (int i = 0; i < CLASSES; i++) {
+        cr_expect_float_eq(A[i * CLASSES + i], 0, 0);
+        for (int j = 0; j < CLASSES; j++) {
+            cr_expect_float_eq(A[i * CLASSES + j], A[j * CLASSES + i], 0);
+            norm += fabs(A[i * CLASSES + j]);
+        }
+    }
+    cr_expect(norm > 1e-6 && isfinite(norm), "the gradient by A is %g", norm);
+    cr_expect(fabs(*cli_array("g/mtl.rho.npy", 1)) > 1e-6);
+    cr_expect_not(cli_exists("runs"));
+}
+
+/* The entries of A count as independent ones: moving A_jk and A_kj by h each moves E by 2 h times the entry. */
+Test(gradient, entries_are_the_slopes_of_the_error)
+{
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--out", "g", NULL));
+    double E[2];
+    for (int k = 0; k < 2; k++) {
+        const double h = k == 0 ? 1e-5 : 2e-5;
+        const char *A = cli_format("hyperparameters/mtl.A/init=[[0,0,%.17g,0],[0,0,0,0],[%.17g,0,0,0],[0,0,0,0]]", h, h);
+        cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", A, "--out", k == 0 ? "one" : "two", NULL));
+        E[k] = json_number(cli_read(k == 0 ? "one/hypergradient.json" : "two/hypergradient.json"), "E");
+    }
+    double E0 = json_number(cli_read("g/hypergradient.json"), "E");
+    double slope = (4 * E[0] - E[1] - 3 * E0) / 2e-5; /* second order, to one side: A is at its bound */
+    double expected = 2 * cli_array("g/mtl.A.npy", ENTRIES)[2];
+    cr_expect(fabs(slope - expected) < 1e-5 * fabs(expected), "%.12g against %.12g", slope, expected);
+}
+
+Test(gradient, modes_agree_in_f64_and_f32_comes_near)
+{
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--mode", "reverse", "--out", "r", NULL));
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--mode", "forward", "--out", "f", NULL));
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--precision", "f32", "--out", "s", NULL));
+    const double *A = cli_array("r/mtl.A.npy", ENTRIES), *rho = cli_array("r/mtl.rho.npy", 1);
+    cr_expect_lt(apart(A, cli_array("f/mtl.A.npy", ENTRIES), ENTRIES), 1e-10);
+    cr_expect_lt(apart(rho, cli_array("f/mtl.rho.npy", 1), 1), 1e-10);
+    cr_expect_lt(apart(A, cli_array("s/mtl.A.npy", ENTRIES), ENTRIES), 1e-3);
+    cr_expect_gt(apart(A, cli_array("s/mtl.A.npy", ENTRIES), ENTRIES), 1e-12, "f32 has the digits of f64");
+    cr_expect(json_is(cli_read("f/hypergradient.json"), "mode", "forward"));
+}
+
+Test(gradient, without_out_nothing_is_written)
+{
+    cli_result r = cli_run("hypergradient", "base.yaml", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "gradient"), "%s", r.out);
+    cr_expect_not(cli_exists("runs") || cli_exists("hypergradient.json") || cli_exists("mtl.A.npy"));
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--out", "g", NULL));
+    const char *before = cli_read("g/hypergradient.json");
+    cli_result again = cli_run("hypergradient", "base.yaml", "--out", "g", NULL);
+    cr_expect(again.status == 2 && strstr(again.err, "g: is not empty"), "%d %s", again.status, again.err);
+    cr_expect_str_eq(cli_read("g/hypergradient.json"), before);
+}
+
+Test(gradient, check_proves_each_dynamics)
+{
+    static const char *const names[] = {"sgd", "momentum", "rmsprop", "adam"};
+    cli_pipeline("check.yaml", "  mtl.rho: {init: 0.01}\n",
+                 "  mtl.rho: {init: 0.01}\n"
+                 "  dynamics.learning_rate: 0.05\n"
+                 "  model.init_scale: 0.5\n"
+                 "  model.temperature: 1.2\n"
+                 "  cross_entropy.weight: 0.9\n");
+    cli_change("check.yaml", ", learning_rate: 0.2", "");
+    for (size_t i = 0; i < 4; i++) {
+        const char *dynamics = cli_format("dynamics={plugin: %s%s}", names[i], i < 2 ? "" : ", epsilon: 1.0e-2");
+        cli_result r = cli_run("check", "check.yaml", "--set", dynamics, "--set", "batch=16", NULL);
+        cli_expect_done(r);
+        static const char *const pieces[] = {
+            "initial map", "replay", "step at 15 steps", "mode forward: hypergradient", "at most 1e-10",
+            "central differences: mtl.A", "central differences: dynamics.learning_rate",
+            "central differences: model.temperature", "at most 1e-06"};
+        for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++)
+            cr_expect(strstr(r.out, pieces[k]), "%s: \"%s\" is missing from: %s", names[i], pieces[k], r.out);
+        cr_expect_not(strstr(r.out, "FAILED"), "%s", r.out);
+    }
+    cr_expect_not(cli_exists("runs"), "a check left a run folder");
+}
+
+/* A mode that is wrong fails the check; as the pipeline's own it fails against the others and against differences. */
+Test(gradient, check_finds_a_wrong_mode)
+{
+    const char *mode = cli_format("hypergradient={mode: doubled, path: %s/doubled_mode.so}",
+                                  cli_environment("HOTOOL_PIPELINE_PLUGINS"));
+    cli_result r = cli_run("check", "base.yaml", "--set", mode, NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "checks failed"), "%s", r.err);
+    const char *forward = strstr(r.out, "mode forward: hypergradient");
+    const char *differences = strstr(r.out, "central differences: mtl.A");
+    cr_assert(forward && differences, "%s", r.out);
+    cr_expect(strstr(cli_format("%.*s", (int)strcspn(forward, "\n"), forward), "FAILED"), "%s", r.out);
+    cr_expect(strstr(cli_format("%.*s", (int)strcspn(differences, "\n"), differences), "FAILED"), "%s", r.out);
+    /* The rest is right, and told so. */
+    const char *inner = strstr(r.out, "step at 15 steps");
+    cr_expect(inner && strstr(cli_format("%.*s", (int)strcspn(inner, "\n"), inner), "ok"), "%s", r.out);
+}
