@@ -62,8 +62,9 @@ void ho_error_prefix(ho_error *error, const char *format, ...)
     va_end(args);
     if (written < 0)
         return;
-    strcat(prefix, ": ");
     size_t shift = strlen(prefix);
+    memcpy(prefix + shift, ": ", sizeof ": ");
+    shift += 2;
     size_t kept = strlen(error->text);
     bool cut = kept + shift >= sizeof error->text;
     if (cut)

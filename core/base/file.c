@@ -20,12 +20,17 @@ typedef struct gather {
     uint64_t size, capacity, allowed;
 } gather;
 
+static ho_status too_much(const gather *g, ho_error *error)
+{
+    return ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed", g->path,
+                   g->allowed, g->allowed);
+}
+
 /* Makes room for at least one more byte; `hint` is the first capacity to try. */
 static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
 {
     if (g->size > g->allowed)
-        return ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed",
-                       g->path, g->allowed, g->allowed);
+        return too_much(g, error);
     if (g->size < g->capacity)
         return HO_OK;
     uint64_t wanted = g->capacity ? g->capacity * 2 : hint < 4096 ? 4096 : hint;
@@ -33,7 +38,7 @@ static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
         wanted = g->allowed + 1;
     uint8_t *grown = ho_large_alloc(wanted + 1, 1, g->path, error);
     if (!grown)
-        return error->status;
+        return HO_FAILED;
     if (g->size)
         memcpy(grown, g->bytes, g->size);
     ho_large_free(g->bytes);
@@ -76,8 +81,13 @@ static ho_status open_regular(const char *path, int *fd, uint64_t *size, ho_erro
 
 static ho_status read_all(gather *g, int fd, uint64_t size, ho_error *error)
 {
-    /* One byte more than the file has, so that the read that finds its end needs no larger buffer. */
-    while (make_room(g, size + 1, error) == HO_OK) {
+    if (size > g->allowed) /* before memory for it is taken */
+        return too_much(g, error);
+    while (true) {
+        /* One byte more than the file has, so that the read that finds its end needs no larger buffer. */
+        ho_status status = make_room(g, size + 1, error);
+        if (status != HO_OK)
+            return status;
         ssize_t got = read(fd, g->bytes + g->size, piece(g->capacity - g->size));
         if (got == 0)
             return HO_OK;
@@ -86,7 +96,6 @@ static ho_status read_all(gather *g, int fd, uint64_t size, ho_error *error)
         else if (errno != EINTR)
             return ho_fail(error, HO_FAILED, "%s: byte %" PRIu64 ": %s", g->path, g->size, strerror(errno));
     }
-    return error->status;
 }
 
 static bool is_gzip(const uint8_t *bytes, uint64_t size)
@@ -103,7 +112,10 @@ static ho_status torn(const char *path, uint64_t at, const char *reason, ho_erro
 static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho_error *error)
 {
     uint64_t at = 0;
-    while (make_room(g, packed->size * 4, error) == HO_OK) {
+    while (true) {
+        ho_status status = make_room(g, packed->size * 4, error);
+        if (status != HO_OK)
+            return status;
         z->next_in = packed->bytes + at;
         z->avail_in = piece(packed->size - at);
         z->next_out = g->bytes + g->size;
@@ -125,7 +137,6 @@ static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho
             return torn(g->path, at, "it ends too early", error);
         }
     }
-    return error->status;
 }
 
 static ho_status unpack(const gather *packed, gather *g, ho_error *error)
@@ -197,7 +208,8 @@ static ho_status open_beside(const char *path, mode_t mode, int *fd, char **name
         reason = errno;
         free(*name);
     }
-    return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(reason));
+    ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(reason));
+    return HO_FAILED;
 }
 
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error)

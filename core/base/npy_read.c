@@ -225,23 +225,23 @@ static ho_status read_preamble(reader *r)
 /* Whether the values that follow the header are exactly those that it promises. */
 static ho_status check_size(reader *r, ho_npy *array)
 {
-    char shape[120] = "(";
+    char shape[120] = "";
     int64_t count = 1, nonzero = array->item_bytes;
     bool overflow = false;
     for (int k = 0; k < array->rank; k++) {
         size_t used = strlen(shape);
-        snprintf(shape + used, sizeof shape - used, k + 1 < array->rank ? "%" PRId64 ", " : "%" PRId64, array->dims[k]);
+        snprintf(shape + used, sizeof shape - used, "%s%" PRId64, k ? ", " : "", array->dims[k]);
         count = array->dims[k] == 0 ? 0 : count;
         overflow = overflow || __builtin_mul_overflow(nonzero, array->dims[k] ? array->dims[k] : 1, &nonzero);
     }
-    strcat(shape, array->rank == 1 ? ",)" : ")");
+    const char *comma = array->rank == 1 ? "," : ""; /* as Python writes a tuple of one */
     if (overflow)
-        return invalid(r, r->shape_at, "the shape %s of %s is larger than any file", shape, r->descr);
+        return invalid(r, r->shape_at, "the shape (%s%s) of %s is larger than any file", shape, comma, r->descr);
     array->count = count ? nonzero / array->item_bytes : 0;
     uint64_t needed = (uint64_t)array->count * (uint64_t)array->item_bytes, held = r->size - r->end;
     if (needed != held)
-        return invalid(r, r->shape_at, "the shape %s of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
-                       r->descr, needed, held);
+        return invalid(r, r->shape_at, "the shape (%s%s) of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
+                       comma, r->descr, needed, held);
     return HO_OK;
 }
 
@@ -357,7 +357,7 @@ static ho_status allocate(const reader *r, ho_npy *array)
     void *values = ho_large_alloc((uint64_t)array->count, wide ? 8 : 4, r->path, r->error);
     array->f64 = wide ? values : NULL;
     array->f32 = wide ? NULL : values;
-    return r->error->status;
+    return values ? HO_OK : HO_FAILED;
 }
 
 /* From Fortran order, where the first index runs fastest, to C order. */
@@ -366,7 +366,7 @@ static ho_status to_c_order(const reader *r, ho_npy *array)
     ho_npy from = *array;
     if (allocate(r, array) != HO_OK) {
         *array = from;
-        return r->error->status;
+        return HO_FAILED;
     }
     int64_t strides[HO_MAX_RANK], index[HO_MAX_RANK] = {0}, at = 0;
     for (int k = 0; k < array->rank; k++)
@@ -399,7 +399,7 @@ static ho_status read_array(reader *r, ho_npy *array)
     if (!exact && check_values(r, count) != HO_OK)
         return r->error->status;
     if (allocate(r, array) != HO_OK)
-        return r->error->status;
+        return HO_FAILED;
     convert(r, array);
     return r->fortran && array->rank > 1 ? to_c_order(r, array) : HO_OK;
 }

@@ -120,10 +120,18 @@ const char *ho_nearest(const char *word, const char *const *candidates, size_t c
     return nearest;
 }
 
+const char *ho_suggest(const char *nearest, char text[HO_SUGGESTION])
+{
+    text[0] = '\0';
+    if (nearest)
+        snprintf(text, HO_SUGGESTION, "; did you mean \"%s\"?", nearest);
+    return text;
+}
+
 void ho_print_real(double value, char text[32])
 {
     if (!isfinite(value)) {
-        strcpy(text, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
+        snprintf(text, 32, "%s", isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
         return;
     }
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);

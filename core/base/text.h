@@ -15,6 +15,9 @@ size_t ho_scan_real(const char *text, double *value);
 /* The candidate nearest to `word` by edit distance (transpositions count 1), or NULL where none is near enough to be
  * worth suggesting (distance <= 1 + length/4). */
 const char *ho_nearest(const char *word, const char *const *candidates, size_t count);
+/* What an error message adds for the nearest candidate: `; did you mean "beta1"?`, or nothing where it is NULL. */
+#define HO_SUGGESTION 96
+const char *ho_suggest(const char *nearest, char text[HO_SUGGESTION]);
 
 /* The shortest decimal text that reads back as the same double ("0.1", "1e-05", "3"); locale-independent. */
 void ho_print_real(double value, char text[32]);

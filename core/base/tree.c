@@ -166,9 +166,9 @@ ho_status ho_tree_only(const ho_tree *map, const char *where, const char *const 
             i++;
         if (i < count)
             continue;
-        const char *nearest = ho_nearest(child->key, known, count);
-        return ho_fail_at(error, HO_INVALID, child->key_place, "unknown key \"%s\" in %s%s%s%s", child->key, where,
-                          nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        char suggestion[HO_SUGGESTION];
+        return ho_fail_at(error, HO_INVALID, child->key_place, "unknown key \"%s\" in %s%s", child->key, where,
+                          ho_suggest(ho_nearest(child->key, known, count), suggestion));
     }
     return HO_OK;
 }

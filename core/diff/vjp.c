@@ -140,8 +140,8 @@ static void transpose_expand(transposition *t, const link *l)
     }
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank == 0) {
-        double repeats = (double)(ho_shape_count(&to) / ho_shape_count(&from));
-        give(t, l, l->in[0], ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, repeats)));
+        int64_t repeats = ho_shape_count(&to) / ho_shape_count(&from);
+        give(t, l, l->in[0], ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, (double)repeats)));
         return;
     }
     for (int32_t first = 0, last; first < to.rank; first = last + 1) {

@@ -148,6 +148,110 @@ static void binary(const ho_instruction *instruction, const block *b)
     }
 }
 
+/* ---- pairs ----------------------------------------------------------------------------------------------------- */
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE REAL arithmetic(const uint32_t op, REAL x, REAL y)
+{
+    return op == HO_OP_ADD ? x + y : op == HO_OP_SUB ? x - y : op == HO_OP_MUL ? x * y : x / y;
+}
+
+/* p, q, r: the operands, NULL where it is the scalar in s instead. */
+typedef struct pair_operands {
+    const REAL *p[3];
+    REAL s[3];
+} pair_operands;
+
+INLINE void pair_loop(const uint32_t first, const uint32_t second, const bool swapped, const bool vector_x,
+                      const bool vector_y, const bool vector_z, REAL *d, const pair_operands *o, int64_t n)
+{
+    const REAL *p = o->p[0], *q = o->p[1], *r = o->p[2];
+    const REAL s = o->s[0], t = o->s[1], u = o->s[2];
+    ENTRIES
+    {
+        REAL x = vector_x ? p[i] : s, y = vector_y ? q[i] : t, z = vector_z ? r[i] : u;
+        REAL xy = arithmetic(first, x, y);
+        d[i] = swapped ? arithmetic(second, z, xy) : arithmetic(second, xy, z);
+    }
+}
+
+INLINE void pair_forms(const uint32_t first, const uint32_t second, const bool swapped, REAL *d, const pair_operands *o,
+                       int64_t n)
+{
+    int form = (o->p[0] ? 4 : 0) + (o->p[1] ? 2 : 0) + (o->p[2] ? 1 : 0);
+    switch (form) {
+    case 7:
+        pair_loop(first, second, swapped, true, true, true, d, o, n);
+        break;
+    case 6:
+        pair_loop(first, second, swapped, true, true, false, d, o, n);
+        break;
+    case 5:
+        pair_loop(first, second, swapped, true, false, true, d, o, n);
+        break;
+    case 4:
+        pair_loop(first, second, swapped, true, false, false, d, o, n);
+        break;
+    case 3:
+        pair_loop(first, second, swapped, false, true, true, d, o, n);
+        break;
+    default:
+        pair_loop(first, second, swapped, false, true, false, d, o, n);
+        break;
+    }
+}
+
+INLINE void pair_seconds(const uint32_t first, const ho_instruction *instruction, REAL *d, const pair_operands *o, int64_t n)
+{
+    switch (instruction->second) {
+    case HO_OP_ADD:
+        pair_forms(first, HO_OP_ADD, false, d, o, n);
+        break;
+    case HO_OP_MUL:
+        pair_forms(first, HO_OP_MUL, false, d, o, n);
+        break;
+    case HO_OP_SUB:
+        if (instruction->swapped) {
+            pair_forms(first, HO_OP_SUB, true, d, o, n);
+        } else {
+            pair_forms(first, HO_OP_SUB, false, d, o, n);
+        }
+        break;
+    default:
+        if (instruction->swapped) {
+            pair_forms(first, HO_OP_DIV, true, d, o, n);
+        } else {
+            pair_forms(first, HO_OP_DIV, false, d, o, n);
+        }
+        break;
+    }
+}
+
+static void pair(const ho_instruction *instruction, const block *b)
+{
+    REAL *d = entries(b, &instruction->dst);
+    pair_operands o = {{NULL, NULL, NULL}, {0, 0, 0}};
+    for (int j = 0; j < 3; j++) {
+        if (instruction->in[j].kind == HO_IN_SLOT) {
+            o.s[j] = (REAL)b->slots[instruction->in[j].index];
+        } else {
+            o.p[j] = entries(b, &instruction->in[j]);
+        }
+    }
+    switch (instruction->first) {
+    case HO_OP_ADD:
+        pair_seconds(HO_OP_ADD, instruction, d, &o, b->n);
+        break;
+    case HO_OP_SUB:
+        pair_seconds(HO_OP_SUB, instruction, d, &o, b->n);
+        break;
+    default:
+        pair_seconds(HO_OP_MUL, instruction, d, &o, b->n);
+        break;
+    }
+}
+
 #define SELECT(x, y)                                                                                                   \
     ENTRIES                                                                                                            \
     {                                                                                                                  \
@@ -241,18 +345,50 @@ static void line_advance(lines *l, int64_t by, int64_t rows)
     }
 }
 
-/* Whole lines of `n` entries, `rows` of them `row` apart. */
+/* One line repeated: what is there is doubled until all is there. */
+static void repeat_line(REAL *d, int64_t rows, int64_t n)
+{
+    for (int64_t done = n, all = rows * n; done < all;) {
+        int64_t more = done < all - done ? done : all - done;
+        memcpy(d + done, d, (size_t)more * sizeof *d);
+        done += more;
+    }
+}
+
+/* Lines of one number each. A line but near the end is written in whole eights: what they spill over is written later. */
+static void splat_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int64_t n)
+{
+    for (const REAL *end = d + rows * n; d < end; d += n, from += row) {
+        REAL value = *from;
+        if (end - d >= n + 7) {
+            for (int64_t i = 0; i < n; i += 8) {
+                for (int j = 0; j < 8; j++) {
+                    d[i + j] = value;
+                }
+            }
+        } else {
+            ENTRIES d[i] = value;
+        }
+    }
+}
+
+/* `rows` whole lines of `n` entries, `row` apart. */
 static void load_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int64_t n, int64_t stride)
 {
-    for (int64_t r = 0; r < rows; r++, d += n, from += row) {
-        if (stride == 0) {
-            REAL value = *from;
-            ENTRIES d[i] = value;
-        } else if (stride == 1) {
-            ENTRIES d[i] = from[i];
+    if (stride == 0) {
+        splat_lines(d, from, rows, row, n);
+        return;
+    }
+    for (int64_t r = 0; r < (row == 0 ? 1 : rows); r++, from += row) {
+        REAL *line = d + r * n;
+        if (stride == 1) {
+            ENTRIES line[i] = from[i];
         } else {
-            ENTRIES d[i] = from[i * stride];
+            ENTRIES line[i] = from[i * stride];
         }
+    }
+    if (row == 0) {
+        repeat_line(d, rows, n);
     }
 }
 
@@ -422,6 +558,8 @@ static void run_block(const ho_kernel *kernel, const block *b)
             binary(instruction, b);
         } else if (op == HO_OP_SELECT) {
             select_entries(instruction, b);
+        } else if (op == HO_DO_PAIR) {
+            pair(instruction, b);
         } else if (op == HO_DO_LOAD) {
             load(instruction, &kernel->strided[instruction->extra], b);
         } else if (op == HO_DO_STORE) {

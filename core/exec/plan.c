@@ -121,6 +121,7 @@ static void print_kernel(FILE *out, const ho_kernel *kernel)
         const char *name = instruction->op == HO_DO_LOAD    ? "load"
                            : instruction->op == HO_DO_STORE ? "store"
                            : instruction->op == HO_OP_STOP  ? "copy"
+                           : instruction->op == HO_DO_PAIR  ? ho_op_name(instruction->first)
                                                             : "reduce";
         bool special = instruction->op >= HO_DO_LOAD || instruction->op == HO_OP_STOP;
         fprintf(out, "        %-8s", special ? name : ho_op_name(instruction->op));
@@ -129,7 +130,9 @@ static void print_kernel(FILE *out, const ho_kernel *kernel)
         for (int j = 0; j < 3; j++) {
             print_operand(out, &instruction->in[j]);
         }
-        if (instruction->op == HO_DO_REDUCE) {
+        if (instruction->op == HO_DO_PAIR) {
+            fprintf(out, "  then %s%s", ho_op_name(instruction->second), instruction->swapped ? ", swapped" : "");
+        } else if (instruction->op == HO_DO_REDUCE) {
             const ho_reduce_into *r = &kernel->reduces[instruction->extra];
             fprintf(out, " (%" PRId64 ", %" PRId64 ", %" PRId64 ") by %s ->", r->outer, r->extent, r->inner,
                     ho_op_name(r->op));

@@ -40,6 +40,7 @@ typedef struct ho_operand {
 #define HO_DO_LOAD 200u   /* dst = the block's part of `strided` */
 #define HO_DO_STORE 201u  /* rows of `strided` = in[0] */
 #define HO_DO_REDUCE 202u /* folds in[0] into `reduce` */
+#define HO_DO_PAIR 203u   /* dst = second(first(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], first(...)) */
 
 /* A reduction of (outer, extent, inner) over its middle axis. */
 typedef struct ho_reduce_into {
@@ -52,7 +53,9 @@ typedef struct ho_reduce_into {
 typedef struct ho_instruction {
     uint32_t op;
     ho_operand dst, in[3];
-    int32_t extra; /* LOAD, STORE: into strided; REDUCE: into reduces */
+    int32_t extra;          /* LOAD, STORE: into strided; REDUCE: into reduces */
+    uint32_t first, second; /* PAIR */
+    bool swapped;
 } ho_instruction;
 
 typedef struct ho_kernel {

@@ -184,9 +184,8 @@ static ho_node parse_call(parser *p, const char *name, size_t start)
         ho_node value;
         if (ho_scope_find(p->scope, name, &value))
             return fail(p, start, "\"%s\" is no function; a product is written %s*(...)", name, name);
-        const char *nearest = ho_function_nearest(name);
-        return nearest ? fail(p, start, "unknown function \"%s\"; did you mean \"%s\"?", name, nearest)
-                       : fail(p, start, "unknown function \"%s\"", name);
+        char suggestion[HO_SUGGESTION];
+        return fail(p, start, "unknown function \"%s\"%s", name, ho_suggest(ho_function_nearest(name), suggestion));
     }
     ho_node in[3] = {0};
     for (uint32_t i = 0; i < function->operands; i++) {
@@ -223,9 +222,8 @@ static ho_node parse_name(parser *p)
         return value;
     if (ho_function_find(name) || !strcmp(name, "grad"))
         return fail(p, start, "\"%s\" is a function: %s(...)", name, name);
-    const char *nearest = ho_scope_nearest(p->scope, name);
-    return nearest ? fail(p, start, "unknown name \"%s\"; did you mean \"%s\"?", name, nearest)
-                   : fail(p, start, "unknown name \"%s\"", name);
+    char suggestion[HO_SUGGESTION];
+    return fail(p, start, "unknown name \"%s\"%s", name, ho_suggest(ho_scope_nearest(p->scope, name), suggestion));
 }
 
 static ho_node parse_primary(parser *p)

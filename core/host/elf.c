@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static const char *what_it_is(const unsigned char *bytes, size_t size)
         if (size >= foreign[i].length && memcmp(bytes, foreign[i].magic, foreign[i].length) == 0)
             return foreign[i].what;
     for (size_t i = 0; i < size; i++)
-        if (bytes[i] < 32 && !strchr("\t\n\r\f", bytes[i]))
+        if (bytes[i] < 32 && !memchr("\t\n\r\f", bytes[i], 4))
             return "no ELF shared object";
     return "a text file";
 }
@@ -59,8 +60,7 @@ static ho_status read_at(int file, const char *path, uint64_t offset, void *byte
         if (got < 0)
             return ho_fail(error, HO_INVALID, "%s: cannot be read: %s", path, strerror(errno));
         if (got == 0)
-            return ho_fail(error, HO_INVALID, "%s: is cut short at byte %llu", path,
-                           (unsigned long long)(offset + done));
+            return ho_fail(error, HO_INVALID, "%s: is cut short at byte %" PRIu64, path, offset + done);
         done += (size_t)got;
     }
     return HO_OK;
@@ -75,8 +75,9 @@ static ho_status cut_short(ho_error *error, const char *path, const char *part, 
                            uint64_t size)
 {
     return ho_fail(error, HO_INVALID,
-                   "%s: is cut short or damaged: %s are at byte %llu, %llu bytes long, and the file ends at byte %llu",
-                   path, part, (unsigned long long)offset, (unsigned long long)length, (unsigned long long)size);
+                   "%s: is cut short or damaged: %s are at byte %" PRIu64 ", %" PRIu64
+                   " bytes long, and the file ends at byte %" PRIu64,
+                   path, part, offset, length, size);
 }
 
 static ho_status check_header(const char *path, const ElfW(Ehdr) * header, uint64_t size, ho_error *error)

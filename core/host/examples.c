@@ -10,14 +10,14 @@ static ho_status join_inputs(const ho_examples *a, const ho_examples *b, ho_exam
     if (a->x32 && b->x32) {
         both->x32 = ho_large_alloc(na + nb, sizeof *both->x32, "the joined examples", error);
         if (!both->x32)
-            return error->status;
+            return HO_FAILED;
         memcpy(both->x32, a->x32, na * sizeof *both->x32);
         memcpy(both->x32 + na, b->x32, nb * sizeof *both->x32);
         return HO_OK;
     }
     both->x64 = ho_large_alloc(na + nb, sizeof *both->x64, "the joined examples", error);
     if (!both->x64)
-        return error->status;
+        return HO_FAILED;
     for (uint64_t i = 0; i < na; i++)
         both->x64[i] = a->x64 ? a->x64[i] : (double)a->x32[i];
     for (uint64_t i = 0; i < nb; i++)

@@ -284,9 +284,9 @@ static void unknown(const ho_registry *registry, const listing *list, const char
         known =
             ho_arena_format(arena, "none in %s; HOTOOL_PLUGIN_PATH names more folders", *known ? known : "any folder");
     }
-    const char *nearest = ho_nearest(name, names, list->count);
-    ho_fail_at(error, HO_INVALID, place, "unknown %s \"%s\"%s%s%s (known: %s)", ho_kind_name(list->kind), name,
-               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", known);
+    char suggestion[HO_SUGGESTION];
+    ho_fail_at(error, HO_INVALID, place, "unknown %s \"%s\"%s (known: %s)", ho_kind_name(list->kind), name,
+               ho_suggest(ho_nearest(name, names, list->count), suggestion), known);
     ho_arena_free(arena);
 }
 

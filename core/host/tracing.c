@@ -164,9 +164,9 @@ static ho_value get(ho_trace *x, const char *file, int32_t line, const char *nam
     ho_node node;
     if (ho_scope_find(t->env->scope, name, &node))
         return handle(t, node);
-    const char *nearest = ho_scope_nearest(t->env->scope, name);
-    return handle(t, fail(t, "get: unknown name \"%s\"%s%s%s", name, nearest ? "; did you mean \"" : "",
-                          nearest ? nearest : "", nearest ? "\"?" : ""));
+    char suggestion[HO_SUGGESTION];
+    return handle(t, fail(t, "get: unknown name \"%s\"%s", name,
+                          ho_suggest(ho_scope_nearest(t->env->scope, name), suggestion)));
 }
 
 static ho_status ok(ho_trace *x)
@@ -202,9 +202,9 @@ static int64_t size(ho_trace *x, const char *file, int32_t line, const char *sym
     size_t count = 0;
     while (t->env->known_sizes && t->env->known_sizes[count])
         count++;
-    const char *nearest = count ? ho_nearest(symbol, t->env->known_sizes, count) : NULL;
-    fail(t, "unknown size \"%s\"%s%s%s", symbol, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-         nearest ? "\"?" : "");
+    char suggestion[HO_SUGGESTION];
+    fail(t, "unknown size \"%s\"%s", symbol,
+         ho_suggest(ho_nearest(symbol, t->env->known_sizes, count), suggestion));
     return 1;
 }
 

@@ -72,7 +72,7 @@ static ho_status describe_constraint(ho_reading *r, ho_tree *node, ho_instance *
 /* One entry of `hyperparameters`. */
 static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
 {
-    static const char *const known[] = {"init", "constraint", "shape", "outer", NULL};
+    static const char *const known[] = {"init", "constraint", "shape", "outer", "range", NULL};
     ho_hyper_setting *setting = setting_of(r, entry->key);
     setting->tuned = true;
     setting->place = entry->key_place;
@@ -87,7 +87,7 @@ static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
     if (entry->kind != HO_TREE_MAP)
         return HO_OK;
     ho_tree *constraint = ho_tree_get(entry, "constraint"), *shape = ho_tree_get(entry, "shape");
-    ho_tree *outer = ho_tree_get(entry, "outer");
+    ho_tree *outer = ho_tree_get(entry, "outer"), *range = ho_tree_get(entry, "range");
     ho_tree_only(entry, "a hyperparameter", known, r->error);
     if (r->error->status == HO_OK && constraint)
         describe_constraint(r, constraint, &setting->constraint);
@@ -95,6 +95,8 @@ static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
         setting->shape_place = shape->place;
     if (r->error->status == HO_OK && outer && ho_tree_expect(outer, HO_TREE_MAP, "outer", r->error) == HO_OK)
         setting->outer = outer;
+    if (r->error->status == HO_OK && range)
+        ho_describe_range(r, range, setting->name, &r->ranges[r->pipeline->range_count++]);
     return r->error->status;
 }
 
@@ -106,6 +108,8 @@ static ho_status describe_tuned(ho_reading *r, size_t *tuned)
     if (ho_tree_expect(node, HO_TREE_MAP, "hyperparameters", r->error) != HO_OK)
         return r->error->status;
     name_list known = all_names(r);
+    r->ranges = ho_arena_alloc(r->arena, (node->count + 1) * sizeof *r->ranges);
+    r->pipeline->ranges = r->ranges;
     for (ho_tree *entry = node->first; entry && r->error->status == HO_OK; entry = entry->next)
         if (check_known(&known, entry, r->error) == HO_OK)
             describe_hyper(r, entry);
@@ -148,37 +152,72 @@ static ho_status check_own_steps(ho_reading *r)
     return HO_OK;
 }
 
-static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
+static ho_status read_strategy(ho_reading *r, const ho_tree *node)
 {
-    static const char *const reserved[] = {"plugin", "path", "iterations", NULL};
-    ho_pipeline *p = r->pipeline;
-    ho_mention mention = {0};
-    if (ho_tree_expect(node, HO_TREE_MAP, "outer", r->error) != HO_OK ||
-        ho_mention_read(r, HO_DYNAMICS, node, "plugin", "outer", &mention) != HO_OK)
+    static const char *const names[] = {"hypergradient", "grid", "random"};
+    const char *text = names[0];
+    if (node && ho_tree_string(node, "strategy", &text, r->error) != HO_OK)
         return r->error->status;
-    p->outer = ho_instance_new(mention.loaded, "outer", node, reserved, mention.place, r->error);
-    if (!p->outer)
-        return r->error->status;
-    if (!tuned)
-        return ho_fail_at(r->error, HO_INVALID, node->key_place, "outer: there are no hyperparameters to tune");
-    const ho_tree *iterations = ho_tree_get(node, "iterations");
-    if (!iterations)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "outer: \"iterations\" is missing");
-    if (ho_tree_integer(iterations, "iterations", &p->outer_iterations, r->error) != HO_OK)
-        return r->error->status;
-    if (p->outer_iterations < 1)
-        return ho_fail_at(r->error, HO_INVALID, iterations->place, "iterations: %s is less than 1", iterations->text);
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            r->pipeline->strategy = (ho_strategy)i;
+            return HO_OK;
+        }
+    const char *nearest = ho_nearest(text, names, 3);
+    return ho_fail_at(r->error, HO_INVALID, node->place,
+                      "strategy: \"%s\" is none of hypergradient, grid, random%s%s%s", text,
+                      nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* The outer optimizer's own settings, apart from what else stands in `outer`. */
+static const ho_tree *values_of(ho_reading *r, const ho_tree *node, const ho_loaded *loaded)
+{
     ho_tree *values = ho_tree_new(r->arena, HO_TREE_MAP, node->place);
     for (const ho_tree *child = node->first; child; child = child->next) {
-        if (!ho_has_hyper(mention.loaded, child->key))
+        if (!ho_has_hyper(loaded, child->key))
             continue;
         ho_tree *copy = ho_tree_copy(r->arena, child);
         copy->key = child->key;
         copy->key_place = child->key_place;
         ho_tree_append(values, copy);
     }
-    p->outer_values = values;
-    return HO_OK;
+    return values;
+}
+
+/* A search has no use for an optimizer; one that is mentioned (by the file that a variant changes) is checked all the
+ * same. */
+static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
+{
+    static const char *const reserved[] = {"plugin", "path", "iterations", "strategy", "candidates", NULL};
+    ho_pipeline *p = r->pipeline;
+    ho_mention mention = {0};
+    if (ho_tree_expect(node, HO_TREE_MAP, "outer", r->error) != HO_OK ||
+        read_strategy(r, ho_tree_get(node, "strategy")) != HO_OK)
+        return r->error->status;
+    bool search = p->strategy != HO_STRATEGY_HYPERGRADIENT;
+    if (search && !ho_tree_get(node, "plugin")) {
+        if (ho_tree_only(node, "a search's \"outer\"", reserved, r->error) != HO_OK)
+            return r->error->status;
+    } else {
+        if (ho_mention_read(r, HO_DYNAMICS, node, "plugin", "outer", &mention) != HO_OK)
+            return r->error->status;
+        p->outer = ho_instance_new(mention.loaded, "outer", node, reserved, mention.place, r->error);
+        if (!p->outer)
+            return r->error->status;
+        p->outer_values = values_of(r, node, mention.loaded);
+    }
+    if (!tuned)
+        return ho_fail_at(r->error, HO_INVALID, node->key_place, "outer: there are no hyperparameters to tune");
+    const ho_tree *iterations = ho_tree_get(node, "iterations"), *candidates = ho_tree_get(node, "candidates");
+    if (!search && !iterations)
+        return ho_fail_at(r->error, HO_INVALID, node->place, "outer: \"iterations\" is missing");
+    if (!search && candidates)
+        return ho_fail_at(r->error, HO_INVALID, candidates->key_place, "candidates: only searches have them");
+    if (iterations && ho_tree_integer(iterations, "iterations", &p->outer_iterations, r->error) != HO_OK)
+        return r->error->status;
+    if (iterations && p->outer_iterations < 1)
+        return ho_fail_at(r->error, HO_INVALID, iterations->place, "iterations: %s is less than 1", iterations->text);
+    return search ? ho_describe_search(r, node) : HO_OK;
 }
 
 ho_status ho_describe_hypers(ho_reading *r)

@@ -33,6 +33,13 @@ ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, con
  * features constant over the first part become 0. Refused where the result is not finite. */
 ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
 
+/* ---- experiment.c ------------------------------------------------------------------------------------------------ */
+
+/* The file's tree with the command line's settings laid over it; NULL with an error. */
+ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, ho_error *error);
+/* Lays the variant asked for over the root; `variants` and `repeat` are gone afterwards. */
+ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_request *request, ho_error *error);
+
 /* ---- mention.c -------------------------------------------------------------------------------------------------- */
 
 /* A reading of a pipeline under way. */
@@ -42,6 +49,7 @@ typedef struct ho_reading {
     ho_arena *arena;
     ho_tree *root;
     ho_hyper_setting *settings; /* those of pipeline->problem, with room for all */
+    ho_range *ranges;           /* those of the pipeline, likewise */
     ho_error *error;
 } ho_reading;
 
@@ -62,6 +70,13 @@ void ho_path_settle(ho_arena *arena, ho_tree *node);
 void ho_npy_settle(ho_arena *arena, ho_tree *node);
 bool ho_has_option(const ho_loaded *loaded, const char *name);
 bool ho_has_hyper(const ho_loaded *loaded, const char *name);
+
+/* ---- search.c --------------------------------------------------------------------------------------------------- */
+
+/* The `range` of the hyperparameter `name`. */
+ho_status ho_describe_range(ho_reading *reading, const ho_tree *node, const char *name, ho_range *range);
+/* What `outer` says of a grid or a random search, once all ranges are known. */
+ho_status ho_describe_search(ho_reading *reading, const ho_tree *outer);
 
 /* ---- describe.c, hypers.c, data.c: parts of the tree into pipeline->problem and its kin ---------------------------
  */

@@ -46,12 +46,9 @@ static ho_status read_root(ho_reading *r, const ho_pipeline_request *request)
     static const char *const known[] = {"name",       "seed",  "precision", "data",  "model",           "objective",
                                         "dynamics",   "steps", "batch",     "start", "hyperparameters", "hypergradient",
                                         "validation", "outer", "final",     NULL};
-    r->root = ho_yaml_read(r->arena, r->pipeline->file, r->error);
-    if (!r->root || ho_tree_expect(r->root, HO_TREE_MAP, "the pipeline", r->error) != HO_OK)
+    r->root = ho_root_read(r->arena, request, r->error);
+    if (!r->root || ho_variant_apply(r->arena, r->root, request, r->error) != HO_OK)
         return r->error->status;
-    for (size_t i = 0; i < request->set_count; i++)
-        if (ho_tree_set(r->arena, r->root, request->sets[i], r->error) != HO_OK)
-            return r->error->status;
     if (request->mode)
         override_mode(r, request->mode);
     if (request->precision)
@@ -133,7 +130,7 @@ static ho_status read_final(ho_reading *r)
                      &r->pipeline->final_on_both);
 }
 
-static ho_status read_run(ho_reading *r)
+static ho_status read_run(ho_reading *r, int64_t repetition)
 {
     ho_problem *p = &r->pipeline->problem;
     int64_t seed = 1;
@@ -145,6 +142,11 @@ static ho_status read_run(ho_reading *r)
         read_count(r, "steps", 1, &p->steps) != HO_OK || (!full && read_count(r, "batch", 1, &p->batch) != HO_OK))
         return r->error->status;
     p->seed = (uint64_t)seed;
+    if (repetition > 0) {
+        char text[32];
+        snprintf(text, sizeof text, "%" PRIu64, p->seed += (uint64_t)repetition);
+        put(r, "seed", scalar(r, text), "the repetition");
+    }
     p->precision = f64 ? HO_F64 : HO_F32;
     if (!p->steps)
         return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"steps\"");
@@ -166,7 +168,7 @@ ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *
     pipeline->arena = arena;
     pipeline->file = ho_arena_strdup(arena, request->file);
     ho_reading r = {.registry = registry, .pipeline = pipeline, .arena = arena, .error = error};
-    if (read_root(&r, request) == HO_OK && read_run(&r) == HO_OK) {
+    if (read_root(&r, request) == HO_OK && read_run(&r, request->repetition) == HO_OK) {
         /* Each setting comes from a node of its own; twice, since the objective's losses may serve as validation too.
          */
         r.settings = ho_arena_alloc(arena, 2 * nodes_of(r.root) * sizeof *r.settings);

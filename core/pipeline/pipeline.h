@@ -11,8 +11,26 @@ typedef struct ho_pipeline_request {
     const char *const *sets; /* "a/b=value" */
     size_t set_count;
     const char *mode;      /* NULL: the file's */
+    const char *variant;   /* the override among `variants:` to lay over the file; NULL: none */
+    int64_t repetition;    /* added to the seed: 0 for the first */
     const char *precision; /* NULL: the file's */
 } ho_pipeline_request;
+
+/* How the outer loop looks for better hyperparameters. */
+typedef enum ho_strategy { HO_STRATEGY_HYPERGRADIENT, HO_STRATEGY_GRID, HO_STRATEGY_RANDOM } ho_strategy;
+
+/* Where a search draws a hyperparameter from: between two ends, evenly or evenly in the logarithm, or among values.
+ * Every entry of an array has the same range; a grid gives all of them one value, random search each its own. */
+typedef struct ho_range {
+    const char *name; /* qualified */
+    double from, to;
+    bool logarithmic;
+    int64_t points;       /* of a grid; 0: none given */
+    const double *values; /* `points` of them instead of ends, or NULL */
+    ho_place place;
+} ho_range;
+
+#define HO_MOST_CANDIDATES 100000 /* of a search */
 
 typedef struct ho_pipeline {
     ho_arena *arena;
@@ -31,9 +49,13 @@ typedef struct ho_pipeline {
 
     ho_instance *mode; /* the hypergradient mode */
 
-    ho_instance *outer;          /* the hyper-optimizer's dynamics; NULL: no outer optimisation asked for */
+    ho_strategy strategy;
+    ho_instance *outer; /* the hyper-optimizer's dynamics; NULL: no outer optimisation by hypergradients asked for */
     const ho_tree *outer_values; /* its hyperparameters, for ho_optimizer_new */
-    int64_t outer_iterations;
+    int64_t outer_iterations;    /* of the hypergradient; 0: none asked for */
+    int64_t candidates;          /* of a random search; 0: as many as cost what `outer_iterations` would */
+    const ho_range *ranges;      /* of a search: one for each tuned hyperparameter */
+    size_t range_count;
     bool final_on_both; /* final training on training + validation */
 } ho_pipeline;
 
@@ -41,5 +63,21 @@ typedef struct ho_pipeline {
  * file:line:column. */
 ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error);
 void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
+
+/* What a file asks to be run: each of its variants, each over a number of splits and seeds. */
+typedef struct ho_experiment {
+    ho_arena *arena;
+    const char *name;
+    const ho_tree *root;   /* with variants, as merged with `sets` */
+    const char **variants; /* names to run, in order */
+    size_t variant_count;  /* 0: the file has none */
+    int64_t repeat;        /* at least 1 */
+} ho_experiment;
+
+/* Reads the file only as far as that. `chosen`: the variants wanted, all where chosen_count is 0; unknown ones are
+ * errors. */
+ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char *const *chosen, size_t chosen_count,
+                                  ho_error *error);
+void ho_experiment_free(ho_experiment *experiment); /* NULL is fine */
 
 #endif

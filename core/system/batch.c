@@ -49,8 +49,10 @@ static ho_status resolve(ho_training *training, ho_owner *owner, ho_error *error
         return ho_fail_at(error, HO_INVALID, place, "loss \"%s\" wants %s, but the target \"%s\" holds %s", loss,
                           wants == HO_TARGET_LABELS ? "labels" : "reals", name, target->labels ? "labels" : "reals");
     if (target->labels != validation->labels || target->width != validation->width)
-        return ho_fail_at(error, HO_INVALID, place, "target \"%s\" differs in kind or width between training and "
-                          "validation", name);
+        return ho_fail_at(error, HO_INVALID, place,
+                          "target \"%s\" differs in kind or width between training and "
+                          "validation",
+                          name);
     if (target->labels ? target->classes > outputs || validation->classes > outputs : target->width != outputs)
         return ho_fail_at(error, HO_INVALID, place,
                           "loss \"%s\": the target \"%s\" has %" PRId64 " %s, the model %" PRId64 " outputs", loss,
@@ -134,8 +136,8 @@ ho_feed *ho_feed_new(ho_training *training, int64_t size, const char *what)
     ho_feed *feed = ho_arena_alloc(training->arena, sizeof *feed);
     feed->size = size;
     char *name = ho_format("%s inputs", what);
-    feed->inputs = ho_training_leaf(
-        training, name, ho_shape_of(2, (int64_t[]){size, training->problem->training->features}), NULL);
+    feed->inputs = ho_training_leaf(training, name,
+                                    ho_shape_of(2, (int64_t[]){size, training->problem->training->features}), NULL);
     free(name);
     feed->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *feed->targets);
     for (size_t i = 0; i < training->target_count; i++) {

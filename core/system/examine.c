@@ -1,4 +1,5 @@
-/* Where a NaN or an Inf came from: results are looked at, and the first bad node is found by the reference evaluator. */
+/* Where a NaN or an Inf came from: results are looked at, and the first bad node is found by the reference evaluator.
+ */
 #include "system/internal.h"
 
 #include <inttypes.h>
@@ -77,11 +78,11 @@ static ho_node locate(const ho_training *training, const ho_program *program, do
     ho_node first = HO_POISON;
     double **results = ho_alloc((count + 1) * sizeof *results);
     for (size_t i = 0; i < count && !error->status; i++)
-        results[i] = ho_large_alloc((uint64_t)node_count(training, outputs[i]), sizeof **results,
-                                    "the search for a NaN", error);
+        results[i] =
+            ho_large_alloc((uint64_t)node_count(training, outputs[i]), sizeof **results, "the search for a NaN", error);
     if (!error->status)
-        ho_reference_run(training->graph, training->problem->precision, program->inputs,
-                         (const double *const *)values, program->input_count, outputs, results, count, &first, error);
+        ho_reference_run(training->graph, training->problem->precision, program->inputs, (const double *const *)values,
+                         program->input_count, outputs, results, count, &first, error);
     for (int64_t i = 0; !error->status && i < node_count(training, outputs[count - 1]); i++)
         if (!isfinite(results[count - 1][i])) {
             *bad_value = results[count - 1][i];
@@ -111,8 +112,7 @@ static ho_status report(ho_training *training, const ho_program *program, size_t
         return ho_fail(&training->error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\") gives %s in %s", run,
                        ho_op_name(node->op), shape, source.plugin, what, program->labels[output]);
     return ho_fail(&training->error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\", %s:%d) gives %s in %s", run,
-                   ho_op_name(node->op), shape, source.plugin, source.file, source.line, what,
-                   program->labels[output]);
+                   ho_op_name(node->op), shape, source.plugin, source.file, source.line, what, program->labels[output]);
 }
 
 ho_status ho_examine(ho_training *training, ho_program *program)

@@ -14,8 +14,7 @@
 
 const char *const *ho_size_symbols(void)
 {
-    static const char *const symbols[] = {"features", "outputs", "examples", "steps",
-                                          "batch",    "rows",    "columns",  NULL};
+    static const char *const symbols[] = {"features", "outputs", "examples", "steps", "batch", "rows", "columns", NULL};
     return symbols;
 }
 
@@ -87,8 +86,8 @@ static ho_status choose_shape(const char *qualified, const ho_hyper *hyper, cons
 }
 
 /* Sizes of a symbolic shape for an owner. Penalties' rows and columns must agree over all the weights they cover. */
-static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_hyperparameter *h,
-                               const char *shape, ho_error *error)
+static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_hyperparameter *h, const char *shape,
+                               ho_error *error)
 {
     const ho_weight_tensor *first = NULL;
     bool penalty = owner->term && owner->instance->loaded->plugin.kind == HO_PENALTY;
@@ -122,8 +121,10 @@ static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_
             }
             first = NULL;
             if (size == 0 && !ho_size_of(&sizes, symbol, &size))
-                return ho_fail_at(error, HO_INVALID, h->place, "%s: %s declares the shape \"%s\", but there is no size "
-                                  "\"%s\" here", h->name, owner->instance->loaded->path, shape, symbol);
+                return ho_fail_at(error, HO_INVALID, h->place,
+                                  "%s: %s declares the shape \"%s\", but there is no size "
+                                  "\"%s\" here",
+                                  h->name, owner->instance->loaded->path, shape, symbol);
         }
         if (size < 1 || h->count > INT64_MAX / 16 / size)
             return ho_fail_at(error, HO_INVALID, h->place, "%s: size %" PRId64 " of the shape \"%s\" is out of range",
@@ -216,10 +217,8 @@ static ho_status declare(ho_training *training, const ho_owner *owner, const ho_
 
 ho_status ho_hypers_declare(ho_training *training, ho_owner *owner, ho_error *error)
 {
-    static const ho_hyper weight = {.name = "weight",
-                                    .initial = 1.0,
-                                    .domain = HO_NONNEGATIVE,
-                                    .doc = "weight of this term in its sum"};
+    static const ho_hyper weight = {
+        .name = "weight", .initial = 1.0, .domain = HO_NONNEGATIVE, .doc = "weight of this term in its sum"};
     const ho_loaded *loaded = owner->instance->loaded;
     owner->first = training->hyper_count;
     for (uint32_t i = 0; i < loaded->hyper_count; i++) {

@@ -73,8 +73,8 @@ typedef struct ho_part {
     const void **targets; /* by training->targets */
 } ho_part;
 
-/* Leaves for tangents (columns >= 1: with that leading axis) or cotangents (columns 0) of the state, and for tangents of
- * the tuned hyperparameters. */
+/* Leaves for tangents (columns >= 1: with that leading axis) or cotangents (columns 0) of the state, and for tangents
+ * of the tuned hyperparameters. */
 typedef struct ho_seeds {
     int64_t columns;
     size_t *segments;
@@ -165,16 +165,16 @@ struct ho_training {
     int64_t batch_loaded; /* the step whose examples are in batch_part; 0: none */
 
     ho_node objective, validation_error;
-    ho_node gradient;              /* of the objective by w */
+    ho_node gradient;                    /* of the objective by w */
     ho_node *initial_nodes, *step_nodes; /* by segment */
     ho_seeds *seeds;
     ho_program *programs;
     ho_vector *spare; /* for next states nobody asked for */
 };
 
-#define HO_MODEL_OWNER 0u
+#define HO_MODEL_OWNER    0u
 #define HO_DYNAMICS_OWNER 1u
-#define HO_TERM_OWNERS 2u
+#define HO_TERM_OWNERS    2u
 
 /* training.c */
 void *ho_training_block(ho_training *training, int64_t count, size_t size, const char *what, ho_error *error);
@@ -188,8 +188,8 @@ ho_status ho_training_traced(ho_training *training, ho_error *error);
 /* A size by its symbol. `context` is a ho_sizes: what exists where the question is asked. */
 typedef struct ho_sizes {
     ho_training *training;
-    int64_t batch;                   /* 0: no examples here */
-    const ho_weight_tensor *weight;  /* penalties: w */
+    int64_t batch;                  /* 0: no examples here */
+    const ho_weight_tensor *weight; /* penalties: w */
 } ho_sizes;
 bool ho_size_of(void *context, const char *symbol, int64_t *value);
 const char *const *ho_size_symbols(void);

@@ -61,7 +61,8 @@ static ho_node declare_weight(void *context, const char *name, ho_node initial)
     if (initial == HO_POISON)
         return HO_POISON;
     if (!ho_name_legal(name))
-        return ho_graph_fail(training->graph, "weight \"%s\": a name is a letter or '_', then letters, digits, '_'", name);
+        return ho_graph_fail(training->graph, "weight \"%s\": a name is a letter or '_', then letters, digits, '_'",
+                             name);
     for (size_t i = 0; i < training->weight_count; i++)
         if (!strcmp(training->weights[i].name, name))
             return ho_graph_fail(training->graph, "weight \"%s\" is declared twice", name);
@@ -236,8 +237,7 @@ ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t co
     for (size_t i = 0; i < count; i++)
         if (is_loss(&owners[i])) {
             ho_node loss = trace_loss(training, &owners[i], feed, outputs);
-            sum = ho_binary(graph, HO_OP_ADD, sum,
-                            ho_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
+            sum = ho_binary(graph, HO_OP_ADD, sum, ho_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
         }
     return sum;
 }
@@ -258,9 +258,8 @@ ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t cou
             value = ho_const(graph, 0.0);
             for (size_t j = 0; j < training->weight_count; j++)
                 if (ho_term_covers(owner->term, &training->weights[j]))
-                    value = ho_binary(
-                        graph, HO_OP_ADD, value,
-                        trace_penalty(training, owner, &training->weights[j], training->weight_nodes[j]));
+                    value = ho_binary(graph, HO_OP_ADD, value,
+                                      trace_penalty(training, owner, &training->weights[j], training->weight_nodes[j]));
         }
         sum = ho_binary(graph, HO_OP_ADD, sum, ho_binary(graph, HO_OP_MUL, weight_of(training, owner), value));
     }

@@ -128,8 +128,8 @@ static ho_status trace(ho_optimizer *o, const ho_instance *dynamics, ho_graph *g
     inputs[AT_T] = ho_leaf(graph, "t", ho_scalar_shape());
     for (uint32_t j = 0; j < o->slot_count; j++)
         inputs[AT_SLOTS + j] = ho_leaf(graph, loaded->slots[j].name, shape);
-    ho_status status = ho_dynamics_step(dynamics, &env, hypers, inputs[AT_T], inputs[AT_W], inputs[AT_G],
-                                        inputs + AT_SLOTS, next);
+    ho_status status =
+        ho_dynamics_step(dynamics, &env, hypers, inputs[AT_T], inputs[AT_W], inputs[AT_G], inputs + AT_SLOTS, next);
     if (!status) {
         o->plan = ho_plan_new(graph, HO_F64, inputs, AT_SLOTS + o->slot_count, next, 1 + o->slot_count, error);
         ho_dynamics_slots(dynamics, graph, hypers, inputs[AT_W], next);

@@ -40,8 +40,8 @@ ho_seeds *ho_seeds_get(ho_training *training, int64_t columns, ho_error *error)
         seeds->tangents[i] =
             ho_training_block(training, columns * h->count, ho_number_size(training), "tangents", error);
         char *name = ho_format("%s of %s", kind, h->name);
-        seeds->hypers[i] = ho_training_leaf(training, name, tangent_shape(columns, ho_shape_of(h->rank, h->dims)),
-                                            seeds->tangents[i]);
+        seeds->hypers[i] =
+            ho_training_leaf(training, name, tangent_shape(columns, ho_shape_of(h->rank, h->dims)), seeds->tangents[i]);
         free(name);
     }
     if (error->status)

@@ -142,8 +142,7 @@ static void call_direction(ho_system *s, int64_t i, double *lambda)
 static ho_vector *call_vector_new(ho_system *s, int64_t columns)
 {
     ho_training *training = of(s);
-    return check_columns(training, "vector_new", columns) ? NULL
-                                                          : ho_vector_make(training, columns, &training->error);
+    return check_columns(training, "vector_new", columns) ? NULL : ho_vector_make(training, columns, &training->error);
 }
 
 static void call_vector_free(ho_system *s, ho_vector *v)

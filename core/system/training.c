@@ -256,8 +256,8 @@ static ho_status step_per_tensor(ho_training *training, const ho_trace_env *env,
     for (size_t i = 0; i < weights && !training->trace_error.status; i++) {
         for (size_t j = 0; j < segments; j++)
             in[j] = unflatten(training, training->leaves[training->segment_leaves[j]].node, i);
-        ho_dynamics_step(training->problem->dynamics, env, hypers, t, in[0],
-                         unflatten(training, training->gradient, i), in + 1, next);
+        ho_dynamics_step(training->problem->dynamics, env, hypers, t, in[0], unflatten(training, training->gradient, i),
+                         in + 1, next);
         for (size_t j = 0; j < segments; j++)
             tensors[j * weights + i] = next[j];
     }
@@ -274,10 +274,8 @@ static ho_status make_step(ho_training *training, ho_error *error)
     const ho_node *hypers = training->hyper_nodes + training->owners[HO_DYNAMICS_OWNER].first;
     ho_node t = training->leaves[training->t_leaf].node;
     ho_sizes sizes = {training, 0, NULL};
-    ho_trace_env env = {.graph = training->graph,
-                        .size = ho_size_of,
-                        .known_sizes = ho_size_symbols(),
-                        .context = &sizes};
+    ho_trace_env env = {
+        .graph = training->graph, .size = ho_size_of, .known_sizes = ho_size_symbols(), .context = &sizes};
     if (dynamics->loaded->calls.dynamics.granularity == HO_PER_TENSOR) {
         env.gradient_reason = "this dynamics is traced for each weight tensor by itself";
         step_per_tensor(training, &env, hypers, t);
@@ -386,7 +384,8 @@ int64_t ho_training_lambda_size(const ho_training *training)
 
 void ho_training_lambda_initial(const ho_training *training, double *lambda)
 {
-    memcpy(lambda, training->lambda_initial, (size_t)training->lambda_size * sizeof *lambda);
+    for (int64_t i = 0; i < training->lambda_size; i++)
+        lambda[i] = training->lambda_initial[i];
 }
 
 const ho_weight_tensor *ho_training_weights(const ho_training *training, size_t *count)

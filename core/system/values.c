@@ -115,8 +115,7 @@ static ho_status check(const ho_hyperparameter *h, ho_place place, const double 
     return HO_OK;
 }
 
-ho_status ho_value_read(const ho_hyperparameter *h, const ho_tree *tree, double initial, double *value,
-                        ho_error *error)
+ho_status ho_value_read(const ho_hyperparameter *h, const ho_tree *tree, double initial, double *value, ho_error *error)
 {
     uniform(h, initial, value);
     if (!tree || tree->kind == HO_TREE_NULL)

@@ -93,30 +93,30 @@ void ho_vector_copy(const ho_training *training, const ho_vector *from, ho_vecto
 }
 
 /* The arithmetic, once for each precision. b = 0 means that y is only written, whatever it held. */
-#define DEFINE_AXPBY(name, real)                                                                                       \
-    static void name(double a, const real *x, double b, real *y, int64_t count)                                        \
-    {                                                                                                                  \
-        if (b == 0.0)                                                                                                  \
-            for (int64_t i = 0; i < count; i++)                                                                        \
-                y[i] = (real)(a * (double)x[i]);                                                                       \
-        else                                                                                                           \
-            for (int64_t i = 0; i < count; i++)                                                                        \
-                y[i] = (real)(a * (double)x[i] + b * (double)y[i]);                                                    \
+#define DEFINE_AXPBY(name, real)                                                \
+    static void name(double a, const real *x, double b, real *y, int64_t count) \
+    {                                                                           \
+        if (b == 0.0)                                                           \
+            for (int64_t i = 0; i < count; i++)                                 \
+                y[i] = (real)(a * (double)x[i]);                                \
+        else                                                                    \
+            for (int64_t i = 0; i < count; i++)                                 \
+                y[i] = (real)(a * (double)x[i] + b * (double)y[i]);             \
     }
 DEFINE_AXPBY(axpby_f32, float)
 DEFINE_AXPBY(axpby_f64, double)
 
-#define DEFINE_DOT(name, real)                                                                                         \
-    static double name(const real *a, const real *b, int64_t count)                                                    \
-    {                                                                                                                  \
-        double lane[4] = {0.0};                                                                                        \
-        int64_t i = 0;                                                                                                 \
-        for (; i + 4 <= count; i += 4)                                                                                 \
-            for (int64_t j = 0; j < 4; j++)                                                                            \
-                lane[j] += (double)a[i + j] * (double)b[i + j];                                                        \
-        for (; i < count; i++)                                                                                         \
-            lane[0] += (double)a[i] * (double)b[i];                                                                    \
-        return (lane[0] + lane[1]) + (lane[2] + lane[3]);                                                              \
+#define DEFINE_DOT(name, real)                                      \
+    static double name(const real *a, const real *b, int64_t count) \
+    {                                                               \
+        double lane[4] = {0.0};                                     \
+        int64_t i = 0;                                              \
+        for (; i + 4 <= count; i += 4)                              \
+            for (int64_t j = 0; j < 4; j++)                         \
+                lane[j] += (double)a[i + j] * (double)b[i + j];     \
+        for (; i < count; i++)                                      \
+            lane[0] += (double)a[i] * (double)b[i];                 \
+        return (lane[0] + lane[1]) + (lane[2] + lane[3]);           \
     }
 DEFINE_DOT(dot_f32, float)
 DEFINE_DOT(dot_f64, double)

@@ -41,8 +41,8 @@ static double distance(const double *x, const double *y, int64_t count)
 
 static small *open_situation(const situation *at, ho_precision precision)
 {
-    small *s = small_new((small_options){
-        .dynamics = at->dynamics, .precision = precision, .batch = at->batch, .dead = at->dead});
+    small *s = small_new(
+        (small_options){.dynamics = at->dynamics, .precision = precision, .batch = at->batch, .dead = at->dead});
     small_tune_all(s);
     return s;
 }
@@ -71,8 +71,8 @@ ParameterizedTest(situation *at, hypergradients, forward_is_reverse)
         double size = norm(reverse + h[i].offset, h[i].count);
         double error = distance(forward + h[i].offset, reverse + h[i].offset, h[i].count);
         cr_expect(size > 0.0, "%s: the hypergradient is zero", h[i].name);
-        cr_expect(error <= 1e-10 * size, "%s %s: forward and reverse differ by %g of %g", at->dynamics, h[i].name, error,
-                  size);
+        cr_expect(error <= 1e-10 * size, "%s %s: forward and reverse differ by %g of %g", at->dynamics, h[i].name,
+                  error, size);
     }
     free(lambda);
     free(forward);
@@ -172,17 +172,17 @@ ParameterizedTest(situation *at, hypergradients, f32_is_f64_within_a_thousandth)
     }
 }
 
-/* A feature that is 0 in all of training: g = 0 and v = 0 for ever where the weights start at 0, and validation sees it.
- * Learning rates are the plugins' own: a step of 2 rho w / epsilon times a rate above 1e-3 is unstable in truth. */
+/* A feature that is 0 in all of training: g = 0 and v = 0 for ever where the weights start at 0, and validation sees
+ * it. Learning rates are the plugins' own: a step of 2 rho w / epsilon times a rate above 1e-3 is unstable in truth. */
 typedef struct dead_run {
     char dynamics[16], mode[16];
 } dead_run;
 
 ParameterizedTestParameters(hypergradients, dead_features_stay_finite_in_f32)
 {
-    static const dead_run runs[] = {{"sgd", "forward"},     {"sgd", "reverse"},     {"momentum", "forward"},
+    static const dead_run runs[] = {{"sgd", "forward"},      {"sgd", "reverse"},     {"momentum", "forward"},
                                     {"momentum", "reverse"}, {"rmsprop", "forward"}, {"rmsprop", "reverse"},
-                                    {"adam", "forward"},    {"adam", "reverse"}};
+                                    {"adam", "forward"},     {"adam", "reverse"}};
     return cr_make_param_array(dead_run, (void *)(uintptr_t)runs, sizeof runs / sizeof *runs, NULL);
 }
 
@@ -190,8 +190,8 @@ ParameterizedTest(dead_run *run, hypergradients, dead_features_stay_finite_in_f3
 {
     double starts[] = {0.0, 0.5};
     for (size_t k = 0; k < 2; k++) {
-        small *s = small_new(
-            (small_options){.dynamics = run->dynamics, .precision = HO_F32, .steps = 400, .dead = true});
+        small *s =
+            small_new((small_options){.dynamics = run->dynamics, .precision = HO_F32, .steps = 400, .dead = true});
         small_set(s, "dynamics.learning_rate", NULL, true);
         small_tune(s, "mtl.A", 0.0);
         small_tune(s, "mtl.rho", 1e-2);

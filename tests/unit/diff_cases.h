@@ -219,7 +219,6 @@ static const op_case cases[] = {
     {HO_OP_ADD, build_binary, "() 23", true, 0},
     {HO_OP_ADD, build_binary, "23 ()", true, 0},
     {HO_OP_ADD, build_binary, "() ()", true, 0},
-    {HO_OP_ADD, build_twice, "23", true, 0},
     {HO_OP_SUB, build_binary, "23 23", true, 0},
     {HO_OP_SUB, build_binary, "() 23", true, 0},
     {HO_OP_SUB, build_binary, "23 ()", true, 0},

@@ -10,10 +10,10 @@
 #include "base/rng.h"
 #include "system/training.h"
 
-#define SMALL_N 24
-#define SMALL_D 13
-#define SMALL_K 4
-#define SMALL_T 30
+#define SMALL_N    24
+#define SMALL_D    13
+#define SMALL_K    4
+#define SMALL_T    30
 #define SMALL_DEAD 3 /* the last columns, where asked for: zero in training, nonzero in validation */
 
 /* What a test may change before small_make. */
@@ -72,8 +72,11 @@ static inline ho_instance *small_instance(small *s, uint32_t kind, const char *p
 static inline ho_hyper_setting *small_set(small *s, const char *name, const ho_tree *value, bool tuned)
 {
     ho_hyper_setting *setting = &s->settings[s->problem.setting_count++];
-    *setting = (ho_hyper_setting){
-        .name = name, .place = {"small.yaml", 5, 2}, .tuned = tuned, .value = value, .shape_place = {"small.yaml", 6, 4}};
+    *setting = (ho_hyper_setting){.name = name,
+                                  .place = {"small.yaml", 5, 2},
+                                  .tuned = tuned,
+                                  .value = value,
+                                  .shape_place = {"small.yaml", 6, 4}};
     return setting;
 }
 
@@ -119,8 +122,7 @@ static inline small *small_new(small_options options)
     small_examples(&s->validation, &s->targets[1], SMALL_N + 5, 202, options.dead, 2.0);
     s->objective[0] = (ho_term){.plugin = small_instance(s, HO_LOSS, "cross_entropy", "ce")};
     s->objective[1] = (ho_term){.plugin = small_instance(s, HO_PENALTY, "task_interaction", "mtl")};
-    s->validation_term =
-        (ho_term){.plugin = small_instance(s, HO_LOSS, "cross_entropy", "validation"), .mean = true};
+    s->validation_term = (ho_term){.plugin = small_instance(s, HO_LOSS, "cross_entropy", "validation"), .mean = true};
     s->problem = (ho_problem){.seed = 5,
                               .precision = options.precision,
                               .training = &s->training,
@@ -167,16 +169,17 @@ static inline void small_free(small *s)
     free(s);
 }
 
-/* Tunes every kind of hyperparameter there is: the dynamics', the initial map's, a matrix, the direct term's, a weight. */
+/* Tunes every kind of hyperparameter there is: the dynamics', the initial map's, a matrix, the direct term's, a weight.
+ */
 static inline void small_tune_all(small *s)
 {
     static const struct {
         const char *dynamics, *name;
         double value;
-    } own[] = {{"sgd", "dynamics.learning_rate", 0.02},     {"momentum", "dynamics.learning_rate", 0.01},
-               {"momentum", "dynamics.momentum", 0.7},      {"rmsprop", "dynamics.learning_rate", 0.01},
-               {"rmsprop", "dynamics.decay", 0.9},          {"adam", "dynamics.learning_rate", 0.01},
-               {"adam", "dynamics.beta1", 0.8},             {"adam", "dynamics.beta2", 0.95}};
+    } own[] = {{"sgd", "dynamics.learning_rate", 0.02}, {"momentum", "dynamics.learning_rate", 0.01},
+               {"momentum", "dynamics.momentum", 0.7},  {"rmsprop", "dynamics.learning_rate", 0.01},
+               {"rmsprop", "dynamics.decay", 0.9},      {"adam", "dynamics.learning_rate", 0.01},
+               {"adam", "dynamics.beta1", 0.8},         {"adam", "dynamics.beta2", 0.95}};
     const char *dynamics = s->problem.dynamics->loaded->plugin.name;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(own[i].dynamics, dynamics))

@@ -99,7 +99,8 @@ static ho_pipeline *read_file(const char *path, const char *mode, const char *pr
                               size_t set_count)
 {
     error = (ho_error){0};
-    ho_pipeline_request request = {path, sets, set_count, mode, precision};
+    ho_pipeline_request request = {
+        .file = path, .sets = sets, .set_count = set_count, .mode = mode, .precision = precision};
     ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
     cr_assert((pipeline != NULL) == (error.status == HO_OK), "a pipeline or an error, never both: %s", error.text);
     return pipeline;

@@ -1,5 +1,5 @@
-/* Dynamics that do what ours do not: gradients at other points, a trace for each tensor, slots that start somewhere; and
- * dynamics as optimizers of a plain vector. */
+/* Dynamics that do what ours do not: gradients at other points, a trace for each tensor, slots that start somewhere;
+ * and dynamics as optimizers of a plain vector. */
 #include "small_problem.h"
 
 #include "host/descriptor.h"
@@ -87,11 +87,11 @@ static ho_instance *invent(small *s, ho_status (*step)(void *, ho_trace *), uint
                            ho_table slots)
 {
     ho_dynamics_calls *calls = ho_arena_alloc(s->arena, sizeof *calls);
-    *calls = (ho_dynamics_calls){
-        .struct_size = sizeof *calls, .granularity = granularity, .slots = slots, .step = step};
+    *calls =
+        (ho_dynamics_calls){.struct_size = sizeof *calls, .granularity = granularity, .slots = slots, .step = step};
     ho_plugin *plugin = ho_arena_alloc(s->arena, sizeof *plugin);
-    *plugin = (ho_plugin){HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "invented", .version = "1", .doc = "of a test",
-                          .hypers = hypers, .calls = calls};
+    *plugin = (ho_plugin){HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "invented", .version = "1",
+                          .doc = "of a test",          .hypers = hypers,   .calls = calls};
     ho_loaded *loaded = ho_arena_alloc(s->arena, sizeof *loaded);
     cr_assert_eq(ho_descriptor_read(plugin, sizeof *plugin, "invented.so", s->arena, loaded, &s->error), HO_OK, "%s",
                  s->error.text);
@@ -110,7 +110,10 @@ static small *with(ho_status (*step)(void *, ho_trace *), uint32_t granularity, 
 }
 
 #define RATE HO_TABLE(rate_only)
-#define NO_SLOTS {NULL, 0, 0}
+#define NO_SLOTS   \
+    {              \
+        NULL, 0, 0 \
+    }
 
 /* The gradient at a point, as sgd with rate 1 sees it: w - next. */
 static void gradient_at(ho_training *sgd, const double *lambda, const double *point, double *g)
@@ -322,8 +325,8 @@ static ho_tree *settings(small *s, const char *key, double value)
 Test(system_optimizer, is_the_dynamics_on_a_plain_vector)
 {
     small *s = small_new((small_options){.dynamics = "adam", .precision = HO_F32});
-    ho_optimizer *o =
-        ho_optimizer_new(s->problem.dynamics, settings(s, "learning_rate", 0.1), settings(s, "beta1", 0.5), 2, &s->error);
+    ho_optimizer *o = ho_optimizer_new(s->problem.dynamics, settings(s, "learning_rate", 0.1),
+                                       settings(s, "beta1", 0.5), 2, &s->error);
     cr_assert_not_null(o, "%s", s->error.text);
     double x[2] = {3.0, -1.0}, y[2] = {3.0, -1.0}, m[2] = {0}, v[2] = {0}, g[2], kept[2];
     for (int t = 1; t <= 20; t++) {
@@ -381,8 +384,10 @@ Test(system_optimizer, wrong_settings_are_refused_at_their_place)
         double value;
         bool over;
     } cases[] = {
-        {"learning_rat", "small.yaml:21:3: dynamics \"adam\" has no hyperparameter \"learning_rat\"; did you mean "
-                         "\"learning_rate\"?", 1, false},
+        {"learning_rat",
+         "small.yaml:21:3: dynamics \"adam\" has no hyperparameter \"learning_rat\"; did you mean "
+         "\"learning_rate\"?",
+         1, false},
         {"epsilon", "has no hyperparameter \"epsilon\"", 1e-6, true}, /* an option: fixed with the instance */
         {"beta1", "beta1: 1.5 lies outside its domain [0, 0.999999]", 1.5, false},
     };
@@ -396,8 +401,9 @@ Test(system_optimizer, wrong_settings_are_refused_at_their_place)
         small_free(s);
     }
     small *s = small_new((small_options){.dynamics = "adam", .precision = HO_F32});
-    cr_expect_null(ho_optimizer_new(invent(s, scheduled, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step),
-                                           (ho_table)NO_SLOTS), NULL, NULL, 3, &s->error));
+    cr_expect_null(
+        ho_optimizer_new(invent(s, scheduled, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS), NULL,
+                         NULL, 3, &s->error));
     expect_text(s->error.text, "its learning_rate is no scalar");
     small_free(s);
 }

@@ -141,8 +141,8 @@ Test(system_objective, is_over_the_full_training_part_under_mini_batches_too)
 Test(system_examine, names_step_operation_plugin_and_line)
 {
     for (int precision = 0; precision < 2; precision++) {
-        small *s = small_new(
-            (small_options){.dynamics = "momentum", .precision = precision ? HO_F64 : HO_F32, .steps = 2000});
+        small *s =
+            small_new((small_options){.dynamics = "momentum", .precision = precision ? HO_F64 : HO_F32, .steps = 2000});
         small_fix(s, "dynamics.learning_rate", 1e20);
         small_fix(s, "mtl.rho", 1.0);
         ho_training *training = small_training(s);

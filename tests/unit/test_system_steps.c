@@ -84,7 +84,7 @@ Test(system_step, is_the_loop_one_would_write_for_adam)
     small_fix(s, "dynamics.learning_rate", 0.05);
     ho_training *training = small_training(s);
     double lambda[16], w[(SMALL_D + 1) * SMALL_K] = {0}, m[(SMALL_D + 1) * SMALL_K] = {0},
-                       v[(SMALL_D + 1) * SMALL_K] = {0}, g[(SMALL_D + 1) * SMALL_K];
+                                         v[(SMALL_D + 1) * SMALL_K] = {0}, g[(SMALL_D + 1) * SMALL_K];
     const int64_t n = (SMALL_D + 1) * SMALL_K;
     ho_training_lambda_initial(training, lambda);
     for (int64_t t = 1; t <= SMALL_T; t++) {
@@ -291,9 +291,9 @@ Test(system_replay, next_states_are_the_same_bits_whoever_asks)
                           *again = system->api->vector_new(system, 1);
                 expect_ok(training, system->api->step(system, 10, lambda, state, next));
                 for (int64_t columns = 1; columns <= 5; columns += 2) {
-                    ho_vector *z = random_vector(training, columns, 40), *out = system->api->vector_new(system, columns);
-                    expect_ok(training,
-                              system->api->jvp(system, 10, lambda, state, again, columns, z, d, out));
+                    ho_vector *z = random_vector(training, columns, 40),
+                              *out = system->api->vector_new(system, columns);
+                    expect_ok(training, system->api->jvp(system, 10, lambda, state, again, columns, z, d, out));
                     expect_same(training, next, again, "jvp");
                     system->api->vector_free(system, z);
                     system->api->vector_free(system, out);

@@ -1,4 +1,5 @@
-/* Assembling a training: hyperparameters with their shapes, values and free directions, weights, and what is refused. */
+/* Assembling a training: hyperparameters with their shapes, values and free directions, weights, and what is refused.
+ */
 #include "small_problem.h"
 
 #include <unistd.h>
@@ -33,10 +34,17 @@ Test(system_hypers, come_from_every_plugin_with_shapes_and_defaults)
     small_tune(s, "mtl.rho", 0.25);
     small_tune(s, "mtl.A", 0.5);
     ho_training *training = small_training(s);
-    static const char *const names[] = {"model.init_scale",   "model.temperature", "dynamics.learning_rate",
-                                        "dynamics.beta1",     "dynamics.beta2",    "ce.weight",
-                                        "mtl.A",              "mtl.a",             "mtl.rho",
-                                        "mtl.weight",         "validation.weight"};
+    static const char *const names[] = {"model.init_scale",
+                                        "model.temperature",
+                                        "dynamics.learning_rate",
+                                        "dynamics.beta1",
+                                        "dynamics.beta2",
+                                        "ce.weight",
+                                        "mtl.A",
+                                        "mtl.a",
+                                        "mtl.rho",
+                                        "mtl.weight",
+                                        "validation.weight"};
     size_t count;
     const ho_hyperparameter *h = ho_training_hypers(training, &count);
     cr_assert_eq(count, sizeof names / sizeof *names);

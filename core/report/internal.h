@@ -1,0 +1,142 @@
+/* What a run folder says, and what is drawn of it. */
+#ifndef HO_REPORT_INTERNAL_H
+#define HO_REPORT_INTERNAL_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* The most rows (and columns) of a matrix that is drawn: beyond, neither graph nor heat map can be read. */
+#define HO_REPORT_LARGEST 100
+
+/* A figure over a row's repeats. */
+typedef struct ho_statistic {
+    bool known;
+    double mean, sd;      /* sd NaN: not known */
+    const double *values; /* one for each repeat; NaN where not known */
+    size_t count;
+} ho_statistic;
+
+typedef struct ho_report_hyper {
+    const char *name;
+    bool array;
+    int rank; /* of an array */
+    int64_t dims[4];
+    ho_statistic value;   /* of a scalar, or an array's sum */
+    const double *square; /* the mean over the repeats of a square array that is not too large, else NULL */
+} ho_report_hyper;
+
+/* One quantity over outer iterations or candidates, in every repeat. */
+typedef struct ho_report_curve {
+    const char *name;
+    size_t length, repeats;
+    double *values; /* length x repeats; NaN: none there */
+} ho_report_curve;
+
+typedef struct ho_report_row {
+    const char *name;     /* of the variant, or of the pipeline where there are none */
+    const char *strategy; /* "hypergradient", "grid", "random", "none" */
+    const char *outcome;
+    int64_t runs;
+    ho_statistic validation_error, test_accuracy, gradient_evaluations, seconds;
+    ho_report_hyper *hypers;
+    size_t hyper_count;
+    const char **folders; /* relative to the run folder */
+    size_t folder_count;
+    ho_report_curve error, stationarity;
+    ho_report_curve *curves; /* of the hyperparameters: scalars, and sums of arrays */
+    size_t curve_count;
+} ho_report_row;
+
+typedef struct ho_report {
+    ho_arena *arena;
+    const char *folder;
+    json_t *root;        /* result.json: what is shown as it stands is read from here */
+    const char *title;
+    const char *outcome, *message; /* message may be NULL */
+    const char **names;            /* of the classes; NULL: not known */
+    size_t name_count;
+    ho_report_row *rows;
+    size_t row_count;
+    const char *pipeline;   /* the text of pipeline.yaml */
+    const double *planted;  /* truth/relations.npy, square; NULL: none */
+    int64_t planted_size;
+} ho_report;
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* Fills a zeroed report; free it in either case. */
+ho_status ho_report_read(const char *folder, ho_report *report, ho_error *error);
+void ho_report_free(ho_report *report);
+/* The curves of a row out of its folders' metrics.jsonl. */
+ho_status ho_report_read_metrics(ho_report *report, ho_report_row *row, ho_error *error);
+/* The mean over the row's folders of a square hyperparameter, and the planted relations. */
+ho_status ho_report_read_square(ho_report *report, const ho_report_row *row, ho_report_hyper *hyper, ho_error *error);
+ho_status ho_report_read_planted(ho_report *report, ho_error *error);
+/* A JSON text of this file, whose first line is `line`; json_decref the result. NULL: an error with its place. */
+json_t *ho_report_json(const char *path, int line, const char *text, size_t size, ho_error *error);
+
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+
+/* Runs a program without a shell, `input` as its standard input, and keeps what it writes (free()). A program that is
+ * not there is told with its Debian package. */
+ho_status ho_report_draw(const char *const *arguments, const char *package, const char *input, char **output,
+                         ho_error *error);
+/* The name of class k, or its number where the classes have no names for a size like this; lives in the arena. */
+const char *ho_report_class(const ho_report *report, int64_t size, int64_t k);
+/* The colour of a row ("#rrggbb"). */
+const char *ho_report_colour(size_t row);
+
+/* A square matrix as an undirected graph in DOT: its strongest edges, at most `most`; free(). */
+char *ho_relations_dot(const ho_report *report, const double *matrix, int64_t size, size_t most);
+/* How well the entries of `matrix` tell the pairs related in `planted` from the others; NaN: not defined. */
+double ho_relations_auc(const double *matrix, const double *planted, int64_t size);
+size_t ho_relations_most(int64_t size);
+ho_status ho_relations_svg(const char *dot, char **svg, ho_error *error);
+
+/* Curves: one line for each row that has the quantity `curve` gives (NULL: none). *svg stays NULL where no row has. */
+typedef const ho_report_curve *ho_report_choice(const ho_report_row *row, const char *name);
+ho_status ho_report_plot(const ho_report *report, ho_report_choice *choice, const char *name, bool logarithmic,
+                         const char *axis, char **svg, ho_error *error);
+/* The test accuracy of every repeat, by row; likewise. */
+ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error);
+ho_status ho_report_heat(const ho_report *report, const double *matrix, int64_t size, char **svg, ho_error *error);
+
+/* ---- the page ---------------------------------------------------------------------------------------------------- */
+
+/* A picture of the page. */
+typedef struct ho_report_figure {
+    const char *caption;
+    char *svg;
+} ho_report_figure;
+
+/* What was learned about relations, drawn. */
+typedef struct ho_report_relation {
+    const ho_report_row *row;
+    const ho_report_hyper *hyper;
+    char *dot, *graph, *heat;
+    const char *file; /* "relations" or "relations-VARIANT" */
+    double auc;       /* NaN: nothing planted */
+} ho_report_relation;
+
+typedef struct ho_report_pictures {
+    ho_report_figure *figures;
+    size_t figure_count, figure_capacity;
+    size_t curves_left_out; /* hyperparameters without a curve */
+    ho_report_relation *relations;
+    size_t relation_count, relation_capacity;
+    char *planted; /* the planted graph, or NULL */
+} ho_report_pictures;
+
+void ho_report_page(const ho_report *report, const ho_report_pictures *pictures, FILE *html);
+/* Text with &, <, >, " and ' escaped. */
+void ho_report_escape(const char *text, FILE *html);
+/* The results as a table. */
+void ho_report_table(const ho_report *report, FILE *html);
+
+extern const char ho_report_style[];
+
+#endif

@@ -1,0 +1,81 @@
+/* Real data through the real pipelines; needs the folder that HOTOOL_DATA names. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_support.h"
+#include "json_check.h"
+
+TestSuite(real, .init = cli_enter, .fini = cli_leave, .timeout = 300);
+
+static bool data_is_there(void)
+{
+    const char *folder = getenv("HOTOOL_DATA");
+    return folder && *folder;
+}
+
+/* Seeds fixed beforehand; each draws its own 50 training and 50 validation examples. */
+Test(real, validation_error_falls_on_cifar10_features_for_every_seed)
+{
+    if (!data_is_there())
+        cr_skip_test("HOTOOL_DATA is not set: CIFAR-10 features are needed");
+    const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
+    for (int seed = 1; seed <= 5; seed++) {
+        const char *out = cli_format("seed%d", seed);
+        cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", cli_format("seed=%d", seed), "--set", "steps=60",
+                               "--set", "outer/iterations=4", "--out", out, NULL);
+        cli_expect_done(r);
+        cr_expect(strstr(r.out, "data: CIFAR-10, MobileNet V1 features"), "%s", r.out);
+        const char *result = cli_read(cli_format("%s/result.json", out));
+        cr_expect_float_eq(json_number(result, "data/training"), 50, 0);
+        cr_expect_float_eq(json_number(result, "data/validation"), 50, 0);
+        double before = json_number(result, "initial/validation_error");
+        double after = json_number(result, "tuned/validation_error");
+        cr_expect(after < before, "seed %d: %g does not fall from %g", seed, after, before);
+        const double *A = cli_array(cli_format("%s/hyperparameters/mtl.A.npy", out), 100);
+        for (int i = 0; i < 100; i++)
+            cr_expect(A[i] >= 0 && A[i] == A[i % 10 * 10 + i / 10], "seed %d: A is not in its set", seed);
+    }
+}
+
+Test(real, raw_pixels_serve_where_the_features_are_missing)
+{
+    if (!data_is_there())
+        cr_skip_test("HOTOOL_DATA is not set: CIFAR-10 records are needed");
+    const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_write("cifar.yaml", cli_read(pipeline));
+    cli_change("cifar.yaml", "mnv1_train_x.npy", "not_there.npy");
+    cli_result r = cli_run("pipeline", "cifar.yaml", "--quiet", "--set", "steps=10", "--set", "outer/iterations=1",
+                           "--out", "r", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "data: CIFAR-10, raw pixels") && strstr(r.out, "not_there.npy"), "%s", r.out);
+    cr_expect_float_eq(json_number(cli_read("r/result.json"), "data/choice"), 2, 0);
+}
+
+Test(real, the_generated_stand_in_is_named_as_such)
+{
+    setenv("HOTOOL_DATA", "/nonexistent", 1);
+    const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=40", "--set", "outer/iterations=3", "--out",
+                           "r", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "cifar_mtl: data: generated stand-in"), "%s", r.out);
+    const char *result = cli_read("r/result.json");
+    cr_expect_float_eq(json_number(result, "data/choice"), 3, 0, "%s", result);
+    cr_expect(strstr(json_at(result, "data/passed_over"), "mnv1_train_x.npy"), "%s", result);
+    cr_expect(cli_exists("r/truth/relations.npy"));
+    cr_expect_lt(json_number(result, "tuned/validation_error"), json_number(result, "initial/validation_error"));
+}
+
+Test(real, fashion_images_of_the_debian_package_are_read)
+{
+    if (!cli_exists("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"))
+        cr_skip_test("the Debian package dataset-fashion-mnist is not installed");
+    const char *pipeline = cli_format("%s/fashion_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=30", "--set", "outer/iterations=2", "--out",
+                           "r", NULL);
+    cli_expect_done(r);
+    const char *result = cli_read("r/result.json");
+    cr_expect_float_eq(json_number(result, "data/test"), 10000, 0, "%s", result);
+    cr_expect_gt(json_number(result, "tuned/test_accuracy"), 0.5, "%s", result);
+}

@@ -1,0 +1,167 @@
+/* Runs that go wrong or are stopped keep what is done; progress on a terminal. */
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli_support.h"
+#include "json_check.h"
+
+TestSuite(trouble, .init = cli_enter, .fini = cli_leave, .timeout = 120);
+
+/* Every line of a metrics file is a whole JSON object; how many there are. */
+static int whole_lines(const char *path)
+{
+    int lines = 0;
+    for (const char *p = cli_read(path); *p; lines++) {
+        size_t length = strcspn(p, "\n");
+        cr_expect(p[length] == '\n' && *p == '{' && json_valid(p, length), "line %d of %s: %.*s", lines + 1, path,
+                  (int)length, p);
+        p += length + (p[length] == '\n');
+    }
+    return lines;
+}
+
+Test(trouble, divergence_at_once_names_step_node_and_plugin)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6", NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    static const char *const pieces[] = {"hotool: step ", "shape (", "plugin \"momentum\"", "momentum.c:", "Inf",
+                                         "initial hyperparameters"};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        cr_expect(strstr(r.err, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.err);
+    const char *result = cli_read("runs/blobs-1/result.json");
+    cr_expect(json_is(result, "outcome", "diverged"), "%s", result);
+    cr_expect(strstr(json_at(result, "message"), "momentum.c:"), "%s", result);
+    cr_expect_eq(whole_lines("runs/blobs-1/metrics.jsonl"), 1);
+    cr_expect_float_eq(*cli_array("runs/blobs-1/hyperparameters/mtl.rho.npy", 1), 0.01, 0);
+
+    r = cli_run("hypergradient", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6", NULL);
+    cr_expect(r.status == 1 && strstr(r.err, "momentum.c:"), "%d %s", r.status, r.err);
+    r = cli_run("check", "base.yaml", "--set", "dynamics/learning_rate=1e60", NULL);
+    cr_expect(r.status == 1 && strstr(r.err, "step "), "%d %s", r.status, r.err);
+}
+
+Test(trouble, a_run_without_tuning_may_diverge_too)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6", "--set",
+                           "outer=null", NULL);
+    cr_expect(r.status == 1 && strstr(r.err, "momentum.c:"), "%d %s", r.status, r.err);
+    cr_expect(json_is(cli_read("runs/blobs-1/result.json"), "outcome", "diverged"));
+}
+
+Test(trouble, five_halvings_that_do_not_help_end_the_run_with_the_best_kept)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "outer/learning_rate=1e6", "--set",
+                           "outer/iterations=20", NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "task_interaction.c:") && strstr(r.err, "halving the outer step 5 times"), "%s", r.err);
+    cr_expect_eq(whole_lines("runs/blobs-1/metrics.jsonl"), 7, "one that came through and six that did not");
+    const char *result = cli_read("runs/blobs-1/result.json");
+    cr_expect(json_is(result, "outcome", "diverged"), "%s", result);
+    cr_expect_float_eq(json_number(result, "halvings"), 5, 0);
+    cr_expect_float_eq(json_number(result, "best_iteration"), 1, 0);
+    cr_expect_float_eq(json_number(result, "tuned/validation_error"), json_number(result, "best_validation_error"), 1e-6);
+    cr_expect(cli_exists("runs/blobs-1/weights/W.npy"), "the best's weights are not kept");
+    cr_expect_float_eq(*cli_array("runs/blobs-1/hyperparameters/mtl.rho.npy", 1), 0.01, 1e-9);
+    cr_expect(strstr(r.out, "test accuracy"), "no table of what is kept: %s", r.out);
+}
+
+/* rho steps to 2400, where 15 steps overflow f32; half as far they do not. */
+Test(trouble, a_run_that_recovers_ends_well)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "hyperparameters/mtl.A=null", "--set",
+                           "outer/learning_rate=2400", "--out", "r", NULL);
+    cr_expect_eq(r.status, 0, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "outer iteration 2 diverged: step ") && strstr(r.err, "half the outer step"), "%s", r.err);
+    const char *result = cli_read("r/result.json");
+    cr_expect(json_is(result, "outcome", "done"), "%s", result);
+    cr_expect_float_eq(json_number(result, "halvings"), 1, 0, "%s", result);
+    cr_expect_eq(whole_lines("r/metrics.jsonl"), 6);
+    cr_expect_leq(json_number(result, "best_validation_error"), json_number(result, "initial_validation_error"));
+}
+
+Test(trouble, hyperparameters_that_overflow_count_as_divergence)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", "--set", "validation/reduce=sum", "--set",
+                           "outer={plugin: sgd, learning_rate: 1.7e308, iterations: 9}", NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    const char *result = cli_read("runs/blobs-1/result.json");
+    cr_expect(json_is(result, "outcome", "diverged"), "%s", result);
+    cr_expect_float_eq(json_number(result, "halvings"), 5, 0, "%s", result);
+    cr_expect_float_eq(json_number(result, "best_iteration"), 1, 0, "%s", result);
+}
+
+static void interrupt_after_lines(pid_t child, const char *metrics, int lines)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    for (int tries = 0; tries < 6000; tries++) {
+        int seen = 0;
+        if (cli_exists(metrics))
+            for (const char *p = cli_read(metrics); (p = strchr(p, '\n')); p++)
+                seen++;
+        if (seen >= lines)
+            break;
+        nanosleep(&moment, NULL);
+    }
+    kill(child, SIGINT);
+}
+
+Test(trouble, ctrl_c_ends_soon_and_keeps_what_is_done)
+{
+    pid_t child = cli_start("pipeline", "base.yaml", "--out", "r", "--set", "outer/iterations=1000000", "--set",
+                            "steps=100", "--set", "outer/learning_rate=0.001", NULL);
+    interrupt_after_lines(child, "r/metrics.jsonl", 3);
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    cli_result r = cli_finish(child);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    cr_expect_lt(ended.tv_sec - begun.tv_sec, 5, "it took too long to end");
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "interrupted") && strstr(r.err, "kept in r"), "%s", r.err);
+    int lines = whole_lines("r/metrics.jsonl");
+    cr_expect_geq(lines, 3);
+    const char *result = cli_read("r/result.json");
+    cr_expect(json_valid(result, strlen(result)) && json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect_float_eq(json_number(result, "outer_iterations"), lines, 0, "%s", result);
+    cr_expect(json_number(result, "best_validation_error") < json_number(result, "initial_validation_error"), "%s",
+              result);
+    cr_expect_float_neq(*cli_array("r/hyperparameters/mtl.rho.npy", 1), 0.01, 0, "the best was not kept");
+    cli_array("r/hyperparameters/mtl.A.npy", CLASSES * CLASSES);
+}
+
+Test(trouble, ctrl_c_within_one_long_training_ends_it_too)
+{
+    pid_t child = cli_start("hypergradient", "base.yaml", "--mode", "forward", "--set", "steps=100000000", NULL);
+    const struct timespec moment = {.tv_nsec = 700 * 1000 * 1000};
+    nanosleep(&moment, NULL);
+    kill(child, SIGINT);
+    cli_result r = cli_finish(child);
+    cr_expect(r.status == 1 && strstr(r.err, "interrupted"), "%d %s", r.status, r.err);
+}
+
+/* The bar is drawn over itself: what stands between two carriage returns must fit one line. */
+static void expect_bars(cli_result r, size_t columns)
+{
+    cr_expect_eq(r.status, 0, "exit status %d: %s", r.status, r.err);
+    int bars = 0;
+    for (const char *p = strchr(r.err, '\r'); p && p[1] == '\033'; p = strchr(p + 1, '\r'), bars++) {
+        const char *text = p + strlen("\r\033[K");
+        size_t length = strcspn(text, "\r\n");
+        cr_expect_lt(length, columns, "%zu columns do not fit %zu: %.*s", length, columns, (int)length, text);
+    }
+    cr_expect_geq(bars, 2, "the first and the last iteration are always drawn: %s", r.err);
+}
+
+Test(trouble, progress_on_a_terminal_is_a_bar)
+{
+    cli_result r = cli_run_on_terminal(100, "pipeline", "base.yaml", "--out", "wide", NULL);
+    expect_bars(r, 100);
+    cr_expect(strstr(r.err, "[####....................] 1/5  validation error 0."), "%s", r.err);
+    cr_expect(strstr(r.err, "[########################] 5/5  validation error 0."), "%s", r.err);
+    cr_expect(strstr(r.err, "0:00 left"), "%s", r.err);
+    expect_bars(cli_run_on_terminal(60, "pipeline", "base.yaml", "--out", "narrow", NULL), 60);
+    expect_bars(cli_run_on_terminal(20, "pipeline", "base.yaml", "--out", "tiny", NULL), 20);
+    r = cli_run_on_terminal(100, "pipeline", "base.yaml", "--quiet", "--out", "quiet", NULL);
+    cr_expect(r.status == 0 && !*r.err, "%s", r.err);
+}
