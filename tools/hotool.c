@@ -42,16 +42,19 @@ static char *installed_folders(void)
 
 static const ho_cli_command *find_command(const char *word, ho_error *error)
 {
-    const char *names[16];
+    const char **names = ho_alloc(ho_cli_command_count * sizeof *names);
+    const ho_cli_command *found = NULL;
     for (size_t i = 0; i < ho_cli_command_count; i++) {
         names[i] = ho_cli_commands[i].name;
         if (strcmp(word, names[i]) == 0)
-            return &ho_cli_commands[i];
+            found = &ho_cli_commands[i];
     }
     const char *nearest = ho_nearest(word, names, ho_cli_command_count);
-    ho_fail(error, HO_INVALID, "unknown command \"%s\"%s%s%s; see hotool --help", word,
-            nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
-    return NULL;
+    if (!found)
+        ho_fail(error, HO_INVALID, "unknown command \"%s\"%s%s%s; see hotool --help", word,
+                nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    free(names);
+    return found;
 }
 
 static ho_status run(int argc, char **argv, ho_error *error)

@@ -10,26 +10,25 @@ static void mark_cut(ho_error *error)
     memcpy(error->text + sizeof error->text - sizeof "...", "...", sizeof "...");
 }
 
+void ho_error_place(ho_error *error, ho_place place)
+{
+    if (place.file && place.line > 0 && place.column > 0)
+        ho_error_prefix(error, "%s:%d:%d", place.file, place.line, place.column);
+    else if (place.file && place.line > 0)
+        ho_error_prefix(error, "%s:%d", place.file, place.line);
+    else if (place.file)
+        ho_error_prefix(error, "%s", place.file);
+}
+
 ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const char *format, va_list args)
 {
     if (error->status != HO_OK)
         return error->status;
     error->status = status;
-    int used = 0;
-    if (place.file && place.line > 0 && place.column > 0)
-        used = snprintf(error->text, sizeof error->text, "%s:%d:%d: ", place.file, place.line, place.column);
-    else if (place.file && place.line > 0)
-        used = snprintf(error->text, sizeof error->text, "%s:%d: ", place.file, place.line);
-    else if (place.file)
-        used = snprintf(error->text, sizeof error->text, "%s: ", place.file);
-    size_t start = used < 0 ? 0 : (size_t)used;
-    if (start >= sizeof error->text) {
+    int length = vsnprintf(error->text, sizeof error->text, format, args);
+    if (length >= 0 && (size_t)length >= sizeof error->text)
         mark_cut(error);
-        return status;
-    }
-    int rest = vsnprintf(error->text + start, sizeof error->text - start, format, args);
-    if (rest >= 0 && (size_t)rest >= sizeof error->text - start)
-        mark_cut(error);
+    ho_error_place(error, place);
     return status;
 }
 
@@ -55,7 +54,7 @@ void ho_error_prefix(ho_error *error, const char *format, ...)
 {
     if (error->status == HO_OK)
         return;
-    char prefix[512];
+    char prefix[sizeof error->text];
     va_list args;
     va_start(args, format);
     int written = vsnprintf(prefix, sizeof prefix - 2, format, args);

@@ -27,5 +27,7 @@ ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const cha
 
 /* Puts "prefix: " before a recorded error's text; nothing where there is no error. */
 void ho_error_prefix(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
+/* The same with a place, as ho_fail_at writes it; nothing for no place. */
+void ho_error_place(ho_error *error, ho_place place);
 
 #endif

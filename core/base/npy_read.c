@@ -307,12 +307,18 @@ static ho_status check_values(reader *r, uint64_t count)
     return HO_OK;
 }
 
+/* The values, of whichever type they are. */
+static void *values_of(const ho_npy *array)
+{
+    return array->f32 ? (void *)array->f32 : array->f64;
+}
+
 static void convert(reader *r, ho_npy *array)
 {
     const uint8_t *in = r->bytes + r->end;
     const uint64_t count = (uint64_t)array->count;
-    float *f32 = array->f32;
-    double *f64 = array->f64;
+    float *f32 = values_of(array);
+    double *f64 = values_of(array);
     switch (r->code * 16 + array->item_bytes) {
     case 'f' * 16 + 2:
         CONVERT(uint16_t, f32, half_to_float(x))
@@ -368,14 +374,14 @@ static ho_status to_c_order(const reader *r, ho_npy *array)
         *array = from;
         return HO_FAILED;
     }
+    const size_t item = array->f32 ? sizeof *array->f32 : sizeof *array->f64;
+    uint8_t *to = values_of(array);
+    const uint8_t *values = values_of(&from);
     int64_t strides[HO_MAX_RANK], index[HO_MAX_RANK] = {0}, at = 0;
     for (int k = 0; k < array->rank; k++)
         strides[k] = k ? strides[k - 1] * array->dims[k - 1] : 1;
     for (int64_t i = 0; i < array->count; i++) {
-        if (array->f32)
-            array->f32[i] = from.f32[at];
-        else
-            array->f64[i] = from.f64[at];
+        memcpy(to + (size_t)i * item, values + (size_t)at * item, item);
         for (int k = array->rank - 1; k >= 0; k--) {
             at += strides[k];
             if (++index[k] < array->dims[k])

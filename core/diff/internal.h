@@ -16,7 +16,4 @@ bool ho_term_unsigned(const ho_graph *graph, ho_node *a);
 ho_node ho_term_scale(ho_graph *graph, uint32_t op, ho_node a, ho_node factor);
 ho_node ho_term_add(ho_graph *graph, ho_node a, ho_node b);
 
-/* `shape` with `extent` axes from `axis` on (as in ho_reduce) of size 1: what was reduced, ready to be repeated. */
-ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent);
-
 #endif

@@ -2,6 +2,7 @@
 #include "diff/diff.h"
 #include "diff/internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -315,14 +316,14 @@ static ho_node jvp_transpose(const context *c)
 
 static ho_node jvp_slice(const context *c)
 {
-    int64_t length = c->op.shape.dims[c->op.shape.rank - c->op.axis];
+    int64_t length = ho_axis_size(&c->op.shape, c->op.axis);
     return ho_slice(c->graph, c->dx[0], c->op.axis, c->op.extent, length);
 }
 
 static ho_node jvp_pad(const context *c)
 {
     ho_shape from = shape_of(c, c->x[0]);
-    int64_t after = c->op.shape.dims[c->op.shape.rank - c->op.axis] - from.dims[from.rank - c->op.axis] - c->op.extent;
+    int64_t after = ho_axis_size(&c->op.shape, c->op.axis) - ho_axis_size(&from, c->op.axis) - c->op.extent;
     return ho_pad(c->graph, c->dx[0], c->op.axis, c->op.extent, after);
 }
 
@@ -378,7 +379,7 @@ static ho_node jvp_gather(const context *c)
 
 static ho_node jvp_scatter(const context *c)
 {
-    int64_t size = c->op.shape.dims[c->op.shape.rank - c->op.axis];
+    int64_t size = ho_axis_size(&c->op.shape, c->op.axis);
     return c->dx[0] ? ho_scatter(c->graph, c->dx[0], c->x[1], c->op.axis, size) : 0;
 }
 
@@ -503,7 +504,7 @@ ho_status ho_jvp(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
         ho_graph_fail(graph, "derivative of a node that was never made");
     }
     if (columns < 0) {
-        ho_graph_fail(graph, "derivative: %lld columns", (long long)columns);
+        ho_graph_fail(graph, "derivative: %" PRId64 " columns", columns);
     }
     if (ho_graph_error(graph)->status) {
         return ho_graph_error(graph)->status;

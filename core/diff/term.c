@@ -89,11 +89,3 @@ ho_node ho_term_add(ho_graph *graph, ho_node a, ho_node b)
     }
     return ho_binary(graph, HO_OP_SUB, minus_a ? b : a, minus_a ? a : b);
 }
-
-ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent)
-{
-    for (int64_t i = 0; i < extent; i++) {
-        shape.dims[shape.rank - axis + i] = 1;
-    }
-    return shape;
-}

@@ -171,7 +171,7 @@ static void transpose_transpose(transposition *t, const link *l)
 static void transpose_slice(transposition *t, const link *l)
 {
     ho_shape from = shape_of(t, l->in[0]), to = l->op.shape;
-    int64_t after = from.dims[from.rank - l->op.axis] - l->op.extent - to.dims[to.rank - l->op.axis];
+    int64_t after = ho_axis_size(&from, l->op.axis) - l->op.extent - ho_axis_size(&to, l->op.axis);
     give(t, l, l->in[0], ho_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
 }
 
@@ -181,7 +181,7 @@ static void give_range(transposition *t, const link *l, uint32_t i, int64_t star
     ho_shape from = shape_of(t, l->in[i]);
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank > 0) {
-        value = ho_slice(t->graph, value, l->op.axis, start, from.dims[from.rank - l->op.axis]);
+        value = ho_slice(t->graph, value, l->op.axis, start, ho_axis_size(&from, l->op.axis));
     }
     give(t, l, l->in[i], value);
 }
@@ -199,7 +199,7 @@ static void transpose_concat(transposition *t, const link *l)
             give_range(t, l, i, start);
         }
         ho_shape from = shape_of(t, l->in[i]);
-        start += from.dims[from.rank - l->op.axis];
+        start += ho_axis_size(&from, l->op.axis);
     }
 }
 
@@ -236,7 +236,7 @@ static void transpose_gather(transposition *t, const link *l)
         return;
     }
     ho_shape from = shape_of(t, l->in[0]);
-    int64_t size = from.dims[from.rank - l->op.axis];
+    int64_t size = ho_axis_size(&from, l->op.axis);
     ho_node value = full(t, l->cotangent, l->op.shape);
     give(t, l, l->in[0], ho_scatter(t->graph, value, l->in[1], l->op.axis, size));
 }

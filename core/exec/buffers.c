@@ -1,4 +1,5 @@
-/* Addresses: buffers that are never alive together share memory. Largest first, each into the smallest gap that fits. */
+/* Addresses: buffers that are never alive together share memory. Largest first, each into the smallest gap that fits.
+ */
 #include <stdlib.h>
 
 #include "exec/plan.h"

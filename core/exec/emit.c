@@ -141,8 +141,8 @@ static bool same_view(const ho_view *a, const ho_view *b)
            memcmp(a->strides, b->strides, (size_t)a->shape.rank * sizeof *a->strides) == 0;
 }
 
-/* A view that no pointer can say, or a scalar where an instruction wants a vector, in a temporary. `into` may name where to
- * put it instead. */
+/* A view that no pointer can say, or a scalar where an instruction wants a vector, in a temporary. `into` may name
+ * where to put it instead. */
 static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
 {
     for (size_t i = 0; i < w->loaded_count && into == NULL; i++) {
@@ -284,7 +284,8 @@ static bool is_arithmetic(uint32_t op)
 static void pair_up(writer *w)
 {
     ho_kernel *k = w->kernel;
-    size_t *made_by = ho_alloc(((size_t)w->temps + 1) * sizeof *made_by), *readers = ho_alloc(((size_t)w->temps + 1) * sizeof *readers);
+    size_t *made_by = ho_alloc(((size_t)w->temps + 1) * sizeof *made_by),
+           *readers = ho_alloc(((size_t)w->temps + 1) * sizeof *readers);
     for (size_t i = 0; i < k->length; i++) {
         const ho_instruction *instruction = &k->instructions[i];
         if (instruction->dst.kind == HO_IN_TEMP) {
@@ -306,8 +307,12 @@ static void pair_up(writer *w)
             ho_instruction *first = &k->instructions[made_by[second->in[j].index]];
             if (is_arithmetic(first->op)) {
                 bool commutes = second->op == HO_OP_ADD || second->op == HO_OP_MUL;
-                *second = (ho_instruction){.op = HO_DO_PAIR, .dst = second->dst, .extra = -1, .first = first->op,
-                                           .second = second->op, .swapped = j == 1 && !commutes,
+                *second = (ho_instruction){.op = HO_DO_PAIR,
+                                           .dst = second->dst,
+                                           .extra = -1,
+                                           .first = first->op,
+                                           .second = second->op,
+                                           .swapped = j == 1 && !commutes,
                                            .in = {first->in[0], first->in[1], second->in[1 - j]}};
                 first->op = 0;
             }
@@ -323,8 +328,8 @@ static void pair_up(writer *w)
     free(readers);
 }
 
-/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for loops
- * read each entry before they write it. */
+/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for
+ * loops read each entry before they write it. */
 static void share_temps(writer *w)
 {
     ho_kernel *k = w->kernel;
@@ -434,8 +439,10 @@ static void emit_product(emitter *e, int32_t index)
     const ho_item *item = &e->low->items[index];
     new_step(e, HO_STEP_PRODUCT, item->level);
     int32_t rank = item->shape.rank;
-    ho_product p = {.batch = rank == 3 ? item->shape.dims[0] : 1, .m = item->shape.dims[rank - 2],
-                    .n = item->shape.dims[rank - 1], .pack = -1};
+    ho_product p = {.batch = rank == 3 ? item->shape.dims[0] : 1,
+                    .m = item->shape.dims[rank - 2],
+                    .n = item->shape.dims[rank - 1],
+                    .pack = -1};
     p.k = item->in[0].shape.dims[item->in[0].shape.rank - 1];
     p.a = matrix_of(e, &item->in[0]);
     p.b = matrix_of(e, &item->in[1]);
@@ -458,8 +465,11 @@ static void emit_indexing(emitter *e, int32_t index)
 {
     const ho_item *item = &e->low->items[index];
     new_step(e, HO_STEP_INDEX, item->level);
-    ho_indexing indexing = {.scatter = item->op == HO_OP_SCATTER, .outer = item->outer, .size = item->extent,
-                            .indices = item->in[1].shape.dims[0], .inner = item->inner};
+    ho_indexing indexing = {.scatter = item->op == HO_OP_SCATTER,
+                            .outer = item->outer,
+                            .size = item->extent,
+                            .indices = item->in[1].shape.dims[0],
+                            .inner = item->inner};
     indexing.in = storage(e, item->in[0].item, item->in[0].offset);
     indexing.index = storage(e, item->in[1].item, item->in[1].offset);
     indexing.out = storage(e, index, 0);
@@ -473,8 +483,11 @@ static void emit_zeros(emitter *e, int32_t index)
         return;
     }
     new_step(e, HO_STEP_ZEROS, item->level);
-    ho_zeros zeros = {.outer = item->outer, .before = item->before,
-                      .middle = item->extent - item->before - item->after, .after = item->after, .inner = item->inner};
+    ho_zeros zeros = {.outer = item->outer,
+                      .before = item->before,
+                      .middle = item->extent - item->before - item->after,
+                      .after = item->after,
+                      .inner = item->inner};
     zeros.out = storage(e, index, 0);
     e->plan->steps[e->step].as.zeros = zeros;
 }

@@ -67,8 +67,8 @@ static users list_users(const ho_lowered *low)
     return u;
 }
 
-/* Whether the operand seen through `in` has to be stored because `user` moves up to `level`: it stays below with another
- * user, and nothing else stores it. */
+/* Whether the operand seen through `in` has to be stored because `user` moves up to `level`: it stays below with
+ * another user, and nothing else stores it. */
 static bool costs_a_store(const ho_lowered *low, const users *u, int32_t user, const ho_view *in, int32_t level)
 {
     const ho_item *item = &low->items[in->item];
@@ -91,7 +91,8 @@ static bool costs_a_store(const ho_lowered *low, const users *u, int32_t user, c
     return stays;
 }
 
-/* Moving an item up to its users saves storing it; it is worth that if at most one of its operands is stored instead. */
+/* Moving an item up to its users saves storing it; it is worth that if at most one of its operands is stored instead.
+ */
 static void move_late(ho_lowered *low, const users *u)
 {
     for (size_t i = low->count; i-- > 0;) {
@@ -130,7 +131,8 @@ static void note_stored(ho_lowered *low)
         const ho_item *item = &low->items[i];
         for (uint32_t k = 0; k < item->arity; k++) {
             ho_item *operand = &low->items[item->in[k].item];
-            if (operand->kind == HO_ITEM_ELEMENT && (!ho_fuses(low, item, &item->in[k]) || operand->level != item->level)) {
+            if (operand->kind == HO_ITEM_ELEMENT &&
+                (!ho_fuses(low, item, &item->in[k]) || operand->level != item->level)) {
                 operand->stored = true;
             }
         }

@@ -1,7 +1,7 @@
 /*
  * The arithmetic of plans, for one REAL (float or double) and one instruction set. Included by kernels_f32.c and
- * kernels_f64.c, which the build compiles with -fno-math-errno -fno-trapping-math -ffp-contract=off: every entry is rounded
- * after each op, so its bits do not depend on where in a block it lies.
+ * kernels_f64.c, which the build compiles with -fno-math-errno -fno-trapping-math -ffp-contract=off: every entry is
+ * rounded after each op, so its bits do not depend on where in a block it lies.
  */
 #include <math.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "exec/kernels.h"
 
 #define JOIN_(a, b, c) a##b##c
-#define JOIN(a, b, c) JOIN_(a, b, c)
+#define JOIN(a, b, c)  JOIN_(a, b, c)
 #if REAL_IS_F32
 #define PRECISION f32
 #else
@@ -21,7 +21,8 @@
 #define ISA _base
 #endif
 
-/* Results may replace an operand entry by entry, so operands are no `restrict` pointers; entries never overlap otherwise. */
+/* Results may replace an operand entry by entry, so operands are no `restrict` pointers; entries never overlap
+ * otherwise. */
 #define ENTRIES _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
 
 typedef struct block {
@@ -37,254 +38,7 @@ static REAL *entries(const block *b, const ho_operand *operand)
                                        : (REAL *)b->address[operand->index] + operand->offset + b->first;
 }
 
-#define UNARY(expression)                                                                                              \
-    ENTRIES                                                                                                            \
-    {                                                                                                                  \
-        REAL x = a[i];                                                                                                 \
-        d[i] = (expression);                                                                                           \
-    }                                                                                                                  \
-    break
-
-static void unary(const ho_instruction *instruction, const block *b)
-{
-    int64_t n = b->n;
-    REAL *d = entries(b, &instruction->dst);
-    const REAL *a = entries(b, &instruction->in[0]);
-    switch (instruction->op) {
-    case HO_OP_NEG:
-        UNARY(-x);
-    case HO_OP_ABS:
-        UNARY(MATH(fabs)(x));
-    case HO_OP_SIGN:
-        UNARY(x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x);
-    case HO_OP_EXP:
-        UNARY(MATH(exp)(x));
-    case HO_OP_EXPM1:
-        UNARY(MATH(expm1)(x));
-    case HO_OP_LOG:
-        UNARY(MATH(log)(x));
-    case HO_OP_LOG1P:
-        UNARY(MATH(log1p)(x));
-    case HO_OP_SQRT:
-        UNARY(MATH(sqrt)(x));
-    case HO_OP_RSQRT:
-        UNARY(x == 0 ? (REAL)0 : 1 / MATH(sqrt)(x));
-    case HO_OP_TANH:
-        UNARY(MATH(tanh)(x));
-    case HO_OP_SIN:
-        UNARY(MATH(sin)(x));
-    case HO_OP_COS:
-        UNARY(MATH(cos)(x));
-    case HO_OP_ERF:
-        UNARY(MATH(erf)(x));
-    case HO_OP_FLOOR:
-        UNARY(MATH(floor)(x));
-    default:
-        break;
-    }
-}
-
-#define BINARY(expression)                                                                                             \
-    if (in[1].kind == HO_IN_SLOT) {                                                                                    \
-        ENTRIES                                                                                                        \
-        {                                                                                                              \
-            REAL x = p[i], y = t;                                                                                      \
-            d[i] = (expression);                                                                                       \
-        }                                                                                                              \
-    } else if (in[0].kind == HO_IN_SLOT) {                                                                             \
-        ENTRIES                                                                                                        \
-        {                                                                                                              \
-            REAL x = s, y = q[i];                                                                                      \
-            d[i] = (expression);                                                                                       \
-        }                                                                                                              \
-    } else {                                                                                                           \
-        ENTRIES                                                                                                        \
-        {                                                                                                              \
-            REAL x = p[i], y = q[i];                                                                                   \
-            d[i] = (expression);                                                                                       \
-        }                                                                                                              \
-    }                                                                                                                  \
-    break
-
-static void binary(const ho_instruction *instruction, const block *b)
-{
-    int64_t n = b->n;
-    const ho_operand *in = instruction->in;
-    REAL *d = entries(b, &instruction->dst), s = 0, t = 0;
-    const REAL *p = NULL, *q = NULL;
-    if (in[0].kind == HO_IN_SLOT) {
-        s = (REAL)b->slots[in[0].index];
-    } else {
-        p = entries(b, &in[0]);
-    }
-    if (in[1].kind == HO_IN_SLOT) {
-        t = (REAL)b->slots[in[1].index];
-    } else {
-        q = entries(b, &in[1]);
-    }
-    switch (instruction->op) {
-    case HO_OP_ADD:
-        BINARY(x + y);
-    case HO_OP_SUB:
-        BINARY(x - y);
-    case HO_OP_MUL:
-        BINARY(x * y);
-    case HO_OP_DIV:
-        BINARY(x / y);
-    case HO_OP_POW:
-        BINARY(MATH(pow)(x, y));
-    case HO_OP_MAX: /* NaN in y falls through the comparison */
-        BINARY((x != x) | (x > y) ? x : y);
-    case HO_OP_MIN:
-        BINARY((x != x) | (x < y) ? x : y);
-    case HO_OP_LESS:
-        BINARY(x < y ? (REAL)1 : (REAL)0);
-    case HO_OP_LESS_EQUAL:
-        BINARY(x <= y ? (REAL)1 : (REAL)0);
-    case HO_OP_EQUAL:
-        BINARY(x == y ? (REAL)1 : (REAL)0);
-    default:
-        break;
-    }
-}
-
-/* ---- pairs ----------------------------------------------------------------------------------------------------- */
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE REAL arithmetic(const uint32_t op, REAL x, REAL y)
-{
-    return op == HO_OP_ADD ? x + y : op == HO_OP_SUB ? x - y : op == HO_OP_MUL ? x * y : x / y;
-}
-
-/* p, q, r: the operands, NULL where it is the scalar in s instead. */
-typedef struct pair_operands {
-    const REAL *p[3];
-    REAL s[3];
-} pair_operands;
-
-INLINE void pair_loop(const uint32_t first, const uint32_t second, const bool swapped, const bool vector_x,
-                      const bool vector_y, const bool vector_z, REAL *d, const pair_operands *o, int64_t n)
-{
-    const REAL *p = o->p[0], *q = o->p[1], *r = o->p[2];
-    const REAL s = o->s[0], t = o->s[1], u = o->s[2];
-    ENTRIES
-    {
-        REAL x = vector_x ? p[i] : s, y = vector_y ? q[i] : t, z = vector_z ? r[i] : u;
-        REAL xy = arithmetic(first, x, y);
-        d[i] = swapped ? arithmetic(second, z, xy) : arithmetic(second, xy, z);
-    }
-}
-
-INLINE void pair_forms(const uint32_t first, const uint32_t second, const bool swapped, REAL *d, const pair_operands *o,
-                       int64_t n)
-{
-    int form = (o->p[0] ? 4 : 0) + (o->p[1] ? 2 : 0) + (o->p[2] ? 1 : 0);
-    switch (form) {
-    case 7:
-        pair_loop(first, second, swapped, true, true, true, d, o, n);
-        break;
-    case 6:
-        pair_loop(first, second, swapped, true, true, false, d, o, n);
-        break;
-    case 5:
-        pair_loop(first, second, swapped, true, false, true, d, o, n);
-        break;
-    case 4:
-        pair_loop(first, second, swapped, true, false, false, d, o, n);
-        break;
-    case 3:
-        pair_loop(first, second, swapped, false, true, true, d, o, n);
-        break;
-    default:
-        pair_loop(first, second, swapped, false, true, false, d, o, n);
-        break;
-    }
-}
-
-INLINE void pair_seconds(const uint32_t first, const ho_instruction *instruction, REAL *d, const pair_operands *o, int64_t n)
-{
-    switch (instruction->second) {
-    case HO_OP_ADD:
-        pair_forms(first, HO_OP_ADD, false, d, o, n);
-        break;
-    case HO_OP_MUL:
-        pair_forms(first, HO_OP_MUL, false, d, o, n);
-        break;
-    case HO_OP_SUB:
-        if (instruction->swapped) {
-            pair_forms(first, HO_OP_SUB, true, d, o, n);
-        } else {
-            pair_forms(first, HO_OP_SUB, false, d, o, n);
-        }
-        break;
-    default:
-        if (instruction->swapped) {
-            pair_forms(first, HO_OP_DIV, true, d, o, n);
-        } else {
-            pair_forms(first, HO_OP_DIV, false, d, o, n);
-        }
-        break;
-    }
-}
-
-static void pair(const ho_instruction *instruction, const block *b)
-{
-    REAL *d = entries(b, &instruction->dst);
-    pair_operands o = {{NULL, NULL, NULL}, {0, 0, 0}};
-    for (int j = 0; j < 3; j++) {
-        if (instruction->in[j].kind == HO_IN_SLOT) {
-            o.s[j] = (REAL)b->slots[instruction->in[j].index];
-        } else {
-            o.p[j] = entries(b, &instruction->in[j]);
-        }
-    }
-    switch (instruction->first) {
-    case HO_OP_ADD:
-        pair_seconds(HO_OP_ADD, instruction, d, &o, b->n);
-        break;
-    case HO_OP_SUB:
-        pair_seconds(HO_OP_SUB, instruction, d, &o, b->n);
-        break;
-    default:
-        pair_seconds(HO_OP_MUL, instruction, d, &o, b->n);
-        break;
-    }
-}
-
-#define SELECT(x, y)                                                                                                   \
-    ENTRIES                                                                                                            \
-    {                                                                                                                  \
-        REAL yes = (x), no = (y);                                                                                      \
-        d[i] = c[i] != 0 ? yes : no;                                                                                   \
-    }
-
-static void select_entries(const ho_instruction *instruction, const block *b)
-{
-    int64_t n = b->n;
-    const ho_operand *in = instruction->in;
-    REAL *d = entries(b, &instruction->dst), s = 0, t = 0;
-    const REAL *c = entries(b, &in[0]), *p = NULL, *q = NULL;
-    if (in[1].kind == HO_IN_SLOT) {
-        s = (REAL)b->slots[in[1].index];
-    } else {
-        p = entries(b, &in[1]);
-    }
-    if (in[2].kind == HO_IN_SLOT) {
-        t = (REAL)b->slots[in[2].index];
-    } else {
-        q = entries(b, &in[2]);
-    }
-    if (p != NULL && q != NULL) {
-        SELECT(p[i], q[i])
-    } else if (p != NULL) {
-        SELECT(p[i], t)
-    } else if (q != NULL) {
-        SELECT(s, q[i])
-    } else {
-        SELECT(s, t)
-    }
-}
+#include "exec/elementwise.inc.h"
 
 static void copy(const ho_instruction *instruction, const block *b)
 {
@@ -355,7 +109,8 @@ static void repeat_line(REAL *d, int64_t rows, int64_t n)
     }
 }
 
-/* Lines of one number each. A line but near the end is written in whole eights: what they spill over is written later. */
+/* Lines of one number each. A line but near the end is written in whole eights: what they spill over is written later.
+ */
 static void splat_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int64_t n)
 {
     for (const REAL *end = d + rows * n; d < end; d += n, from += row) {

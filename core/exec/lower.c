@@ -1,4 +1,5 @@
-/* From graph nodes to items and views: rearrangements become strides where strides can say them, and copies elsewhere. */
+/* From graph nodes to items and views: rearrangements become strides where strides can say them, and copies elsewhere.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,8 @@ bool ho_view_is_dense(const ho_view *view)
 
 bool ho_view_is_whole(const ho_view *view, const ho_item *item)
 {
-    return !is_scalar(item) && view->offset == 0 && ho_shape_count(&view->shape) == item->count && ho_view_is_dense(view);
+    return !is_scalar(item) && view->offset == 0 && ho_shape_count(&view->shape) == item->count &&
+           ho_view_is_dense(view);
 }
 
 /* ---- items ----------------------------------------------------------------------------------------------------- */
@@ -68,8 +70,9 @@ static ho_item *add_copy(ho_lowered *low, ho_view from)
 
 /* ---- views ----------------------------------------------------------------------------------------------------- */
 
-/* Strides of `view` under another shape of as many entries; false where no strides can say it. Runs of old axes and runs of
- * new axes of equal length are matched from the front; within a run the old axes must be dense among themselves. */
+/* Strides of `view` under another shape of as many entries; false where no strides can say it. Runs of old axes and
+ * runs of new axes of equal length are matched from the front; within a run the old axes must be dense among
+ * themselves. */
 static bool reshape_view(const ho_view *view, const ho_shape *shape, ho_view *out)
 {
     int64_t dims[HO_RANK_MAX], strides[HO_RANK_MAX];
@@ -201,7 +204,8 @@ static ho_view lower_slice(const ho_lowered *low, const ho_graph_node *node)
 
 /* ---- ops ------------------------------------------------------------------------------------------------------- */
 
-static void split_at(const ho_shape *shape, int32_t first, int32_t axes, int64_t *outer, int64_t *extent, int64_t *inner)
+static void split_at(const ho_shape *shape, int32_t first, int32_t axes, int64_t *outer, int64_t *extent,
+                     int64_t *inner)
 {
     *outer = *extent = *inner = 1;
     for (int32_t d = 0; d < shape->rank; d++) {
@@ -253,7 +257,8 @@ static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
     set_operands(low, item, 1);
     item->in[0] = low->views[node->in[0]];
     const ho_shape *shape = &item->in[0].shape;
-    split_at(shape, shape->rank - (int32_t)node->axis, (int32_t)node->extent, &item->outer, &item->extent, &item->inner);
+    split_at(shape, shape->rank - (int32_t)node->axis, (int32_t)node->extent, &item->outer, &item->extent,
+             &item->inner);
     return whole_view(low, item);
 }
 
@@ -279,8 +284,8 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
     return whole_view(low, item);
 }
 
-/* Whether an elementwise item is seen through this use of node `id` alone. Only then may its rows lie apart: for other users
- * it has to be dense. */
+/* Whether an elementwise item is seen through this use of node `id` alone. Only then may its rows lie apart: for other
+ * users it has to be dense. */
 static bool is_sole_use(const ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
@@ -381,7 +386,8 @@ static ho_view lower_node(ho_lowered *low, ho_node id)
     }
 }
 
-/* Lets outputs be computed in the caller's memory; a second output of one item, and outputs that are inputs, are copies. */
+/* Lets outputs be computed in the caller's memory; a second output of one item, and outputs that are inputs, are
+ * copies. */
 static void bind_output(ho_lowered *low, size_t i, ho_node id)
 {
     const ho_view *view = &low->views[id];
@@ -438,7 +444,8 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
                                  node->name ? node->name : "");
                 break;
             }
-            ho_item *leaf = add_item(low, node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT, node->op, node->shape);
+            ho_item *leaf =
+                add_item(low, node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT, node->op, node->shape);
             leaf->input = input_of[id];
             low->views[id] = whole_view(low, leaf);
             continue;

@@ -33,8 +33,11 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
     plan->output_count = output_count;
     plan->inputs = ho_alloc((input_count + 1) * sizeof *plan->inputs);
     plan->outputs = ho_alloc((output_count + 1) * sizeof *plan->outputs);
-    ho_lowered low = {.graph = graph, .precision = precision, .arena = ho_arena_new(),
-                      .input_count = input_count, .output_count = output_count};
+    ho_lowered low = {.graph = graph,
+                      .precision = precision,
+                      .arena = ho_arena_new(),
+                      .input_count = input_count,
+                      .output_count = output_count};
     ho_buffer *buffers = NULL;
     ho_status status = ho_lower(&low, inputs, outputs, error);
     if (status == HO_OK) {
@@ -146,8 +149,8 @@ static void print_kernel(FILE *out, const ho_kernel *kernel)
 
 static void print_matrix(FILE *out, const ho_matrix *m)
 {
-    fprintf(out, " b%" PRId32 "+%" PRId64 "[%" PRId64 ":%" PRId64 ":%" PRId64 "]", m->buffer, m->offset, m->step, m->row,
-            m->column);
+    fprintf(out, " b%" PRId32 "+%" PRId64 "[%" PRId64 ":%" PRId64 ":%" PRId64 "]", m->buffer, m->offset, m->step,
+            m->row, m->column);
 }
 
 static void print_step(FILE *out, const ho_step *step)
@@ -155,8 +158,8 @@ static void print_step(FILE *out, const ho_step *step)
     fprintf(out, "%4" PRId32 ":  ", step->level);
     switch (step->kind) {
     case HO_STEP_SCALAR:
-        fprintf(out, "scalar  %-8s s%" PRId32 " <-", step->as.scalar.op == HO_OP_RESHAPE ? "read" : ho_op_name(step->as.scalar.op),
-                step->as.scalar.dst);
+        fprintf(out, "scalar  %-8s s%" PRId32 " <-",
+                step->as.scalar.op == HO_OP_RESHAPE ? "read" : ho_op_name(step->as.scalar.op), step->as.scalar.dst);
         print_operand(out, &step->as.scalar.from);
         for (int j = 0; j < 3; j++) {
             if (step->as.scalar.in[j] >= 0) {
@@ -170,8 +173,8 @@ static void print_step(FILE *out, const ho_step *step)
         break;
     case HO_STEP_PRODUCT: {
         const ho_product *p = &step->as.product;
-        fprintf(out, "product %" PRId64 " x (%" PRId64 ", %" PRId64 ") @ (%" PRId64 ", %" PRId64 ")%s", p->batch, p->m, p->k,
-                p->k, p->n, p->pack < 0 ? " blas" : "");
+        fprintf(out, "product %" PRId64 " x (%" PRId64 ", %" PRId64 ") @ (%" PRId64 ", %" PRId64 ")%s", p->batch, p->m,
+                p->k, p->k, p->n, p->pack < 0 ? " blas" : "");
         print_matrix(out, &p->c);
         fputs(" <-", out);
         print_matrix(out, &p->a);

@@ -28,8 +28,8 @@ typedef struct ho_strided {
 
 typedef enum ho_operand_kind { HO_IN_NONE, HO_IN_TEMP, HO_IN_BUFFER, HO_IN_SLOT } ho_operand_kind;
 
-/* An operand or result of an instruction: a block-sized temporary, a place in a buffer that advances with the blocks, or a
- * scalar slot. */
+/* An operand or result of an instruction: a block-sized temporary, a place in a buffer that advances with the blocks,
+ * or a scalar slot. */
 typedef struct ho_operand {
     ho_operand_kind kind;
     int32_t index;
@@ -37,10 +37,11 @@ typedef struct ho_operand {
 } ho_operand;
 
 /* Instructions that are no elementwise op: their numbers lie above every op's. */
-#define HO_DO_LOAD 200u   /* dst = the block's part of `strided` */
-#define HO_DO_STORE 201u  /* rows of `strided` = in[0] */
+#define HO_DO_LOAD   200u /* dst = the block's part of `strided` */
+#define HO_DO_STORE  201u /* rows of `strided` = in[0] */
 #define HO_DO_REDUCE 202u /* folds in[0] into `reduce` */
-#define HO_DO_PAIR 203u   /* dst = second(first(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], first(...)) */
+#define HO_DO_PAIR \
+    203u /* dst = second(first(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], first(...)) */
 
 /* A reduction of (outer, extent, inner) over its middle axis. */
 typedef struct ho_reduce_into {
@@ -69,8 +70,8 @@ typedef struct ho_kernel {
     int32_t temps;
 } ho_kernel;
 
-/* c = a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the next of the batch) are
- * element strides. */
+/* c = a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the next of the
+ * batch) are element strides. */
 typedef struct ho_matrix {
     int32_t buffer;
     int64_t offset, row, column, step;
@@ -101,7 +102,13 @@ typedef struct ho_scalar_step {
     ho_operand from;
 } ho_scalar_step;
 
-typedef enum ho_step_kind { HO_STEP_SCALAR, HO_STEP_KERNEL, HO_STEP_PRODUCT, HO_STEP_INDEX, HO_STEP_ZEROS } ho_step_kind;
+typedef enum ho_step_kind {
+    HO_STEP_SCALAR,
+    HO_STEP_KERNEL,
+    HO_STEP_PRODUCT,
+    HO_STEP_INDEX,
+    HO_STEP_ZEROS
+} ho_step_kind;
 
 typedef struct ho_step {
     ho_step_kind kind;
@@ -126,8 +133,8 @@ typedef struct ho_arithmetic {
     const char *name;
     void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, void *temps);
     void (*index)(const ho_indexing *indexing, void *const *address);
-    /* Products too narrow for a BLAS: pack_size says how many elements of packing space this one wants, or -1 if the BLAS
-     * does it better. */
+    /* Products too narrow for a BLAS: pack_size says how many elements of packing space this one wants, or -1 if the
+     * BLAS does it better. */
     int64_t (*pack_size)(const ho_product *product);
     void (*product)(const ho_product *product, void *const *address);
 } ho_arithmetic;
@@ -179,20 +186,20 @@ typedef struct ho_item {
     int64_t count;
     ho_view *in;
     uint32_t arity;
-    double value;                  /* a number */
-    int64_t outer, extent, inner;  /* REDUCE; ARRANGE: around its axis */
-    int64_t before, after;         /* PAD */
-    int32_t input;                 /* INPUT and leaf SCALAR: which */
-    int32_t output;                /* lives in this output's memory, or -1 */
-    int32_t parent;                /* ARRANGE that it is a part of, or -1 */
-    int64_t place, row, row_step;  /* in the parent: elements from its start; rows of `row` elements `row_step` apart */
-    int32_t slot;                  /* rank 0 */
+    double value;                 /* a number */
+    int64_t outer, extent, inner; /* REDUCE; ARRANGE: around its axis */
+    int64_t before, after;        /* PAD */
+    int32_t input;                /* INPUT and leaf SCALAR: which */
+    int32_t output;               /* lives in this output's memory, or -1 */
+    int32_t parent;               /* ARRANGE that it is a part of, or -1 */
+    int64_t place, row, row_step; /* in the parent: elements from its start; rows of `row` elements `row_step` apart */
+    int32_t slot;                 /* rank 0 */
     int32_t level;
     bool stored;
-    int32_t buffer;                /* stored: buffer and offset */
+    int32_t buffer; /* stored: buffer and offset */
     int64_t offset;
-    int32_t temp;                  /* where a kernel being written has it, or -1 */
-    bool grouped, written;         /* into a kernel */
+    int32_t temp;          /* where a kernel being written has it, or -1 */
+    bool grouped, written; /* into a kernel */
 } ho_item;
 
 typedef struct ho_lowered {
@@ -201,9 +208,9 @@ typedef struct ho_lowered {
     ho_arena *arena;
     ho_item *items;
     size_t count, capacity;
-    ho_view *views; /* of each graph node, by id; item -1: not needed */
-    uint32_t *uses;  /* of each graph node: operands and outputs */
-    int32_t *copies; /* of each graph node: the item that is its dense copy, or -1 */
+    ho_view *views;      /* of each graph node, by id; item -1: not needed */
+    uint32_t *uses;      /* of each graph node: operands and outputs */
+    int32_t *copies;     /* of each graph node: the item that is its dense copy, or -1 */
     ho_binding *outputs; /* HO_IN_SLOT: item with the slot; HO_IN_BUFFER: the item that lives there */
     size_t input_count, output_count;
 } ho_lowered;

@@ -1,27 +1,28 @@
 /*
  * Products with few columns, part of kernels.inc.h. A BLAS pays for packing and for its wide tiles there; these keep a
- * tile of ROWS x 2 vectors in registers. Each entry is one chain of fused multiply-adds over k, whatever tile it lies in.
+ * tile of ROWS x 2 vectors in registers. Each entry is one chain of fused multiply-adds over k, whatever tile it lies
+ * in.
  */
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define VECTOR_BYTES 32
-#define ROWS 6
+#define ROWS         6
 #if REAL_IS_F32
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #else
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_pd(a, b, c)
 #endif
 #else
-#define VECTOR_BYTES 16
-#define ROWS 4
+#define VECTOR_BYTES          16
+#define ROWS                  4
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
 typedef REAL vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 
-#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
-#define PANEL (2 * LANES)
+#define LANES  ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+#define PANEL  (2 * LANES)
 #define NARROW 32
 /* Rows of b used at a time: a panel of them stays in the second-level cache. */
 #define DEPTH ((int64_t)2048)
@@ -41,8 +42,8 @@ static bool reads_in_place(const ho_product *p)
     return !joins_batch(p) && p->b.column == 1 && p->n <= PANEL;
 }
 
-/* Where a lies by columns, long ones, vectors go down its columns instead: c' = b' @ a'. Reading it by rows would touch a
- * line of cache for each entry. */
+/* Where a lies by columns, long ones, vectors go down its columns instead: c' = b' @ a'. Reading it by rows would touch
+ * a line of cache for each entry. */
 static bool goes_down(const ho_product *p)
 {
     return p->a.row == 1 && p->a.column > 2 * PANEL;
@@ -119,8 +120,8 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
     }
 }
 
-static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t column, rows_of_b b, rows_of_b rest, REAL *tile,
-                          bool add)
+static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t column, rows_of_b b, rows_of_b rest,
+                          REAL *tile, bool add)
 {
     switch (rows) {
     case 1:
@@ -269,25 +270,19 @@ static void multiply_columns(const narrow *w, int64_t k0, rows_of_b panel, REAL 
 }
 
 typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-#if REAL_IS_F32
-typedef int32_t quad_index __attribute__((vector_size(16)));
-#else
-typedef int64_t quad_index __attribute__((vector_size(32)));
-#endif
 
 /* Four entries of four lines of the tile become four entries of four rows of c. */
 static inline void turn_quads(REAL *c, int64_t row, const REAL *tile)
 {
-    const quad_index low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
     quad a = *(const quad *)tile, b = *(const quad *)(tile + PANEL);
     quad d = *(const quad *)(tile + 2 * PANEL), e = *(const quad *)(tile + 3 * PANEL);
-    quad ab = __builtin_shuffle(a, b, low), de = __builtin_shuffle(d, e, low);
-    *(quad *)c = __builtin_shuffle(ab, de, first);
-    *(quad *)(c + row) = __builtin_shuffle(ab, de, second);
-    ab = __builtin_shuffle(a, b, high);
-    de = __builtin_shuffle(d, e, high);
-    *(quad *)(c + 2 * row) = __builtin_shuffle(ab, de, first);
-    *(quad *)(c + 3 * row) = __builtin_shuffle(ab, de, second);
+    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
+    *(quad *)c = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+    *(quad *)(c + row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+    ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    de = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+    *(quad *)(c + 2 * row) = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+    *(quad *)(c + 3 * row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
 }
 
 /* c (rows x n) = the first `rows` lanes of n lines of the tile, turned. */

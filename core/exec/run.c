@@ -22,18 +22,22 @@ void ho_exec_threads(int threads)
 
 static void run_blas(ho_precision precision, const ho_product *p, void *const *address)
 {
-    CBLAS_TRANSPOSE ta = p->a.column == 1 ? CblasNoTrans : CblasTrans, tb = p->b.column == 1 ? CblasNoTrans : CblasTrans;
+    CBLAS_TRANSPOSE ta = p->a.column == 1 ? CblasNoTrans : CblasTrans,
+                    tb = p->b.column == 1 ? CblasNoTrans : CblasTrans;
     blasint m = (blasint)p->m, n = (blasint)p->n, k = (blasint)p->k;
     blasint lda = (blasint)(ta == CblasNoTrans ? p->a.row : p->a.column);
     blasint ldb = (blasint)(tb == CblasNoTrans ? p->b.row : p->b.column), ldc = (blasint)p->c.row;
     for (int64_t i = 0; i < p->batch; i++) {
-        int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step, at_c = p->c.offset + i * p->c.step;
+        int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step,
+                at_c = p->c.offset + i * p->c.step;
         if (precision == HO_F32) {
             cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)address[p->a.buffer] + at_a, lda,
-                        (const float *)address[p->b.buffer] + at_b, ldb, 0.0f, (float *)address[p->c.buffer] + at_c, ldc);
+                        (const float *)address[p->b.buffer] + at_b, ldb, 0.0f, (float *)address[p->c.buffer] + at_c,
+                        ldc);
         } else {
             cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)address[p->a.buffer] + at_a, lda,
-                        (const double *)address[p->b.buffer] + at_b, ldb, 0.0, (double *)address[p->c.buffer] + at_c, ldc);
+                        (const double *)address[p->b.buffer] + at_b, ldb, 0.0, (double *)address[p->c.buffer] + at_c,
+                        ldc);
         }
     }
 }
@@ -56,7 +60,8 @@ static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)
 static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
 {
     size_t size = plan->precision == HO_F32 ? sizeof(float) : sizeof(double);
-    size_t before = (size_t)(zeros->before * zeros->inner) * size, middle = (size_t)(zeros->middle * zeros->inner) * size;
+    size_t before = (size_t)(zeros->before * zeros->inner) * size,
+           middle = (size_t)(zeros->middle * zeros->inner) * size;
     size_t after = (size_t)(zeros->after * zeros->inner) * size;
     char *out = (char *)plan->address[zeros->out.index] + (size_t)zeros->out.offset * size;
     for (int64_t o = 0; o < zeros->outer; o++) {

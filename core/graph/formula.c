@@ -43,11 +43,6 @@ static ho_node fail(parser *p, size_t start, const char *format, ...)
 
 /* ---- the lexer ------------------------------------------------------------------------------------------------- */
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -64,7 +59,7 @@ static void lex_number(parser *p, const char *at)
     size_t length = ho_scan_real(at, &p->number);
     if (!length)
         fail(p, p->start, "the number is out of range");
-    else if (is_letter(at[length]) || at[length] == '.' || is_digit(at[length]))
+    else if (ho_name_length(at + length) || at[length] == '.' || is_digit(at[length]))
         fail(p, p->start + length, "a number runs on as \"%.16s\"; is an operator missing?", at + length);
     else
         take(p, NUMBER, length);
@@ -81,10 +76,8 @@ static void next(parser *p)
         take(p, END, 0);
     } else if (is_digit(*at) || (*at == '.' && is_digit(at[1]))) {
         lex_number(p, at);
-    } else if (is_letter(*at)) {
-        size_t length = 1;
-        while (is_letter(at[length]) || is_digit(at[length]))
-            length++;
+    } else if (ho_name_length(at)) {
+        size_t length = ho_name_length(at);
         if (length > LONGEST_NAME)
             fail(p, p->start, "a name of more than %d characters", LONGEST_NAME);
         else

@@ -123,9 +123,7 @@ static ho_node reduce(ho_graph *graph, const ho_function *function, ho_node a, c
     }
     if (!function->keep)
         return reduced;
-    for (int64_t i = 0; i < extent; i++)
-        shape.dims[shape.rank - from_end + i] = 1;
-    return ho_reshape(graph, reduced, shape);
+    return ho_reshape(graph, reduced, ho_kept_shape(shape, from_end, extent));
 }
 
 ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_node *in, const int64_t *axis)

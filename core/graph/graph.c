@@ -161,6 +161,13 @@ int64_t ho_axis_size(const ho_shape *shape, int64_t axis)
     return shape->dims[shape->rank - axis];
 }
 
+ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent)
+{
+    for (int64_t i = 0; i < extent; i++)
+        shape.dims[shape.rank - axis + i] = 1;
+    return shape;
+}
+
 /* ---- hash-consing ---------------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)

@@ -66,6 +66,10 @@ ho_shape ho_scalar_shape(void);
 ho_shape ho_shape_of(int32_t rank, const int64_t *dims);
 bool ho_shape_equal(const ho_shape *a, const ho_shape *b);
 int64_t ho_shape_count(const ho_shape *shape);
+/* The size of an axis counted from the end. */
+int64_t ho_axis_size(const ho_shape *shape, int64_t axis);
+/* `shape` with `extent` axes from `axis` on (as in ho_reduce) of size 1: what was reduced, ready to be repeated. */
+ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent);
 /* "(50, 10)", "()" for rank 0; into a caller's buffer, which is returned. */
 #define HO_SHAPE_TEXT 128
 char *ho_shape_print(const ho_shape *shape, char text[HO_SHAPE_TEXT]);

@@ -50,7 +50,4 @@ ho_node ho_simplify_pad(ho_graph *graph, const ho_draft *draft);
 ho_node ho_simplify_concat(ho_graph *graph, const ho_draft *draft);
 ho_node ho_simplify_sum_of_pieces(ho_graph *graph, ho_node a, ho_node b);
 
-/* The size of an axis counted from the end. */
-int64_t ho_axis_size(const ho_shape *shape, int64_t axis);
-
 #endif

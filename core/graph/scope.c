@@ -63,16 +63,14 @@ const char *ho_scope_nearest(const ho_scope *scope, const char *name)
     return ho_nearest(name, (const char *const *)scope->names, scope->count);
 }
 
-static bool letter(char c)
+size_t ho_name_length(const char *text)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    return *text >= '0' && *text <= '9' ? 0 : strspn(text, letters);
 }
 
 bool ho_name_legal(const char *name)
 {
-    if (!letter(*name))
-        return false;
-    while (letter(*name) || (*name >= '0' && *name <= '9'))
-        name++;
-    return *name == '\0';
+    size_t length = ho_name_length(name);
+    return length > 0 && !name[length];
 }

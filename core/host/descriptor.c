@@ -1,6 +1,7 @@
 /* Checking descriptors. A plugin is refused here for anything that later code would have to wonder about. */
 #include "host/descriptor.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,6 +20,12 @@ typedef struct reader {
 } reader;
 
 #define refuse(r, ...) ho_fail_at((r)->error, HO_INVALID, (ho_place){.file = (r)->path}, __VA_ARGS__)
+
+/* Whether a struct or row can have this size. Each holds pointers, so that none ends within one. */
+static bool size_possible(uint32_t size)
+{
+    return size != 0 && size % sizeof(void *) == 0;
+}
 
 /* Copies what an author of an older or equal minor knew; the rest of `to` is zero. */
 static void copy_known(void *to, size_t to_size, const void *from, size_t from_size)
@@ -60,8 +67,7 @@ static void *copy_table(reader *r, const char *what, ho_table table, size_t row_
     if (table.count == 0)
         return NULL;
     /* A minor that this host accepts cannot have longer rows than this host's. */
-    if (!table.rows || table.count > MOST_ROWS || table.row_size == 0 || table.row_size > row_size ||
-        table.row_size % sizeof(void *) != 0) {
+    if (!table.rows || table.count > MOST_ROWS || !size_possible(table.row_size) || table.row_size > row_size) {
         refuse(r, "its table of %s is damaged: %u rows of %u bytes (at most %u rows of %zu bytes) at %s", what,
                table.count, table.row_size, MOST_ROWS, row_size, table.rows ? "an address" : "NULL");
         return NULL;
@@ -193,7 +199,7 @@ static ho_status read_hypers(reader *r)
                           hyper->initial, lower, upper);
         if (hyper->structure & ~(HO_SYMMETRIC | HO_ZERO_DIAGONAL))
             return refuse(r, "hyperparameter \"%s\" has the unknown structure %u", hyper->name, hyper->structure);
-        if (hyper->structure && lower > 0)
+        if (hyper->structure & HO_ZERO_DIAGONAL && lower > 0)
             return refuse(r, "hyperparameter \"%s\" has a zero diagonal outside its domain", hyper->name);
         if (!hyper->doc)
             hyper->doc = "";
@@ -279,7 +285,7 @@ static ho_status read_calls(reader *r)
     uint32_t size = 0;
     if (calls)
         memcpy(&size, calls, sizeof size);
-    if (size < 2 * sizeof(uint32_t) || size > known[r->loaded->plugin.kind])
+    if (!size_possible(size) || size > known[r->loaded->plugin.kind])
         return calls ? refuse(r, "its table of calls says that it is %u bytes long, a %s has %zu", size,
                               ho_kind_name(r->loaded->plugin.kind), known[r->loaded->plugin.kind])
                      : refuse(r, "it has no table of calls");
@@ -312,6 +318,7 @@ static ho_status read_calls(reader *r)
         need(r, mode->state, "state");
         need(r, mode->forget, "forget");
         need(r, mode->bytes, "bytes");
+        need(r, mode->end, "end");
         return r->error->status;
     }
     case HO_DATA:
@@ -330,9 +337,9 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
 {
     const uint64_t head = offsetof(ho_plugin, name);
     if (size != 0 && size < head)
-        return refuse(r, "its symbol %s is %llu bytes long, which is no descriptor", HO_PLUGIN_SYMBOL_NAME,
-                      (unsigned long long)size);
-    if (symbol->struct_size < head || (size != 0 && symbol->struct_size > size))
+        return refuse(r, "its symbol %s is %" PRIu64 " bytes long, which is no descriptor", HO_PLUGIN_SYMBOL_NAME,
+                      size);
+    if (symbol->struct_size < head || !size_possible(symbol->struct_size) || (size != 0 && symbol->struct_size > size))
         return refuse(r, "its descriptor says that it is %u bytes long, which cannot be", symbol->struct_size);
     if (symbol->abi_major != HO_ABI_MAJOR)
         return refuse(r, "wants plugin ABI %u.%u, this hotool offers %u.%u", symbol->abi_major, symbol->abi_minor,

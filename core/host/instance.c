@@ -1,6 +1,7 @@
 /* Instances: options in, `self` out; and the calls of constraints. */
 #include "host/instance.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,8 +91,8 @@ static const ho_option_value *list_option(ho_setup *u, const char *name, uint32_
     if (value && i >= 0 && (uint64_t)i < value->count)
         return value;
     if (value)
-        misuse(s, "plugin \"%s\" asks for entry %lld of its option \"%s\", which has %zu",
-               s->instance->loaded->plugin.name, (long long)i, name, value->count);
+        misuse(s, "plugin \"%s\" asks for entry %" PRId64 " of its option \"%s\", which has %zu",
+               s->instance->loaded->plugin.name, i, name, value->count);
     return NULL;
 }
 
@@ -115,8 +116,8 @@ static void *setup_alloc(ho_setup *u, uint64_t bytes)
     setup *s = setup_of(u);
     if (bytes <= MOST_SETUP_BYTES)
         return ho_arena_alloc(s->instance->arena, bytes ? (size_t)bytes : 1);
-    misuse(s, "plugin \"%s\" asks for %llu bytes for its settings; the most is %llu", s->instance->loaded->plugin.name,
-           (unsigned long long)bytes, (unsigned long long)MOST_SETUP_BYTES);
+    misuse(s, "plugin \"%s\" asks for %" PRIu64 " bytes for its settings; the most is %" PRIu64,
+           s->instance->loaded->plugin.name, bytes, MOST_SETUP_BYTES);
     return NULL;
 }
 
@@ -174,11 +175,11 @@ static ho_status create(ho_instance *instance, ho_error *error)
     ho_calling(instance->loaded, "create");
     ho_status status = plugin->create(&s.head, &instance->self);
     ho_calling(NULL, NULL);
-    if (status != HO_OK && error->status == HO_OK) {
-        instance->self = NULL; /* a create that fails has kept nothing */
+    if (status != HO_OK)
+        instance->self = NULL; /* a create that fails has freed what it took: destroy is not for it */
+    if (status != HO_OK && error->status == HO_OK)
         misuse(&s, "plugin \"%s\" refuses to be set up, without saying why (create returned %d)", plugin->name,
                (int)status);
-    }
     return error->status;
 }
 
@@ -283,7 +284,7 @@ ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrai
                           (int)status);
     for (int64_t i = 0; i < h->count; i++)
         if (!isfinite(values[i]))
-            return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" projects entry %lld of %s to %s",
-                              loaded->plugin.name, (long long)i, h->name, isnan(values[i]) ? "NaN" : "infinity");
+            return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" projects entry %" PRId64 " of %s to %s",
+                              loaded->plugin.name, i, h->name, isnan(values[i]) ? "NaN" : "infinity");
     return HO_OK;
 }

@@ -314,8 +314,7 @@ const ho_loaded *ho_registry_find(ho_registry *registry, uint32_t kind, const ch
         return NULL;
     pthread_mutex_lock(&mutex);
     const ho_loaded *found = strchr(name, '/') ? NULL : find_file(registry, kind, name, error);
-    if (!found && error->status != HO_OK && place.file)
-        ho_error_prefix(error, "%s:%d:%d", place.file, place.line, place.column);
+    ho_error_place(error, place);
     if (!found && error->status == HO_OK) {
         listing list = {.kind = kind};
         list_all(registry, &list);

@@ -7,8 +7,9 @@
 
 #include "host/registry.h"
 
-static const ho_loaded *volatile running_plugin;
-static const char *volatile running_callback;
+/* A crash is handled on the thread that crashed. */
+static _Thread_local const ho_loaded *volatile running_plugin;
+static _Thread_local const char *volatile running_callback;
 
 void ho_calling(const ho_loaded *plugin, const char *callback)
 {

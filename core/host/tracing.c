@@ -299,8 +299,7 @@ static ho_value reduce(ho_trace *x, const char *file, int32_t line, uint32_t op,
     int64_t from_end;
     if (!node || !axis_ok(t, ho_op_name(op), node, axis, &from_end))
         return (ho_value){0};
-    ho_shape kept = shape_of(t, node);
-    kept.dims[kept.rank - from_end] = 1;
+    ho_shape kept = ho_kept_shape(shape_of(t, node), from_end, 1);
     node = ho_reduce(t->env->graph, op, node, from_end, 1);
     return handle(t, node && keep ? ho_reshape(t->env->graph, node, kept) : node);
 }

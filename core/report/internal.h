@@ -54,15 +54,15 @@ typedef struct ho_report_row {
 typedef struct ho_report {
     ho_arena *arena;
     const char *folder;
-    json_t *root;        /* result.json: what is shown as it stands is read from here */
+    json_t *root; /* result.json: what is shown as it stands is read from here */
     const char *title;
     const char *outcome, *message; /* message may be NULL */
     const char **names;            /* of the classes; NULL: not known */
     size_t name_count;
     ho_report_row *rows;
     size_t row_count;
-    const char *pipeline;   /* the text of pipeline.yaml */
-    const double *planted;  /* truth/relations.npy, square; NULL: none */
+    const char *pipeline;  /* the text of pipeline.yaml */
+    const double *planted; /* truth/relations.npy, square; NULL: none */
     int64_t planted_size;
 } ho_report;
 
@@ -125,7 +125,8 @@ typedef struct ho_report_relation {
 typedef struct ho_report_pictures {
     ho_report_figure *figures;
     size_t figure_count, figure_capacity;
-    size_t curves_left_out; /* hyperparameters without a curve */
+    size_t curves_left_out; /* hyperparameters beyond what a page shows */
+    size_t relations_left_out;
     ho_report_relation *relations;
     size_t relation_count, relation_capacity;
     char *planted; /* the planted graph, or NULL */

@@ -153,8 +153,12 @@ static void print_table(const job *j)
     print_row("test loss", columns, count, offsetof(column, test.loss), false);
     print_row("test accuracy", columns, count, offsetof(column, test.accuracy), true);
     print_hypers(j, j->outer.done > 0);
-    printf("  %lld outer iterations in %.1f s; best at %lld; results in %s\n", (long long)j->outer.done,
-           ho_seconds() - j->begun, (long long)j->outer.best_iteration, ho_results_folder(j->results));
+    if (j->outer.done > 0)
+        printf("  %lld outer iterations, best after %lld steps; ", (long long)j->outer.done,
+               (long long)j->outer.best_iteration - 1);
+    else
+        printf("  ");
+    printf("%.1f s in all; results in %s\n", ho_seconds() - j->begun, ho_results_folder(j->results));
 }
 
 static void json_column(ho_json *json, const column *c)

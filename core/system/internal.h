@@ -162,6 +162,7 @@ struct ho_training {
     size_t target_count;
     ho_part training_part, validation_part, batch_part;
     ho_feed *training_feed, *validation_feed;
+    int64_t evaluations;  /* of the objective's gradient, as ho_training_evaluations counts */
     int64_t batch_loaded; /* the step whose examples are in batch_part; 0: none */
 
     ho_node objective, validation_error;

@@ -100,9 +100,9 @@ static void collect(const ho_training *training, double *gradient)
     }
 }
 
-/* What step, jvp and vjp have in common: checks, batch, t, lambda and state. */
+/* What step, jvp and vjp have in common: checks, cost, batch, t, lambda and state. */
 static ho_status begin_step(ho_training *training, const char *call, int64_t t, const double *lambda,
-                            const ho_vector *state)
+                            const ho_vector *state, int64_t evaluations)
 {
     int64_t steps = training->problem->steps;
     if (t < 1 || (steps > 0 && t > steps))
@@ -110,6 +110,7 @@ static ho_status begin_step(ho_training *training, const char *call, int64_t t, 
     if (check_array(training, call, "lambda", lambda) || ho_vector_check(training, call, "the state", state, 1) ||
         poll_interrupt(training))
         return training->error.status;
+    training->evaluations += evaluations;
     training->t = (double)t;
     ho_batch_load(training, t);
     ho_hypers_bind(training, lambda);
@@ -235,7 +236,7 @@ static ho_status call_step(ho_system *s, int64_t t, const double *lambda, const 
     if (ho_vector_check(training, "step", "next", next, 1) || check_distinct(training, "step", state, next))
         return training->error.status;
     ho_program *program = ho_program_get(training, HO_STEP, 0);
-    if (!program || begin_step(training, "step", t, lambda, state))
+    if (!program || begin_step(training, "step", t, lambda, state, 1))
         return training->error.status;
     bind_out(program, 0, training, next);
     return ho_program_run(training, program);
@@ -255,7 +256,7 @@ static ho_status call_jvp(ho_system *s, int64_t t, const double *lambda, const h
         check_distinct(training, "jvp", z, next) || check_distinct(training, "jvp", next, out))
         return training->error.status;
     ho_program *program = ho_program_get(training, HO_STEP_JVP, columns);
-    if (!program || begin_step(training, "jvp", t, lambda, state))
+    if (!program || begin_step(training, "jvp", t, lambda, state, 1 + 2 * columns))
         return training->error.status;
     const ho_seeds *seeds = ho_seeds_get(training, columns, &training->error);
     bind_seeds(training, seeds, z);
@@ -274,7 +275,7 @@ static ho_status call_vjp(ho_system *s, int64_t t, const double *lambda, const h
         check_distinct(training, "vjp", state, out))
         return training->error.status;
     ho_program *program = ho_program_get(training, HO_STEP_VJP, 0);
-    if (!program || begin_step(training, "vjp", t, lambda, state))
+    if (!program || begin_step(training, "vjp", t, lambda, state, 1 + 2))
         return training->error.status;
     bind_seeds(training, ho_seeds_get(training, 0, &training->error), a);
     bind_out(program, 0, training, out);

@@ -412,6 +412,11 @@ ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FI
     return HO_OK;
 }
 
+int64_t ho_training_evaluations(const ho_training *training)
+{
+    return training->evaluations;
+}
+
 int64_t ho_training_state_bytes(const ho_training *training)
 {
     return (int64_t)(training->segments * (size_t)training->size * ho_number_size(training));

@@ -83,6 +83,10 @@ ho_status ho_training_objective(ho_training *training, const double *lambda, con
 /* The dumped graph of a step, for people ("step", "error", "initial"); NULL for an unknown name. */
 ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FILE *out, ho_error *error);
 
+/* What steps have cost since the training was made, in evaluations of the objective's gradient: 1 a step; a step with k
+ * tangents 1 + 2k; a step back 1 + 2 (the gradient anew, and a product with its Jacobian that costs about two). */
+int64_t ho_training_evaluations(const ho_training *training);
+
 /* Bytes of one state; of all plans and data. */
 int64_t ho_training_state_bytes(const ho_training *training);
 

@@ -39,17 +39,7 @@ static ho_status fits(void *self, const ho_constrained *h, char *reason, uint64_
 static ho_status project(void *self, const ho_constrained *h, double *values)
 {
     const box *b = self;
-    const double least = b->lower > h->lower ? b->lower : h->lower;
-    const double most = b->upper < h->upper ? b->upper : h->upper;
-    ho_project_structure(h, values);
-    for (int64_t i = 0; i < h->count; i++) {
-        if (!ho_entry_free(h, i))
-            continue;
-        if (values[i] < least)
-            values[i] = least;
-        else if (values[i] > most)
-            values[i] = most;
-    }
+    ho_project_box(h, b->lower, b->upper, values);
     return HO_OK;
 }
 

@@ -17,16 +17,7 @@ static ho_status fits(void *self, const ho_constrained *h, char *reason, uint64_
 static ho_status project(void *self, const ho_constrained *h, double *values)
 {
     (void)self;
-    const double least = h->lower > 0.0 ? h->lower : 0.0;
-    ho_project_structure(h, values);
-    for (int64_t i = 0; i < h->count; i++) {
-        if (!ho_entry_free(h, i))
-            continue;
-        if (values[i] < least)
-            values[i] = least;
-        else if (values[i] > h->upper)
-            values[i] = h->upper;
-    }
+    ho_project_box(h, 0.0, h->upper, values);
     return HO_OK;
 }
 

@@ -1,4 +1,5 @@
 /* CIFAR-10's binary version: records of one label byte and 3072 pixel bytes. */
+#include <hotool/classes.h>
 #include <hotool/plugin.h>
 
 #define CLASSES 10
@@ -8,7 +9,7 @@
 typedef struct cifar10 {
     const char *inputs;
     double scale;
-    const char *names[CLASSES];
+    const char *const *names;
 } cifar10;
 
 static const ho_option options[] = {
@@ -23,22 +24,22 @@ static const ho_option options[] = {
     {.name = "names", .type = HO_STRINGS, .doc = "other names for the 10 classes (default: airplane, automobile, ...)"},
 };
 
+static const char *const usual_names[CLASSES] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                                 "dog",      "frog",       "horse", "ship", "truck"};
+
 static ho_status create(ho_setup *u, void **self)
 {
-    static const char *const usual[CLASSES] = {"airplane", "automobile", "bird",  "cat",  "deer",
-                                               "dog",      "frog",       "horse", "ship", "truck"};
     cifar10 *reader = ho_setup_alloc(u, sizeof(cifar10));
     if (!reader)
         return HO_FAILED;
     reader->inputs = ho_option_string(u, "inputs");
     reader->scale = ho_option_real(u, "scale");
-    const int64_t given = ho_option_count(u, "names");
-    if (given != 0 && given != CLASSES)
-        return ho_setup_fail(u, "names", "%lld names for %d classes", (long long)given, CLASSES);
-    for (int64_t i = 0; i < CLASSES; i++)
-        reader->names[i] = given ? ho_option_string_at(u, "names", i) : usual[i];
+    int64_t classes = CLASSES;
+    ho_status status = ho_class_names_read(u, &classes, &reader->names);
+    if (!reader->names)
+        reader->names = usual_names;
     *self = reader;
-    return HO_OK;
+    return status;
 }
 
 static ho_status read(void *self, ho_data *d)
@@ -92,9 +93,7 @@ static ho_status read(void *self, ho_data *d)
     status = ho_data_emit(d, 0, &inputs);
     if (status == HO_OK)
         status = ho_data_emit(d, 0, &classes);
-    for (int64_t i = 0; status == HO_OK && i < CLASSES; i++)
-        status = ho_data_class_name(d, i, reader->names[i]);
-    return status;
+    return status == HO_OK ? ho_class_names_emit(d, CLASSES, reader->names) : status;
 }
 
 static const ho_data_calls calls = {

@@ -1,4 +1,5 @@
 /* Generated multi-task data whose task relations are known: classes in groups whose prototypes lie close together. */
+#include <hotool/classes.h>
 #include <hotool/plugin.h>
 
 #include <math.h>
@@ -17,7 +18,7 @@ typedef struct generated {
     int64_t features, tasks, groups;
     int64_t examples[4]; /* of parts 1 to 3 */
     double separation, shared, noise;
-    const char **names; /* NULL: made from the groups */
+    const char *const *names; /* NULL: made from the groups */
 } generated;
 
 static const ho_option options[] = {
@@ -88,18 +89,8 @@ static ho_status create(ho_setup *u, void **self)
             return ho_setup_fail(u, part_names[part], "%lld examples of %lld features are more than %lld numbers",
                                  (long long)g->examples[part], (long long)g->features, (long long)MOST_NUMBERS);
     }
-    const int64_t names = ho_option_count(u, "names");
-    if (names > 0) {
-        if (names != g->tasks)
-            return ho_setup_fail(u, "names", "%lld names for %lld classes", (long long)names, (long long)g->tasks);
-        g->names = ho_setup_alloc(u, (uint64_t)names * sizeof(char *));
-        if (!g->names)
-            return HO_FAILED;
-        for (int64_t k = 0; k < names; k++)
-            g->names[k] = ho_option_string_at(u, "names", k);
-    }
     *self = g;
-    return HO_OK;
+    return ho_class_names_read(u, &g->tasks, &g->names);
 }
 
 /* Groups are runs of neighbouring classes, of nearly one size. */

@@ -1,4 +1,5 @@
 /* IDX files, the format of MNIST: big-endian arrays with a short header. */
+#include <hotool/classes.h>
 #include <hotool/plugin.h>
 
 #include <string.h>
@@ -7,8 +8,7 @@ typedef struct idx {
     const char *inputs, *labels;
     double scale;
     int64_t classes;
-    const char **names;
-    int64_t name_count;
+    const char *const *names;
 } idx;
 
 /* An IDX file as it lies in memory. */
@@ -46,21 +46,8 @@ static ho_status create(ho_setup *u, void **self)
     reader->labels = ho_option_string(u, "labels");
     reader->scale = ho_option_real(u, "scale");
     reader->classes = ho_option_integer(u, "classes");
-    reader->name_count = ho_option_count(u, "names");
-    if (reader->name_count > 0) {
-        if (reader->classes == 0)
-            reader->classes = reader->name_count;
-        if (reader->classes != reader->name_count)
-            return ho_setup_fail(u, "names", "%lld names for %lld classes", (long long)reader->name_count,
-                                 (long long)reader->classes);
-        reader->names = ho_setup_alloc(u, (uint64_t)reader->name_count * sizeof(char *));
-        if (!reader->names)
-            return HO_FAILED;
-        for (int64_t i = 0; i < reader->name_count; i++)
-            reader->names[i] = ho_option_string_at(u, "names", i);
-    }
     *self = reader;
-    return HO_OK;
+    return ho_class_names_read(u, &reader->classes, &reader->names);
 }
 
 /* Bytes of an entry of an IDX type; 0: no such type. */
@@ -207,7 +194,7 @@ static ho_status emit_labels(ho_data *d, const idx_file *f, int64_t classes)
 static ho_status read(void *self, ho_data *d)
 {
     const idx *reader = self;
-    idx_file inputs, labels;
+    idx_file inputs = {0}, labels = {0};
     ho_status status = open_file(d, reader->inputs, &inputs);
     if (status == HO_OK)
         status = open_file(d, reader->labels, &labels);
@@ -225,9 +212,7 @@ static ho_status read(void *self, ho_data *d)
     status = emit_inputs(d, &inputs, reader->scale);
     if (status == HO_OK)
         status = emit_labels(d, &labels, reader->classes);
-    for (int64_t i = 0; status == HO_OK && i < reader->name_count; i++)
-        status = ho_data_class_name(d, i, reader->names[i]);
-    return status;
+    return status == HO_OK ? ho_class_names_emit(d, reader->classes, reader->names) : status;
 }
 
 static const ho_data_calls calls = {

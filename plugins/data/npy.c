@@ -1,11 +1,11 @@
 /* NumPy files: one with inputs, one with labels or a regression target. */
+#include <hotool/classes.h>
 #include <hotool/plugin.h>
 
 typedef struct npy {
     const char *inputs, *labels, *target;
     int64_t classes;
-    const char **names;
-    int64_t name_count;
+    const char *const *names;
 } npy;
 
 static const ho_option options[] = {
@@ -30,25 +30,13 @@ static ho_status create(ho_setup *u, void **self)
     reader->labels = ho_option_string(u, "labels");
     reader->target = ho_option_string(u, "target");
     reader->classes = ho_option_integer(u, "classes");
-    reader->name_count = ho_option_count(u, "names");
     if (!reader->labels && !reader->target)
         return ho_setup_fail(u, NULL, "give labels (class numbers) or target (numbers to predict), or both");
-    if (!reader->labels && (reader->name_count > 0 || reader->classes > 0))
-        return ho_setup_fail(u, reader->name_count > 0 ? "names" : "classes", "there are no labels to have classes");
-    if (reader->name_count > 0) {
-        if (reader->classes == 0)
-            reader->classes = reader->name_count;
-        if (reader->classes != reader->name_count)
-            return ho_setup_fail(u, "names", "%lld names for %lld classes", (long long)reader->name_count,
-                                 (long long)reader->classes);
-        reader->names = ho_setup_alloc(u, (uint64_t)reader->name_count * sizeof(char *));
-        if (!reader->names)
-            return HO_FAILED;
-        for (int64_t i = 0; i < reader->name_count; i++)
-            reader->names[i] = ho_option_string_at(u, "names", i);
-    }
+    const int named = ho_option_count(u, "names") > 0;
+    if (!reader->labels && (named || reader->classes > 0))
+        return ho_setup_fail(u, named ? "names" : "classes", "there are no labels to have classes");
     *self = reader;
-    return HO_OK;
+    return ho_class_names_read(u, &reader->classes, &reader->names);
 }
 
 static ho_status emit_file(ho_data *d, const char *path, uint32_t role, const char *name, int64_t classes)
@@ -76,9 +64,7 @@ static ho_status read(void *self, ho_data *d)
         status = emit_file(d, reader->labels, HO_ROLE_LABELS, "labels", reader->classes);
     if (status == HO_OK)
         status = emit_file(d, reader->target, HO_ROLE_REALS, "target", 0);
-    for (int64_t i = 0; status == HO_OK && i < reader->name_count; i++)
-        status = ho_data_class_name(d, i, reader->names[i]);
-    return status;
+    return status == HO_OK ? ho_class_names_emit(d, reader->classes, reader->names) : status;
 }
 
 static const ho_data_calls calls = {

@@ -43,7 +43,8 @@ extern "C" {
 /* Where a plugin's source calls the host; passed by the macros of this SDK, printed in errors. */
 #define HO_HERE __FILE__, (int32_t)__LINE__
 
-/* What a call came to. Everything but HO_OK has left a message with the host. */
+/* What a call came to. Everything but HO_OK, when it comes from a call of the host, has left a message with it: pass it
+ * on. The host puts its own words where a plugin returns another status than HO_OK without a message. */
 typedef int32_t ho_status;
 #define HO_OK 0
 #define HO_FAILED 1      /* the run failed (exit status 1) */
@@ -131,9 +132,10 @@ typedef struct ho_slot {
 
 typedef struct ho_setup ho_setup;
 
-/* Thread: the one that called the plugin. Strings stay valid as long as the instance. Asking for an option that the
- * plugin's table does not declare, or by another type, is an error that refuses the instance; the answer is then 0,
- * "" or NULL. */
+/* Thread: the one that called `create`, and only until it returns. Strings and memory stay valid as long as the
+ * instance. Asking for an option that the plugin's table does not declare, or by another type, or for an entry beyond
+ * a list's end, is an error that refuses the instance whatever `create` returns; the answer is then 0, "" or NULL.
+ * A number that was not given and has no default is 0. */
 typedef struct ho_setup_api {
     uint32_t struct_size;
     double (*option_real)(ho_setup *u, const char *name);
@@ -143,8 +145,8 @@ typedef struct ho_setup_api {
     int64_t (*option_count)(ho_setup *u, const char *name);
     double (*option_real_at)(ho_setup *u, const char *name, int64_t i);
     const char *(*option_string_at)(ho_setup *u, const char *name, int64_t i);
-    void *(*alloc)(ho_setup *u, uint64_t bytes); /* zeroed; freed by the host after destroy; NULL: out of memory,
-                                                    already reported */
+    void *(*alloc)(ho_setup *u, uint64_t bytes); /* zeroed; freed by the host after destroy; at most 256 MiB; NULL:
+                                                    too much, already reported: return HO_FAILED */
     ho_status (*fail)(ho_setup *u, const char *file, int32_t line, const char *option, const char *format, ...)
         HO_PRINTF(5, 6); /* refuses the instance, at the place of `option` (or of the plugin, if NULL) in the
                             pipeline; returns HO_INVALID */
@@ -175,12 +177,13 @@ typedef struct ho_plugin {
     const char *version;  /* the plugin's own */
     const char *doc;      /* one line, for `hotool plugins` */
     const char *details;  /* NULL, or the paragraphs that `hotool plugins NAME` prints: formula, source, advice */
-    ho_table options;     /* rows: ho_option */
+    ho_table options;     /* rows: ho_option. Names of options, hypers and slots differ from each other */
     ho_table hypers;      /* rows: ho_hyper; for dynamics, models, losses and penalties */
     const void *calls;    /* the kind's table: ho_dynamics_calls, ho_model_calls, ... */
-    /* Makes what the other calls get as `self`. NULL: self is NULL. Called once per use in a pipeline. */
+    /* Makes what the other calls get as `self`. NULL: self is NULL. Called once per use in a pipeline. HO_OK, or what
+     * ho_setup_fail returned, or HO_FAILED; where it fails it has freed what it took, and destroy is not called. */
     ho_status (*create)(ho_setup *u, void **self);
-    /* Frees what create took beyond ho_setup_alloc. NULL: nothing. */
+    /* Frees what create took beyond ho_setup_alloc. NULL: nothing. Not called where create left self NULL. */
     void (*destroy)(void *self);
 } ho_plugin;
 

@@ -79,6 +79,7 @@ struct ho_data {
 typedef struct ho_data_calls {
     uint32_t struct_size;
     uint32_t emits_parts; /* 1: the reader emits parts 1 to 3 and takes no split */
+    /* Emits everything. HO_OK, or what a call returned; HO_FAILED where ho_data_alloc gave NULL. */
     ho_status (*read)(void *self, ho_data *d);
 } ho_data_calls;
 

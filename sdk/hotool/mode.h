@@ -9,7 +9,10 @@
  * Calls that take a step's number t (1..T) and lambda are pure functions of their arguments: a step replayed gives the
  * same bits, and `next` of step, jvp and vjp are bit-identical. All vectors of a call are distinct.
  *
- * Thread: the one that called the mode. Status: pass on what a call returns; its message is with the host.
+ * Thread: the one that called the mode, and only until that call returns. Status: pass on what a call returns; its
+ * message is with the host. Calls return HO_FAILED (no memory; or a t, lambda or vector that cannot be), HO_DIVERGED (NaN
+ * or Inf where a number was due) or HO_INTERRUPTED (the user asked to stop). Calls without a status that fail have
+ * reported it too, and the hypergradient is refused then, whatever the mode makes of it.
  */
 #ifndef HOTOOL_MODE_H
 #define HOTOOL_MODE_H
@@ -33,7 +36,7 @@ typedef struct ho_system_api {
     int64_t (*directions)(ho_system *s);
     void (*direction)(ho_system *s, int64_t i, double *lambda); /* basis vector i, lambda_size entries */
 
-    /* Vectors. New ones are zero; NULL: out of memory (reported). bytes: what one holds. */
+    /* Vectors: the mode's until it frees them. New ones are zero; NULL: out of memory (reported). bytes: what one holds. */
     ho_vector *(*vector_new)(ho_system *s, int64_t columns);
     void (*vector_free)(ho_system *s, ho_vector *v); /* NULL is fine */
     int64_t (*vector_bytes)(ho_system *s, const ho_vector *v);
@@ -60,7 +63,7 @@ typedef struct ho_system_api {
     ho_status (*error_gradient)(ho_system *s, const double *lambda, const ho_vector *state, double *value,
                                 ho_vector *by_state, double *gradient);
 
-    /* Zeroed memory of the mode's own; NULL: out of memory (reported). Freed with free_memory. */
+    /* Zeroed memory of the mode's own; NULL: out of memory (reported). Freed with free_memory; NULL is fine there. */
     void *(*alloc)(ho_system *s, uint64_t bytes);
     void (*free_memory)(ho_system *s, void *memory);
     /* Reports a failure of the mode's own and returns HO_FAILED. */
@@ -73,11 +76,13 @@ struct ho_system {
     const ho_system_api *api;
 };
 
-/* The calls of a mode. `run` is what start made; one mode may have several runs.
- * Order: start, then any number of advance and hypergradient, then end. */
+/* The calls of a mode, all of them needed. `run` is what start made; one mode may have several runs, each of its own
+ * system, which outlives it. Order: start; then any number of the others; then end. After a failed call only end comes.
+ */
 typedef struct ho_mode_calls {
     uint32_t struct_size;
     uint32_t reserved;
+    /* s_0 under lambda. Where it fails it has freed what it took, and *run stays NULL. */
     ho_status (*start)(void *self, ho_system *s, const double *lambda, void **run);
     /* Steps t0+1..t1 under this lambda (constant within one call; it may differ between calls). */
     ho_status (*advance)(void *run, int64_t t0, int64_t t1, const double *lambda);
@@ -90,7 +95,8 @@ typedef struct ho_mode_calls {
     ho_status (*forget)(void *run);
     /* The most bytes held at once for the trajectory or the tangents since start. */
     int64_t (*bytes)(void *run);
-    void (*end)(void *run); /* NULL is fine */
+    /* Frees the run. run NULL, after a start that failed: nothing to do. */
+    void (*end)(void *run);
 } ho_mode_calls;
 
 #ifdef __cplusplus

@@ -42,6 +42,23 @@ static inline void ho_project_structure(const ho_constrained *h, double *values)
     }
 }
 
+/* Replaces values by the nearest point of the subspace whose free entries lie in [lower, upper] and in the domain: there
+ * must be one. A point of it keeps its bits. */
+static inline void ho_project_box(const ho_constrained *h, double lower, double upper, double *values)
+{
+    const double least = lower > h->lower ? lower : h->lower;
+    const double most = upper < h->upper ? upper : h->upper;
+    ho_project_structure(h, values);
+    for (int64_t i = 0; i < h->count; i++) {
+        if (!ho_entry_free(h, i))
+            continue;
+        if (values[i] < least)
+            values[i] = least;
+        else if (values[i] > most)
+            values[i] = most;
+    }
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -160,7 +160,7 @@ typedef struct ho_dynamics_calls {
     uint32_t struct_size;
     uint32_t granularity;
     ho_table slots; /* rows: ho_slot */
-    /* One step. In scope: w, g (the objective's gradient at w), the slots, t (the number of this step, from 1).
+    /* One step. Here and below: returns ho_ok(x), or what ho_trace_fail returned. In scope: w, g (the objective's gradient at w), the slots, t (the number of this step, from 1).
      * To bind: w and every slot, with unchanged shapes. grad(p) and ho_gradient_at_point: HO_WHOLE only. */
     ho_status (*step)(void *self, ho_trace *x);
 } ho_dynamics_calls;

@@ -204,6 +204,7 @@ Test(abi, other_files_are_named_for_what_they_are)
         {"!<arch>\nxyz", 11, "is not a plugin: it is a static library (.a), not a shared object"},
         {"\x1f\x8b\x08\x00", 4, "is not a plugin: it is compressed with gzip; unpack it first"},
         {"\x00\x01\x02\x03\x04", 5, "is not a plugin: it is no ELF shared object"},
+        {"\x00\x00\x00\x00\x00", 5, "is not a plugin: it is no ELF shared object"},
         {"\x7f"
          "ELF",
          4, "is not a plugin: it is an ELF file cut short"},
@@ -346,6 +347,9 @@ Test(abi, a_named_file_that_does_not_load_says_why)
     cr_assert_null(ho_registry_find(one, HO_DYNAMICS, "good", here, &error));
     snprintf(text, sizeof text, "x.yaml:5:12: %s: is not a plugin: it is a text file", made("good.so"));
     cr_assert_str_eq(error.text, text);
+    error = (ho_error){0};
+    cr_assert_null(ho_registry_find(one, HO_DYNAMICS, "good", (ho_place){.file = "x.yaml"}, &error));
+    cr_assert_eq(strncmp(error.text, "x.yaml: /", 9), 0, "a place without a line: %s", error.text);
     ho_registry_free(one);
 }
 

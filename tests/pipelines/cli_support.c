@@ -21,28 +21,27 @@
 
 extern char **environ;
 
-static const char base_pipeline[] =
-    "name: blobs\n"
-    "seed: 3\n"
-    "precision: f64\n"
-    "data:\n"
-    "  plugin: npy\n"
-    "  inputs: x.npy\n"
-    "  labels: y.npy\n"
-    "  split: {train: 40, validation: 40, test: rest}\n"
-    "  standardize: true\n"
-    "model: {plugin: softmax}\n"
-    "objective:\n"
-    "  - {loss: cross_entropy, reduce: mean}\n"
-    "  - {penalty: task_interaction, name: mtl}\n"
-    "dynamics: {plugin: momentum, learning_rate: 0.2}\n"
-    "steps: 15\n"
-    "validation: {loss: cross_entropy, reduce: mean}\n"
-    "hyperparameters:\n"
-    "  mtl.A: {init: 0.0, constraint: nonnegative}\n"
-    "  mtl.rho: {init: 0.01}\n"
-    "hypergradient: {mode: reverse}\n"
-    "outer: {plugin: adam, learning_rate: 0.01, iterations: 5}\n";
+static const char base_pipeline[] = "name: blobs\n"
+                                    "seed: 3\n"
+                                    "precision: f64\n"
+                                    "data:\n"
+                                    "  plugin: npy\n"
+                                    "  inputs: x.npy\n"
+                                    "  labels: y.npy\n"
+                                    "  split: {train: 40, validation: 40, test: rest}\n"
+                                    "  standardize: true\n"
+                                    "model: {plugin: softmax}\n"
+                                    "objective:\n"
+                                    "  - {loss: cross_entropy, reduce: mean}\n"
+                                    "  - {penalty: task_interaction, name: mtl}\n"
+                                    "dynamics: {plugin: momentum, learning_rate: 0.2}\n"
+                                    "steps: 15\n"
+                                    "validation: {loss: cross_entropy, reduce: mean}\n"
+                                    "hyperparameters:\n"
+                                    "  mtl.A: {init: 0.0, constraint: nonnegative}\n"
+                                    "  mtl.rho: {init: 0.01}\n"
+                                    "hypergradient: {mode: reverse}\n"
+                                    "outer: {plugin: adam, learning_rate: 0.01, iterations: 5}\n";
 
 /* ---- memory and folder of a test --------------------------------------------------------------------------------- */
 
@@ -97,9 +96,17 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void cli_leave(void)
 {
-    cr_expect(chdir("/") == 0 && nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "%s cannot be removed", top);
+    if (*top)
+        cr_expect(chdir("/") == 0 && nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "%s cannot be removed", top);
+    *top = '\0';
     while (kept_count > 0)
         free(kept[--kept_count]);
+}
+
+void cli_skip(const char *why)
+{
+    cli_leave();
+    cr_skip_test("%s", why);
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------------- */
@@ -180,7 +187,7 @@ cli_result cli_run_on_terminal(int columns, const char *first, ...)
     close(slave);
     size_t length = 0, room = 1 << 16;
     char *text = keep(malloc(room));
-    for (ssize_t got = 1; got > 0 && length < room - 1; length += got > 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; got > 0 && length<room - 1; length += got> 0 ? (size_t)got : 0)
         got = read(master, text + length, room - 1 - length); /* ends with EIO once the child is gone */
     text[length] = '\0';
     int status = wait_for(child);

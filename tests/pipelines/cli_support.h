@@ -8,9 +8,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Every test stands in a new folder that holds x.npy, y.npy and base.yaml; afterwards it is removed. For .init and .fini. */
+/* Every test stands in a new folder that holds x.npy, y.npy and base.yaml; afterwards it is removed. For .init and
+ * .fini. */
 void cli_enter(void);
 void cli_leave(void);
+/* Skips the test; .fini is not called for such a one. */
+void cli_skip(const char *why);
 
 /* What a child came to. */
 typedef struct cli_result {
@@ -28,8 +31,8 @@ cli_result cli_run_on_terminal(int columns, const char *first, ...);
 
 /* Fails the test unless hotool ended with 0. */
 void cli_expect_done(cli_result result);
-/* Fails the test unless hotool refused with status 2, one line on stderr that holds each of the pieces (up to a NULL), nothing
- * on stdout and no run folder. `what` names the case. */
+/* Fails the test unless hotool refused with status 2, one line on stderr that holds each of the pieces (up to a NULL),
+ * nothing on stdout and no run folder. `what` names the case. */
 void cli_expect_refused(const char *what, cli_result result, ...);
 
 /* ---- files; texts returned live until the test's end ------------------------------------------------------------- */
@@ -48,9 +51,9 @@ const char *cli_environment(const char *name);
 
 /* ---- data -------------------------------------------------------------------------------------------------------- */
 
-#define BLOBS 120
+#define BLOBS    120
 #define FEATURES 12
-#define CLASSES 4
+#define CLASSES  4
 
 /* Feature f of example i: Gaussian around its class's centre; the class is i % CLASSES. */
 double cli_blob(int i, int f);

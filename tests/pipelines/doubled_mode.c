@@ -57,8 +57,8 @@ static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda
 {
     doubled_run *r = run;
     for (int64_t t = t0 + 1; t <= t1; t++) {
-        ho_status status = r->api->jvp(r->system, t, lambda, r->state, r->next, r->columns, r->z, r->directions,
-                                       r->z_next);
+        ho_status status =
+            r->api->jvp(r->system, t, lambda, r->state, r->next, r->columns, r->z, r->directions, r->z_next);
         if (status != HO_OK)
             return status;
         ho_vector *old = r->state, *old_z = r->z;
@@ -113,9 +113,6 @@ static const ho_mode_calls calls = {
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_MODE),
-    .name = "doubled",
-    .version = "1.0.0",
-    .doc = "forward mode, times 2: wrong",
+    HO_PLUGIN_HEAD(HO_MODE), .name = "doubled", .version = "1.0.0", .doc = "forward mode, times 2: wrong",
     .calls = &calls,
 };

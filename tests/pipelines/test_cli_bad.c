@@ -21,7 +21,10 @@ Test(bad, one_wrong_fragment_is_found_where_it_stands)
         {"steps: 15", "steps: *nothing", ":15:", "nothing", ""},
         {"steps: 15", "[a, b]: 15", ":15:", "key", ""},
         {"steps: 15", "steps: 15\n---\nsteps: 15", ":16:", "document", ""},
-        {"name: blobs", "name: bl\xff" "bs", ":1:", "", ""},
+        {"name: blobs",
+         "name: bl\xff"
+         "bs",
+         ":1:", "", ""},
         {"name: blobs", "name: a/b", ":1:7: ", "\"a/b\"", "letters"},
         {"name: blobs", "name: ..", ":1:7: ", "\"..\"", "beginning"},
         /* Keys. */
@@ -65,8 +68,8 @@ Test(bad, one_wrong_fragment_is_found_where_it_stands)
         {"{init: 0.01}", "{init: -0.01}", ":19:", "-0.01", "0"},
         {"{init: 0.01}", "{init: [1, 2]}", ":19:", "mtl.rho", ""},
         {"{init: 0.01}", "{shape: rows}", ":19:", "\"rows\"", "columns"},
-        {"{init: 0.0, constraint", "{init: [[0, 1, 2, 3], [9, 0, 1, 2], [2, 1, 0, 1], [3, 2, 1, 0]], constraint", ":18:",
-         "mtl.A", "symmetric"},
+        {"{init: 0.0, constraint", "{init: [[0, 1, 2, 3], [9, 0, 1, 2], [2, 1, 0, 1], [3, 2, 1, 0]], constraint",
+         ":18:", "mtl.A", "symmetric"},
         {"{init: 0.0, constraint", "{init: [[0, 1], [1, 0]], constraint", ":18:", "mtl.A", "4"},
         {"{init: 0.0, constraint", "{init: nothing.npy, constraint", ":18:", "nothing.npy", "no such file"},
         {"reduce: mean}\n  - {pen", "reduce: most}\n  - {pen", ":12:35: ", "\"most\"", "neither sum nor mean"},
@@ -150,10 +153,10 @@ Test(bad, plugins_that_are_none_are_refused)
     cli_write("text.so", "this is no shared object, but long enough to be looked at as one: "
                          "0123456789012345678901234567890123456789\n");
     cli_expect_refused("text", run_plugin("sgd", "text.so"), "plugin.yaml:14:", "text.so", NULL);
-    cli_expect_refused("no symbol", run_plugin("no_symbol", cli_format("%s/no_symbol.so", folder)), "plugin.yaml:14:",
-                       "no_symbol.so", NULL);
-    cli_expect_refused("another major", run_plugin("bad_major", cli_format("%s/bad_major.so", folder)),
-                       "bad_major.so", "plugin ABI 2", "offers 1.", NULL);
+    cli_expect_refused("no symbol", run_plugin("no_symbol", cli_format("%s/no_symbol.so", folder)),
+                       "plugin.yaml:14:", "no_symbol.so", NULL);
+    cli_expect_refused("another major", run_plugin("bad_major", cli_format("%s/bad_major.so", folder)), "bad_major.so",
+                       "plugin ABI 2", "offers 1.", NULL);
     cli_expect_refused("a newer minor", run_plugin("newer_minor", cli_format("%s/newer_minor.so", folder)),
                        "newer_minor.so", "plugin ABI 1.1", "offers 1.0", NULL);
 
@@ -162,9 +165,10 @@ Test(bad, plugins_that_are_none_are_refused)
     cr_assert_eq(stat(path, &st), 0);
     cli_write_bytes("short.so", cli_read(path), (size_t)st.st_size / 2);
     cli_expect_refused("truncated", run_plugin("newer_minor", "short.so"), "plugin.yaml:14:", "short.so", NULL);
-    cli_expect_refused("another kind", run_plugin("doubled", cli_format("%s/doubled_mode.so",
-                                                                        cli_environment("HOTOOL_PIPELINE_PLUGINS"))),
-                       "plugin.yaml:14:", "the mode \"doubled\"", "the dynamics", NULL);
+    cli_expect_refused(
+        "another kind",
+        run_plugin("doubled", cli_format("%s/doubled_mode.so", cli_environment("HOTOOL_PIPELINE_PLUGINS"))),
+        "plugin.yaml:14:", "the mode \"doubled\"", "the dynamics", NULL);
 }
 
 Test(bad, a_plugin_whose_trace_fails_is_quoted_with_line_and_shapes)

@@ -53,7 +53,8 @@ Test(gradient, entries_are_the_slopes_of_the_error)
     double E[2];
     for (int k = 0; k < 2; k++) {
         const double h = k == 0 ? 1e-5 : 2e-5;
-        const char *A = cli_format("hyperparameters/mtl.A/init=[[0,0,%.17g,0],[0,0,0,0],[%.17g,0,0,0],[0,0,0,0]]", h, h);
+        const char *A =
+            cli_format("hyperparameters/mtl.A/init=[[0,0,%.17g,0],[0,0,0,0],[%.17g,0,0,0],[0,0,0,0]]", h, h);
         cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", A, "--out", k == 0 ? "one" : "two", NULL));
         E[k] = json_number(cli_read(k == 0 ? "one/hypergradient.json" : "two/hypergradient.json"), "E");
     }
@@ -103,10 +104,15 @@ Test(gradient, check_proves_each_dynamics)
         const char *dynamics = cli_format("dynamics={plugin: %s%s}", names[i], i < 2 ? "" : ", epsilon: 1.0e-2");
         cli_result r = cli_run("check", "check.yaml", "--set", dynamics, "--set", "batch=16", NULL);
         cli_expect_done(r);
-        static const char *const pieces[] = {
-            "initial map", "replay", "step at 15 steps", "mode forward: hypergradient", "at most 1e-10",
-            "central differences: mtl.A", "central differences: dynamics.learning_rate",
-            "central differences: model.temperature", "at most 1e-06"};
+        static const char *const pieces[] = {"initial map",
+                                             "replay",
+                                             "step at 15 steps",
+                                             "mode forward: hypergradient",
+                                             "at most 1e-10",
+                                             "central differences: mtl.A",
+                                             "central differences: dynamics.learning_rate",
+                                             "central differences: model.temperature",
+                                             "at most 1e-06"};
         for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++)
             cr_expect(strstr(r.out, pieces[k]), "%s: \"%s\" is missing from: %s", names[i], pieces[k], r.out);
         cr_expect_not(strstr(r.out, "FAILED"), "%s", r.out);

@@ -46,8 +46,9 @@ Test(pipeline, a_run_leaves_all_its_files)
     cli_expect_done(r);
     const char *first = line_of(r.out, 0);
     cr_expect(strstr(first, "data: npy") && strstr(first, "x.npy"), "the first line names no data: %s", first);
-    static const char *const rows[] = {"validation error", "validation accuracy", "test loss", "test accuracy",
-                                       "mtl.A (sum)",      "mtl.rho",             "tuned",     "runs/blobs-1"};
+    static const char *const rows[] = {
+        "validation error", "validation accuracy", "test loss", "test accuracy", "mtl.A (sum)", "mtl.rho", "tuned",
+        "runs/blobs-1"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cr_expect(strstr(r.out, rows[i]), "\"%s\" is missing from: %s", rows[i], r.out);
 
@@ -144,7 +145,8 @@ Test(pipeline, quiet_says_nothing_on_stderr)
 Test(pipeline, settings_from_the_command_line_count)
 {
     cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer/iterations=2", "--set=seed=4", "--precision=f32",
-                            "--set", "hyperparameters/mtl.A=null", "--set", "objective/mtl/A=0.02", "--out", "r", NULL));
+                            "--set", "hyperparameters/mtl.A=null", "--set", "objective/mtl/A=0.02", "--out", "r",
+                            NULL));
     const char *result = result_of("r");
     cr_expect_float_eq(json_number(result, "outer_iterations"), 2, 0);
     cr_expect_float_eq(json_number(result, "seed"), 4, 0);
@@ -213,6 +215,21 @@ Test(pipeline, hyperparameters_of_every_kind_are_tuned_together)
     cr_expect_lt(json_number(result_of("r"), "best_validation_error"), error_at("r", 1));
 }
 
+/* Where a constraint holds lambda, the gradient stays long and the distance to where it would lead becomes 0. */
+Test(pipeline, stationarity_is_measured_within_the_constraints)
+{
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "hyperparameters/mtl.rho=null", "--out", "free", NULL));
+    const char *line = line_of(cli_read("free/metrics.jsonl"), 0);
+    cr_expect_gt(json_number(line, "stationarity"), 1e-3, "%s", line);
+    cr_expect_leq(json_number(line, "stationarity"), json_number(line, "gradient_norm"), "%s", line);
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "hyperparameters/mtl.rho=null", "--set",
+                            "hyperparameters/mtl.A/constraint={plugin: nonnegative_sum, at_most: 0}", "--out", "held",
+                            NULL));
+    line = line_of(cli_read("held/metrics.jsonl"), 3);
+    cr_expect_gt(json_number(line, "gradient_norm"), 1e-3, "%s", line);
+    cr_expect_float_eq(json_number(line, "stationarity"), 0, 0, "%s", line);
+}
+
 Test(pipeline, every_dynamics_drives_training_and_hyperparameters)
 {
     static const char *const names[] = {"sgd", "momentum", "rmsprop", "adam"};
@@ -227,18 +244,18 @@ Test(pipeline, every_dynamics_drives_training_and_hyperparameters)
 
 Test(pipeline, training_starts_from_given_weights)
 {
-    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer=null", "--set", "steps=1",
-                            "--set", "dynamics/learning_rate=0", "--out", "zero", NULL));
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer=null", "--set", "steps=1", "--set",
+                            "dynamics/learning_rate=0", "--out", "zero", NULL));
     cr_expect_float_eq(json_number(result_of("zero"), "initial/validation_error"), log(CLASSES), 1e-12);
     double W[FEATURES * CLASSES];
     for (int i = 0; i < FEATURES * CLASSES; i++)
         W[i] = 0.1 * (i % 7) - 0.3;
     cli_npy("W.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (12, 4), }", W, sizeof W);
-    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer=null", "--set", "steps=1", "--set", "start={W: W.npy}",
-                            "--set", "dynamics/learning_rate=0", "--out", "given", NULL));
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer=null", "--set", "steps=1", "--set",
+                            "start={W: W.npy}", "--set", "dynamics/learning_rate=0", "--out", "given", NULL));
     cr_expect_eq(memcmp(cli_array("given/weights/W.npy", FEATURES * CLASSES), W, sizeof W), 0);
-    cli_expect_refused("start of no weight", cli_run("pipeline", "base.yaml", "--set", "start={V: W.npy}", NULL), "\"V\"",
-                       NULL);
+    cli_expect_refused("start of no weight", cli_run("pipeline", "base.yaml", "--set", "start={V: W.npy}", NULL),
+                       "\"V\"", NULL);
     cli_expect_refused("start of another shape", cli_run("pipeline", "base.yaml", "--set", "start={b: W.npy}", NULL),
                        "W.npy", NULL);
     cli_expect_refused("start from no file", cli_run("pipeline", "base.yaml", "--set", "start={b: none.npy}", NULL),
@@ -260,8 +277,8 @@ Test(pipeline, mini_batches_differ_from_full_ones_and_repeat)
 Test(pipeline, the_final_training_may_take_the_validation_part_too)
 {
     cli_expect_done(cli_run("pipeline", "base.yaml", "--out", "one", NULL));
-    cli_result r = cli_run("pipeline", "base.yaml", "--set", "final={train_on: training+validation}", "--out", "both",
-                           NULL);
+    cli_result r =
+        cli_run("pipeline", "base.yaml", "--set", "final={train_on: training+validation}", "--out", "both", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "final"), "%s", r.out);
     expect_same_errors("one", "both", 6, 0);

@@ -18,12 +18,12 @@ static bool data_is_there(void)
 Test(real, validation_error_falls_on_cifar10_features_for_every_seed)
 {
     if (!data_is_there())
-        cr_skip_test("HOTOOL_DATA is not set: CIFAR-10 features are needed");
+        cli_skip("HOTOOL_DATA is not set: CIFAR-10 features are needed");
     const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
     for (int seed = 1; seed <= 5; seed++) {
         const char *out = cli_format("seed%d", seed);
-        cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", cli_format("seed=%d", seed), "--set", "steps=60",
-                               "--set", "outer/iterations=4", "--out", out, NULL);
+        cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", cli_format("seed=%d", seed), "--set",
+                               "steps=40", "--set", "outer/iterations=3", "--out", out, NULL);
         cli_expect_done(r);
         cr_expect(strstr(r.out, "data: CIFAR-10, MobileNet V1 features"), "%s", r.out);
         const char *result = cli_read(cli_format("%s/result.json", out));
@@ -41,7 +41,7 @@ Test(real, validation_error_falls_on_cifar10_features_for_every_seed)
 Test(real, raw_pixels_serve_where_the_features_are_missing)
 {
     if (!data_is_there())
-        cr_skip_test("HOTOOL_DATA is not set: CIFAR-10 records are needed");
+        cli_skip("HOTOOL_DATA is not set: CIFAR-10 records are needed");
     const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
     cli_write("cifar.yaml", cli_read(pipeline));
     cli_change("cifar.yaml", "mnv1_train_x.npy", "not_there.npy");
@@ -70,7 +70,7 @@ Test(real, the_generated_stand_in_is_named_as_such)
 Test(real, fashion_images_of_the_debian_package_are_read)
 {
     if (!cli_exists("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"))
-        cr_skip_test("the Debian package dataset-fashion-mnist is not installed");
+        cli_skip("the Debian package dataset-fashion-mnist is not installed");
     const char *pipeline = cli_format("%s/fashion_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
     cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=30", "--set", "outer/iterations=2", "--out",
                            "r", NULL);

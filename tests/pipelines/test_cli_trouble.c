@@ -26,8 +26,8 @@ Test(trouble, divergence_at_once_names_step_node_and_plugin)
 {
     cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6", NULL);
     cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
-    static const char *const pieces[] = {"hotool: step ", "shape (", "plugin \"momentum\"", "momentum.c:", "Inf",
-                                         "initial hyperparameters"};
+    static const char *const pieces[] = {"hotool: step ", "shape (", "plugin \"momentum\"",
+                                         "momentum.c:",   "Inf",     "initial hyperparameters"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         cr_expect(strstr(r.err, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.err);
     const char *result = cli_read("runs/blobs-1/result.json");
@@ -44,8 +44,8 @@ Test(trouble, divergence_at_once_names_step_node_and_plugin)
 
 Test(trouble, a_run_without_tuning_may_diverge_too)
 {
-    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6", "--set",
-                           "outer=null", NULL);
+    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6",
+                           "--set", "outer=null", NULL);
     cr_expect(r.status == 1 && strstr(r.err, "momentum.c:"), "%d %s", r.status, r.err);
     cr_expect(json_is(cli_read("runs/blobs-1/result.json"), "outcome", "diverged"));
 }
@@ -61,7 +61,8 @@ Test(trouble, five_halvings_that_do_not_help_end_the_run_with_the_best_kept)
     cr_expect(json_is(result, "outcome", "diverged"), "%s", result);
     cr_expect_float_eq(json_number(result, "halvings"), 5, 0);
     cr_expect_float_eq(json_number(result, "best_iteration"), 1, 0);
-    cr_expect_float_eq(json_number(result, "tuned/validation_error"), json_number(result, "best_validation_error"), 1e-6);
+    cr_expect_float_eq(json_number(result, "tuned/validation_error"), json_number(result, "best_validation_error"),
+                       1e-6);
     cr_expect(cli_exists("runs/blobs-1/weights/W.npy"), "the best's weights are not kept");
     cr_expect_float_eq(*cli_array("runs/blobs-1/hyperparameters/mtl.rho.npy", 1), 0.01, 1e-9);
     cr_expect(strstr(r.out, "test accuracy"), "no table of what is kept: %s", r.out);
@@ -70,8 +71,8 @@ Test(trouble, five_halvings_that_do_not_help_end_the_run_with_the_best_kept)
 /* rho steps to 2400, where 15 steps overflow f32; half as far they do not. */
 Test(trouble, a_run_that_recovers_ends_well)
 {
-    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "hyperparameters/mtl.A=null", "--set",
-                           "outer/learning_rate=2400", "--out", "r", NULL);
+    cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "hyperparameters/mtl.A=null",
+                           "--set", "outer/learning_rate=2400", "--out", "r", NULL);
     cr_expect_eq(r.status, 0, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err, "outer iteration 2 diverged: step ") && strstr(r.err, "half the outer step"), "%s", r.err);
     const char *result = cli_read("r/result.json");

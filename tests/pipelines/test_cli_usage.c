@@ -17,7 +17,7 @@ Test(usage, help_lists_every_command_and_exit_status)
 {
     cli_result r = cli_run("--help", NULL);
     cli_expect_done(r);
-    static const char *const pieces[] = {"pipeline", "hypergradient", "check",       "plugins",
+    static const char *const pieces[] = {"pipeline", "hypergradient",      "check",      "plugins",
                                          "usage:",   "HOTOOL_PLUGIN_PATH", "exit status"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         cr_expect(strstr(r.out, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.out);
@@ -51,8 +51,8 @@ Test(usage, wrong_command_lines_are_refused_with_the_nearest_right_thing)
     cli_expect_refused("no value", cli_run("pipeline", "base.yaml", "--mode", NULL), "--mode wants a MODE", NULL);
     cli_expect_refused("value for a switch", cli_run("pipeline", "base.yaml", "--quiet=1", NULL),
                        "--quiet takes no value", NULL);
-    cli_expect_refused("threads", cli_run("pipeline", "base.yaml", "--threads", "0", NULL), "--threads 0",
-                       "1 to 1024", NULL);
+    cli_expect_refused("threads", cli_run("pipeline", "base.yaml", "--threads", "0", NULL), "--threads 0", "1 to 1024",
+                       NULL);
     cli_expect_refused("threads", cli_run("pipeline", "base.yaml", "--threads=two", NULL), "--threads two", NULL);
     cli_expect_refused("precision", cli_run("pipeline", "base.yaml", "--precision", "f16", NULL), "\"f16\"",
                        "neither f32 nor f64", NULL);
@@ -69,10 +69,12 @@ Test(usage, plugins_are_listed_by_kind)
 {
     cli_result r = cli_run("plugins", NULL);
     cli_expect_done(r);
-    static const char *const names[] = {"adam",      "momentum",       "rmsprop", "sgd",     "softmax",
-                                        "cross_entropy", "squared_error", "l2",  "task_interaction", "forward",
-                                        "reverse",   "cifar10",        "generated", "idx",   "npy",
-                                        "box",       "nonnegative",    "nonnegative_sum"};
+    static const char *const names[] = {"adam",          "momentum",    "rmsprop",
+                                        "sgd",           "softmax",     "cross_entropy",
+                                        "squared_error", "l2",          "task_interaction",
+                                        "forward",       "reverse",     "cifar10",
+                                        "generated",     "idx",         "npy",
+                                        "box",           "nonnegative", "nonnegative_sum"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         cr_expect(strstr(r.out, cli_format("\n  %s ", names[i])), "%s is missing from: %s", names[i], r.out);
     cr_expect(strstr(r.out, "dynamics\n") && strstr(r.out, "penalties\n"), "%s", r.out);
@@ -82,8 +84,8 @@ Test(usage, a_plugin_is_documented_by_its_tables)
 {
     cli_result r = cli_run("plugins", "adam", NULL);
     cli_expect_done(r);
-    static const char *const pieces[] = {"dynamics adam", "learning_rate", "default 0.001", "epsilon",
-                                         "first moment",  "from /"};
+    static const char *const pieces[] = {"dynamics adam", "learning_rate", "default 0.001",
+                                         "epsilon",       "first moment",  "from /"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         cr_expect(strstr(r.out, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.out);
     r = cli_run("plugins", "task_interaction", NULL);

@@ -37,6 +37,10 @@ Test(error, prefix_only_where_there_is_an_error)
     ho_fail(&error, HO_FAILED, "broke");
     ho_error_prefix(&error, "plugin %s", "adam");
     cr_assert_str_eq(error.text, "plugin adam: broke");
+    ho_error_place(&error, (ho_place){NULL, 1, 1});
+    cr_assert_str_eq(error.text, "plugin adam: broke");
+    ho_error_place(&error, (ho_place){"x.yaml", 0, 0});
+    cr_assert_str_eq(error.text, "x.yaml: plugin adam: broke");
 }
 
 Test(error, long_texts_are_cut_and_say_so)

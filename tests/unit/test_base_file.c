@@ -114,6 +114,14 @@ Test(file, cap_is_inclusive)
     expect_error(1, "byte 1: more than the 1 bytes that are allowed");
 }
 
+Test(file, a_file_beyond_the_cap_takes_no_memory)
+{
+    const uint64_t cap = (uint64_t)1 << 40; /* more than there is: taking it would fail, or end the test */
+    put("", 0);
+    cr_assert_eq(truncate(path, (off_t)(cap + 1)), 0, "a file of holes");
+    expect_error(cap, "byte 1099511627776: more than the 1099511627776 bytes that are allowed");
+}
+
 Test(file, what_is_no_regular_file)
 {
     expect_error(0, "no such file");

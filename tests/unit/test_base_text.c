@@ -154,6 +154,16 @@ Test(text, nearest_name)
     cr_assert_null(ho_nearest("aaa", NULL, 0));
 }
 
+Test(text, a_suggestion_is_added_only_where_there_is_one)
+{
+    char text[HO_SUGGESTION], name[65];
+    cr_assert_str_eq(ho_suggest("steps", text), "; did you mean \"steps\"?");
+    cr_assert_str_eq(ho_suggest(NULL, text), "");
+    memset(name, 'a', 64);
+    name[64] = '\0';
+    cr_assert_str_eq(ho_suggest(name, text) + strlen(text) - 3, "a\"?", "the longest name fits");
+}
+
 Test(text, wildcards)
 {
     static const struct {

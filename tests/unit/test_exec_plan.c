@@ -47,7 +47,7 @@ static double real(void)
     return (double)draw(1u << 30) / (double)(1u << 29) - 1.0;
 }
 
-#define NODES_MOST 64
+#define NODES_MOST  64
 #define INPUTS_MOST 12
 
 typedef struct sample {
@@ -421,8 +421,8 @@ static void compare(const sample *s, ho_precision precision, double tolerance, u
         truth[i] = ho_alloc((size_t)count_of(s, s->nodes[i]) * sizeof(double));
     }
     ho_error error = {0};
-    ho_status status = ho_reference_run(s->graph, precision, s->inputs, (const double *const *)s->values, s->input_count,
-                                        s->nodes, truth, s->count, NULL, &error);
+    ho_status status = ho_reference_run(s->graph, precision, s->inputs, (const double *const *)s->values,
+                                        s->input_count, s->nodes, truth, s->count, NULL, &error);
     cr_assert(status == HO_OK, "%s", error.text);
     run(s, precision, s->nodes, s->count, results);
     for (size_t i = 0; i < s->count; i++) {
@@ -437,8 +437,8 @@ static void compare(const sample *s, ho_precision precision, double tolerance, u
             if (!same) {
                 ho_graph_dump(s->graph, &s->nodes[i], 1, stderr);
             }
-            cr_assert(same, "seed %llu, output %zu (%s), entry %lld: %.17g, reference %.17g", (unsigned long long)seed, i,
-                      ho_op_name(at(s, s->nodes[i])->op), (long long)j, got, want);
+            cr_assert(same, "seed %llu, output %zu (%s), entry %lld: %.17g, reference %.17g", (unsigned long long)seed,
+                      i, ho_op_name(at(s, s->nodes[i])->op), (long long)j, got, want);
         }
     }
     free_results(results, s->count);
@@ -468,9 +468,9 @@ static void sweep(ho_precision precision, double tolerance, uint64_t first, uint
     }
     for (uint32_t op = 1; op < 128; op++) {
         /* ho_op_name knows which numbers are ops; stop is looked through by no one but still a node. */
-        const uint32_t ops[] = {HO_OP_LEAF, HO_OP_CONST, HO_OP_IOTA, HO_OP_SELECT, HO_OP_SUM, HO_OP_MAXIMUM, HO_OP_RESHAPE,
-                                HO_OP_EXPAND, HO_OP_TRANSPOSE, HO_OP_SLICE, HO_OP_PAD, HO_OP_CONCAT, HO_OP_MATMUL,
-                                HO_OP_GATHER, HO_OP_SCATTER};
+        const uint32_t ops[] = {HO_OP_LEAF,    HO_OP_CONST,   HO_OP_IOTA,   HO_OP_SELECT,    HO_OP_SUM,
+                                HO_OP_MAXIMUM, HO_OP_RESHAPE, HO_OP_EXPAND, HO_OP_TRANSPOSE, HO_OP_SLICE,
+                                HO_OP_PAD,     HO_OP_CONCAT,  HO_OP_MATMUL, HO_OP_GATHER,    HO_OP_SCATTER};
         bool due = (op >= HO_OP_NEG && op <= HO_OP_STOP) || (op >= HO_OP_ADD && op <= HO_OP_EQUAL);
         for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
             due = due || ops[i] == op;
@@ -501,130 +501,14 @@ Test(exec_plan, bits_do_not_depend_on_other_outputs)
             for (size_t i = 0; i < s.count; i++) {
                 run(&s, precision, &s.nodes[i], 1, one);
                 cr_assert(memcmp(one[0], all[i], bytes_of(&s, s.nodes[i], precision)) == 0,
-                          "seed %llu, output %zu (%s): other bits alone than beside others", (unsigned long long)seed, i,
-                          ho_op_name(at(&s, s.nodes[i])->op));
+                          "seed %llu, output %zu (%s): other bits alone than beside others", (unsigned long long)seed,
+                          i, ho_op_name(at(&s, s.nodes[i])->op));
                 free_results(one, 1);
             }
             free_results(all, s.count);
         }
         sample_free(&s);
     }
-}
-
-Test(exec_plan, outputs_may_be_inputs_constants_and_twice_the_same)
-{
-    ho_error error = {0};
-    ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){2, 3})), t = ho_leaf(g, "t", ho_scalar_shape());
-    ho_node y = ho_binary(g, HO_OP_MUL, x, t);
-    ho_node outputs[] = {x, t, y, y, ho_fill(g, ho_shape_of(1, (int64_t[]){2}), 7), ho_const(g, 5), ho_transpose(g, y),
-                         ho_iota(g, 3)};
-    ho_node inputs[] = {x, t};
-    ho_plan *plan = ho_plan_new(g, HO_F64, inputs, 2, outputs, 8, &error);
-    cr_assert(plan != NULL, "%s", error.text);
-    ho_graph_free(g); /* not needed any more */
-    double xs[] = {1, 2, 3, 4, 5, 6}, ts = 2, x2[6], t2, y1[6], y2[6], fill[2], five, turned[6], iota[3];
-    ho_plan_run(plan, (const void *const[]){xs, &ts}, (void *const[]){x2, &t2, y1, y2, fill, &five, turned, iota});
-    for (int i = 0; i < 6; i++) {
-        cr_assert_float_eq(x2[i], xs[i], 0);
-        cr_assert_float_eq(y1[i], 2 * xs[i], 0);
-        cr_assert_float_eq(y2[i], 2 * xs[i], 0);
-        cr_assert_float_eq(turned[i], 2 * xs[i % 2 * 3 + i / 2], 0);
-    }
-    for (int i = 0; i < 3; i++) {
-        cr_assert_float_eq(iota[i], i, 0);
-    }
-    cr_assert(t2 == 2 && five == 5 && fill[0] == 7 && fill[1] == 7);
-    ho_plan_free(plan);
-}
-
-Test(exec_plan, an_unlisted_leaf_is_an_error_that_names_it)
-{
-    ho_error error = {0}, refused = {0};
-    ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "weights", ho_shape_of(1, (int64_t[]){3}));
-    ho_node y = ho_unary(g, HO_OP_EXP, x);
-    cr_assert(ho_plan_new(g, HO_F64, NULL, 0, &y, 1, &refused) == NULL);
-    cr_assert(strstr(refused.text, "\"weights\"") != NULL, "%s", refused.text);
-    ho_graph_free(g);
-}
-
-Test(exec_plan, an_input_that_is_not_needed_may_be_null)
-{
-    ho_error error = {0};
-    ho_graph *g = ho_graph_new(&error);
-    ho_node in[2] = {ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){3})), ho_leaf(g, "y", ho_shape_of(1, (int64_t[]){3}))};
-    ho_node out = ho_sum_all(g, in[1]);
-    ho_plan *plan = ho_plan_new(g, HO_F32, in, 2, &out, 1, &error);
-    float y[] = {1, 2, 4};
-    double sum = 0;
-    ho_plan_run(plan, (const void *const[]){NULL, y}, (void *const[]){&sum});
-    cr_assert(sum == 7);
-    ho_plan_free(plan);
-    ho_graph_free(g);
-}
-
-/* NaN comes through max, min and reductions wherever it stands in a block; a branch not taken stays out. */
-Test(exec_plan, nan_is_kept_by_max_min_and_reductions)
-{
-    enum { N = 1030 };
-    ho_error error = {0};
-    ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){N})), zero = ho_const(g, 0);
-    ho_node ordinary = ho_binary(g, HO_OP_EQUAL, x, x);
-    ho_node outputs[] = {ho_binary(g, HO_OP_MAX, x, zero), ho_binary(g, HO_OP_MIN, zero, x),
-                         ho_reduce(g, HO_OP_MAXIMUM, x, 1, 1), ho_sum_all(g, x), ho_select(g, ordinary, x, zero)};
-    ho_plan *plan = ho_plan_new(g, HO_F32, &x, 1, outputs, 5, &error);
-    float xs[N], larger[N], smaller[N], selected[N];
-    double most, sum;
-    for (int bad = 0; bad < N; bad += 41) {
-        for (int i = 0; i < N; i++) {
-            xs[i] = i == bad ? NAN : (float)i;
-        }
-        ho_plan_run(plan, (const void *const[]){xs}, (void *const[]){larger, smaller, &most, &sum, selected});
-        cr_assert(isnan(larger[bad]) && isnan(smaller[bad]) && isnan(most) && isnan(sum) && selected[bad] == 0);
-        cr_assert(larger[(bad + 1) % N] == (float)((bad + 1) % N));
-    }
-    ho_plan_free(plan);
-    ho_graph_free(g);
-}
-
-/* Products of every layout at sizes around the tiles', with one and two threads. */
-static void products(int threads)
-{
-    static const int64_t sizes[][3] = {{1, 1, 1},   {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50}, {33, 17, 5},
-                                       {6, 32, 77}, {13, 33, 129}, {64, 100, 40},  {10, 1, 513},   {5, 150, 260}};
-    ho_exec_threads(threads);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
-        sample s = {0};
-        state = i + 1;
-        s.graph = ho_graph_new(&s.error);
-        ho_node a = leaf(&s, ho_shape_of(2, (int64_t[]){m, k})), at_ = leaf(&s, ho_shape_of(2, (int64_t[]){k, m}));
-        ho_node b = leaf(&s, ho_shape_of(2, (int64_t[]){k, n})), bt = leaf(&s, ho_shape_of(2, (int64_t[]){n, k}));
-        ho_node ab = leaf(&s, ho_shape_of(3, (int64_t[]){3, m, k})), bb = leaf(&s, ho_shape_of(3, (int64_t[]){3, k, n}));
-        keep(&s, ho_matmul(s.graph, a, b));
-        keep(&s, ho_matmul(s.graph, ho_transpose(s.graph, at_), b));
-        keep(&s, ho_matmul(s.graph, a, ho_transpose(s.graph, bt)));
-        keep(&s, ho_matmul(s.graph, ho_transpose(s.graph, at_), ho_transpose(s.graph, bt)));
-        keep(&s, ho_matmul(s.graph, ab, b));
-        keep(&s, ho_matmul(s.graph, a, bb));
-        keep(&s, ho_matmul(s.graph, ab, bb));
-        keep(&s, ho_matmul(s.graph, ho_transpose(s.graph, at_), bb));
-        compare(&s, HO_F64, 1e-12, i);
-        compare(&s, HO_F32, 1e-4, i);
-        sample_free(&s);
-    }
-}
-
-Test(exec_plan, products_of_every_layout_agree)
-{
-    products(1);
-}
-
-Test(exec_plan, products_agree_with_two_threads)
-{
-    products(2);
 }
 
 #if defined(COUNTS_ALLOCATION)
@@ -654,19 +538,3 @@ Test(exec_plan, a_run_allocates_nothing)
     sample_free(&s);
 }
 #endif
-
-/* A chain of products and elementwise ops needs a few buffers, however long it is. */
-Test(exec_plan, buffers_are_reused)
-{
-    ho_error error = {0};
-    ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){64, 64})), y = x;
-    for (int i = 0; i < 40; i++) {
-        y = ho_unary(g, HO_OP_TANH, ho_matmul(g, y, x));
-    }
-    ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
-    cr_assert(plan != NULL, "%s", error.text);
-    cr_assert(ho_plan_bytes(plan) < 4 * 64 * 64 * sizeof(double) + 65536, "%zu bytes", ho_plan_bytes(plan));
-    ho_plan_free(plan);
-    ho_graph_free(g);
-}

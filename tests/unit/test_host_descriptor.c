@@ -88,6 +88,8 @@ Test(host_descriptor, the_head_is_checked)
     REFUSED(plugin.struct_size = 8, "its descriptor says that it is 8 bytes long, which cannot be");
     REFUSED(plugin.struct_size = sizeof plugin + 8,
             "its descriptor says that it is 112 bytes long, in ABI 1.0 it has 104");
+    REFUSED(plugin.struct_size = 20, "its descriptor says that it is 20 bytes long, which cannot be");
+    REFUSED(dynamics.struct_size = 28, "its table of calls says that it is 28 bytes long, a dynamics has 32");
     REFUSED(plugin.kind = 0, "is a plugin of the unknown kind 0");
     REFUSED(plugin.kind = 8, "is a plugin of the unknown kind 8");
     REFUSED(plugin.name = NULL, "its plugin has no legal name (a small letter, then small letters, digits and '_')");
@@ -147,8 +149,13 @@ Test(host_descriptor, hyperparameters_are_checked)
     REFUSED(hyper.shape = "columns", "hyperparameter \"rate\": its shape \"columns\" has the unknown size \"columns\"");
     REFUSED(hyper.shape = "steps steps steps steps steps",
             "hyperparameter \"rate\": its shape \"steps steps steps steps steps\" has more than 4 sizes");
+    REFUSED((hyper.structure = HO_ZERO_DIAGONAL, hyper.shape = "outputs outputs", hyper.domain = HO_POSITIVE),
+            "hyperparameter \"rate\" has a zero diagonal outside its domain");
     hyper.shape = "|outputs outputs";
     hyper.structure = HO_SYMMETRIC | HO_ZERO_DIAGONAL;
+    accept();
+    hyper.structure = HO_SYMMETRIC;
+    hyper.domain = HO_POSITIVE;
     accept();
     plugin.kind = HO_PENALTY;
     plugin.calls = &penalty;
@@ -175,6 +182,51 @@ Test(host_descriptor, only_traced_kinds_have_hyperparameters)
             "a constraint has no hyperparameters, this one declares 1");
     REFUSED((plugin.kind = HO_CONSTRAINT, plugin.calls = &calls, plugin.hypers.count = 0),
             "the constraint \"probe\" lacks its call \"fits\"");
+}
+
+static ho_status begin(void *self, ho_system *s, const double *lambda, void **run)
+{
+    (void)self, (void)s, (void)lambda, (void)run;
+    return HO_FAILED;
+}
+
+static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
+{
+    (void)run, (void)t0, (void)t1, (void)lambda;
+    return HO_FAILED;
+}
+
+static ho_status hypergradient(void *run, const double *lambda, double *value, double *gradient)
+{
+    (void)run, (void)lambda, (void)value, (void)gradient;
+    return HO_FAILED;
+}
+
+static const ho_vector *state(void *run)
+{
+    (void)run;
+    return NULL;
+}
+
+static ho_status forget(void *run)
+{
+    (void)run;
+    return HO_FAILED;
+}
+
+static int64_t bytes(void *run)
+{
+    (void)run;
+    return 0;
+}
+
+Test(host_descriptor, a_mode_has_every_call)
+{
+    ho_mode_calls calls = {.struct_size = sizeof calls, .start = begin, .advance = advance, .state = state,
+                           .hypergradient = hypergradient, .forget = forget, .bytes = bytes};
+    plugin = (ho_plugin){HO_PLUGIN_HEAD(HO_MODE), .name = "probe", .calls = &calls};
+    cr_expect_eq(read_it(), HO_INVALID);
+    cr_expect_str_eq(error.text, "probe.so: the mode \"probe\" lacks its call \"end\"");
 }
 
 Test(host_descriptor, domains_have_bounds)

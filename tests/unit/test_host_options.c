@@ -386,3 +386,17 @@ Test(host_options, a_silent_refusal_is_given_words)
     refused("x.yaml:1:1: plugin \"probe\" refuses to be set up, without saying why (create returned 1)");
     cr_assert_eq(destroyed, 0, "a create that fails has kept nothing");
 }
+
+static ho_status refuses_after_freeing(ho_setup *u, void **self)
+{
+    *self = u; /* what it had made, and has freed again */
+    return ho_setup_fail(u, "count", "too many");
+}
+
+Test(host_options, what_a_failed_create_left_is_not_destroyed)
+{
+    put("count", "3");
+    body = refuses_after_freeing;
+    refused("x.yaml:3:11: plugin \"probe\": count: too many");
+    cr_assert_eq(destroyed, 0);
+}

@@ -1,0 +1,241 @@
+/* From a run folder to its report: read everything, draw everything, and only then write. */
+#include "report/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "report/internal.h"
+
+/* Curves of hyperparameters on one page, and graphs with their heat maps. */
+#define MOST_CURVES    24
+#define MOST_RELATIONS 8
+
+/* ---- which curves ------------------------------------------------------------------------------------------------ */
+
+static bool steered(const ho_report_row *row)
+{
+    return strcmp(row->strategy, "hypergradient") == 0;
+}
+
+static const ho_report_curve *steered_error(const ho_report_row *row, const char *name)
+{
+    (void)name;
+    return steered(row) ? &row->error : NULL;
+}
+
+static const ho_report_curve *searched_error(const ho_report_row *row, const char *name)
+{
+    (void)name;
+    return steered(row) ? NULL : &row->error;
+}
+
+static const ho_report_curve *stationarity(const ho_report_row *row, const char *name)
+{
+    (void)name;
+    return &row->stationarity;
+}
+
+static const ho_report_curve *hyper(const ho_report_row *row, const char *name)
+{
+    for (size_t i = 0; i < row->curve_count; i++)
+        if (strcmp(row->curves[i].name, name) == 0)
+            return &row->curves[i];
+    return NULL;
+}
+
+static void add_figure(ho_report_pictures *p, const char *caption, char *svg)
+{
+    if (!svg)
+        return;
+    ho_grow((void **)&p->figures, &p->figure_capacity, p->figure_count, sizeof *p->figures);
+    p->figures[p->figure_count++] = (ho_report_figure){caption, svg};
+}
+
+static ho_status plot(const ho_report *report, ho_report_pictures *p, ho_report_choice *choice, const char *name,
+                      bool logarithmic, const char *axis, const char *caption, ho_error *error)
+{
+    char *svg = NULL;
+    if (ho_report_plot(report, choice, name, logarithmic, axis, &svg, error) == HO_OK)
+        add_figure(p, caption, svg);
+    return error->status;
+}
+
+/* Whether an earlier curve, of this row or one before, has this name. */
+static bool seen(const ho_report *report, size_t row, size_t curve)
+{
+    const char *name = report->rows[row].curves[curve].name;
+    for (size_t r = 0; r < row; r++)
+        if (hyper(&report->rows[r], name) && hyper(&report->rows[r], name)->length)
+            return true;
+    return report->rows[row].curves[curve].length == 0;
+}
+
+static bool is_array(const ho_report *report, const char *name)
+{
+    for (size_t r = 0; r < report->row_count; r++)
+        for (size_t i = 0; i < report->rows[r].hyper_count; i++)
+            if (report->rows[r].hypers[i].array && strcmp(report->rows[r].hypers[i].name, name) == 0)
+                return true;
+    return false;
+}
+
+static ho_status draw_hypers(const ho_report *report, ho_report_pictures *p, const char *axis, ho_error *error)
+{
+    size_t drawn = 0;
+    for (size_t r = 0; r < report->row_count; r++)
+        for (size_t i = 0; i < report->rows[r].curve_count; i++) {
+            if (seen(report, r, i))
+                continue;
+            if (drawn++ >= MOST_CURVES) {
+                p->curves_left_out++;
+                continue;
+            }
+            const char *name = report->rows[r].curves[i].name;
+            const char *caption =
+                is_array(report, name) ? ho_arena_format(report->arena, "%s, sum of the entries", name) : name;
+            if (plot(report, p, hyper, name, false, axis, caption, error) != HO_OK)
+                return error->status;
+        }
+    return HO_OK;
+}
+
+static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_error *error)
+{
+    const char *axis = "outer iteration";
+    bool several = false;
+    for (size_t r = 0; r < report->row_count; r++)
+        several = several || report->row_count > 1 || report->rows[r].test_accuracy.count > 1;
+    char *spread = NULL;
+    if (several && ho_report_spread(report, &spread, error) != HO_OK)
+        return error->status;
+    add_figure(p, "Test accuracy of every repeat; the bar is the mean", spread);
+    if (plot(report, p, steered_error, "", false, axis, "Validation error", error) != HO_OK ||
+        plot(report, p, searched_error, "", false, "candidate", "Least validation error so far, by search", error) !=
+            HO_OK ||
+        plot(report, p, stationarity, "", true, axis,
+             "Stationarity \xe2\x80\x96\xce\xbb \xe2\x88\x92 P(\xce\xbb \xe2\x88\x92 \xe2\x88\x87"
+             "E)\xe2\x80\x96, 0 where nothing is left to gain",
+             error) != HO_OK)
+        return error->status;
+    return draw_hypers(report, p, axis, error);
+}
+
+/* ---- relations --------------------------------------------------------------------------------------------------- */
+
+static void gather_relations(const ho_report *report, ho_report_pictures *p)
+{
+    for (size_t r = 0; r < report->row_count; r++)
+        for (size_t i = 0; i < report->rows[r].hyper_count; i++) {
+            if (!report->rows[r].hypers[i].square)
+                continue;
+            ho_grow((void **)&p->relations, &p->relation_capacity, p->relation_count, sizeof *p->relations);
+            p->relations[p->relation_count++] =
+                (ho_report_relation){.row = &report->rows[r], .hyper = &report->rows[r].hypers[i], .auc = (double)NAN};
+        }
+    if (p->relation_count > MOST_RELATIONS) {
+        p->relations_left_out = p->relation_count - MOST_RELATIONS;
+        p->relation_count = MOST_RELATIONS;
+    }
+}
+
+/* What a file may be called: anything but letters, digits, '.', '_' and '-' becomes '_'. */
+static const char *file_name(const ho_report *report, const ho_report_pictures *p, size_t which)
+{
+    if (p->relation_count == 1)
+        return "relations";
+    const ho_report_relation *relation = &p->relations[which];
+    bool alone = true;
+    for (size_t i = 0; i < p->relation_count; i++)
+        alone = alone && (i == which || p->relations[i].row != relation->row);
+    char *name = ho_arena_format(report->arena, "relations-%s%s%s", relation->row->name, alone ? "" : "-",
+                                 alone ? "" : relation->hyper->name);
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            *c = '_';
+    return name;
+}
+
+static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, ho_error *error)
+{
+    gather_relations(report, p);
+    bool fits = false;
+    for (size_t i = 0; i < p->relation_count; i++) {
+        ho_report_relation *relation = &p->relations[i];
+        const double *matrix = relation->hyper->square;
+        int64_t size = relation->hyper->dims[0];
+        relation->file = file_name(report, p, i);
+        if (report->planted && report->planted_size == size) {
+            fits = true;
+            relation->auc = ho_relations_auc(matrix, report->planted, size);
+        }
+        relation->dot = ho_relations_dot(report, matrix, size, ho_relations_most(size));
+        if (ho_relations_svg(relation->dot, &relation->graph, error) != HO_OK ||
+            ho_report_heat(report, matrix, size, &relation->heat, error) != HO_OK)
+            return error->status;
+    }
+    if (!fits)
+        return HO_OK;
+    size_t pairs = (size_t)(report->planted_size * report->planted_size);
+    char *dot = ho_relations_dot(report, report->planted, report->planted_size, pairs);
+    ho_status status = ho_relations_svg(dot, &p->planted, error);
+    free(dot);
+    return status;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static ho_status write_beside(const ho_report *report, const char *name, const char *ending, const char *text,
+                              ho_error *error)
+{
+    char *path = ho_format("%s/%s%s", report->folder, name, ending);
+    ho_status status = ho_file_write(path, text, strlen(text), error);
+    free(path);
+    return status;
+}
+
+static ho_status write_all(const ho_report *report, const ho_report_pictures *p, const char *out, ho_error *error)
+{
+    char *page = NULL;
+    size_t size = 0;
+    FILE *html = open_memstream(&page, &size);
+    ho_report_page(report, p, html);
+    fclose(html);
+    char *path = out ? ho_strdup(out) : ho_format("%s/report.html", report->folder);
+    ho_file_write(path, page, size, error);
+    for (size_t i = 0; i < p->relation_count && error->status == HO_OK; i++) {
+        write_beside(report, p->relations[i].file, ".dot", p->relations[i].dot, error);
+        if (error->status == HO_OK)
+            write_beside(report, p->relations[i].file, ".svg", p->relations[i].graph, error);
+    }
+    free(path);
+    free(page);
+    return error->status;
+}
+
+static void free_pictures(ho_report_pictures *p)
+{
+    for (size_t i = 0; i < p->figure_count; i++)
+        free(p->figures[i].svg);
+    for (size_t i = 0; i < p->relation_count; i++) {
+        free(p->relations[i].dot);
+        free(p->relations[i].graph);
+        free(p->relations[i].heat);
+    }
+    free(p->figures);
+    free(p->relations);
+    free(p->planted);
+}
+
+ho_status ho_report_write(const char *run_folder, const char *out, ho_error *error)
+{
+    ho_report report = {0};
+    ho_report_pictures pictures = {0};
+    if (ho_report_read(run_folder, &report, error) == HO_OK && draw_curves(&report, &pictures, error) == HO_OK &&
+        draw_relations(&report, &pictures, error) == HO_OK)
+        write_all(&report, &pictures, out, error);
+    free_pictures(&pictures);
+    ho_report_free(&report);
+    return error->status;
+}

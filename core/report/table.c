@@ -1,0 +1,197 @@
+/* The results as a table. Cells show rounded figures; data-mean and data-sd hold them as the run wrote them. */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/internal.h"
+
+static int clamp(int value, int least, int most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Decimals that show `digits` significant digits of a figure. */
+static int decimals(double value, int digits)
+{
+    double size = fabs(value);
+    return size > 0 ? clamp(digits - 1 - (int)floor(log10(size)), 0, 6) : 0;
+}
+
+/* A whole number with thin spaces between thousands. */
+static void put_grouped(double value, FILE *html)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%.0f", value);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            fputs("\xe2\x80\xaf", html);
+        fputc(digits[i], html);
+    }
+}
+
+/* What a column's figures are. */
+typedef enum kind { PLAIN, PERCENT, COUNT, SECONDS } kind;
+
+static void put_number(double value, int places, kind k, FILE *html)
+{
+    if (fabs(value) >= 1e5 && fabs(value) < 1e15 && places == 0)
+        put_grouped(value, html);
+    else if (k == PLAIN && value != 0 && (fabs(value) < 1e-3 || fabs(value) >= 1e7))
+        fprintf(html, "%.3g", value);
+    else
+        fprintf(html, "%.*f", places, value);
+}
+
+static void put_statistic(const ho_statistic *s, kind k, FILE *html)
+{
+    double factor = k == PERCENT ? 100 : 1;
+    double mean = s->mean * factor, sd = s->sd * factor;
+    bool spread = isfinite(sd) && s->count > 1;
+    /* What is left of rounding is no spread. */
+    if (sd < 1e-12 * fabs(mean))
+        sd = 0;
+    int places = k == SECONDS       ? mean < 100
+                 : k == PERCENT     ? 2
+                 : k == COUNT       ? 0
+                 : spread && sd > 0 ? decimals(sd, 2)
+                                    : decimals(mean, 4);
+    /* Never so few that a mean of 0.0123 +- 3 reads as 0. */
+    if (k == PLAIN && places < decimals(mean, 3))
+        places = decimals(mean, 3);
+    if (k == COUNT)
+        put_grouped(mean, html);
+    else
+        put_number(mean, places, k, html);
+    fputs(k == PERCENT ? "\xe2\x80\xaf%" : "", html);
+    if (spread && !(k == COUNT && sd == 0)) {
+        fputs(" <span class=\"sd\">\xc2\xb1 ", html);
+        if (k == COUNT)
+            put_grouped(sd, html);
+        else
+            put_number(sd, places, k, html);
+        fputs("</span>", html);
+    }
+}
+
+static void put_data(const ho_statistic *s, FILE *html)
+{
+    char text[32];
+    ho_print_real(s->mean, text);
+    fprintf(html, " data-mean=\"%s\"", text);
+    if (isfinite(s->sd)) {
+        ho_print_real(s->sd, text);
+        fprintf(html, " data-sd=\"%s\"", text);
+    }
+    if (s->count < 2)
+        return;
+    fputs(" title=\"every repeat: ", html);
+    for (size_t i = 0; i < s->count; i++) {
+        strcpy(text, "\xe2\x80\x93");
+        if (isfinite(s->values[i]))
+            ho_print_real(s->values[i], text);
+        fprintf(html, "%s%s", i ? ", " : "", text);
+    }
+    fputc('"', html);
+}
+
+static void put_cell(const char *column, const ho_statistic *s, kind k, bool best, FILE *html)
+{
+    fprintf(html, "<td class=\"n%s\" data-column=\"%s\"", best ? " best" : "", column);
+    if (s->known)
+        put_data(s, html);
+    fputc('>', html);
+    if (s->known)
+        put_statistic(s, k, html);
+    else
+        fputs("<span class=\"sd\">\xe2\x80\x93</span>", html);
+    fputs("</td>\n", html);
+}
+
+/* ---- hyperparameters --------------------------------------------------------------------------------------------- */
+
+static void put_hypers(const ho_report_row *row, FILE *html)
+{
+    fputs("<td class=\"hypers\">", html);
+    for (size_t i = 0; i < row->hyper_count; i++) {
+        const ho_report_hyper *h = &row->hypers[i];
+        fputs(i ? "<br><span class=\"k\">" : "<span class=\"k\">", html);
+        ho_report_escape(h->name, html);
+        fputs("</span>", html);
+        for (int d = 0; d < h->rank; d++)
+            fprintf(html, "%s%lld", d ? "\xe2\x80\xaf\xc3\x97\xe2\x80\xaf" : "", (long long)h->dims[d]);
+        fputs(h->array ? ", sum <span" : "<span", html);
+        if (h->value.known)
+            put_data(&h->value, html);
+        fputc('>', html);
+        if (h->value.known)
+            put_statistic(&h->value, PLAIN, html);
+        else
+            fputs("\xe2\x80\x93", html);
+        fputs("</span>", html);
+    }
+    fputs(row->hyper_count ? "</td>\n" : "\xe2\x80\x93</td>\n", html);
+}
+
+static const char *strategy(const char *name)
+{
+    if (strcmp(name, "grid") == 0)
+        return "grid search";
+    if (strcmp(name, "random") == 0)
+        return "random search";
+    return strcmp(name, "none") == 0 ? "not tuned" : name;
+}
+
+static void put_method(const ho_report_row *row, size_t index, bool several, FILE *html)
+{
+    fputs("<td>", html);
+    if (several)
+        fprintf(html, "<span class=\"chip\" style=\"background:%s\"></span>", ho_report_colour(index));
+    fputs("<strong>", html);
+    ho_report_escape(row->name, html);
+    fputs("</strong>", html);
+    if (strcmp(row->outcome, "done") != 0) {
+        fputs("<span class=\"badge\">", html);
+        ho_report_escape(row->outcome, html);
+        fputs("</span>", html);
+    }
+    fputs("<br><span class=\"how\">", html);
+    ho_report_escape(strategy(row->strategy), html);
+    fputs("</span></td>\n", html);
+}
+
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+static bool is_best(const ho_report *report, size_t row, bool accuracy)
+{
+    double sign = accuracy ? 1 : -1;
+    const ho_statistic *mine = accuracy ? &report->rows[row].test_accuracy : &report->rows[row].validation_error;
+    for (size_t r = 0; r < report->row_count; r++) {
+        const ho_statistic *other = accuracy ? &report->rows[r].test_accuracy : &report->rows[r].validation_error;
+        if (other->known && sign * other->mean > sign * mine->mean)
+            return false;
+    }
+    return mine->known && report->row_count > 1;
+}
+
+void ho_report_table(const ho_report *report, FILE *html)
+{
+    fputs("<div class=\"card wide\"><table id=\"results\">\n<thead><tr><th>Method</th><th class=\"n\">Validation "
+          "error</th><th class=\"n\">Test accuracy</th><th class=\"hypers\">Tuned hyperparameters</th><th "
+          "class=\"n\">Gradient<br>"
+          "evaluations</th><th class=\"n\">Seconds</th></tr></thead>\n<tbody>\n",
+          html);
+    for (size_t r = 0; r < report->row_count; r++) {
+        const ho_report_row *row = &report->rows[r];
+        fputs("<tr data-row=\"", html);
+        ho_report_escape(row->name, html);
+        fputs("\">\n", html);
+        put_method(row, r, report->row_count > 1, html);
+        put_cell("validation_error", &row->validation_error, PLAIN, is_best(report, r, false), html);
+        put_cell("test_accuracy", &row->test_accuracy, PERCENT, is_best(report, r, true), html);
+        put_hypers(row, html);
+        put_cell("gradient_evaluations", &row->gradient_evaluations, COUNT, false, html);
+        put_cell("seconds", &row->seconds, SECONDS, false, html);
+        fputs("</tr>\n", html);
+    }
+    fputs("</tbody></table></div>\n", html);
+}

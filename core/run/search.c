@@ -1,0 +1,122 @@
+#include "run/search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "run/gradient.h"
+
+ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *training, int64_t *candidates, ho_error *error)
+{
+    *candidates = pipeline->candidates;
+    if (*candidates > 0)
+        return HO_OK;
+    int64_t steps = pipeline->problem.steps, before = ho_training_evaluations(training);
+    size_t bytes = (size_t)ho_training_lambda_size(training) * sizeof(double);
+    double *lambda = ho_alloc(bytes), *gradient = ho_alloc(bytes), value;
+    ho_training_lambda_initial(training, lambda);
+    ho_status status = ho_hypergradient(training, pipeline->mode, steps, lambda, &value, gradient, NULL, error);
+    free(lambda);
+    free(gradient);
+    int64_t each = ho_training_evaluations(training) - before;
+    *candidates = pipeline->outer_iterations * each / steps;
+    if (status == HO_OK && *candidates > HO_MOST_CANDIDATES)
+        return ho_fail(
+            error, HO_INVALID, "%s: outer: %lld iterations cost as much as %lld candidates, more than %d; say how many",
+            pipeline->file, (long long)pipeline->outer_iterations, (long long)*candidates, HO_MOST_CANDIDATES);
+    return status;
+}
+
+static const ho_range *range_of(const ho_pipeline *pipeline, const ho_hyperparameter *h)
+{
+    for (size_t i = 0; i < pipeline->range_count; i++)
+        if (strcmp(pipeline->ranges[i].name, h->name) == 0)
+            return &pipeline->ranges[i];
+    return NULL;
+}
+
+/* The value a share of the way through a range. */
+static double between(const ho_range *range, double share)
+{
+    if (range->logarithmic)
+        return exp(log(range->from) + share * (log(range->to) - log(range->from)));
+    return range->from + share * (range->to - range->from);
+}
+
+static double grid_value(const ho_range *range, int64_t point)
+{
+    return range->values ? range->values[point] : between(range, (double)point / (double)(range->points - 1));
+}
+
+static double random_value(const ho_range *range, uint64_t seed, uint64_t stream, uint64_t draw)
+{
+    double share = ho_uniform(seed, stream, draw);
+    return range->values ? range->values[(int64_t)(share * (double)range->points)] : between(range, share);
+}
+
+/* Candidate number `candidate`, from 0; the constraints have the last word. */
+static ho_status draw(const ho_pipeline *pipeline, ho_training *training, int64_t candidate, double *lambda,
+                      ho_error *error)
+{
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    int64_t rest = candidate;
+    for (size_t i = 0; i < count; i++) {
+        const ho_hyperparameter *h = &hypers[i];
+        if (!h->tuned)
+            continue;
+        const ho_range *range = range_of(pipeline, h);
+        uint64_t stream = ho_stream("search") ^ ho_stream(h->name);
+        for (int64_t j = 0; j < h->count; j++)
+            lambda[h->offset + j] =
+                pipeline->strategy == HO_STRATEGY_GRID
+                    ? grid_value(range, rest % range->points)
+                    : random_value(range, pipeline->problem.seed, stream, (uint64_t)(candidate * h->count + j));
+        if (pipeline->strategy == HO_STRATEGY_GRID)
+            rest /= range->points;
+    }
+    return ho_training_project(training, lambda, error);
+}
+
+ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, int64_t candidates, ho_outer_report *report,
+                        void *context, ho_outer_result *result, ho_error *error)
+{
+    int64_t size = ho_training_lambda_size(training);
+    double *lambda = ho_alloc((size_t)size * sizeof *lambda);
+    ho_error first = {0}; /* why the first that diverged did */
+    ho_status status = HO_OK;
+    for (int64_t i = 0; i < candidates && status == HO_OK; i++) {
+        ho_error own = {0};
+        double begun = ho_seconds();
+        ho_outer_record record = {
+            .iteration = i + 1, .lambda = lambda, .error = NAN, .gradient_norm = NAN, .stationarity = NAN, .scale = 1};
+        status = draw(pipeline, training, i, lambda, error);
+        if (status != HO_OK)
+            break;
+        double value = NAN;
+        ho_status run = ho_train(training, pipeline->problem.steps, lambda, NULL, &value, &own);
+        if (run == HO_OK) {
+            result->done++;
+            record.error = value;
+            record.best = isnan(result->best_error) || value < result->best_error;
+        } else if (run == HO_DIVERGED) {
+            record.diverged = own.text;
+            ho_fail(&first, run, "%s", own.text);
+        } else {
+            status = ho_fail(error, run, "%s", own.text);
+            break;
+        }
+        if (record.best) {
+            result->best_error = value;
+            result->best_iteration = i + 1;
+            memcpy(result->best, lambda, (size_t)size * sizeof *lambda);
+        }
+        record.seconds = ho_seconds() - begun;
+        status = report(context, &record, error);
+    }
+    free(lambda);
+    if (status == HO_OK && result->done == 0)
+        return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", first.text);
+    return status;
+}

@@ -1,0 +1,47 @@
+/*
+ * For data readers of labelled examples: the classes' names, from an option `names` of type HO_STRINGS.
+ */
+#ifndef HOTOOL_CLASSES_H
+#define HOTOOL_CLASSES_H
+
+#include "hotool/data.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* In `create`: the option `names`, which must be *classes many; where that is 0 it becomes their number. *names is NULL
+ * where none are given, else the instance's. */
+static inline ho_status ho_class_names_read(ho_setup *u, int64_t *classes, const char *const **names)
+{
+    const int64_t given = ho_option_count(u, "names");
+    *names = NULL;
+    if (given == 0)
+        return HO_OK;
+    if (*classes == 0)
+        *classes = given;
+    if (*classes != given)
+        return ho_setup_fail(u, "names", "%lld names for %lld classes", (long long)given, (long long)*classes);
+    const char **read = (const char **)ho_setup_alloc(u, (uint64_t)given * sizeof(char *));
+    if (!read)
+        return HO_FAILED;
+    for (int64_t i = 0; i < given; i++)
+        read[i] = ho_option_string_at(u, "names", i);
+    *names = read;
+    return HO_OK;
+}
+
+/* In `read`: hands them over; nothing where names is NULL. */
+static inline ho_status ho_class_names_emit(ho_data *d, int64_t classes, const char *const *names)
+{
+    ho_status status = HO_OK;
+    for (int64_t i = 0; names && status == HO_OK && i < classes; i++)
+        status = ho_data_class_name(d, i, names[i]);
+    return status;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

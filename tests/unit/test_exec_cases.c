@@ -1,0 +1,199 @@
+/* Plans in particular cases: outputs of every kind, errors, NaN, products of every layout, reuse of buffers. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "exec/exec.h"
+
+Test(exec_cases, outputs_may_be_inputs_constants_and_twice_the_same)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){2, 3})), t = ho_leaf(g, "t", ho_scalar_shape());
+    ho_node y = ho_binary(g, HO_OP_MUL, x, t);
+    ho_node outputs[] = {
+        x, t, y, y, ho_fill(g, ho_shape_of(1, (int64_t[]){2}), 7), ho_const(g, 5), ho_transpose(g, y), ho_iota(g, 3)};
+    ho_node inputs[] = {x, t};
+    ho_plan *plan = ho_plan_new(g, HO_F64, inputs, 2, outputs, 8, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    ho_graph_free(g); /* not needed any more */
+    double xs[] = {1, 2, 3, 4, 5, 6}, ts = 2, x2[6], t2, y1[6], y2[6], fill[2], five, turned[6], iota[3];
+    ho_plan_run(plan, (const void *const[]){xs, &ts}, (void *const[]){x2, &t2, y1, y2, fill, &five, turned, iota});
+    for (int i = 0; i < 6; i++) {
+        cr_assert_float_eq(x2[i], xs[i], 0);
+        cr_assert_float_eq(y1[i], 2 * xs[i], 0);
+        cr_assert_float_eq(y2[i], 2 * xs[i], 0);
+        cr_assert_float_eq(turned[i], 2 * xs[i % 2 * 3 + i / 2], 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        cr_assert_float_eq(iota[i], i, 0);
+    }
+    cr_assert(t2 == 2 && five == 5 && fill[0] == 7 && fill[1] == 7);
+    ho_plan_free(plan);
+}
+
+Test(exec_cases, an_unlisted_leaf_is_an_error_that_names_it)
+{
+    ho_error error = {0}, refused = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node x = ho_leaf(g, "weights", ho_shape_of(1, (int64_t[]){3}));
+    ho_node y = ho_unary(g, HO_OP_EXP, x);
+    cr_assert(ho_plan_new(g, HO_F64, NULL, 0, &y, 1, &refused) == NULL);
+    cr_assert(strstr(refused.text, "\"weights\"") != NULL, "%s", refused.text);
+    ho_graph_free(g);
+}
+
+Test(exec_cases, an_input_that_is_not_needed_may_be_null)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node in[2] = {ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){3})), ho_leaf(g, "y", ho_shape_of(1, (int64_t[]){3}))};
+    ho_node out = ho_sum_all(g, in[1]);
+    ho_plan *plan = ho_plan_new(g, HO_F32, in, 2, &out, 1, &error);
+    float y[] = {1, 2, 4};
+    double sum = 0;
+    ho_plan_run(plan, (const void *const[]){NULL, y}, (void *const[]){&sum});
+    cr_assert(sum == 7);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+/* NaN comes through max, min and reductions wherever it stands in a block; a branch not taken stays out. */
+Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
+{
+    enum { N = 1030 };
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node x = ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){N})), zero = ho_const(g, 0);
+    ho_node ordinary = ho_binary(g, HO_OP_EQUAL, x, x);
+    ho_node outputs[] = {ho_binary(g, HO_OP_MAX, x, zero), ho_binary(g, HO_OP_MIN, zero, x),
+                         ho_reduce(g, HO_OP_MAXIMUM, x, 1, 1), ho_sum_all(g, x), ho_select(g, ordinary, x, zero)};
+    ho_plan *plan = ho_plan_new(g, HO_F32, &x, 1, outputs, 5, &error);
+    float xs[N], larger[N], smaller[N], selected[N];
+    double most, sum;
+    for (int bad = 0; bad < N; bad += 41) {
+        for (int i = 0; i < N; i++) {
+            xs[i] = i == bad ? NAN : (float)i;
+        }
+        ho_plan_run(plan, (const void *const[]){xs}, (void *const[]){larger, smaller, &most, &sum, selected});
+        cr_assert(isnan(larger[bad]) && isnan(smaller[bad]) && isnan(most) && isnan(sum) && selected[bad] == 0);
+        cr_assert(larger[(bad + 1) % N] == (float)((bad + 1) % N));
+    }
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+/* A chain of products and elementwise ops needs a few buffers, however long it is. */
+Test(exec_cases, buffers_are_reused)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){64, 64})), y = x;
+    for (int i = 0; i < 40; i++) {
+        y = ho_unary(g, HO_OP_TANH, ho_matmul(g, y, x));
+    }
+    ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    cr_assert(ho_plan_bytes(plan) < 4 * 64 * 64 * sizeof(double) + 65536, "%zu bytes", ho_plan_bytes(plan));
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+/* ---- products -------------------------------------------------------------------------------------------------- */
+
+#define PRODUCTS 8
+
+/* The value of a leaf of a product, from small whole numbers, so that sums are exact in f32 too. */
+static double *whole_numbers(int64_t count, uint64_t seed)
+{
+    double *values = ho_alloc((size_t)count * sizeof *values);
+    for (int64_t i = 0; i < count; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        values[i] = (double)(seed >> 60) - 7;
+    }
+    return values;
+}
+
+static void *as_precision(const double *values, int64_t count, ho_precision precision)
+{
+    void *result = ho_alloc((size_t)count * sizeof(double));
+    for (int64_t i = 0; i < count; i++) {
+        if (precision == HO_F32) {
+            ((float *)result)[i] = (float)values[i];
+        } else {
+            ((double *)result)[i] = values[i];
+        }
+    }
+    return result;
+}
+
+/* All layouts of an (m, k) @ (k, n) product at once: plain, transposed, batched by 3. */
+static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precision)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const int64_t dims[6][3] = {{1, m, k}, {1, k, m}, {1, k, n}, {1, n, k}, {3, m, k}, {3, k, n}};
+    ho_node in[6], out[PRODUCTS];
+    double *values[6], *truth[PRODUCTS];
+    void *inputs[6], *results[PRODUCTS];
+    for (int i = 0; i < 6; i++) {
+        in[i] = ho_leaf(g, "x", dims[i][0] == 1 ? ho_shape_of(2, dims[i] + 1) : ho_shape_of(3, dims[i]));
+        int64_t count = dims[i][0] * dims[i][1] * dims[i][2];
+        values[i] = whole_numbers(count, (uint64_t)(m * 1000 + n * 10 + k + i));
+        inputs[i] = as_precision(values[i], count, precision);
+    }
+    ho_node at = ho_transpose(g, in[1]), bt = ho_transpose(g, in[3]);
+    const ho_node left[PRODUCTS] = {in[0], at, in[0], at, in[4], in[0], in[4], at};
+    const ho_node right[PRODUCTS] = {in[2], in[2], bt, bt, in[2], in[5], in[5], in[5]};
+    for (int i = 0; i < PRODUCTS; i++) {
+        out[i] = ho_matmul(g, left[i], right[i]);
+        results[i] = ho_alloc((size_t)(3 * m * n) * sizeof(double));
+        truth[i] = ho_alloc((size_t)(3 * m * n) * sizeof(double));
+    }
+    cr_assert(ho_reference_run(g, HO_F64, in, (const double *const *)values, 6, out, truth, PRODUCTS, NULL, &error) ==
+              HO_OK);
+    ho_plan *plan = ho_plan_new(g, precision, in, 6, out, PRODUCTS, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    ho_plan_run(plan, (const void *const *)inputs, results);
+    for (int i = 0; i < PRODUCTS; i++) {
+        for (int64_t j = 0; j < (i < 4 ? 1 : 3) * m * n; j++) {
+            double got = precision == HO_F32 ? (double)((float *)results[i])[j] : ((double *)results[i])[j];
+            cr_assert(got == truth[i][j], "product %d of (%d, %d, %d), entry %d: %g, reference %g", i, (int)m, (int)n,
+                      (int)k, (int)j, got, truth[i][j]);
+        }
+        free(results[i]);
+        free(truth[i]);
+    }
+    for (int i = 0; i < 6; i++) {
+        free(values[i]);
+        free(inputs[i]);
+    }
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+static void check_all_products(void)
+{
+    /* Around the sizes of tiles, panels and depths; (17, 5, 2050) and (70, 9, 515) need several depths. */
+    static const int64_t sizes[][3] = {{1, 1, 1},     {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50}, {33, 17, 5},
+                                       {6, 32, 77},   {13, 33, 129}, {64, 100, 40},  {10, 1, 513},   {5, 150, 260},
+                                       {17, 5, 2050}, {70, 9, 515},  {35, 3, 2049},  {2, 16, 4097}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
+        check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F64);
+    }
+}
+
+Test(exec_cases, products_of_every_layout_agree)
+{
+    ho_exec_threads(1);
+    check_all_products();
+}
+
+Test(exec_cases, products_agree_with_two_threads)
+{
+    ho_exec_threads(2);
+    check_all_products();
+}
