@@ -20,6 +20,8 @@ static const flag flags[] = {
     {"--mode", "MODE", "hypergradient mode instead of the pipeline's (hotool plugins lists them)", HO_CLI_MODE},
     {"--precision", "P", "f32 or f64 instead of the pipeline's", HO_CLI_PRECISION},
     {"--set", "KEY=VALUE", "change a setting: levels separated by '/', the value is YAML; may be repeated", HO_CLI_SET},
+    {"--variant", "NAME", "only this variant of the pipeline; may be repeated", HO_CLI_VARIANT},
+    {"--jobs", "N", "runs of variants and repetitions at a time (default: as many as processors)", HO_CLI_JOBS},
     {"--threads", "N", "threads of matrix products (default 1)", HO_CLI_THREADS},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT},
     {"--quiet", NULL, "no progress", HO_CLI_QUIET},
@@ -101,6 +103,12 @@ static void store(ho_cli *cli, const flag *f, const char *value)
     case HO_CLI_OUT:
         cli->out = value;
         break;
+    case HO_CLI_JOBS:
+        cli->jobs = value;
+        break;
+    case HO_CLI_VARIANT:
+        cli->variants[cli->variant_count++] = value;
+        break;
     case HO_CLI_SET:
         cli->sets[cli->set_count++] = value;
         break;
@@ -112,7 +120,9 @@ static void store(ho_cli *cli, const flag *f, const char *value)
 
 ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_cli *cli, bool *help, ho_error *error)
 {
-    *cli = (ho_cli){.sets = ho_alloc((size_t)argc * sizeof *cli->sets), .command_line = quoted_line(argc, argv)};
+    *cli = (ho_cli){.sets = ho_alloc((size_t)argc * sizeof *cli->sets),
+                    .variants = ho_alloc((size_t)argc * sizeof *cli->variants),
+                    .command_line = quoted_line(argc, argv)};
     *help = false;
     bool options = true;
     for (int i = 2; i < argc; i++) {
@@ -158,5 +168,6 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
 void ho_cli_free(ho_cli *cli)
 {
     free(cli->sets);
+    free(cli->variants);
     free(cli->command_line);
 }

@@ -13,7 +13,9 @@ typedef struct ho_cli {
     const char *operand; /* FILE or NAME; NULL: not given */
     const char **sets;
     size_t set_count;
-    const char *mode, *precision, *out, *threads;
+    const char **variants;
+    size_t variant_count;
+    const char *mode, *precision, *out, *threads, *jobs;
     bool quiet;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
@@ -26,6 +28,8 @@ enum {
     HO_CLI_OUT = 8,
     HO_CLI_QUIET = 16,
     HO_CLI_PRECISION = 32,
+    HO_CLI_VARIANT = 64,
+    HO_CLI_JOBS = 128,
 };
 
 typedef struct ho_cli_command {

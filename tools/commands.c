@@ -7,27 +7,45 @@
 #include "cli.h"
 #include "exec/exec.h"
 #include "plugins_help.h"
+#include "run/machine.h"
 #include "run/run.h"
 
-static ho_status set_threads(const ho_cli *cli, ho_error *error)
+static ho_status count_option(const char *name, const char *text, int fallback, int *count, ho_error *error)
 {
-    int64_t threads = 1;
-    if (cli->threads && (!ho_parse_integer(cli->threads, &threads) || threads < 1 || threads > 1024))
-        return ho_fail(error, HO_INVALID, "--threads %s: wants a whole number from 1 to 1024", cli->threads);
-    ho_exec_threads((int)threads);
+    int64_t number = fallback;
+    if (text && (!ho_parse_integer(text, &number) || number < 1 || number > 1024))
+        return ho_fail(error, HO_INVALID, "%s %s: wants a whole number from 1 to 1024", name, text);
+    *count = (int)number;
     return HO_OK;
 }
 
+/* What commands on a pipeline have in common. */
+static ho_status begin(const ho_cli *cli, const char *precision, ho_pipeline_request *request, ho_error *error)
+{
+    int threads = 1;
+    ho_notes_quiet(cli->quiet);
+    if (count_option("--threads", cli->threads, 1, &threads, error) != HO_OK)
+        return error->status;
+    ho_exec_threads(threads);
+    *request = (ho_pipeline_request){.file = cli->operand,
+                                     .sets = cli->sets,
+                                     .set_count = cli->set_count,
+                                     .mode = cli->mode,
+                                     .precision = precision};
+    return HO_OK;
+}
+
+/* For the commands that look at one variant. */
 static ho_pipeline *read_pipeline(const ho_cli *cli, const char *precision, ho_registry *registry, ho_error *error)
 {
-    ho_notes_quiet(cli->quiet);
-    if (set_threads(cli, error) != HO_OK)
+    ho_pipeline_request request;
+    if (begin(cli, precision, &request, error) != HO_OK)
         return NULL;
-    ho_pipeline_request request = {.file = cli->operand,
-                                   .sets = cli->sets,
-                                   .set_count = cli->set_count,
-                                   .mode = cli->mode,
-                                   .precision = precision};
+    if (cli->variant_count > 1) {
+        ho_fail(error, HO_INVALID, "--variant %s: one variant is enough here", cli->variants[1]);
+        return NULL;
+    }
+    request.variant = cli->variant_count ? cli->variants[0] : NULL;
     return ho_pipeline_read(registry, &request, error);
 }
 
@@ -39,13 +57,13 @@ static ho_run_request run_request(const ho_cli *cli)
 
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
-    ho_pipeline *pipeline = read_pipeline(cli, cli->precision, registry, error);
-    if (!pipeline)
-        return error->status;
+    ho_pipeline_request pipeline;
     ho_run_request request = run_request(cli);
-    ho_status status = ho_run_pipeline(pipeline, &request, error);
-    ho_pipeline_free(pipeline);
-    return status;
+    int jobs = 1;
+    if (begin(cli, cli->precision, &pipeline, error) != HO_OK ||
+        count_option("--jobs", cli->jobs, ho_machine_cores(), &jobs, error) != HO_OK)
+        return error->status;
+    return ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, jobs, &request, error);
 }
 
 static ho_status run_hypergradient(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -75,26 +93,22 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
     return ho_plugins_print(registry, cli->operand, error);
 }
 
-#define RUNS (HO_CLI_SET | HO_CLI_THREADS | HO_CLI_QUIET)
+#define RUNS (HO_CLI_SET | HO_CLI_VARIANT | HO_CLI_THREADS | HO_CLI_QUIET)
 
 const ho_cli_command ho_cli_commands[] = {
     {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",
-     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures them "
-     "on\n"
-     "the test part. Results go to a folder of their own (--out, default runs/NAME-N): the resolved pipeline, a line "
-     "of\n"
-     "metrics for each outer iteration, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is "
-     "done.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_pipeline},
+     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures\n"
+     "them on the test part; for a file with variants or repetitions, each of them. Results go to a folder of their\n"
+     "own (--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration,\n"
+     "hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is done.",
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
-     "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out, "
-     "writes\n"
-     "one NAME.npy (f64) for each and hypergradient.json.",
+     "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out,\n"
+     "writes one NAME.npy (f64) for each and hypergradient.json.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_hypergradient},
     {"check", "FILE", "prove a pipeline's hypergradients, in f64",
-     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with "
-     "each\n"
-     "other and with central differences. Prints each figure beside its tolerance; exit status 1 when one fails.",
+     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with\n"
+     "each other and with central differences. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0, run_plugins},

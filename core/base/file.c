@@ -22,8 +22,9 @@ typedef struct gather {
 
 static ho_status too_much(const gather *g, ho_error *error)
 {
-    return ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed", g->path,
-                   g->allowed, g->allowed);
+    ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed", g->path,
+            g->allowed, g->allowed);
+    return HO_INVALID;
 }
 
 /* Makes room for at least one more byte; `hint` is the first capacity to try. */
@@ -142,8 +143,10 @@ static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho
 static ho_status unpack(const gather *packed, gather *g, ho_error *error)
 {
     z_stream z = {0};
-    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
-        return ho_fail(error, HO_FAILED, "%s: zlib cannot start", g->path);
+    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) {
+        ho_fail(error, HO_FAILED, "%s: zlib cannot start", g->path);
+        return HO_FAILED;
+    }
     ho_status status = unpack_members(packed, g, &z, error);
     inflateEnd(&z);
     return status;

@@ -7,13 +7,13 @@
 
 #include "base/error.h"
 
-/* Reads a whole regular file into *bytes (ho_large_alloc; one extra zero byte follows). A gzip file (by its first bytes)
- * is unpacked with zlib. More than `most` bytes (after unpacking; 0: 8 GiB) is an error, as are a missing file, a folder,
- * a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
+/* Reads a whole regular file into *bytes (ho_large_alloc; one extra zero byte follows). A gzip file (by its first
+ * bytes) is unpacked with zlib. More than `most` bytes (after unpacking; 0: 8 GiB) is an error, as are a missing file,
+ * a folder, a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
 ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
-/* Replaces `path` by these bytes through a temporary file in the same folder, fsync and rename: readers see the old file
- * or the new one. */
+/* Replaces `path` by these bytes through a temporary file in the same folder, fsync and rename: readers see the old
+ * file or the new one. */
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error);
 
 /* Makes a folder and its parents; an existing folder is fine. */

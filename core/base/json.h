@@ -2,11 +2,12 @@
 #ifndef HO_BASE_JSON_H
 #define HO_BASE_JSON_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* A text under construction. Zero-initialise; free with ho_json_free. `text` is always terminated once anything was written. */
+/* A text under construction. Zero-initialise; free with ho_json_free. `text` is always terminated once anything was
+ * written. */
 typedef struct ho_json {
     char *text;
     size_t length, capacity;
@@ -16,8 +17,8 @@ typedef struct ho_json {
 } ho_json;
 
 /* In an object every value has a key; in a list, and at the top, key is NULL. */
-void ho_json_open(ho_json *json, const char *key, char bracket); /* '{' or '[' */
-void ho_json_close(ho_json *json, char bracket);                 /* '}' or ']' */
+void ho_json_open(ho_json *json, const char *key, char bracket);        /* '{' or '[' */
+void ho_json_close(ho_json *json, char bracket);                        /* '}' or ']' */
 void ho_json_string(ho_json *json, const char *key, const char *value); /* invalid UTF-8 becomes U+FFFD; NULL: null */
 void ho_json_real(ho_json *json, const char *key, double value);
 void ho_json_integer(ho_json *json, const char *key, int64_t value);

@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 
-/* Zeroed; never NULL: ends the program with "hotool: out of memory" and status 1. Free with free(). For small things. */
+/* Zeroed; never NULL: ends the program with "hotool: out of memory" and status 1. Free with free(). For small things.
+ */
 void *ho_alloc(size_t bytes);
 void *ho_realloc(void *old, size_t bytes);
 char *ho_strdup(const char *text);

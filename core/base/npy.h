@@ -10,13 +10,13 @@
 typedef enum ho_npy_type { HO_NPY_REAL, HO_NPY_INTEGER } ho_npy_type;
 
 typedef struct ho_npy {
-    ho_npy_type type;    /* of the file: f2, f4, f8; or b1, i1..i8, u1..u8 */
-    int item_bytes;      /* of an element in the file */
-    int rank;            /* 0..4 */
+    ho_npy_type type; /* of the file: f2, f4, f8; or b1, i1..i8, u1..u8 */
+    int item_bytes;   /* of an element in the file */
+    int rank;         /* 0..4 */
     int64_t dims[4];
-    int64_t count;       /* product of dims */
-    float *f32;          /* the values in C order; exactly one of the two is set */
-    double *f64;         /* f8 and integers of 4 and 8 bytes come as f64 (integers beyond 2^53 are an error), others as f32 */
+    int64_t count; /* product of dims */
+    float *f32;    /* the values in C order; exactly one of the two is set */
+    double *f64;   /* f8 and integers of 4 and 8 bytes come as f64 (integers beyond 2^53 are an error), others as f32 */
 } ho_npy;
 
 /* Reads and converts: either byte order, C and Fortran order. Errors (HO_INVALID) name the file and the byte:

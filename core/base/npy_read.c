@@ -377,7 +377,7 @@ static ho_status to_c_order(const reader *r, ho_npy *array)
     const size_t item = array->f32 ? sizeof *array->f32 : sizeof *array->f64;
     uint8_t *to = values_of(array);
     const uint8_t *values = values_of(&from);
-    int64_t strides[HO_MAX_RANK], index[HO_MAX_RANK] = {0}, at = 0;
+    int64_t strides[HO_MAX_RANK] = {0}, index[HO_MAX_RANK] = {0}, at = 0;
     for (int k = 0; k < array->rank; k++)
         strides[k] = k ? strides[k - 1] * array->dims[k - 1] : 1;
     for (int64_t i = 0; i < array->count; i++) {

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whole-string parses ("1e-3", ".5", "-2"; no hex, no inf or nan, no white space); false: not a number or out of range. */
+/* Whole-string parses ("1e-3", ".5", "-2"; no hex, no inf or nan, no white space); false: not a number or out of range.
+ */
 bool ho_parse_real(const char *text, double *value);
 bool ho_parse_integer(const char *text, int64_t *value);
 /* Parses the longest prefix that is an unsigned decimal number; its length, or 0. For the formula parser. */

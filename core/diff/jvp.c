@@ -81,9 +81,8 @@ static ho_node spread(const context *c, ho_node d, ho_shape shape)
 {
     if (c->columns > 0) {
         ho_shape ones = shape;
-        for (int32_t i = 0; i < ones.rank; i++) {
+        for (int32_t i = 0; i < ones.rank; i++)
             ones.dims[i] = 1;
-        }
         d = ho_reshape(c->graph, d, batched(c, ones));
     }
     return ho_expand(c->graph, d, batched(c, shape));
@@ -106,9 +105,8 @@ static ho_node tangent(const context *c, uint32_t i)
 static ho_node residual(const context *c, ho_node a)
 {
     ho_shape shape = shape_of(c, a);
-    if (c->columns == 0 || shape.rank == 0) {
+    if (c->columns == 0 || shape.rank == 0)
         return a;
-    }
     a = ho_reshape(c->graph, a, with_leading(1, shape));
     return ho_expand(c->graph, a, batched(c, shape));
 }
@@ -207,24 +205,20 @@ static ho_node jvp_sub(const context *c)
 static ho_node jvp_mul(const context *c)
 {
     ho_node a = c->x[0], b = c->x[1];
-    if (a == b) {
+    if (a == b)
         return scaled(c, 0, mul(c, number(c, 2), a));
-    }
-    if (!c->dx[0] || !c->dx[1]) {
+    if (!c->dx[0] || !c->dx[1])
         return c->dx[0] ? scaled(c, 0, b) : scaled(c, 1, a);
-    }
     return ho_term_add(c->graph, scaled(c, 0, b), scaled(c, 1, a));
 }
 
 static ho_node jvp_div(const context *c)
 {
     ho_node b = c->x[1];
-    if (!c->dx[1]) {
+    if (!c->dx[1])
         return over(c, tangent(c, 0), b);
-    }
-    if (c->dx[0]) {
+    if (c->dx[0])
         return over(c, sub(c, tangent(c, 0), scaled(c, 1, c->y)), b);
-    }
     if (shape_of(c, b).rank == 0) {
         /* Numbers first, then the tensor. */
         return negate(c, mul(c, fit(c, 1, divide(c, c->dx[1], b)), residual(c, c->y)));
@@ -255,9 +249,8 @@ static ho_node pow_by_exponent(const context *c)
 
 static ho_node jvp_pow(const context *c)
 {
-    if (!c->dx[0] || !c->dx[1]) {
+    if (!c->dx[0] || !c->dx[1])
         return c->dx[0] ? pow_by_base(c) : pow_by_exponent(c);
-    }
     return ho_term_add(c->graph, pow_by_base(c), pow_by_exponent(c));
 }
 
@@ -271,9 +264,8 @@ static ho_node jvp_extreme(const context *c)
 
 static ho_node jvp_select(const context *c)
 {
-    if (!c->dx[1] && !c->dx[2]) {
+    if (!c->dx[1] && !c->dx[2])
         return 0;
-    }
     return ho_select(c->graph, residual(c, c->x[0]), tangent(c, 1), tangent(c, 2));
 }
 
@@ -303,9 +295,8 @@ static ho_node jvp_reshape(const context *c)
 
 static ho_node jvp_expand(const context *c)
 {
-    if (shape_of(c, c->x[0]).rank == 0) {
+    if (shape_of(c, c->x[0]).rank == 0)
         return spread(c, c->dx[0], c->op.shape);
-    }
     return ho_expand(c->graph, c->dx[0], batched(c, c->op.shape));
 }
 
@@ -330,9 +321,8 @@ static ho_node jvp_pad(const context *c)
 static ho_node jvp_concat(const context *c)
 {
     ho_node *parts = ho_alloc(c->op.arity * sizeof *parts);
-    for (uint32_t i = 0; i < c->op.arity; i++) {
+    for (uint32_t i = 0; i < c->op.arity; i++)
         parts[i] = c->dx[i] ? c->dx[i] : ho_fill(c->graph, batched(c, shape_of(c, c->x[i])), 0);
-    }
     ho_node result = ho_concat(c->graph, parts, c->op.arity, c->op.axis);
     free(parts);
     return result;
@@ -342,9 +332,8 @@ static ho_node jvp_concat(const context *c)
 static ho_node mapped_factor(const context *c, ho_node a, int32_t rank, bool is_tangent)
 {
     ho_shape shape = shape_of(c, a);
-    if (!is_tangent && rank == 2) {
+    if (!is_tangent && rank == 2)
         return a;
-    }
     int64_t outer = c->op.shape.dims[0], rows = shape.dims[shape.rank - 2], last = shape.dims[shape.rank - 1];
     ho_shape ones = ho_shape_of(4, (int64_t[]){is_tangent ? c->columns : 1, rank == 2 ? 1 : outer, rows, last});
     ho_shape full = ho_shape_of(4, (int64_t[]){c->columns, outer, rows, last});
@@ -356,9 +345,8 @@ static ho_node jvp_matmul(const context *c)
 {
     ho_node sum = 0;
     for (uint32_t i = 0; i < 2; i++) {
-        if (!c->dx[i]) {
+        if (!c->dx[i])
             continue;
-        }
         ho_node a = i == 0 ? c->dx[0] : c->x[0], b = i == 1 ? c->dx[1] : c->x[1], product;
         if (c->columns > 0 && c->op.shape.rank > 2) {
             a = mapped_factor(c, a, shape_of(c, c->x[0]).rank, i == 0);
@@ -428,12 +416,10 @@ static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const
 {
     const ho_graph_node *node = ho_graph_at(graph, id);
     bool active = false;
-    for (uint32_t i = 0; i < node->arity; i++) {
+    for (uint32_t i = 0; i < node->arity; i++)
         active |= tangents[node->in[i]] != 0;
-    }
-    if (!active) {
+    if (!active)
         return 0;
-    }
     ho_node *x = ho_alloc(2 * node->arity * sizeof *x), *dx = x + node->arity;
     bool minus = true;
     for (uint32_t i = 0; i < node->arity; i++) {
@@ -443,18 +429,16 @@ static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const
     }
     for (uint32_t i = 0; i < node->arity; i++) {
         dx[i] = tangents[x[i]];
-        if (minus) {
+        if (minus)
             ho_term_unsigned(graph, &dx[i]); /* every rule is linear: a common sign is put on the result */
-        }
     }
     context c = {graph, columns, id, *node, x, dx};
     ho_graph_source_set(graph, c.op.source);
     ho_node result;
-    if (c.op.op >= sizeof rules / sizeof *rules || !rules[c.op.op]) {
+    if (c.op.op >= sizeof rules / sizeof *rules || !rules[c.op.op])
         result = ho_graph_fail(graph, "the op \"%s\" has no derivative rule", ho_op_name(c.op.op));
-    } else {
+    else
         result = rules[c.op.op](&c);
-    }
     if (result && c.op.shape.rank > 0 && shape_of(&c, result).rank == 0) {
         /* Only without columns: an operand of rank 0 met tensors that have no tangent. */
         result = spread(&c, result, c.op.shape);
@@ -470,9 +454,8 @@ static void seed(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
                  ho_node *tangents)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!given[i]) {
+        if (!given[i])
             continue;
-        }
         ho_shape want = with_leading(columns, ho_graph_at(graph, inputs[i])->shape);
         ho_shape got = ho_graph_at(graph, given[i])->shape;
         if (!ho_shape_equal(&want, &got)) {
@@ -488,11 +471,9 @@ static void seed(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
 
 static bool any_poison(const ho_node *nodes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (nodes[i] == HO_POISON) {
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i] == HO_POISON)
             return true;
-        }
-    }
     return false;
 }
 
@@ -500,32 +481,25 @@ ho_status ho_jvp(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
                  const ho_node *outputs, ho_node *out_tangents, size_t output_count)
 {
     memset(out_tangents, 0, output_count * sizeof *out_tangents);
-    if (any_poison(inputs, input_count) || any_poison(outputs, output_count)) {
+    if (any_poison(inputs, input_count) || any_poison(outputs, output_count))
         ho_graph_fail(graph, "derivative of a node that was never made");
-    }
-    if (columns < 0) {
+    if (columns < 0)
         ho_graph_fail(graph, "derivative: %" PRId64 " columns", columns);
-    }
-    if (ho_graph_error(graph)->status) {
+    if (ho_graph_error(graph)->status)
         return ho_graph_error(graph)->status;
-    }
     uint32_t previous = ho_graph_source_enter(graph, "host", __FILE__, __LINE__);
     size_t size = (size_t)ho_graph_size(graph) + 1, length = 0;
     ho_node *order = ho_graph_order(graph, outputs, output_count, &length);
     ho_node *found = ho_alloc(size * sizeof *found);
     bool *given = ho_alloc(size * sizeof *given);
     seed(graph, columns, inputs, tangents, input_count, found);
-    for (size_t i = 0; i < input_count; i++) {
+    for (size_t i = 0; i < input_count; i++)
         given[inputs[i]] = true; /* an input's tangent is what was given, whatever the input is made of */
-    }
-    for (size_t i = 0; i < length && !ho_graph_error(graph)->status; i++) {
-        if (!given[order[i]]) {
+    for (size_t i = 0; i < length && !ho_graph_error(graph)->status; i++)
+        if (!given[order[i]])
             found[order[i]] = differentiate(graph, columns, order[i], found);
-        }
-    }
-    for (size_t i = 0; i < output_count; i++) {
+    for (size_t i = 0; i < output_count; i++)
         out_tangents[i] = found[outputs[i]];
-    }
     ho_graph_source_set(graph, previous);
     free(order);
     free(found);

@@ -52,11 +52,10 @@ static void give_entries(transposition *t, const link *l, uint32_t i, ho_node va
 {
     ho_shape shape = shape_of(t, l->in[i]);
     if (shape.rank == 0 && l->op.shape.rank > 0) {
-        if (shape_of(t, value).rank > 0) {
+        if (shape_of(t, value).rank > 0)
             value = ho_sum_all(t->graph, value);
-        } else {
+        else
             value = ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, (double)ho_shape_count(&l->op.shape)));
-        }
     }
     give(t, l, l->in[i], value);
 }
@@ -125,9 +124,8 @@ static void transpose_sum(transposition *t, const link *l)
 static void transpose_reshape(transposition *t, const link *l)
 {
     ho_node value = l->cotangent;
-    if (shape_of(t, value).rank > 0) {
+    if (shape_of(t, value).rank > 0)
         value = ho_reshape(t->graph, value, shape_of(t, l->in[0]));
-    }
     give(t, l, l->in[0], value);
 }
 
@@ -147,9 +145,8 @@ static void transpose_expand(transposition *t, const link *l)
     for (int32_t first = 0, last; first < to.rank; first = last + 1) {
         for (last = first; last < to.rank && from.dims[last] != to.dims[last]; last++) {
         }
-        if (last > first) {
+        if (last > first)
             value = ho_reduce(t->graph, HO_OP_SUM, value, to.rank - first, last - first);
-        }
     }
     give(t, l, l->in[0], ho_reshape(t->graph, value, from));
 }
@@ -180,9 +177,8 @@ static void give_range(transposition *t, const link *l, uint32_t i, int64_t star
 {
     ho_shape from = shape_of(t, l->in[i]);
     ho_node value = l->cotangent;
-    if (shape_of(t, value).rank > 0) {
+    if (shape_of(t, value).rank > 0)
         value = ho_slice(t->graph, value, l->op.axis, start, ho_axis_size(&from, l->op.axis));
-    }
     give(t, l, l->in[i], value);
 }
 
@@ -195,9 +191,8 @@ static void transpose_concat(transposition *t, const link *l)
 {
     int64_t start = 0;
     for (uint32_t i = 0; i < l->op.arity; i++) {
-        if (is_linear(t, l, i)) {
+        if (is_linear(t, l, i))
             give_range(t, l, i, start);
-        }
         ho_shape from = shape_of(t, l->in[i]);
         start += ho_axis_size(&from, l->op.axis);
     }
@@ -266,19 +261,17 @@ static const rule rules[] = {
 static void carry(transposition *t, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(t->graph, id);
-    if (node->arity == 0) {
+    if (node->arity == 0)
         return;
-    }
     ho_node *in = ho_alloc(node->arity * sizeof *in);
     memcpy(in, node->in, node->arity * sizeof *in);
     link l = {*node, in, t->cotangents[id], false};
     l.minus = ho_term_unsigned(t->graph, &l.cotangent);
     ho_graph_source_set(t->graph, l.op.source);
-    if (l.op.op < sizeof rules / sizeof *rules && rules[l.op.op]) {
+    if (l.op.op < sizeof rules / sizeof *rules && rules[l.op.op])
         rules[l.op.op](t, &l);
-    } else {
+    else
         not_linear(t, &l);
-    }
     free(in);
 }
 
@@ -286,23 +279,19 @@ static void transpose(transposition *t, const ho_node *order, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         const ho_graph_node *node = ho_graph_at(t->graph, order[i]);
-        for (uint32_t j = 0; j < node->arity; j++) {
+        for (uint32_t j = 0; j < node->arity; j++)
             t->linear[order[i]] |= t->linear[node->in[j]];
-        }
     }
-    for (size_t i = length; i-- > 0 && !ho_graph_error(t->graph)->status;) {
-        if (t->linear[order[i]] && t->cotangents[order[i]]) {
+    for (size_t i = length; i-- > 0 && !ho_graph_error(t->graph)->status;)
+        if (t->linear[order[i]] && t->cotangents[order[i]])
             carry(t, order[i]);
-        }
-    }
 }
 
 static bool cotangents_fit(ho_graph *graph, const ho_node *outputs, const ho_node *cotangents, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!outputs[i] || !cotangents[i]) {
+        if (!outputs[i] || !cotangents[i])
             continue;
-        }
         ho_shape want = ho_graph_at(graph, outputs[i])->shape, got = ho_graph_at(graph, cotangents[i])->shape;
         if (!ho_shape_equal(&want, &got)) {
             char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
@@ -318,21 +307,18 @@ ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents,
                  const ho_node *outputs, const ho_node *cotangents, size_t output_count)
 {
     memset(in_cotangents, 0, input_count * sizeof *in_cotangents);
-    if (ho_graph_error(graph)->status || !cotangents_fit(graph, outputs, cotangents, output_count)) {
+    if (ho_graph_error(graph)->status || !cotangents_fit(graph, outputs, cotangents, output_count))
         return ho_graph_error(graph)->status;
-    }
     uint32_t previous = ho_graph_source_enter(graph, "host", __FILE__, __LINE__);
     ho_node *leaves = ho_alloc((input_count + output_count + 1) * sizeof *leaves), *tangents = leaves + input_count;
-    for (size_t i = 0; i < input_count; i++) {
+    for (size_t i = 0; i < input_count; i++)
         leaves[i] = inputs[i] ? ho_leaf(graph, "tangent", ho_graph_at(graph, inputs[i])->shape) : HO_POISON;
-    }
     ho_status status = ho_jvp(graph, 0, inputs, leaves, input_count, outputs, tangents, output_count);
     if (!status) {
         size_t size = (size_t)ho_graph_size(graph) + 1, length = 0, used = 0;
         transposition t = {graph, ho_alloc(size * sizeof(ho_node)), ho_alloc(size * sizeof(bool))};
-        for (size_t i = 0; i < input_count; i++) {
+        for (size_t i = 0; i < input_count; i++)
             t.linear[leaves[i]] = true;
-        }
         for (size_t i = 0; i < output_count; i++) {
             if (tangents[i] && cotangents[i]) {
                 ho_node *sum = &t.cotangents[tangents[i]];
@@ -365,10 +351,8 @@ ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_
     }
     ho_node one = ho_const(graph, 1);
     ho_status status = ho_vjp(graph, inputs, gradients, input_count, &value, &one, 1);
-    for (size_t i = 0; i < input_count && !status; i++) {
-        if (!gradients[i]) {
+    for (size_t i = 0; i < input_count && !status; i++)
+        if (!gradients[i])
             gradients[i] = ho_fill(graph, ho_graph_at(graph, inputs[i])->shape, 0);
-        }
-    }
     return status ? status : ho_graph_error(graph)->status;
 }

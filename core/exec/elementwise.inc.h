@@ -97,9 +97,9 @@ static void binary(const ho_instruction *instruction, const block *b)
     case HO_OP_POW:
         BINARY(MATH(pow)(x, y));
     case HO_OP_MAX: /* NaN in y falls through the comparison */
-        BINARY((x != x) | (x > y) ? x : y);
+        BINARY(((x != x) | (x > y)) ? x : y);
     case HO_OP_MIN:
-        BINARY((x != x) | (x < y) ? x : y);
+        BINARY(((x != x) | (x < y)) ? x : y);
     case HO_OP_LESS:
         BINARY(x < y ? (REAL)1 : (REAL)0);
     case HO_OP_LESS_EQUAL:

@@ -23,7 +23,12 @@
 
 /* Results may replace an operand entry by entry, so operands are no `restrict` pointers; entries never overlap
  * otherwise. */
-#define ENTRIES _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+#define ENTRIES INDEPENDENT for (int64_t i = 0; i < n; i++)
 
 typedef struct block {
     int64_t first, n; /* elements first .. first+n-1 of the kernel's */
@@ -205,7 +210,7 @@ static double sum_segment(const REAL *a, int64_t n)
 
 static double larger(double x, double y)
 {
-    return (x != x) | (x > y) ? x : y;
+    return ((x != x) | (x > y)) ? x : y;
 }
 
 static double largest_of_segment(const REAL *a, int64_t n)
@@ -218,7 +223,7 @@ static double largest_of_segment(const REAL *a, int64_t n)
     for (; i + 8 <= n; i += 8) {
         for (int j = 0; j < 8; j++) {
             REAL x = a[i + j];
-            s[j] = (x != x) | (x > s[j]) ? x : s[j];
+            s[j] = ((x != x) | (x > s[j])) ? x : s[j];
         }
     }
     double result = -INFINITY;

@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static ho_node relu(ho_graph *graph, const ho_node *in)
@@ -105,15 +104,8 @@ static ho_node reduce(ho_graph *graph, const ho_function *function, ho_node a, c
     ho_shape shape = ho_graph_at(graph, a)->shape;
     int64_t from_end = shape.rank, extent = shape.rank;
     if (axis) {
-        char text[HO_SHAPE_TEXT];
-        if (shape.rank == 0)
-            return ho_graph_fail(graph, "%s: a scalar has no axes", function->name);
-        if (*axis < -shape.rank || *axis >= shape.rank)
-            return ho_graph_fail(graph,
-                                 "%s: %s has no axis %" PRId64 "; its axes are 0 to %" PRId32 ", or -%" PRId32
-                                 " to -1 from the end",
-                                 function->name, ho_shape_print(&shape, text), *axis, shape.rank - 1, shape.rank);
-        from_end = *axis < 0 ? -*axis : shape.rank - *axis;
+        if (!ho_axis_from_end(graph, function->name, a, *axis, &from_end))
+            return HO_POISON;
         extent = 1;
     }
     ho_node reduced = shape.rank ? ho_reduce(graph, function->op, a, from_end, extent) : a;

@@ -110,6 +110,23 @@ ho_node ho_graph_fail(ho_graph *graph, const char *format, ...)
     return HO_POISON;
 }
 
+bool ho_axis_from_end(ho_graph *graph, const char *what, ho_node a, int64_t axis, int64_t *from_end)
+{
+    char text[HO_SHAPE_TEXT];
+    const ho_shape *shape = &ho_graph_at(graph, a)->shape;
+    if (axis >= -shape->rank && axis < shape->rank) {
+        *from_end = axis < 0 ? -axis : shape->rank - axis;
+        return true;
+    }
+    if (shape->rank == 0)
+        ho_graph_fail(graph, "%s: a scalar has no axes", what);
+    else
+        ho_graph_fail(
+            graph, "%s: %s has no axis %" PRId64 "; its axes are 0 to %" PRId32 ", or -%" PRId32 " to -1 from the end",
+            what, ho_shape_print(shape, text), axis, shape->rank - 1, shape->rank);
+    return false;
+}
+
 ho_shape ho_scalar_shape(void)
 {
     return (ho_shape){0};

@@ -36,8 +36,9 @@ typedef struct ho_graph_node {
     uint32_t arity;
     const ho_node *in;
     ho_shape shape;
-    double value;     /* CONST */
-    int64_t axis;     /* SUM, MAXIMUM: the first reduced axis, from the end; SLICE, PAD, CONCAT, GATHER, SCATTER: the axis */
+    double value; /* CONST */
+    int64_t
+        axis; /* SUM, MAXIMUM: the first reduced axis, from the end; SLICE, PAD, CONCAT, GATHER, SCATTER: the axis */
     int64_t extent;   /* SUM, MAXIMUM: how many adjacent axes; SLICE: start; PAD: zeros before; LEAF: serial number */
     const char *name; /* LEAF; else NULL */
     uint32_t source;  /* for ho_graph_source */
@@ -61,6 +62,10 @@ ho_source ho_graph_source(const ho_graph *graph, uint32_t source);
 /* Records an error at the current source and returns HO_POISON. */
 ho_node ho_graph_fail(ho_graph *graph, const char *format, ...) HO_PRINTF(2, 3);
 
+/* From a plugin's axes (0 the first, -1 the last) to the graph's (1 the last); false with an error that starts with
+ * `what` where there is no such axis. */
+bool ho_axis_from_end(ho_graph *graph, const char *what, ho_node a, int64_t axis, int64_t *from_end);
+
 /* Shapes. */
 ho_shape ho_scalar_shape(void);
 ho_shape ho_shape_of(int32_t rank, const int64_t *dims);
@@ -74,9 +79,9 @@ ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent);
 #define HO_SHAPE_TEXT 128
 char *ho_shape_print(const ho_shape *shape, char text[HO_SHAPE_TEXT]);
 
-/* Builders: check, fold constants, simplify (x+0, x*1, x*0, --x, x^2, select on a constant, reshape of reshape, transpose of
- * transpose, slice of concat or pad, adjacent pads added into a concat, ...), and return the existing node where there is
- * one. Simplification never changes the bits of a value that stays finite, except x*0 = 0. */
+/* Builders: check, fold constants, simplify (x+0, x*1, x*0, --x, x^2, select on a constant, reshape of reshape,
+ * transpose of transpose, slice of concat or pad, adjacent pads added into a concat, ...), and return the existing node
+ * where there is one. Simplification never changes the bits of a value that stays finite, except x*0 = 0. */
 ho_node ho_leaf(ho_graph *graph, const char *name, ho_shape shape); /* every call makes a new leaf */
 ho_node ho_const(ho_graph *graph, double value);                    /* rank 0 */
 ho_node ho_fill(ho_graph *graph, ho_shape shape, double value);     /* CONST of any shape */
@@ -117,7 +122,8 @@ double ho_op_scalar(uint32_t op, double a, double b, double c);
 /* Nodes that `outputs` need, in increasing (hence topological) order; free(). */
 ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length);
 
-/* Checks every invariant of the nodes that `outputs` need: operands before uses, shapes as inferred anew, arity, ranges. */
+/* Checks every invariant of the nodes that `outputs` need: operands before uses, shapes as inferred anew, arity,
+ * ranges. */
 ho_status ho_graph_verify(const ho_graph *graph, const ho_node *outputs, size_t count, ho_error *error);
 
 /* One node a line `%12 = matmul(%3, %11) (50, 10)  # softmax.c:31`, and Graphviz. */

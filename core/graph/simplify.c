@@ -220,8 +220,9 @@ static bool is_transpose_of(const ho_graph *graph, ho_node a, ho_node b)
     return is_op(graph, a, HO_OP_TRANSPOSE) && at(graph, a)->in[0] == b;
 }
 
-/* Exchanging two axes moves nothing in memory where one of them has size 1, and nothing at all in x + x'. The latter lets a
- * plugin say that a matrix is symmetric, so that a product with it and one with its transpose are one product. */
+/* Exchanging two axes moves nothing in memory where one of them has size 1, and nothing at all in x + x'. The latter
+ * lets a plugin say that a matrix is symmetric, so that a product with it and one with its transpose are one product.
+ */
 static ho_node simplify_transpose(ho_graph *graph, const ho_draft *draft)
 {
     ho_node a = draft->in[0];

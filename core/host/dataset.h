@@ -7,10 +7,10 @@
 /* A target of a set of examples. */
 typedef struct ho_target {
     char *name;
-    bool labels;      /* class numbers, else reals */
-    int64_t classes;  /* labels: K */
-    int64_t width;    /* entries an example: 1 for labels */
-    double *values;   /* examples x width; labels as whole numbers */
+    bool labels;     /* class numbers, else reals */
+    int64_t classes; /* labels: K */
+    int64_t width;   /* entries an example: 1 for labels */
+    double *values;  /* examples x width; labels as whole numbers */
 } ho_target;
 
 /* Examples in f32 where the source has no more precision, else f64: exactly one of x32, x64 is set. */
@@ -33,17 +33,18 @@ typedef struct ho_dataset {
     ho_examples parts[4]; /* 0: all of it; or 1 training, 2 validation, 3 test. Absent parts have count 0 */
     ho_truth *truths;
     size_t truth_count;
-    char **class_names;   /* K, or NULL */
+    char **class_names; /* K, or NULL */
     int64_t class_count;
 } ho_dataset;
 
-/* Reads. Refused, with file (and byte where known), reader and example: NaN or Inf; labels outside 0..classes-1 or no whole
- * numbers; arrays of one part that differ in length; no inputs; two targets of one name; parts whose widths or classes
- * differ; sizes whose product overflows. */
+/* Reads. Refused, with file (and byte where known), reader and example: NaN or Inf; labels outside 0..classes-1 or no
+ * whole numbers; arrays of one part that differ in length; no inputs; two targets of one name; parts whose widths or
+ * classes differ; sizes whose product overflows. */
 ho_dataset *ho_dataset_read(const ho_instance *reader, ho_error *error);
 void ho_dataset_free(ho_dataset *dataset); /* NULL is fine */
 void ho_examples_free(ho_examples *examples);
-/* a's examples, then b's; features agree. Targets that only one has are left out. *both is freed with ho_examples_free. */
+/* a's examples, then b's; features agree. Targets that only one has are left out. *both is freed with ho_examples_free.
+ */
 ho_status ho_examples_join(const ho_examples *a, const ho_examples *b, ho_examples *both, ho_error *error);
 
 #endif

@@ -39,7 +39,7 @@ static const char *what_it_is(const unsigned char *bytes, size_t size)
         if (size >= foreign[i].length && memcmp(bytes, foreign[i].magic, foreign[i].length) == 0)
             return foreign[i].what;
     for (size_t i = 0; i < size; i++)
-        if (bytes[i] < 32 && !memchr("\t\n\r\f", bytes[i], 4))
+        if (!bytes[i] || (bytes[i] < 32 && !strchr("\t\n\r\f", bytes[i])))
             return "no ELF shared object";
     return "a text file";
 }

@@ -7,7 +7,7 @@
 static ho_status join_inputs(const ho_examples *a, const ho_examples *b, ho_examples *both, ho_error *error)
 {
     uint64_t na = (uint64_t)(a->count * a->features), nb = (uint64_t)(b->count * b->features);
-    if (a->x32 && b->x32) {
+    if (!a->x64 && !b->x64) {
         both->x32 = ho_large_alloc(na + nb, sizeof *both->x32, "the joined examples", error);
         if (!both->x32)
             return HO_FAILED;

@@ -284,7 +284,8 @@ ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrai
                           (int)status);
     for (int64_t i = 0; i < h->count; i++)
         if (!isfinite(values[i]))
-            return ho_fail_at(error, HO_FAILED, constraint->place, "constraint \"%s\" projects entry %" PRId64 " of %s to %s",
-                              loaded->plugin.name, i, h->name, isnan(values[i]) ? "NaN" : "infinity");
+            return ho_fail_at(error, HO_FAILED, constraint->place,
+                              "constraint \"%s\" projects entry %" PRId64 " of %s to %s", loaded->plugin.name, i,
+                              h->name, isnan(values[i]) ? "NaN" : "infinity");
     return HO_OK;
 }

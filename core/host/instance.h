@@ -7,29 +7,31 @@
 
 typedef struct ho_instance {
     const ho_loaded *loaded;
-    const char *name;  /* as the pipeline calls it ("mtl"; default: the plugin's name); prefix of its hyperparameters */
-    ho_place place;    /* of its mention */
+    const char *name; /* as the pipeline calls it ("mtl"; default: the plugin's name); prefix of its hyperparameters */
+    ho_place place;   /* of its mention */
     void *self;
     struct ho_setup_values *values; /* options by the plugin's table; private to instance.c */
-    ho_arena *arena;   /* holds values and what ho_setup_alloc gave */
+    ho_arena *arena;                /* holds values and what ho_setup_alloc gave */
 } ho_instance;
 
-/* Makes an instance. `settings` is the map the options are read from (may be NULL). Keys that are neither options nor in
- * `reserved` (NULL-terminated; the caller's own keys) nor hyperparameters of the plugin are errors with the nearest name.
- * Paths are relative to the folder of the file the option was written in. */
+/* Makes an instance. `settings` is the map the options are read from (may be NULL). Keys that are neither options nor
+ * in `reserved` (NULL-terminated; the caller's own keys) nor hyperparameters of the plugin are errors with the nearest
+ * name. Paths are relative to the folder of the file the option was written in. */
 ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho_tree *settings,
                              const char *const *reserved, ho_place place, ho_error *error);
 void ho_instance_free(ho_instance *instance); /* NULL is fine */
 
 /* A numeric option's value, for the scope of formulas; false: no such option, or not numeric or not given. */
 bool ho_instance_number(const ho_instance *instance, const char *option, double *value);
-/* Whether every HO_PATH option of these settings names a file that can be read; the first that is missing goes to *missing
- * (malloced, may be NULL). For choosing among data sources; checks option names and types as ho_instance_new does. */
+/* Whether every HO_PATH option of these settings names a file that can be read; the first that is missing goes to
+ * *missing (malloced, may be NULL). For choosing among data sources; checks option names and types as ho_instance_new
+ * does. */
 ho_status ho_settings_paths_exist(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
                                   bool *exist, char **missing, ho_error *error);
 
 /* The constraint calls with the host's bookkeeping. */
-ho_status ho_constraint_fits(const ho_instance *constraint, const ho_constrained *h, ho_error *error); /* at its place */
+ho_status ho_constraint_fits(const ho_instance *constraint, const ho_constrained *h,
+                             ho_error *error); /* at its place */
 ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrained *h, double *values,
                                 ho_error *error);
 

@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "hotool/plugin.h"
 
-/* A loaded plugin. Tables are copied into the host's own rows, so that a plugin of an older minor reads as a present one:
- * members its author did not know are zero. */
+/* A loaded plugin. Tables are copied into the host's own rows, so that a plugin of an older minor reads as a present
+ * one: members its author did not know are zero. */
 typedef struct ho_loaded {
     const char *path; /* of the shared object */
     ho_plugin plugin; /* read as far as struct_size */
@@ -31,24 +31,25 @@ typedef struct ho_loaded {
 
 typedef struct ho_registry ho_registry;
 
-/* Folders are searched in this order: those of HOTOOL_PLUGIN_PATH (':' between), then `installed` (may be NULL, may itself
- * hold several folders with ':'). Each kind's plugins lie in FOLDER/KINDS/NAME.so ("dynamics/adam.so", "losses/...") or
- * FOLDER/NAME.so. The current folder is never searched by itself. */
+/* Folders are searched in this order: those of HOTOOL_PLUGIN_PATH (':' between), then `installed` (may be NULL, may
+ * itself hold several folders with ':'). Each kind's plugins lie in FOLDER/KINDS/NAME.so ("dynamics/adam.so",
+ * "losses/...") or FOLDER/NAME.so. The current folder is never searched by itself. */
 ho_registry *ho_registry_new(const char *installed, ho_error *error);
 void ho_registry_free(ho_registry *registry);
 
-/* Loads one file: regular file, ELF class and machine, every segment within the file, the symbol of this major (others are
- * probed so that the message can name them), minor not newer, tables sane (names legal, no duplicates, known types and
- * domains, defaults in range, the kind's required calls present). Explicit `path:` of a pipeline comes this way too.
- * Messages are one sentence: `PATH: wants plugin ABI 2, this hotool offers 1.0`. */
+/* Loads one file: regular file, ELF class and machine, every segment within the file, the symbol of this major (others
+ * are probed so that the message can name them), minor not newer, tables sane (names legal, no duplicates, known types
+ * and domains, defaults in range, the kind's required calls present). Explicit `path:` of a pipeline comes this way
+ * too. Messages are one sentence: `PATH: wants plugin ABI 2, this hotool offers 1.0`. */
 const ho_loaded *ho_registry_load(ho_registry *registry, const char *path, ho_error *error);
 
-/* By kind and name. `place`: where the name was written, for "unknown dynamics "adm"; did you mean "adam"? (known: ...)". */
+/* By kind and name. `place`: where the name was written, for "unknown dynamics "adm"; did you mean "adam"? (known:
+ * ...)". */
 const ho_loaded *ho_registry_find(ho_registry *registry, uint32_t kind, const char *name, ho_place place,
                                   ho_error *error);
 
-/* Everything that the folders hold, sorted by kind and name (kind 0: all). Files that refuse to load are reported through
- * `refused` (may be NULL) and skipped. The array is free()d by the caller. */
+/* Everything that the folders hold, sorted by kind and name (kind 0: all). Files that refuse to load are reported
+ * through `refused` (may be NULL) and skipped. The array is free()d by the caller. */
 const ho_loaded **ho_registry_list(ho_registry *registry, uint32_t kind, size_t *count,
                                    void (*refused)(void *context, const char *message), void *context);
 
@@ -56,9 +57,11 @@ const ho_loaded **ho_registry_list(ho_registry *registry, uint32_t kind, size_t 
 const char *ho_kind_name(uint32_t kind);
 const char *ho_kind_folder(uint32_t kind);
 
-/* While a plugin's callback runs: "adam: step", for the fatal-signal handler. Set and cleared by the host around calls. */
+/* While a plugin's callback runs: "adam: step", for the fatal-signal handler. Set and cleared by the host around calls.
+ */
 void ho_calling(const ho_loaded *plugin, const char *callback); /* NULL: none */
-/* Installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL that print which plugin and callback ran, and exit with status 1. */
+/* Installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL that print which plugin and callback ran, and exit with
+ * status 1. */
 void ho_fatal_signals(void);
 
 #endif

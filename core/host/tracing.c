@@ -108,19 +108,6 @@ static bool shape_ok(tracing *t, const char *call, int32_t rank, const int64_t *
     return true;
 }
 
-/* From the SDK's axes (0 the first, -1 the last) to the graph's (1 the last). */
-static bool axis_ok(tracing *t, const char *call, ho_node a, int32_t axis, int64_t *from_end)
-{
-    ho_shape shape = shape_of(t, a);
-    if (axis >= -shape.rank && axis < shape.rank) {
-        *from_end = axis < 0 ? -(int64_t)axis : (int64_t)shape.rank - axis;
-        return true;
-    }
-    char text[HO_SHAPE_TEXT];
-    fail(t, "%s: %s has no axis %" PRId32 " (0 is the first, -1 the last)", call, ho_shape_print(&shape, text), axis);
-    return false;
-}
-
 static ho_node gradient_at(void *context, ho_node point)
 {
     tracing *t = context;
@@ -165,8 +152,8 @@ static ho_value get(ho_trace *x, const char *file, int32_t line, const char *nam
     if (ho_scope_find(t->env->scope, name, &node))
         return handle(t, node);
     char suggestion[HO_SUGGESTION];
-    return handle(t, fail(t, "get: unknown name \"%s\"%s", name,
-                          ho_suggest(ho_scope_nearest(t->env->scope, name), suggestion)));
+    return handle(
+        t, fail(t, "get: unknown name \"%s\"%s", name, ho_suggest(ho_scope_nearest(t->env->scope, name), suggestion)));
 }
 
 static ho_status ok(ho_trace *x)
@@ -203,8 +190,7 @@ static int64_t size(ho_trace *x, const char *file, int32_t line, const char *sym
     while (t->env->known_sizes && t->env->known_sizes[count])
         count++;
     char suggestion[HO_SUGGESTION];
-    fail(t, "unknown size \"%s\"%s", symbol,
-         ho_suggest(ho_nearest(symbol, t->env->known_sizes, count), suggestion));
+    fail(t, "unknown size \"%s\"%s", symbol, ho_suggest(ho_nearest(symbol, t->env->known_sizes, count), suggestion));
     return 1;
 }
 
@@ -297,7 +283,7 @@ static ho_value reduce(ho_trace *x, const char *file, int32_t line, uint32_t op,
         return (ho_value){0};
     ho_node node = node_of(t, ho_op_name(op), a);
     int64_t from_end;
-    if (!node || !axis_ok(t, ho_op_name(op), node, axis, &from_end))
+    if (!node || !ho_axis_from_end(t->env->graph, ho_op_name(op), node, axis, &from_end))
         return (ho_value){0};
     ho_shape kept = ho_kept_shape(shape_of(t, node), from_end, 1);
     node = ho_reduce(t->env->graph, op, node, from_end, 1);
@@ -358,7 +344,7 @@ static ho_value slice(ho_trace *x, const char *file, int32_t line, ho_value a, i
     tracing *t = enter(x, file, line);
     ho_node node = t ? node_of(t, "slice", a) : HO_POISON;
     int64_t from_end;
-    if (!node || !axis_ok(t, "slice", node, axis, &from_end))
+    if (!node || !ho_axis_from_end(t->env->graph, "slice", node, axis, &from_end))
         return (ho_value){0};
     return handle(t, ho_slice(t->env->graph, node, from_end, start, length));
 }
@@ -376,7 +362,7 @@ static ho_value concat(ho_trace *x, const char *file, int32_t line, const ho_val
     ho_node *nodes = ho_alloc((size_t)count * sizeof *nodes);
     ho_node result = node_of(t, "concat", parts[0]);
     int64_t from_end;
-    bool fits = result && axis_ok(t, "concat", result, axis, &from_end);
+    bool fits = result && ho_axis_from_end(t->env->graph, "concat", result, axis, &from_end);
     for (int32_t i = 0; i < count && fits; i++)
         fits = (nodes[i] = node_of(t, "concat", parts[i])) != HO_POISON;
     result = fits ? ho_concat(t->env->graph, nodes, (uint32_t)count, from_end) : HO_POISON;
@@ -398,7 +384,7 @@ static ho_value gather(ho_trace *x, const char *file, int32_t line, ho_value a, 
     ho_node first = t ? node_of(t, "gather", a) : HO_POISON;
     ho_node second = first ? node_of(t, "gather", indices) : HO_POISON;
     int64_t from_end;
-    if (!second || !axis_ok(t, "gather", first, axis, &from_end))
+    if (!second || !ho_axis_from_end(t->env->graph, "gather", first, axis, &from_end))
         return (ho_value){0};
     return handle(t, ho_gather(t->env->graph, first, second, from_end));
 }

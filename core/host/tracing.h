@@ -9,7 +9,7 @@
 /* What a callback may use beside names in scope. Zero-initialise what does not apply. */
 typedef struct ho_trace_env {
     ho_graph *graph;
-    ho_scope *scope;       /* filled by the caller; the callback binds into it */
+    ho_scope *scope; /* filled by the caller; the callback binds into it */
     /* Sizes by symbol; false: unknown (with `known`, a NULL-terminated list of symbols for the message). */
     bool (*size)(void *context, const char *symbol, int64_t *value);
     const char *const *known_sizes;
@@ -27,8 +27,8 @@ typedef struct ho_trace_env {
 ho_status ho_trace_call(const ho_instance *instance, const char *callback_name,
                         ho_status (*callback)(void *self, ho_trace *x), ho_trace_env *env);
 
-/* The value that a callback had to bind, with the shape it must have (NULL: any): poison and an error naming plugin, callback,
- * name, and both shapes otherwise. */
+/* The value that a callback had to bind, with the shape it must have (NULL: any): poison and an error naming plugin,
+ * callback, name, and both shapes otherwise. */
 ho_node ho_trace_result(const ho_instance *instance, const char *callback_name, ho_trace_env *env, const char *name,
                         const ho_shape *shape);
 

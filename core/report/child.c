@@ -38,7 +38,7 @@ static ho_status open_streams(streams *s, const char *input, ho_error *error)
     return HO_OK;
 }
 
-static int spawn(const char *const *arguments, const streams *s, pid_t *child)
+static int spawn(char *const *arguments, const streams *s, pid_t *child)
 {
     posix_spawn_file_actions_t actions;
     int why = posix_spawn_file_actions_init(&actions);
@@ -47,8 +47,8 @@ static int spawn(const char *const *arguments, const streams *s, pid_t *child)
     FILE *const files[] = {s->in, s->out, s->err};
     for (int i = 0; i < 3 && !why; i++)
         why = posix_spawn_file_actions_adddup2(&actions, fileno(files[i]), i);
-    if (!why) /* posix_spawn leaves the strings alone; only its type is older than const */
-        why = posix_spawnp(child, arguments[0], &actions, NULL, (char *const *)(uintptr_t)arguments, environ);
+    if (!why)
+        why = posix_spawnp(child, arguments[0], &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     return why;
 }
@@ -85,31 +85,31 @@ static ho_status judge(const char *program, int state, const streams *s, char **
     return HO_OK;
 }
 
-ho_status ho_report_draw(const char *const *arguments, const char *package, const char *input, char **output,
-                         ho_error *error)
+static ho_status run(char *const *arguments, const char *package, const streams *s, char **output, ho_error *error)
 {
     const char *program = arguments[0];
+    pid_t child;
+    int why = spawn(arguments, s, &child);
+    if (why == ENOENT)
+        return ho_fail(error, HO_FAILED, "%s: no such program, and reports are drawn with it; the Debian package is %s",
+                       program, package);
+    if (why)
+        return ho_fail(error, HO_FAILED, "%s cannot be started: %s", program, strerror(why));
+    int state;
+    while (waitpid(child, &state, 0) < 0)
+        if (errno != EINTR)
+            return ho_fail(error, HO_FAILED, "%s: its end was missed: %s", program, strerror(errno));
+    return judge(program, state, s, output, error);
+}
+
+ho_status ho_report_draw(char *const *arguments, const char *package, const char *input, char **output, ho_error *error)
+{
     *output = NULL;
     streams s = {0};
-    if (open_streams(&s, input, error) == HO_OK) {
-        pid_t child;
-        int why = spawn(arguments, &s, &child);
-        int state = 0;
-        if (why == ENOENT)
-            ho_fail(error, HO_FAILED, "%s: no such program, and reports are drawn with it; the Debian package is %s",
-                    program, package);
-        else if (why)
-            ho_fail(error, HO_FAILED, "%s cannot be started: %s", program, strerror(why));
-        while (!why && waitpid(child, &state, 0) < 0 && !why)
-            if (errno != EINTR)
-                why = errno, ho_fail(error, HO_FAILED, "%s: %s", program, strerror(why));
-        if (!why)
-            judge(program, state, &s, output, error);
-    }
-    close_streams(&s);
-    if (error->status != HO_OK) {
+    if (open_streams(&s, input, error) == HO_OK && run(arguments, package, &s, output, error) != HO_OK) {
         free(*output);
         *output = NULL;
     }
+    close_streams(&s);
     return error->status;
 }

@@ -26,7 +26,7 @@ typedef struct script {
 static void begin(script *s, int width, int height)
 {
     *s = (script){0};
-    s->text = open_memstream(&s->bytes, &s->length);
+    s->text = ho_report_text(&s->bytes, &s->length);
     fprintf(s->text,
             "set encoding utf8\n"
             "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,12' background '#ffffff'\n"
@@ -40,7 +40,7 @@ static void begin(script *s, int width, int height)
 
 static ho_status draw(script *s, char **svg, ho_error *error)
 {
-    static const char *const gnuplot[] = {"gnuplot", "-d", NULL};
+    static char *const gnuplot[] = {"gnuplot", "-d", NULL};
     fclose(s->text);
     ho_status status = ho_report_draw(gnuplot, "gnuplot-nox", s->bytes, svg, error);
     free(s->bytes);
@@ -117,7 +117,7 @@ ho_status ho_report_plot(const ho_report *report, ho_report_choice *choice, cons
     fputs(" textcolor rgb '#52606d'\n", s.text);
     char *plots = NULL;
     size_t length = 0, lines = 0;
-    FILE *plot = open_memstream(&plots, &length);
+    FILE *plot = ho_report_text(&plots, &length);
     for (size_t r = 0; r < report->row_count; r++) {
         const ho_report_curve *curve = choice(&report->rows[r], name);
         if (!curve || curve->length == 0)
@@ -163,7 +163,7 @@ ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
             report->row_count > 6 ? "set xtics rotate by -35\n" : "");
     char *plots = NULL;
     size_t length = 0, drawn = 0;
-    FILE *plot = open_memstream(&plots, &length);
+    FILE *plot = ho_report_text(&plots, &length);
     for (size_t r = 0; r < report->row_count; r++) {
         const ho_statistic *accuracy = &report->rows[r].test_accuracy;
         if (!accuracy->known)

@@ -39,7 +39,7 @@ typedef struct ho_report_curve {
 typedef struct ho_report_row {
     const char *name;     /* of the variant, or of the pipeline where there are none */
     const char *strategy; /* "hypergradient", "grid", "random", "none" */
-    const char *outcome;
+    const char *outcome, *message; /* message may be NULL */
     int64_t runs;
     ho_statistic validation_error, test_accuracy, gradient_evaluations, seconds;
     ho_report_hyper *hypers;
@@ -83,7 +83,7 @@ json_t *ho_report_json(const char *path, int line, const char *text, size_t size
 
 /* Runs a program without a shell, `input` as its standard input, and keeps what it writes (free()). A program that is
  * not there is told with its Debian package. */
-ho_status ho_report_draw(const char *const *arguments, const char *package, const char *input, char **output,
+ho_status ho_report_draw(char *const *arguments, const char *package, const char *input, char **output,
                          ho_error *error);
 /* The name of class k, or its number where the classes have no names for a size like this; lives in the arena. */
 const char *ho_report_class(const ho_report *report, int64_t size, int64_t k);
@@ -129,10 +129,12 @@ typedef struct ho_report_pictures {
     size_t relations_left_out;
     ho_report_relation *relations;
     size_t relation_count, relation_capacity;
-    char *planted; /* the planted graph, or NULL */
+    char *planted, *planted_heat; /* the planted relations, or NULL */
 } ho_report_pictures;
 
 void ho_report_page(const ho_report *report, const ho_report_pictures *pictures, FILE *html);
+/* A text under construction, whole once closed; free() it. Never NULL. */
+FILE *ho_report_text(char **text, size_t *size);
 /* Text with &, <, >, " and ' escaped. */
 void ho_report_escape(const char *text, FILE *html);
 /* The results as a table. */

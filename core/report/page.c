@@ -5,6 +5,15 @@
 
 #include "report/internal.h"
 
+FILE *ho_report_text(char **text, size_t *size)
+{
+    FILE *stream = open_memstream(text, size);
+    if (stream)
+        return stream;
+    fputs("hotool: out of memory\n", stderr);
+    exit(1);
+}
+
 void ho_report_escape(const char *text, FILE *html)
 {
     for (; *text; text++) {
@@ -89,9 +98,10 @@ static void put_svg(const char *svg, int number, FILE *html)
 {
     static const char *const references[] = {" id=\"", " id='", "href=\"#", "href='#", "url(#"};
     const char *at = strstr(svg, "<svg");
+    bool tag = false;
     while (at && *at) {
         const char *reference = NULL;
-        for (size_t i = 0; i < sizeof references / sizeof *references && !reference; i++)
+        for (size_t i = 0; tag && i < sizeof references / sizeof *references && !reference; i++)
             if (starts(at, references[i]))
                 reference = references[i];
         if (starts(at, "<!--")) {
@@ -104,6 +114,7 @@ static void put_svg(const char *svg, int number, FILE *html)
             fprintf(html, "%sp%d-", reference, number);
             at += strlen(reference);
         } else {
+            tag = *at == '<' || (tag && *at != '>');
             fputc(*at++, html);
         }
     }
@@ -189,7 +200,8 @@ static void put_relations(const ho_report *report, const ho_report_pictures *p, 
         fputs("<div class=\"card pair\"><div class=\"head\"><h3>Planted relations</h3><span class=\"how\">how the data "
               "were made</span></div>\n",
               html);
-        put_figure("Every pair of one group", p->planted, number, html);
+        put_figure("Every related pair", p->planted, number, html);
+        put_figure("Every entry", p->planted_heat, number, html);
         fputs("</div>\n", html);
     }
     if (p->relations_left_out)
@@ -236,7 +248,7 @@ static void put_results(const ho_report *report, FILE *html)
     if (runs > 1)
         fprintf(html, "Mean \xc2\xb1 standard deviation over %lld repeats, each with its own split and seed. ",
                 (long long)runs);
-    fputs("Hyperparameters were chosen by the validation error alone; the test examples were used once, after the "
+    fputs("Hyperparameters were chosen by the validation error alone; the test examples took no part in the "
           "choice.",
           html);
     if (report->row_count > 1)
@@ -273,14 +285,14 @@ static void put_data(const ho_report *report, FILE *html)
     fputs("</dl></div>\n", html);
 }
 
-static void put_versions(const json_t *versions, FILE *html)
+static void put_versions(json_t *versions, FILE *html)
 {
     if (!json_is_object(versions) || json_object_size(versions) == 0)
         return;
     fputs("<dt>built with</dt><dd>", html);
     const char *name, *between = "";
     json_t *version;
-    json_object_foreach((json_t *)(uintptr_t)versions, name, version)
+    json_object_foreach(versions, name, version)
     {
         fputs(between, html);
         ho_report_escape(name, html);

@@ -1,5 +1,4 @@
 /* Reading a run folder: result.json checked member by member, then everything that it points to. */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -164,6 +163,7 @@ static ho_status read_row(const reader *r, ho_report_row *row, const json_t *jso
     row->name = text_or(r, json, "variant", r->report->title);
     row->strategy = text_or(r, json, "strategy", "none");
     row->outcome = text_or(r, json, "outcome", r->report->outcome);
+    row->message = text_or(r, json, "message", NULL);
     if (r->error->status != HO_OK || names(r, json, "folders", &row->folders, &row->folder_count) != HO_OK)
         return r->error->status;
     for (size_t i = 0; i < row->folder_count; i++)
@@ -232,22 +232,25 @@ static ho_status read_head(const reader *r)
     return names(r, report->root, "class_names", &report->names, &report->name_count);
 }
 
-static ho_status read_file(ho_report *report, const char *name, const char **path, char **content, ho_error *error)
+/* NULL: an error. */
+static const char *read_file(ho_report *report, const char *path, ho_error *error)
 {
-    *path = ho_arena_format(report->arena, "%s/%s", report->folder, name);
     uint8_t *bytes = NULL;
     uint64_t size;
-    if (!ho_file_exists(*path))
-        return ho_fail(error, HO_INVALID, "%s: no such file: %s is no run folder, or its run has not come to an end",
-                       *path, report->folder);
-    if (ho_file_read(*path, MOST_BYTES, &bytes, &size, error) == HO_OK) {
+    const char *content = NULL;
+    if (!ho_file_exists(path)) {
+        ho_fail(error, HO_INVALID, "%s: no such file: %s is no run folder, or its run has not come to an end", path,
+                report->folder);
+        return NULL;
+    }
+    if (ho_file_read(path, MOST_BYTES, &bytes, &size, error) == HO_OK) {
         if (memchr(bytes, 0, size))
-            ho_fail(error, HO_INVALID, "%s: holds a zero byte, wanted is text", *path);
+            ho_fail(error, HO_INVALID, "%s: holds a zero byte, wanted is text", path);
         else
-            *content = ho_arena_strdup(report->arena, (const char *)bytes);
+            content = ho_arena_strdup(report->arena, (const char *)bytes);
     }
     ho_large_free(bytes);
-    return error->status;
+    return content;
 }
 
 static ho_status check_folder(const char *folder, ho_error *error)
@@ -267,19 +270,19 @@ ho_status ho_report_read(const char *folder, ho_report *report, ho_error *error)
     for (size_t length = strlen(trimmed); length > 1 && trimmed[length - 1] == '/'; length--)
         trimmed[length - 1] = '\0';
     report->folder = trimmed;
-    const char *path, *ignored;
-    char *result = NULL, *pipeline = NULL;
-    if (check_folder(report->folder, error) != HO_OK ||
-        read_file(report, "result.json", &path, &result, error) != HO_OK)
+    if (check_folder(report->folder, error) != HO_OK)
         return error->status;
-    report->root = ho_report_json(path, 1, result, strlen(result), error);
+    const char *path = ho_arena_format(report->arena, "%s/result.json", report->folder);
+    const char *result = read_file(report, path, error);
+    report->root = result ? ho_report_json(path, 1, result, strlen(result), error) : NULL;
     if (!report->root)
         return error->status;
     reader r = {report, path, error};
-    if (check_format(&r) != HO_OK || read_head(&r) != HO_OK ||
-        read_file(report, "pipeline.yaml", &ignored, &pipeline, error) != HO_OK || read_rows(&r) != HO_OK)
+    if (check_format(&r) != HO_OK || read_head(&r) != HO_OK)
         return error->status;
-    report->pipeline = pipeline;
+    report->pipeline = read_file(report, ho_arena_format(report->arena, "%s/pipeline.yaml", report->folder), error);
+    if (!report->pipeline || read_rows(&r) != HO_OK)
+        return error->status;
     return ho_report_read_planted(report, error);
 }
 

@@ -83,7 +83,7 @@ char *ho_relations_dot(const ho_report *report, const double *matrix, int64_t si
 {
     char *text = NULL;
     size_t length = 0;
-    FILE *dot = open_memstream(&text, &length);
+    FILE *dot = ho_report_text(&text, &length);
     edge *edges = ho_alloc((size_t)(size * size) * sizeof *edges);
     size_t count = all_edges(matrix, size, edges);
     double strongest = count ? fabs(edges[0].weight) : 0;
@@ -112,7 +112,7 @@ char *ho_relations_dot(const ho_report *report, const double *matrix, int64_t si
 
 ho_status ho_relations_svg(const char *dot, char **svg, ho_error *error)
 {
-    static const char *const neato[] = {"neato", "-Tsvg", NULL};
+    static char *const neato[] = {"neato", "-Tsvg", NULL};
     return ho_report_draw(neato, "graphviz", dot, svg, error);
 }
 

@@ -28,7 +28,7 @@ static const ho_report_curve *steered_error(const ho_report_row *row, const char
 static const ho_report_curve *searched_error(const ho_report_row *row, const char *name)
 {
     (void)name;
-    return steered(row) ? NULL : &row->error;
+    return steered(row) || strcmp(row->strategy, "none") == 0 ? NULL : &row->error;
 }
 
 static const ho_report_curve *stationarity(const ho_report_row *row, const char *name)
@@ -116,7 +116,7 @@ static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_
             HO_OK ||
         plot(report, p, stationarity, "", true, axis,
              "Stationarity \xe2\x80\x96\xce\xbb \xe2\x88\x92 P(\xce\xbb \xe2\x88\x92 \xe2\x88\x87"
-             "E)\xe2\x80\x96, 0 where nothing is left to gain",
+             "E)\xe2\x80\x96, 0 at a stationary point",
              error) != HO_OK)
         return error->status;
     return draw_hypers(report, p, axis, error);
@@ -181,6 +181,8 @@ static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, 
     char *dot = ho_relations_dot(report, report->planted, report->planted_size, pairs);
     ho_status status = ho_relations_svg(dot, &p->planted, error);
     free(dot);
+    if (status == HO_OK)
+        status = ho_report_heat(report, report->planted, report->planted_size, &p->planted_heat, error);
     return status;
 }
 
@@ -199,9 +201,13 @@ static ho_status write_all(const ho_report *report, const ho_report_pictures *p,
 {
     char *page = NULL;
     size_t size = 0;
-    FILE *html = open_memstream(&page, &size);
+    FILE *html = ho_report_text(&page, &size);
     ho_report_page(report, p, html);
-    fclose(html);
+    bool whole = !ferror(html);
+    if (fclose(html) != 0 || !whole) {
+        free(page);
+        return ho_fail(error, HO_FAILED, "out of memory for the report's page");
+    }
     char *path = out ? ho_strdup(out) : ho_format("%s/report.html", report->folder);
     ho_file_write(path, page, size, error);
     for (size_t i = 0; i < p->relation_count && error->status == HO_OK; i++) {
@@ -226,6 +232,7 @@ static void free_pictures(ho_report_pictures *p)
     free(p->figures);
     free(p->relations);
     free(p->planted);
+    free(p->planted_heat);
 }
 
 ho_status ho_report_write(const char *run_folder, const char *out, ho_error *error)

@@ -156,6 +156,10 @@ static void put_method(const ho_report_row *row, size_t index, bool several, FIL
     }
     fputs("<br><span class=\"how\">", html);
     ho_report_escape(strategy(row->strategy), html);
+    if (row->message) {
+        fputs("<br>", html);
+        ho_report_escape(row->message, html);
+    }
     fputs("</span></td>\n", html);
 }
 

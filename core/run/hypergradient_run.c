@@ -20,7 +20,7 @@ static ho_status write_files(ho_results *results, const ho_pipeline *pipeline, c
 {
     ho_json json = {.pretty = true};
     ho_json_open(&json, NULL, '{');
-    ho_results_head(&json, pipeline, request->command_line);
+    ho_results_head(&json, pipeline, request->command_line, true);
     ho_json_real(&json, "E", value);
     ho_json_integer(&json, "T", pipeline->problem.steps);
     ho_json_real(&json, "seconds", cost->seconds);
@@ -69,7 +69,7 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
         status = ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
                          pipeline->file);
     if (status == HO_OK && request->out) {
-        results = ho_results_open(pipeline, request->out, error);
+        results = ho_results_open(pipeline, pipeline->root, request->out, error);
         status = error->status;
     }
     if (status == HO_OK) {

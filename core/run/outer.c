@@ -203,9 +203,8 @@ static ho_status last_look(ho_outer *o, ho_outer_result *result, ho_outer_record
     return HO_OK;
 }
 
-ho_status ho_outer_run(ho_outer *o, const double *lambda,
-                       ho_status (*report)(void *context, const ho_outer_record *record, ho_error *error),
-                       void *context, ho_outer_result *result, ho_error *error)
+ho_status ho_outer_run(ho_outer *o, const double *lambda, ho_outer_report *report, void *context,
+                       ho_outer_result *result, ho_error *error)
 {
     ho_status status = HO_OK;
     int64_t iterations = o->pipeline->outer_iterations;

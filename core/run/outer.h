@@ -43,11 +43,12 @@ typedef struct ho_outer ho_outer;
 ho_outer *ho_outer_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error);
 void ho_outer_free(ho_outer *outer); /* NULL is fine */
 
-/* Runs pipeline->outer_iterations iterations from `lambda` (also the best's first value). `report` is called after
- * each; its failure ends the loop. HO_DIVERGED and HO_INTERRUPTED leave the best so far in result. Once for each
- * ho_outer. */
-ho_status ho_outer_run(ho_outer *outer, const double *lambda,
-                       ho_status (*report)(void *context, const ho_outer_record *record, ho_error *error),
-                       void *context, ho_outer_result *result, ho_error *error);
+/* Told after each iteration; its failure ends the loop. */
+typedef ho_status ho_outer_report(void *context, const ho_outer_record *record, ho_error *error);
+
+/* Runs pipeline->outer_iterations iterations from `lambda` (also the best's first value). HO_DIVERGED and
+ * HO_INTERRUPTED leave the best so far in result. Once for each ho_outer. */
+ho_status ho_outer_run(ho_outer *outer, const double *lambda, ho_outer_report *report, void *context,
+                       ho_outer_result *result, ho_error *error);
 
 #endif

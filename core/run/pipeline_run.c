@@ -1,313 +1,322 @@
-/* `hotool pipeline`: outer optimisation, final training, test, table. */
+/* `hotool pipeline`: one run, or each variant over a number of splits and seeds. */
+#include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "run/gradient.h"
-#include "run/outer.h"
 #include "run/progress.h"
 #include "run/results.h"
+#include "run/rows.h"
 #include "run/run.h"
+#include "run/single.h"
 
-/* One column of the table: what training with some lambda comes to. */
-typedef struct column {
-    const char *title;
-    double validation_error; /* of training on the training part */
-    ho_metrics validation, test;
-} column;
+/* ---- one run ----------------------------------------------------------------------------------------------------- */
 
-typedef struct job {
-    ho_pipeline *pipeline;
-    const ho_run_request *request;
-    ho_training *training, *both; /* both: on training + validation, where the final training is; else NULL */
-    ho_examples joined;
-    ho_problem problem_of_both;
-    ho_outer *optimizer; /* NULL: no outer optimisation */
-    ho_results *results;
-    ho_progress progress;
-    double *initial, *best;
-    ho_outer_result outer;
-    column columns[3];
-    size_t count; /* of columns that are filled */
-    double begun;
-} job;
-
-static ho_status report(void *context, const ho_outer_record *r, ho_error *error)
+static void tell_iteration(void *context, int64_t done, int64_t total, double error, double best)
 {
-    job *j = context;
-    bool last = r->iteration > j->pipeline->outer_iterations;
-    ho_json json = {0};
-    ho_json_open(&json, NULL, '{');
-    ho_json_integer(&json, "iteration", r->iteration);
-    ho_json_real(&json, "validation_error", r->error);
-    ho_json_boolean(&json, "best", r->best);
-    ho_json_real(&json, "gradient_norm", r->gradient_norm);
-    ho_json_real(&json, "stationarity", r->stationarity);
-    ho_json_real(&json, "step_scale", r->scale);
-    ho_json_real(&json, "seconds", r->seconds);
-    ho_json_integer(&json, "trajectory_bytes", r->bytes);
-    if (r->diverged)
-        ho_json_string(&json, "diverged", r->diverged);
-    ho_results_hypers(&json, "hyperparameters", j->training, r->lambda);
-    ho_json_close(&json, '}');
-    ho_status status = ho_results_line(j->results, &json, error);
-    ho_json_free(&json);
-    if (r->diverged) {
-        ho_progress_end(&j->progress);
-        ho_note("outer iteration %lld diverged: %s%s", (long long)r->iteration, r->diverged,
-                r->recovered ? "; back to the best hyperparameters with half the outer step" : "");
-    } else if (!last) {
-        ho_progress_tell(&j->progress, r->iteration, r->error, j->outer.best_error);
-    }
-    return status;
+    char text[128];
+    snprintf(text, sizeof text, "%" PRId64 "/%" PRId64 "  validation error %.5g (best %.5g)", done, total, error, best);
+    ho_progress *progress = context;
+    progress->total = (double)total;
+    ho_progress_tell(progress, (double)done, text);
 }
 
-/* Trains, measures, and adds the column; the weights are written where `weights` says so. */
-static ho_status measure(job *j, ho_training *training, const char *title, const double *lambda, bool weights,
+static void note_line(void *context, const char *text)
+{
+    ho_progress_end(context);
+    ho_note("%s", text);
+}
+
+static ho_status run_one(ho_registry *registry, const ho_pipeline_request *asked, const ho_run_request *request,
                          ho_error *error)
 {
-    const ho_pipeline *p = j->pipeline;
-    ho_system *system = ho_training_system(training);
-    column c = {title, NAN, {NAN, NAN, 0}, {NAN, NAN, 0}};
-    ho_vector *state;
-    ho_status status = ho_train(training, p->problem.steps, lambda, &state, &c.validation_error, error);
-    if (status != HO_OK)
-        return status;
-    status = ho_training_evaluate(training, lambda, state, &p->validation, &c.validation);
-    if (status == HO_OK && p->test.count > 0)
-        status = ho_training_evaluate(training, lambda, state, &p->test, &c.test);
-    if (status != HO_OK)
-        ho_take_error(training, status, "evaluation", error);
-    else if (weights)
-        status = ho_results_weights(j->results, training, state, error);
-    system->api->vector_free(system, state);
-    /* What was trained on validates nothing. */
-    if (training == j->both)
-        c.validation_error = c.validation.loss = c.validation.accuracy = NAN;
-    if (status == HO_OK)
-        j->columns[j->count++] = c;
-    return status;
-}
-
-static void print_number(double value, bool percent)
-{
-    if (isnan(value))
-        printf("%16s", "-");
-    else if (percent)
-        printf("%15.2f%%", 100 * value);
-    else
-        printf("%16.6g", value);
-}
-
-static void print_row(const char *name, const column *columns, size_t count, size_t offset, bool percent)
-{
-    bool any = false;
-    for (size_t i = 0; i < count; i++)
-        any = any || !isnan(*(const double *)((const char *)&columns[i] + offset));
-    if (!any)
-        return;
-    printf("  %-24s", name);
-    for (size_t i = 0; i < count; i++)
-        print_number(*(const double *)((const char *)&columns[i] + offset), percent);
-    putchar('\n');
-}
-
-static void print_hypers(const job *j, bool tuned)
-{
-    size_t count;
-    const ho_hyperparameter *hypers = ho_training_hypers(j->training, &count);
-    for (size_t i = 0; i < count; i++) {
-        const ho_hyperparameter *h = &hypers[i];
-        if (!h->tuned)
-            continue;
-        const double *sides[2] = {j->initial + h->offset, j->best + h->offset};
-        char name[128];
-        snprintf(name, sizeof name, h->rank == 0 ? "%s" : "%s (sum)", h->name);
-        printf("  %-24s", name);
-        for (int side = 0; side < (tuned ? 2 : 1); side++) {
-            double sum = 0;
-            for (int64_t k = 0; k < h->count; k++)
-                sum += sides[side][k];
-            print_number(sum, false);
-        }
-        putchar('\n');
+    ho_pipeline *pipeline = ho_pipeline_read(registry, asked, error);
+    if (!pipeline)
+        return error->status;
+    ho_progress progress;
+    ho_progress_start(&progress, (double)pipeline->outer_iterations, request->quiet);
+    ho_single_request single_request = {.pipeline = pipeline,
+                                        .command_line = request->command_line,
+                                        .whole = true,
+                                        .interrupt = request->interrupt,
+                                        .tell = tell_iteration,
+                                        .note = note_line,
+                                        .context = &progress};
+    ho_single *single = ho_single_new(&single_request, error);
+    ho_results *results = single ? ho_results_open(pipeline, pipeline->root, request->out, error) : NULL;
+    if (results) {
+        ho_single_result result;
+        ho_results_announce(pipeline);
+        ho_single_run(single, results, &result);
+        ho_progress_end(&progress);
+        if (result.count > 0)
+            ho_table_single(pipeline, &result);
+        if (result.outcome.status != HO_OK)
+            ho_note("what is done so far is kept in %s", result.folder);
+        *error = result.outcome;
+        ho_single_result_free(&result);
     }
-}
-
-static void print_table(const job *j)
-{
-    const ho_pipeline *p = j->pipeline;
-    const column *columns = j->columns;
-    size_t count = j->count;
-    printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s, T = %lld, %s\n", p->name, p->data_label,
-           (long long)p->training.count, (long long)p->validation.count, (long long)p->test.count,
-           p->problem.dynamics->loaded->plugin.name, (long long)p->problem.steps,
-           p->mode ? p->mode->loaded->plugin.name : "no tuning");
-    printf("  %-24s", "hyperparameters");
-    for (size_t i = 0; i < count; i++)
-        printf("%16s", columns[i].title);
-    putchar('\n');
-    print_row("validation error", columns, count, offsetof(column, validation_error), false);
-    print_row("validation accuracy", columns, count, offsetof(column, validation.accuracy), true);
-    print_row("test loss", columns, count, offsetof(column, test.loss), false);
-    print_row("test accuracy", columns, count, offsetof(column, test.accuracy), true);
-    print_hypers(j, j->outer.done > 0);
-    if (j->outer.done > 0)
-        printf("  %lld outer iterations, best after %lld steps; ", (long long)j->outer.done,
-               (long long)j->outer.best_iteration - 1);
-    else
-        printf("  ");
-    printf("%.1f s in all; results in %s\n", ho_seconds() - j->begun, ho_results_folder(j->results));
-}
-
-static void json_column(ho_json *json, const column *c)
-{
-    ho_json_open(json, c->title, '{');
-    ho_json_real(json, "validation_error", c->validation_error);
-    ho_json_real(json, "validation_loss", c->validation.loss);
-    ho_json_real(json, "validation_accuracy", c->validation.accuracy);
-    ho_json_real(json, "test_loss", c->test.loss);
-    ho_json_real(json, "test_accuracy", c->test.accuracy);
-    ho_json_close(json, '}');
-}
-
-static const char *outcome_text(ho_status outcome)
-{
-    switch (outcome) {
-    case HO_OK:
-        return "done";
-    case HO_DIVERGED:
-        return "diverged";
-    case HO_INTERRUPTED:
-        return "interrupted";
-    default:
-        return "failed";
-    }
-}
-
-static ho_status write_result(job *j, const ho_error *outcome, ho_error *error)
-{
-    ho_json json = {.pretty = true};
-    ho_json_open(&json, NULL, '{');
-    ho_results_head(&json, j->pipeline, j->request->command_line);
-    ho_json_string(&json, "outcome", outcome_text(outcome->status));
-    ho_json_string(&json, "message", outcome->status == HO_OK ? NULL : outcome->text);
-    ho_json_integer(&json, "outer_iterations", j->outer.done);
-    ho_json_integer(&json, "halvings", j->outer.halvings);
-    ho_json_real(&json, "initial_validation_error", j->outer.initial_error);
-    ho_json_real(&json, "best_validation_error", j->outer.best_error);
-    ho_json_integer(&json, "best_iteration", j->outer.best_iteration);
-    ho_json_real(&json, "seconds", ho_seconds() - j->begun);
-    for (size_t i = 0; i < j->count; i++)
-        json_column(&json, &j->columns[i]);
-    ho_results_hypers(&json, "hyperparameters", j->training, j->best);
-    ho_json_close(&json, '}');
-    ho_status status = ho_results_json(j->results, "result.json", &json, error);
-    ho_json_free(&json);
-    return status;
-}
-
-static ho_status optimise(job *j, ho_error *error)
-{
-    if (!j->optimizer)
-        return HO_OK;
-    ho_progress_start(&j->progress, j->pipeline->outer_iterations, j->request->quiet);
-    ho_status status = ho_outer_run(j->optimizer, j->initial, report, j, &j->outer, error);
-    ho_progress_end(&j->progress);
-    return status;
-}
-
-/* The columns of the table, and the weights of the last one. */
-static ho_status measure_all(job *j, ho_error *error)
-{
-    bool tuned = j->outer.done > 0;
-    ho_status status = measure(j, j->training, "initial", j->initial, !tuned && !j->both, error);
-    if (status == HO_OK && tuned)
-        status = measure(j, j->training, "tuned", j->best, !j->both, error);
-    if (status == HO_OK && j->both)
-        status = measure(j, j->both, "final", j->best, true, error);
-    return status;
-}
-
-/* Everything after the folder exists: what is done so far is kept whatever happens. */
-static ho_status run_job(job *j, ho_error *error)
-{
-    ho_status status = optimise(j, error);
-    ho_error later = {0};
-    ho_results_lambda(j->results, "hyperparameters", j->training, j->best, &later);
-    /* A run that diverged away from good hyperparameters still shows what these are worth. */
-    if (status == HO_OK || (status == HO_DIVERGED && j->outer.done > 0))
-        measure_all(j, &later);
-    if (later.status != HO_OK)
-        status = ho_fail(error, later.status, "%s", later.text);
-    later = (ho_error){0};
-    if (write_result(j, error, &later) != HO_OK)
-        status = ho_fail(error, later.status, "%s", later.text);
-    if (j->count > 0)
-        print_table(j);
-    if (status != HO_OK)
-        ho_note("what is done so far is kept in %s", ho_results_folder(j->results));
-    return status;
-}
-
-/* Training on training + validation takes a system of its own: another number of examples. */
-static ho_status open_both(job *j, ho_error *error)
-{
-    ho_pipeline *p = j->pipeline;
-    if (ho_examples_join(&p->training, &p->validation, &j->joined, error) != HO_OK)
-        return error->status;
-    j->problem_of_both = p->problem;
-    j->problem_of_both.training = &j->joined;
-    j->both = ho_training_new(&j->problem_of_both, error);
-    if (!j->both)
-        return error->status;
-    ho_training_interrupt(j->both, j->request->interrupt);
-    if (ho_training_lambda_size(j->both) != ho_training_lambda_size(j->training))
-        return ho_fail(error, HO_INVALID,
-                       "%s: final: train_on: training+validation: a tuned hyperparameter has an entry "
-                       "for each training example, so it says nothing of the others",
-                       p->file);
-    return HO_OK;
-}
-
-/* Everything that can be refused is refused before the folder is made. */
-static ho_status open_job(job *j, ho_error *error)
-{
-    ho_pipeline *p = j->pipeline;
-    j->training = ho_training_new(&p->problem, error);
-    if (!j->training)
-        return error->status;
-    ho_training_interrupt(j->training, j->request->interrupt);
-    size_t size = (size_t)ho_training_lambda_size(j->training);
-    j->initial = ho_alloc(size * sizeof(double));
-    j->best = ho_alloc(size * sizeof(double));
-    ho_training_lambda_initial(j->training, j->initial);
-    memcpy(j->best, j->initial, size * sizeof(double));
-    j->outer = (ho_outer_result){.best = j->best, .best_error = NAN, .initial_error = NAN};
-    if (p->outer)
-        j->optimizer = ho_outer_new(p, j->training, error);
-    if (error->status == HO_OK && p->final_on_both)
-        open_both(j, error);
-    if (error->status == HO_OK)
-        j->results = ho_results_open(p, j->request->out, error);
+    ho_results_close(results);
+    ho_single_free(single);
+    ho_pipeline_free(pipeline);
     return error->status;
 }
 
-ho_status ho_run_pipeline(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
+/* ---- many -------------------------------------------------------------------------------------------------------- */
+
+/* One variant under one seed. */
+typedef struct task {
+    const char *variant; /* NULL: the pipeline as it is */
+    int64_t repetition;
+    char *name;   /* "HMTL/3": its folder within the run's */
+    double share; /* of it that is done */
+} task;
+
+typedef struct many {
+    ho_registry *registry;
+    const ho_pipeline_request *asked;
+    const ho_run_request *request;
+    const ho_experiment *experiment;
+    ho_pipeline **pipelines; /* of each variant's first repetition: checked before anything ran, and used for it */
+    size_t variants;
+    ho_results *results;
+    task *tasks;
+    ho_single_result *outcomes; /* of each task */
+    size_t count, next;         /* tasks, and the first that nobody has taken */
+    ho_progress progress;
+    pthread_mutex_t mutex; /* of everything above that changes */
+} many;
+
+typedef struct worker {
+    many *all;
+    task *now;
+} worker;
+
+static void tell_share(void *context, int64_t done, int64_t total, double error, double best)
 {
-    job j = {.pipeline = pipeline, .request = request, .begun = ho_seconds()};
-    ho_status status = open_job(&j, error);
-    if (status == HO_OK) {
-        ho_results_announce(pipeline);
-        status = run_job(&j, error);
+    (void)best;
+    worker *w = context;
+    many *m = w->all;
+    pthread_mutex_lock(&m->mutex);
+    w->now->share = (double)done / (double)total;
+    double sum = 0;
+    size_t finished = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        sum += m->tasks[i].share;
+        finished += m->outcomes[i].folder != NULL;
     }
-    ho_results_close(j.results);
-    ho_outer_free(j.optimizer);
-    ho_training_free(j.both);
-    ho_examples_free(&j.joined);
-    ho_training_free(j.training);
-    free(j.initial);
-    free(j.best);
-    return status;
+    char text[160];
+    snprintf(text, sizeof text, "%zu/%zu runs  %s: validation error %.5g", finished, m->count, w->now->name, error);
+    ho_progress_tell(&m->progress, sum, text);
+    pthread_mutex_unlock(&m->mutex);
+}
+
+static void note_task(void *context, const char *text)
+{
+    worker *w = context;
+    pthread_mutex_lock(&w->all->mutex);
+    ho_progress_end(&w->all->progress);
+    ho_note("%s: %s", w->now->name, text);
+    pthread_mutex_unlock(&w->all->mutex);
+}
+
+static ho_pipeline *read_task(const many *m, const task *t, ho_error *error)
+{
+    ho_pipeline_request asked = *m->asked;
+    asked.variant = t->variant;
+    asked.repetition = t->repetition;
+    return ho_pipeline_read(m->registry, &asked, error);
+}
+
+static void run_task(many *m, worker *w, size_t index)
+{
+    task *t = &m->tasks[index];
+    ho_single_result *result = &m->outcomes[index];
+    ho_error error = {0};
+    ho_pipeline **kept = t->repetition == 0 ? &m->pipelines[index / (size_t)m->experiment->repeat] : NULL;
+    ho_pipeline *pipeline = kept ? *kept : read_task(m, t, &error);
+    char *folder = ho_format("%s/%s", ho_results_folder(m->results), t->name);
+    ho_single_request request = {.pipeline = pipeline,
+                                 .command_line = m->request->command_line,
+                                 .interrupt = m->request->interrupt,
+                                 .tell = tell_share,
+                                 .note = note_task,
+                                 .context = w};
+    ho_single *single = pipeline ? ho_single_new(&request, &error) : NULL;
+    ho_results *results = single ? ho_results_open(pipeline, pipeline->root, folder, &error) : NULL;
+    ho_single_result own = {.outcome = error};
+    if (results)
+        ho_single_run(single, results, &own);
+    if (own.outcome.status != HO_OK && own.outcome.status != HO_INTERRUPTED)
+        note_task(w, own.outcome.text);
+    ho_results_close(results);
+    ho_single_free(single);
+    free(folder);
+    if (!kept)
+        ho_pipeline_free(pipeline);
+    pthread_mutex_lock(&m->mutex);
+    *result = own;
+    t->share = 1;
+    pthread_mutex_unlock(&m->mutex);
+}
+
+static void *work(void *context)
+{
+    worker w = {.all = context};
+    many *m = context;
+    for (;;) {
+        pthread_mutex_lock(&m->mutex);
+        bool stop = m->request->interrupt && *m->request->interrupt;
+        size_t index = stop || m->next == m->count ? m->count : m->next++;
+        pthread_mutex_unlock(&m->mutex);
+        if (index == m->count)
+            return NULL;
+        w.now = &m->tasks[index];
+        run_task(m, &w, index);
+    }
+}
+
+/* The calling thread works too. */
+static void work_together(many *m, int jobs)
+{
+    pthread_t threads[64];
+    int started = 0;
+    int wanted = jobs > 64 ? 64 : jobs;
+    while (started < wanted - 1 && (size_t)started + 1 < m->count &&
+           pthread_create(&threads[started], NULL, work, m) == 0)
+        started++;
+    work(m);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* Reads and checks every variant; what is wrong is told before anything is written. */
+static ho_status check_variants(many *m, ho_error *error)
+{
+    for (size_t v = 0; v < m->variants && error->status == HO_OK; v++) {
+        const task *first = &m->tasks[v * (size_t)m->experiment->repeat];
+        m->pipelines[v] = read_task(m, first, error);
+        ho_single_request request = {.pipeline = m->pipelines[v], .interrupt = m->request->interrupt};
+        ho_single *single = m->pipelines[v] ? ho_single_new(&request, error) : NULL;
+        ho_single_free(single);
+        if (first->variant)
+            ho_error_prefix(error, "variant %s", first->variant);
+    }
+    return error->status;
+}
+
+static void make_tasks(many *m)
+{
+    int64_t repeat = m->experiment->repeat;
+    m->variants = m->experiment->variant_count ? m->experiment->variant_count : 1;
+    m->count = m->variants * (size_t)repeat;
+    m->tasks = ho_alloc(m->count * sizeof *m->tasks);
+    m->outcomes = ho_alloc(m->count * sizeof *m->outcomes);
+    m->pipelines = ho_alloc(m->variants * sizeof(ho_pipeline *));
+    for (size_t i = 0; i < m->count; i++) {
+        task *t = &m->tasks[i];
+        ho_fail(&m->outcomes[i].outcome, HO_INTERRUPTED, "interrupted before this run began");
+        t->variant = m->experiment->variant_count ? m->experiment->variants[i / (size_t)repeat] : NULL;
+        t->repetition = (int64_t)(i % (size_t)repeat);
+        t->name = t->variant ? ho_format("%s/%" PRId64, t->variant, t->repetition + 1)
+                             : ho_format("%" PRId64, t->repetition + 1);
+    }
+}
+
+/* What the runs came to as a whole: the worst that befell one of them. */
+static void sum_up(const many *m, ho_error *error)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const ho_single_result *r = &m->outcomes[i];
+        if (r->outcome.status != HO_OK && error->status == HO_OK) {
+            *error = r->outcome;
+            if (r->outcome.status != HO_INTERRUPTED)
+                ho_error_prefix(error, "%s", m->tasks[i].name);
+        }
+    }
+}
+
+static ho_status finish(many *m, ho_error *error)
+{
+    const ho_pipeline *like = m->pipelines[0];
+    int64_t repeat = m->experiment->repeat;
+    ho_row *rows = ho_alloc(m->variants * sizeof *rows);
+    const char **folders = ho_alloc(m->count * sizeof *folders);
+    ho_json json = {.pretty = true};
+    sum_up(m, error);
+    for (size_t i = 0; i < m->count; i++)
+        folders[i] = m->tasks[i].name;
+    ho_json_open(&json, NULL, '{');
+    ho_results_head(&json, like, m->request->command_line, true);
+    ho_json_integer(&json, "repeat", repeat);
+    ho_json_string(&json, "outcome", ho_outcome_name(error->status));
+    ho_json_string(&json, "message", error->status == HO_OK ? NULL : error->text);
+    ho_json_open(&json, "rows", '[');
+    for (size_t v = 0; v < m->variants; v++) {
+        size_t first = v * (size_t)repeat;
+        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name,
+                           ho_strategy_name(m->pipelines[v]), &m->outcomes[first], (size_t)repeat, &folders[first]};
+        ho_row_json(&json, &rows[v]);
+    }
+    ho_json_close(&json, ']');
+    ho_json_close(&json, '}');
+    ho_error later = {0};
+    if (ho_results_json(m->results, "result.json", &json, &later) != HO_OK)
+        ho_fail(error, later.status, "%s", later.text);
+    ho_json_free(&json);
+    ho_table_rows(like, rows, m->variants, repeat);
+    printf("  results in %s\n", ho_results_folder(m->results));
+    free(rows);
+    free(folders);
+    return error->status;
+}
+
+static void many_free(many *m)
+{
+    ho_results_close(m->results);
+    for (size_t v = 0; v < m->variants; v++)
+        ho_pipeline_free(m->pipelines[v]);
+    for (size_t i = 0; i < m->count; i++) {
+        ho_single_result_free(&m->outcomes[i]);
+        free(m->tasks[i].name);
+    }
+    free(m->pipelines);
+    free(m->outcomes);
+    free(m->tasks);
+    pthread_mutex_destroy(&m->mutex);
+}
+
+static ho_status run_many(many *m, int jobs, ho_error *error)
+{
+    make_tasks(m);
+    if (check_variants(m, error) != HO_OK)
+        return error->status;
+    m->results = ho_results_open(m->pipelines[0], m->experiment->root, m->request->out, error);
+    if (!m->results)
+        return error->status;
+    ho_results_announce(m->pipelines[0]);
+    ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
+    work_together(m, jobs);
+    ho_progress_end(&m->progress);
+    return finish(m, error);
+}
+
+ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *asked, const char *const *variants,
+                          size_t variant_count, int jobs, const ho_run_request *request, ho_error *error)
+{
+    ho_experiment *experiment = ho_experiment_read(asked, variants, variant_count, error);
+    if (!experiment)
+        return error->status;
+    if (experiment->variant_count == 0 && experiment->repeat == 1) {
+        run_one(registry, asked, request, error);
+    } else {
+        many m = {.registry = registry, .asked = asked, .request = request, .experiment = experiment};
+        pthread_mutex_init(&m.mutex, NULL);
+        run_many(&m, jobs, error);
+        many_free(&m);
+    }
+    ho_experiment_free(experiment);
+    return error->status;
 }

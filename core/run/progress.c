@@ -14,7 +14,7 @@
 #define REDRAW_SECONDS 0.1
 #define PLAIN_SECONDS  5.0
 
-void ho_progress_start(ho_progress *p, int64_t total, bool quiet)
+void ho_progress_start(ho_progress *p, double total, bool quiet)
 {
     const char *term = getenv("TERM");
     bool terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
@@ -33,15 +33,16 @@ static void print_left(char text[32], double seconds)
 }
 
 /* The bar takes what the numbers leave of the terminal's width: a line that wraps could not be drawn over. */
-static void draw(ho_progress *p, const char *numbers, int64_t done)
+static void draw(ho_progress *p, const char *numbers, double done)
 {
     struct winsize size = {0};
     int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
     int room = width - 1 - (int)strlen(numbers) - 3;
     char bar[BAR + 1] = "";
     room = room > BAR ? BAR : room;
+    int filled = (int)(room * done / p->total);
     for (int i = 0; i < room; i++)
-        bar[i] = i < room * done / p->total ? '#' : '.';
+        bar[i] = i < filled ? '#' : '.';
     if (room >= 4)
         fprintf(stderr, "\r\033[K[%s] %s", bar, numbers);
     else
@@ -50,23 +51,22 @@ static void draw(ho_progress *p, const char *numbers, int64_t done)
     p->drawn = true;
 }
 
-void ho_progress_tell(ho_progress *p, int64_t done, double error, double best)
+void ho_progress_tell(ho_progress *p, double done, const char *text)
 {
     if (p->quiet || p->total <= 0)
         return;
     double now = ho_seconds();
     bool last = done >= p->total;
-    if (!last && done > 1 && now - p->told < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
+    if (!last && p->told > 0 && now - p->told < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
         return;
     p->told = now;
-    char left[32], numbers[160];
-    print_left(left, (now - p->begun) * (double)(p->total - done) / (double)(done > 0 ? done : 1));
-    snprintf(numbers, sizeof numbers, "%lld/%lld  validation error %.5g (best %.5g)  %s left", (long long)done,
-             (long long)p->total, error, best, left);
+    char left[32], numbers[200];
+    print_left(left, done > 0 ? (now - p->begun) * (p->total - done) / done : INFINITY);
+    snprintf(numbers, sizeof numbers, "%s  %s left", text, left);
     if (p->terminal)
         draw(p, numbers, done);
     else
-        ho_note("outer iteration %s", numbers);
+        ho_note("%s", numbers);
 }
 
 void ho_progress_end(ho_progress *p)

@@ -8,13 +8,13 @@
 typedef struct ho_progress {
     bool quiet, terminal;
     bool drawn; /* a bar stands on the terminal's last line */
-    int64_t total;
+    double total;
     double begun, told;
 } ho_progress;
 
-void ho_progress_start(ho_progress *p, int64_t total, bool quiet);
-/* Iteration `done` of total came to this validation error. */
-void ho_progress_tell(ho_progress *p, int64_t done, double error, double best);
+void ho_progress_start(ho_progress *p, double total, bool quiet);
+/* `done` of total are done; `text` says of what and how it goes: "12/100  validation error 0.93 (best 0.91)". */
+void ho_progress_tell(ho_progress *p, double done, const char *text);
 /* Ends the bar's line, before anything else is printed. */
 void ho_progress_end(ho_progress *p);
 

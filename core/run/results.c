@@ -8,10 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sha256.h>
+
 #include "base/file.h"
 #include "base/npy.h"
 #include "base/version.h"
 #include "pipeline/yaml.h"
+#include "run/machine.h"
 
 struct ho_results {
     char *folder;
@@ -92,14 +95,14 @@ static ho_status write_array(const ho_results *r, const char *sub, const char *n
     return status;
 }
 
-static ho_status write_pipeline(const ho_results *r, const ho_pipeline *pipeline, ho_error *error)
+static ho_status write_pipeline(const ho_results *r, const ho_tree *root, ho_error *error)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
     if (!memory)
         return ho_fail(error, HO_FAILED, "out of memory for pipeline.yaml");
-    ho_yaml_write(pipeline->root, memory);
+    ho_yaml_write(root, memory);
     fclose(memory);
     ho_status status = write_text(r, "pipeline.yaml", text, size, error);
     free(text);
@@ -118,14 +121,14 @@ static ho_status write_truths(const ho_results *r, const ho_dataset *dataset, ho
     return status;
 }
 
-ho_results *ho_results_open(const ho_pipeline *pipeline, const char *out, ho_error *error)
+ho_results *ho_results_open(const ho_pipeline *pipeline, const ho_tree *root, const char *out, ho_error *error)
 {
     char *folder = out ? given_folder(out, error) : next_folder(pipeline->name, error);
     if (!folder)
         return NULL;
     ho_results *r = ho_alloc(sizeof *r);
     r->folder = folder;
-    if (write_pipeline(r, pipeline, error) != HO_OK || write_truths(r, pipeline->dataset, error) != HO_OK) {
+    if (write_pipeline(r, root, error) != HO_OK || write_truths(r, pipeline->dataset, error) != HO_OK) {
         ho_results_close(r);
         return NULL;
     }
@@ -213,9 +216,26 @@ void ho_results_announce(const ho_pipeline *p)
     fflush(stdout);
 }
 
-void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *command_line)
+static void head_files(ho_json *json, const ho_pipeline *pipeline, bool checksums)
+{
+    ho_json_open(json, "files", '[');
+    for (char **file = pipeline->data_files; file && *file; file++)
+        ho_json_string(json, NULL, *file);
+    ho_json_close(json, ']');
+    if (!checksums)
+        return;
+    ho_json_open(json, "checksums", '[');
+    for (char **file = pipeline->data_files; file && *file; file++) {
+        char sum[SHA256_DIGEST_STRING_LENGTH];
+        ho_json_string(json, NULL, SHA256File(*file, sum));
+    }
+    ho_json_close(json, ']');
+}
+
+void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *command_line, bool whole)
 {
     const ho_problem *p = &pipeline->problem;
+    ho_json_integer(json, "format", HO_RESULT_FORMAT);
     ho_json_string(json, "hotool", HOTOOL_VERSION);
     ho_json_string(json, "pipeline", pipeline->name);
     ho_json_string(json, "file", pipeline->file);
@@ -225,10 +245,7 @@ void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *com
     ho_json_integer(json, "choice", (int64_t)pipeline->data_choice + 1);
     ho_json_integer(json, "choices", (int64_t)pipeline->data_choices);
     ho_json_string(json, "passed_over", pipeline->data_missing);
-    ho_json_open(json, "files", '[');
-    for (char **file = pipeline->data_files; file && *file; file++)
-        ho_json_string(json, NULL, *file);
-    ho_json_close(json, ']');
+    head_files(json, pipeline, whole);
     ho_json_integer(json, "training", p->training->count);
     ho_json_integer(json, "validation", p->validation->count);
     ho_json_integer(json, "test", pipeline->test.count);
@@ -239,6 +256,15 @@ void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *com
     ho_json_string(json, "dynamics", p->dynamics->loaded->plugin.name);
     ho_json_integer(json, "steps", p->steps);
     ho_json_string(json, "precision", p->precision == HO_F64 ? "f64" : "f32");
+    ho_machine_json(json);
+    if (!pipeline->dataset->class_names) {
+        ho_json_string(json, "class_names", NULL);
+        return;
+    }
+    ho_json_open(json, "class_names", '[');
+    for (int64_t i = 0; i < pipeline->dataset->class_count; i++)
+        ho_json_string(json, NULL, pipeline->dataset->class_names[i]);
+    ho_json_close(json, ']');
 }
 
 void ho_results_hypers(ho_json *json, const char *key, const ho_training *training, const double *lambda)

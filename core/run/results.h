@@ -8,9 +8,9 @@
 
 typedef struct ho_results ho_results;
 
-/* Makes the folder `out` (NULL: runs/NAME-N with the first N that is free) and writes pipeline.yaml and truth/. An
- * `out` that exists and is not empty is refused with HO_INVALID: nothing is ever overwritten. */
-ho_results *ho_results_open(const ho_pipeline *pipeline, const char *out, ho_error *error);
+/* Makes the folder `out` (NULL: runs/NAME-N with the first N that is free) and writes pipeline.yaml (`root`) and
+ * truth/. An `out` that exists and is not empty is refused with HO_INVALID: nothing is ever overwritten. */
+ho_results *ho_results_open(const ho_pipeline *pipeline, const ho_tree *root, const char *out, ho_error *error);
 void ho_results_close(ho_results *results); /* NULL is fine */
 const char *ho_results_folder(const ho_results *results);
 
@@ -27,8 +27,11 @@ ho_status ho_results_weights(ho_results *results, const ho_training *training, c
 
 /* The first lines on stdout: which data was used, and which sources were passed over. */
 void ho_results_announce(const ho_pipeline *pipeline);
-/* Members that every result file starts with: hotool's version, pipeline, data source, seed, mode, steps, precision. */
-void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *command_line);
+/* The format of result.json; `hotool report` reads its own only. */
+#define HO_RESULT_FORMAT 1
+/* Members that every result file starts with: format, version, pipeline, data, seed, mode, steps, precision, machine.
+ * `whole`: the file speaks for the whole folder, and data files come with their SHA-256. */
+void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *command_line, bool whole);
 /* A tuned hyperparameter's entries: a scalar as its number, an array as {"shape", "sum", "min", "max", "nonzero"}. */
 void ho_results_hypers(ho_json *json, const char *key, const ho_training *training, const double *lambda);
 

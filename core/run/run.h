@@ -11,11 +11,16 @@ typedef struct ho_run_request {
     const volatile int *interrupt; /* set by a signal handler */
 } ho_run_request;
 
-/* Outer optimisation, final training, test: `hotool pipeline`. Progress on stderr; the table on stdout; the run folder
- * holds pipeline.yaml (resolved), metrics.jsonl (a line for each outer iteration), result.json,
- * hyperparameters/NAME.npy, weights/NAME.npy, truth/NAME.npy. Each file is whole at any moment. HO_FAILED after a
- * divergence that halving did not cure and HO_INTERRUPTED keep what is done so far. */
-ho_status ho_run_pipeline(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error);
+/* Outer optimisation, final training, test: `hotool pipeline`. Progress on stderr; the table on stdout.
+ *
+ * A run's folder holds pipeline.yaml (resolved), metrics.jsonl (a line for each outer iteration), result.json,
+ * hyperparameters/NAME.npy, weights/NAME.npy, truth/NAME.npy. A file with variants or repetitions gives a folder of
+ * such folders, VARIANT/SEED, `jobs` of them at a time, whose result.json has a row for each variant; `variants`
+ * chooses among them (none: all). Every variant is read and checked before anything runs. Each file is whole at any
+ * moment. HO_FAILED and HO_DIVERGED (after a divergence that halving did not cure) and HO_INTERRUPTED keep what is done
+ * so far. */
+ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipeline, const char *const *variants,
+                          size_t variant_count, int jobs, const ho_run_request *request, ho_error *error);
 
 /* One hypergradient at the initial hyperparameters: `hotool hypergradient`. Writes NAME.npy and hypergradient.json to
  * `out` (NULL: only prints). */

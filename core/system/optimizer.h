@@ -7,8 +7,8 @@
 
 typedef struct ho_optimizer ho_optimizer;
 
-/* `values`: settings of the dynamics' hyperparameters (a map, may be NULL), then `over` (may be NULL) which wins. Scalars
- * only; unknown names and values outside the domain are errors at their place. */
+/* `values`: settings of the dynamics' hyperparameters (a map, may be NULL), then `over` (may be NULL) which wins.
+ * Scalars only; unknown names and values outside the domain are errors at their place. */
 ho_optimizer *ho_optimizer_new(const ho_instance *dynamics, const ho_tree *values, const ho_tree *over, int64_t count,
                                ho_error *error);
 void ho_optimizer_free(ho_optimizer *optimizer);

@@ -20,15 +20,16 @@ typedef struct ho_term {
 
 /* What the pipeline says of one hyperparameter. Those it does not mention keep their declared defaults, fixed. */
 typedef struct ho_hyper_setting {
-    const char *name;     /* "mtl.A", "dynamics.learning_rate", "model.init_scale", "mtl.weight" */
+    const char *name; /* "mtl.A", "dynamics.learning_rate", "model.init_scale", "mtl.weight" */
     ho_place place;
     bool tuned;
-    const ho_tree *value; /* initial or fixed value: a number for every entry (0 where the structure forbids one), nested
-                             lists of the hyperparameter's shape, or the path of a .npy file; NULL: the declared default */
-    const char *shape;    /* which declared shape alternative; NULL: the first */
+    const ho_tree
+        *value;        /* initial or fixed value: a number for every entry (0 where the structure forbids one), nested
+                          lists of the hyperparameter's shape, or the path of a .npy file; NULL: the declared default */
+    const char *shape; /* which declared shape alternative; NULL: the first */
     ho_place shape_place;
-    ho_instance *constraint;      /* NULL: projection onto domain and structure alone */
-    const ho_tree *outer;         /* NULL, or a map of the outer dynamics' hyperparameters for this one only */
+    ho_instance *constraint; /* NULL: projection onto domain and structure alone */
+    const ho_tree *outer;    /* NULL, or a map of the outer dynamics' hyperparameters for this one only */
 } ho_hyper_setting;
 
 /* Initial weights from a file instead of the model's own. */

@@ -1,8 +1,9 @@
 /*
- * A training problem assembled: the abstract system that modes work on (sdk/hotool/mode.h), and what the run needs beside.
+ * A training problem assembled: the abstract system that modes work on (sdk/hotool/mode.h), and what the run needs
+ * beside.
  *
- * One graph holds the step, the initial map and the validation error; plans for them and for their derivatives are made on
- * first use and kept. No call allocates once its plan exists.
+ * One graph holds the step, the initial map and the validation error; plans for them and for their derivatives are made
+ * on first use and kept. No call allocates once its plan exists.
  */
 #ifndef HO_SYSTEM_TRAINING_H
 #define HO_SYSTEM_TRAINING_H
@@ -36,10 +37,10 @@ typedef struct ho_weight_tensor {
     int64_t offset, count; /* in the flat vector of weights */
 } ho_weight_tensor;
 
-/* Traces, differentiates and checks everything that can be checked without running. Borrows `problem` and all it points to
- * for its own lifetime. Errors: unknown hyperparameter (nearest name) or start weight, shapes of values, values outside the
- * domain, a constraint that does not fit, patterns of `on:` that match no weight, losses whose target is missing or of the
- * wrong kind, batch larger than the training part, whatever plugins refuse. */
+/* Traces, differentiates and checks everything that can be checked without running. Borrows `problem` and all it points
+ * to for its own lifetime. Errors: unknown hyperparameter (nearest name) or start weight, shapes of values, values
+ * outside the domain, a constraint that does not fit, patterns of `on:` that match no weight, losses whose target is
+ * missing or of the wrong kind, batch larger than the training part, whatever plugins refuse. */
 ho_training *ho_training_new(const ho_problem *problem, ho_error *error);
 void ho_training_free(ho_training *training);
 
@@ -48,8 +49,8 @@ ho_system *ho_training_system(ho_training *training);
 ho_error *ho_training_error(ho_training *training);
 /* Asked by poll and by every step: a flag set by a signal handler (borrowed; NULL: never). */
 void ho_training_interrupt(ho_training *training, const volatile int *flag);
-/* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the step, the
- * node, its operation and plugin with file and line. Off (the default) results are not looked at. */
+/* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the
+ * step, the node, its operation and plugin with file and line. Off (the default) results are not looked at. */
 void ho_training_examine(ho_training *training, bool on);
 
 const ho_hyperparameter *ho_training_hypers(const ho_training *training, size_t *count); /* all, tuned and fixed */
@@ -67,8 +68,8 @@ bool ho_training_finite(const ho_training *training, const ho_vector *state);
 /* Standard normal entries, the same for the same stream; for checks along random directions. */
 void ho_training_random(const ho_training *training, ho_vector *vector, uint64_t stream);
 
-/* The validation terms' losses over any examples, in chunks: mean loss per example of each term weighted and summed (penalty
- * terms left out), and the share of right classes of the main target (NaN where it has no labels). */
+/* The validation terms' losses over any examples, in chunks: mean loss per example of each term weighted and summed
+ * (penalty terms left out), and the share of right classes of the main target (NaN where it has no labels). */
 typedef struct ho_metrics {
     double loss;
     double accuracy;

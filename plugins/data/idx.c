@@ -28,13 +28,7 @@ static const ho_option options[] = {
      .type = HO_REAL,
      .initial = "0.00392156862745098",
      .doc = "what inputs are multiplied by (default: 1/255, which takes bytes to [0, 1])"},
-    {.name = "classes",
-     .type = HO_INTEGER,
-     .initial = "0",
-     .doc = "how many classes there are; 0: as many as names, else the largest label + 1",
-     .least = 0.0,
-     .most = 1e9},
-    {.name = "names", .type = HO_STRINGS, .doc = "names of the classes, in the order of their labels"},
+    HO_CLASS_OPTIONS,
 };
 
 static ho_status create(ho_setup *u, void **self)

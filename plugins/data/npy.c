@@ -12,13 +12,7 @@ static const ho_option options[] = {
     {.name = "inputs", .type = HO_PATH, .required = 1, .doc = ".npy file of (examples, ...) numbers"},
     {.name = "labels", .type = HO_PATH, .doc = ".npy file of (examples) whole numbers 0, 1, ..."},
     {.name = "target", .type = HO_PATH, .doc = ".npy file of (examples) or (examples, width) numbers"},
-    {.name = "classes",
-     .type = HO_INTEGER,
-     .initial = "0",
-     .doc = "how many classes there are; 0: as many as names, else the largest label + 1",
-     .least = 0.0,
-     .most = 1e9},
-    {.name = "names", .type = HO_STRINGS, .doc = "names of the classes, in the order of their labels"},
+    HO_CLASS_OPTIONS,
 };
 
 static ho_status create(ho_setup *u, void **self)

@@ -25,7 +25,7 @@ extern "C" {
 #define HO_ABI_MINOR 0u
 
 /* The exported symbol's name carries the major: a host of another major does not find it. */
-#define HO_PLUGIN_SYMBOL hotool_plugin_v1
+#define HO_PLUGIN_SYMBOL      hotool_plugin_v1
 #define HO_PLUGIN_SYMBOL_NAME "hotool_plugin_v1"
 
 #if defined(_WIN32)
@@ -46,19 +46,19 @@ extern "C" {
 /* What a call came to. Everything but HO_OK, when it comes from a call of the host, has left a message with it: pass it
  * on. The host puts its own words where a plugin returns another status than HO_OK without a message. */
 typedef int32_t ho_status;
-#define HO_OK 0
-#define HO_FAILED 1      /* the run failed (exit status 1) */
-#define HO_INVALID 2     /* the command line, the pipeline, the data or the plugin is wrong (exit status 2) */
-#define HO_DIVERGED 3    /* NaN or Inf where a number was due; the host names step, node and plugin */
+#define HO_OK          0
+#define HO_FAILED      1 /* the run failed (exit status 1) */
+#define HO_INVALID     2 /* the command line, the pipeline, the data or the plugin is wrong (exit status 2) */
+#define HO_DIVERGED    3 /* NaN or Inf where a number was due; the host names step, node and plugin */
 #define HO_INTERRUPTED 4 /* the user asked to stop; what is done so far is whole */
 
 /* ho_plugin.kind */
-#define HO_DYNAMICS 1u
-#define HO_MODEL 2u
-#define HO_LOSS 3u
-#define HO_PENALTY 4u
-#define HO_MODE 5u
-#define HO_DATA 6u
+#define HO_DYNAMICS   1u
+#define HO_MODEL      2u
+#define HO_LOSS       3u
+#define HO_PENALTY    4u
+#define HO_MODE       5u
+#define HO_DATA       6u
 #define HO_CONSTRAINT 7u
 
 /* The largest rank of a tensor in a trace and of an array in a data set. */
@@ -71,19 +71,19 @@ typedef struct ho_table {
     uint32_t row_size;
 } ho_table;
 
-#define HO_TABLE(array)                                                                                               \
-    {                                                                                                                  \
-        (array), (uint32_t)(sizeof(array) / sizeof((array)[0])), (uint32_t)sizeof((array)[0])                          \
+#define HO_TABLE(array)                                                                       \
+    {                                                                                         \
+        (array), (uint32_t)(sizeof(array) / sizeof((array)[0])), (uint32_t)sizeof((array)[0]) \
     }
 
 /* ho_option.type: what the host accepts for an option in a pipeline, and how a plugin reads it. */
-#define HO_REAL 1u    /* a finite number               ho_option_real */
+#define HO_REAL    1u /* a finite number               ho_option_real */
 #define HO_INTEGER 2u /* a whole number                ho_option_integer */
 #define HO_BOOLEAN 3u /* true or false                 ho_option_boolean */
-#define HO_STRING 4u  /* any text                      ho_option_string */
-#define HO_PATH 5u    /* a file that must exist        ho_option_string; relative to the pipeline's folder */
-#define HO_CHOICE 6u  /* one of `choices`              ho_option_string */
-#define HO_REALS 7u   /* a list of numbers, or one     ho_option_count, ho_option_real_at */
+#define HO_STRING  4u /* any text                      ho_option_string */
+#define HO_PATH    5u /* a file that must exist        ho_option_string; relative to the pipeline's folder */
+#define HO_CHOICE  6u /* one of `choices`              ho_option_string */
+#define HO_REALS   7u /* a list of numbers, or one     ho_option_count, ho_option_real_at */
 #define HO_STRINGS 8u /* a list of texts, or one       ho_option_count, ho_option_string_at */
 
 /* One option: a setting that is not differentiated. Options of type HO_REAL and HO_INTEGER are also constants in the
@@ -91,33 +91,33 @@ typedef struct ho_table {
 typedef struct ho_option {
     const char *name;
     uint32_t type;
-    uint32_t required;       /* 1: no default; leaving it out is an error */
-    const char *initial;     /* the default as a pipeline would write it; NULL where required or "not given" is fine */
-    const char *doc;         /* one line */
-    double least, most;      /* inclusive range of numbers; both 0: any */
-    const char *choices;     /* HO_CHOICE: words separated by '|' */
+    uint32_t required;   /* 1: no default; leaving it out is an error */
+    const char *initial; /* the default as a pipeline would write it; NULL where required or "not given" is fine */
+    const char *doc;     /* one line */
+    double least, most;  /* inclusive range of numbers; both 0: any */
+    const char *choices; /* HO_CHOICE: words separated by '|' */
 } ho_option;
 
 /* ho_hyper.domain: the values a hyperparameter may take; the host keeps tuned ones inside by projection. */
-#define HO_ANY 0u         /* every finite number */
+#define HO_ANY         0u /* every finite number */
 #define HO_NONNEGATIVE 1u /* [0, inf) */
-#define HO_UNIT 2u        /* [0, 1] */
-#define HO_DECAY 3u       /* [0, 1 - 1e-6]: stops short of 1, where a bias correction would be 0/0 */
-#define HO_POSITIVE 4u    /* [1e-12, inf) */
+#define HO_UNIT        2u /* [0, 1] */
+#define HO_DECAY       3u /* [0, 1 - 1e-6]: stops short of 1, where a bias correction would be 0/0 */
+#define HO_POSITIVE    4u /* [1e-12, inf) */
 
 /* ho_hyper.structure, bits: the linear subspace that a K x K hyperparameter lives in. */
-#define HO_SYMMETRIC 1u
+#define HO_SYMMETRIC     1u
 #define HO_ZERO_DIAGONAL 2u
 
 /* One hyperparameter: an array the validation error can be differentiated by. */
 typedef struct ho_hyper {
     const char *name;
-    double initial;      /* default of every entry (entries that the structure forbids are 0) */
+    double initial; /* default of every entry (entries that the structure forbids are 0) */
     uint32_t domain;
-    const char *doc;     /* one line */
-    const char *shape;   /* NULL or "": a scalar. Else sizes by symbol, as "columns columns"; alternatives that a
-                            pipeline may choose by `shape:` follow after '|', as "|columns" (scalar or per column).
-                            Symbols: features, outputs, examples, steps; for penalties also rows, columns. */
+    const char *doc;   /* one line */
+    const char *shape; /* NULL or "": a scalar. Else sizes by symbol, as "columns columns"; alternatives that a
+                          pipeline may choose by `shape:` follow after '|', as "|columns" (scalar or per column).
+                          Symbols: features, outputs, examples, steps; for penalties also rows, columns. */
     uint32_t structure;
 } ho_hyper;
 
@@ -156,15 +156,15 @@ struct ho_setup {
     const ho_setup_api *api;
 };
 
-#define ho_option_real(u, name) ((u)->api->option_real((u), (name)))
-#define ho_option_integer(u, name) ((u)->api->option_integer((u), (name)))
-#define ho_option_boolean(u, name) ((u)->api->option_boolean((u), (name)))
-#define ho_option_string(u, name) ((u)->api->option_string((u), (name)))
-#define ho_option_count(u, name) ((u)->api->option_count((u), (name)))
-#define ho_option_real_at(u, name, i) ((u)->api->option_real_at((u), (name), (i)))
+#define ho_option_real(u, name)         ((u)->api->option_real((u), (name)))
+#define ho_option_integer(u, name)      ((u)->api->option_integer((u), (name)))
+#define ho_option_boolean(u, name)      ((u)->api->option_boolean((u), (name)))
+#define ho_option_string(u, name)       ((u)->api->option_string((u), (name)))
+#define ho_option_count(u, name)        ((u)->api->option_count((u), (name)))
+#define ho_option_real_at(u, name, i)   ((u)->api->option_real_at((u), (name), (i)))
 #define ho_option_string_at(u, name, i) ((u)->api->option_string_at((u), (name), (i)))
-#define ho_setup_alloc(u, bytes) ((u)->api->alloc((u), (bytes)))
-#define ho_setup_fail(u, option, ...) ((u)->api->fail((u), HO_HERE, (option), __VA_ARGS__))
+#define ho_setup_alloc(u, bytes)        ((u)->api->alloc((u), (bytes)))
+#define ho_setup_fail(u, option, ...)   ((u)->api->fail((u), HO_HERE, (option), __VA_ARGS__))
 
 /* ---- the exported symbol --------------------------------------------------------------------------------------- */
 
@@ -173,13 +173,13 @@ typedef struct ho_plugin {
     uint32_t abi_major;   /* HO_ABI_MAJOR */
     uint32_t abi_minor;   /* HO_ABI_MINOR; a host refuses a newer minor than its own */
     uint32_t kind;
-    const char *name;     /* what a pipeline writes: [a-z][a-z0-9_]* */
-    const char *version;  /* the plugin's own */
-    const char *doc;      /* one line, for `hotool plugins` */
-    const char *details;  /* NULL, or the paragraphs that `hotool plugins NAME` prints: formula, source, advice */
-    ho_table options;     /* rows: ho_option. Names of options, hypers and slots differ from each other */
-    ho_table hypers;      /* rows: ho_hyper; for dynamics, models, losses and penalties */
-    const void *calls;    /* the kind's table: ho_dynamics_calls, ho_model_calls, ... */
+    const char *name;    /* what a pipeline writes: [a-z][a-z0-9_]* */
+    const char *version; /* the plugin's own */
+    const char *doc;     /* one line, for `hotool plugins` */
+    const char *details; /* NULL, or the paragraphs that `hotool plugins NAME` prints: formula, source, advice */
+    ho_table options;    /* rows: ho_option. Names of options, hypers and slots differ from each other */
+    ho_table hypers;     /* rows: ho_hyper; for dynamics, models, losses and penalties */
+    const void *calls;   /* the kind's table: ho_dynamics_calls, ho_model_calls, ... */
     /* Makes what the other calls get as `self`. NULL: self is NULL. Called once per use in a pipeline. HO_OK, or what
      * ho_setup_fail returned, or HO_FAILED; where it fails it has freed what it took, and destroy is not called. */
     ho_status (*create)(ho_setup *u, void **self);
@@ -190,8 +190,9 @@ typedef struct ho_plugin {
 /* The definition that each plugin gives; declared here so that it has C linkage in C++ too. */
 extern HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL;
 
-/* Fills the first four members:  HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_LOSS), .name = ...}; */
-#define HO_PLUGIN_HEAD(kind_)                                                                                          \
+/* Fills the first four members:  HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_LOSS), .name = ...};
+ */
+#define HO_PLUGIN_HEAD(kind_) \
     .struct_size = (uint32_t)sizeof(ho_plugin), .abi_major = HO_ABI_MAJOR, .abi_minor = HO_ABI_MINOR, .kind = (kind_)
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 /*
- * For data readers of labelled examples: the classes' names, from an option `names` of type HO_STRINGS.
+ * For data readers of labelled examples: how many classes there are, and their names, by the options `classes` and
+ * `names`.
  */
 #ifndef HOTOOL_CLASSES_H
 #define HOTOOL_CLASSES_H
@@ -9,6 +10,18 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Two rows for the table of options (C, or C++20). */
+#define HO_CLASS_OPTIONS                                                                                 \
+    {.name = "classes",                                                                                  \
+     .type = HO_INTEGER,                                                                                 \
+     .initial = "0",                                                                                     \
+     .doc = "how many classes there are; 0: as many as names, else the largest label + 1",               \
+     .least = 0.0,                                                                                       \
+     .most = 1e6},                                                                                       \
+    {                                                                                                    \
+        .name = "names", .type = HO_STRINGS, .doc = "names of the classes, in the order of their labels" \
+    }
 
 /* In `create`: the option `names`, which must be *classes many; where that is 0 it becomes their number. *names is NULL
  * where none are given, else the instance's. */

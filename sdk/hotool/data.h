@@ -17,13 +17,13 @@ typedef struct ho_data ho_data;
 /* ho_array.type */
 #define HO_ARRAY_F32 1u
 #define HO_ARRAY_F64 2u
-#define HO_ARRAY_U8 3u
+#define HO_ARRAY_U8  3u
 #define HO_ARRAY_I64 4u
 
 /* ho_array.role */
 #define HO_ROLE_INPUTS 1u /* (n, ...): flattened to (n, features) */
 #define HO_ROLE_LABELS 2u /* (n): class numbers 0..classes-1, of a whole-number type */
-#define HO_ROLE_REALS 3u  /* (n) or (n, width): a regression target */
+#define HO_ROLE_REALS  3u /* (n) or (n, width): a regression target */
 
 /* An array handed to the host. `values` stays the plugin's until `read` returns, or comes from alloc or npy/file. */
 typedef struct ho_array {
@@ -66,15 +66,15 @@ struct ho_data {
     const ho_data_api *api;
 };
 
-#define ho_data_file(d, path, most, bytes, size) ((d)->api->file((d), (path), (most), (bytes), (size)))
-#define ho_data_npy(d, path, array) ((d)->api->npy((d), (path), (array)))
-#define ho_data_alloc(d, count, size) ((d)->api->alloc((d), (count), (size)))
-#define ho_data_emit(d, part, array) ((d)->api->emit((d), (part), (array)))
+#define ho_data_file(d, path, most, bytes, size)   ((d)->api->file((d), (path), (most), (bytes), (size)))
+#define ho_data_npy(d, path, array)                ((d)->api->npy((d), (path), (array)))
+#define ho_data_alloc(d, count, size)              ((d)->api->alloc((d), (count), (size)))
+#define ho_data_emit(d, part, array)               ((d)->api->emit((d), (part), (array)))
 #define ho_data_truth(d, name, rank, dims, values) ((d)->api->truth((d), (name), (rank), (dims), (values)))
-#define ho_data_class_name(d, label, name) ((d)->api->class_name((d), (label), (name)))
-#define ho_data_fail(d, path, byte, ...) ((d)->api->fail((d), (path), (byte), __VA_ARGS__))
-#define ho_data_uniform(d, seed, stream, i) ((d)->api->uniform((d), (seed), (stream), (i)))
-#define ho_data_normal(d, seed, stream, i) ((d)->api->normal((d), (seed), (stream), (i)))
+#define ho_data_class_name(d, label, name)         ((d)->api->class_name((d), (label), (name)))
+#define ho_data_fail(d, path, byte, ...)           ((d)->api->fail((d), (path), (byte), __VA_ARGS__))
+#define ho_data_uniform(d, seed, stream, i)        ((d)->api->uniform((d), (seed), (stream), (i)))
+#define ho_data_normal(d, seed, stream, i)         ((d)->api->normal((d), (seed), (stream), (i)))
 
 typedef struct ho_data_calls {
     uint32_t struct_size;

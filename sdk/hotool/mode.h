@@ -10,8 +10,8 @@
  * same bits, and `next` of step, jvp and vjp are bit-identical. All vectors of a call are distinct.
  *
  * Thread: the one that called the mode, and only until that call returns. Status: pass on what a call returns; its
- * message is with the host. Calls return HO_FAILED (no memory; or a t, lambda or vector that cannot be), HO_DIVERGED (NaN
- * or Inf where a number was due) or HO_INTERRUPTED (the user asked to stop). Calls without a status that fail have
+ * message is with the host. Calls return HO_FAILED (no memory; or a t, lambda or vector that cannot be), HO_DIVERGED
+ * (NaN or Inf where a number was due) or HO_INTERRUPTED (the user asked to stop). Calls without a status that fail have
  * reported it too, and the hypergradient is refused then, whatever the mode makes of it.
  */
 #ifndef HOTOOL_MODE_H
@@ -36,7 +36,8 @@ typedef struct ho_system_api {
     int64_t (*directions)(ho_system *s);
     void (*direction)(ho_system *s, int64_t i, double *lambda); /* basis vector i, lambda_size entries */
 
-    /* Vectors: the mode's until it frees them. New ones are zero; NULL: out of memory (reported). bytes: what one holds. */
+    /* Vectors: the mode's until it frees them. New ones are zero; NULL: out of memory (reported). bytes: what one
+     * holds. */
     ho_vector *(*vector_new)(ho_system *s, int64_t columns);
     void (*vector_free)(ho_system *s, ho_vector *v); /* NULL is fine */
     int64_t (*vector_bytes)(ho_system *s, const ho_vector *v);
@@ -58,7 +59,8 @@ typedef struct ho_system_api {
     ho_status (*vjp)(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, const ho_vector *a,
                      ho_vector *out, double *gradient);
 
-    /* The validation error at a state. value alone; or with dE/ds (one column, overwritten) and gradient += dE/dlambda. */
+    /* The validation error at a state. value alone; or with dE/ds (one column, overwritten) and gradient += dE/dlambda.
+     */
     ho_status (*error)(ho_system *s, const double *lambda, const ho_vector *state, double *value);
     ho_status (*error_gradient)(ho_system *s, const double *lambda, const ho_vector *state, double *value,
                                 ho_vector *by_state, double *gradient);

@@ -42,8 +42,8 @@ static inline void ho_project_structure(const ho_constrained *h, double *values)
     }
 }
 
-/* Replaces values by the nearest point of the subspace whose free entries lie in [lower, upper] and in the domain: there
- * must be one. A point of it keeps its bits. */
+/* Replaces values by the nearest point of the subspace whose free entries lie in [lower, upper] and in the domain:
+ * there must be one. A point of it keeps its bits. */
 static inline void ho_project_box(const ho_constrained *h, double lower, double upper, double *values)
 {
     const double least = lower > h->lower ? lower : h->lower;

@@ -76,7 +76,7 @@ struct ho_trace {
 /* The same without binding. */
 #define ho_eval(x, text) ((x)->api->formula((x), HO_HERE, (text)))
 /* The value of a name in scope; binding one. */
-#define ho_get(x, name) ((x)->api->get((x), HO_HERE, (name)))
+#define ho_get(x, name)        ((x)->api->get((x), HO_HERE, (name)))
 #define ho_set(x, name, value) ((x)->api->set((x), HO_HERE, (name), (value)))
 /* Whether a name is in scope: 1 or 0. */
 #define ho_has(x, name) ((x)->api->has((x), (name)))
@@ -85,55 +85,55 @@ struct ho_trace {
 /* The rank of a value (0 for poison), and its sizes into dims. */
 #define ho_shape_get(x, a, dims) ((x)->api->shape((x), (a), (dims)))
 
-#define ho_constant(x, number) ((x)->api->constant((x), HO_HERE, (number)))
+#define ho_constant(x, number)              ((x)->api->constant((x), HO_HERE, (number)))
 #define ho_fill_with(x, rank, dims, number) ((x)->api->fill((x), HO_HERE, (rank), (dims), (number)))
-#define ho_range(x, n) ((x)->api->iota((x), HO_HERE, (n)))
+#define ho_range(x, n)                      ((x)->api->iota((x), HO_HERE, (n)))
 
 /* Elementwise, by op number or by name. */
-#define ho_unary_op(x, op, a) ((x)->api->unary((x), HO_HERE, (op), (a)))
+#define ho_unary_op(x, op, a)     ((x)->api->unary((x), HO_HERE, (op), (a)))
 #define ho_binary_op(x, op, a, b) ((x)->api->binary((x), HO_HERE, (op), (a), (b)))
-#define ho_neg(x, a) ho_unary_op(x, HO_OP_NEG, a)
-#define ho_abs(x, a) ho_unary_op(x, HO_OP_ABS, a)
-#define ho_sign(x, a) ho_unary_op(x, HO_OP_SIGN, a)
-#define ho_exp(x, a) ho_unary_op(x, HO_OP_EXP, a)
-#define ho_expm1(x, a) ho_unary_op(x, HO_OP_EXPM1, a)
-#define ho_log(x, a) ho_unary_op(x, HO_OP_LOG, a)
-#define ho_log1p(x, a) ho_unary_op(x, HO_OP_LOG1P, a)
-#define ho_sqrt(x, a) ho_unary_op(x, HO_OP_SQRT, a)
-#define ho_rsqrt(x, a) ho_unary_op(x, HO_OP_RSQRT, a)
-#define ho_tanh(x, a) ho_unary_op(x, HO_OP_TANH, a)
-#define ho_sin(x, a) ho_unary_op(x, HO_OP_SIN, a)
-#define ho_cos(x, a) ho_unary_op(x, HO_OP_COS, a)
-#define ho_erf(x, a) ho_unary_op(x, HO_OP_ERF, a)
-#define ho_floor(x, a) ho_unary_op(x, HO_OP_FLOOR, a)
-#define ho_stop(x, a) ho_unary_op(x, HO_OP_STOP, a)
-#define ho_add(x, a, b) ho_binary_op(x, HO_OP_ADD, a, b)
-#define ho_sub(x, a, b) ho_binary_op(x, HO_OP_SUB, a, b)
-#define ho_mul(x, a, b) ho_binary_op(x, HO_OP_MUL, a, b)
-#define ho_div(x, a, b) ho_binary_op(x, HO_OP_DIV, a, b)
-#define ho_pow(x, a, b) ho_binary_op(x, HO_OP_POW, a, b)
-#define ho_max(x, a, b) ho_binary_op(x, HO_OP_MAX, a, b)
-#define ho_min(x, a, b) ho_binary_op(x, HO_OP_MIN, a, b)
-#define ho_less(x, a, b) ho_binary_op(x, HO_OP_LESS, a, b)
-#define ho_less_equal(x, a, b) ho_binary_op(x, HO_OP_LESS_EQUAL, a, b)
-#define ho_equal(x, a, b) ho_binary_op(x, HO_OP_EQUAL, a, b)
-#define ho_where(x, c, a, b) ((x)->api->select((x), HO_HERE, (c), (a), (b)))
+#define ho_neg(x, a)              ho_unary_op(x, HO_OP_NEG, a)
+#define ho_abs(x, a)              ho_unary_op(x, HO_OP_ABS, a)
+#define ho_sign(x, a)             ho_unary_op(x, HO_OP_SIGN, a)
+#define ho_exp(x, a)              ho_unary_op(x, HO_OP_EXP, a)
+#define ho_expm1(x, a)            ho_unary_op(x, HO_OP_EXPM1, a)
+#define ho_log(x, a)              ho_unary_op(x, HO_OP_LOG, a)
+#define ho_log1p(x, a)            ho_unary_op(x, HO_OP_LOG1P, a)
+#define ho_sqrt(x, a)             ho_unary_op(x, HO_OP_SQRT, a)
+#define ho_rsqrt(x, a)            ho_unary_op(x, HO_OP_RSQRT, a)
+#define ho_tanh(x, a)             ho_unary_op(x, HO_OP_TANH, a)
+#define ho_sin(x, a)              ho_unary_op(x, HO_OP_SIN, a)
+#define ho_cos(x, a)              ho_unary_op(x, HO_OP_COS, a)
+#define ho_erf(x, a)              ho_unary_op(x, HO_OP_ERF, a)
+#define ho_floor(x, a)            ho_unary_op(x, HO_OP_FLOOR, a)
+#define ho_stop(x, a)             ho_unary_op(x, HO_OP_STOP, a)
+#define ho_add(x, a, b)           ho_binary_op(x, HO_OP_ADD, a, b)
+#define ho_sub(x, a, b)           ho_binary_op(x, HO_OP_SUB, a, b)
+#define ho_mul(x, a, b)           ho_binary_op(x, HO_OP_MUL, a, b)
+#define ho_div(x, a, b)           ho_binary_op(x, HO_OP_DIV, a, b)
+#define ho_pow(x, a, b)           ho_binary_op(x, HO_OP_POW, a, b)
+#define ho_max(x, a, b)           ho_binary_op(x, HO_OP_MAX, a, b)
+#define ho_min(x, a, b)           ho_binary_op(x, HO_OP_MIN, a, b)
+#define ho_less(x, a, b)          ho_binary_op(x, HO_OP_LESS, a, b)
+#define ho_less_equal(x, a, b)    ho_binary_op(x, HO_OP_LESS_EQUAL, a, b)
+#define ho_equal(x, a, b)         ho_binary_op(x, HO_OP_EQUAL, a, b)
+#define ho_where(x, c, a, b)      ((x)->api->select((x), HO_HERE, (c), (a), (b)))
 
 /* Reductions: over one axis (keep: 1 leaves it with size 1), or over all to rank 0. */
-#define ho_sum(x, a, axis, keep) ((x)->api->reduce((x), HO_HERE, HO_OP_SUM, (a), (axis), (keep)))
+#define ho_sum(x, a, axis, keep)     ((x)->api->reduce((x), HO_HERE, HO_OP_SUM, (a), (axis), (keep)))
 #define ho_maximum(x, a, axis, keep) ((x)->api->reduce((x), HO_HERE, HO_OP_MAXIMUM, (a), (axis), (keep)))
-#define ho_sum_over_all(x, a) ((x)->api->reduce_all((x), HO_HERE, HO_OP_SUM, (a)))
-#define ho_maximum_over_all(x, a) ((x)->api->reduce_all((x), HO_HERE, HO_OP_MAXIMUM, (a)))
+#define ho_sum_over_all(x, a)        ((x)->api->reduce_all((x), HO_HERE, HO_OP_SUM, (a)))
+#define ho_maximum_over_all(x, a)    ((x)->api->reduce_all((x), HO_HERE, HO_OP_MAXIMUM, (a)))
 
 /* Rearrangements. expand: NumPy's broadcast_to. transpose: the last two axes. */
-#define ho_reshape_to(x, a, rank, dims) ((x)->api->reshape((x), HO_HERE, (a), (rank), (dims)))
-#define ho_expand_to(x, a, rank, dims) ((x)->api->expand((x), HO_HERE, (a), (rank), (dims)))
-#define ho_transposed(x, a) ((x)->api->transpose((x), HO_HERE, (a)))
+#define ho_reshape_to(x, a, rank, dims)        ((x)->api->reshape((x), HO_HERE, (a), (rank), (dims)))
+#define ho_expand_to(x, a, rank, dims)         ((x)->api->expand((x), HO_HERE, (a), (rank), (dims)))
+#define ho_transposed(x, a)                    ((x)->api->transpose((x), HO_HERE, (a)))
 #define ho_slice_of(x, a, axis, start, length) ((x)->api->slice((x), HO_HERE, (a), (axis), (start), (length)))
-#define ho_concat_of(x, parts, count, axis) ((x)->api->concat((x), HO_HERE, (parts), (count), (axis)))
+#define ho_concat_of(x, parts, count, axis)    ((x)->api->concat((x), HO_HERE, (parts), (count), (axis)))
 
 /* The matrix product of two matrices. The entries of one axis at the (whole-number) indices. */
-#define ho_matrix_product(x, a, b) ((x)->api->matmul((x), HO_HERE, (a), (b)))
+#define ho_matrix_product(x, a, b)        ((x)->api->matmul((x), HO_HERE, (a), (b)))
 #define ho_gather_of(x, a, indices, axis) ((x)->api->gather((x), HO_HERE, (a), (indices), (axis)))
 
 /* In the step of a dynamics: the gradient of the training objective at another point of the shape of w. */
@@ -153,15 +153,16 @@ struct ho_trace {
  * In scope everywhere: the plugin's hyperparameters, its numeric options, and the sizes. */
 
 /* ho_dynamics_calls.granularity */
-#define HO_WHOLE 0u      /* w, g and the slots are the flat vector of all weights */
+#define HO_WHOLE      0u /* w, g and the slots are the flat vector of all weights */
 #define HO_PER_TENSOR 1u /* traced once for each weight tensor, with its shape */
 
 typedef struct ho_dynamics_calls {
     uint32_t struct_size;
     uint32_t granularity;
     ho_table slots; /* rows: ho_slot */
-    /* One step. Here and below: returns ho_ok(x), or what ho_trace_fail returned. In scope: w, g (the objective's gradient at w), the slots, t (the number of this step, from 1).
-     * To bind: w and every slot, with unchanged shapes. grad(p) and ho_gradient_at_point: HO_WHOLE only. */
+    /* One step. Here and below: returns ho_ok(x), or what ho_trace_fail returned. In scope: w, g (the objective's
+     * gradient at w), the slots, t (the number of this step, from 1). To bind: w and every slot, with unchanged shapes.
+     * grad(p) and ho_gradient_at_point: HO_WHOLE only. */
     ho_status (*step)(void *self, ho_trace *x);
 } ho_dynamics_calls;
 
@@ -175,9 +176,9 @@ typedef struct ho_model_calls {
 } ho_model_calls;
 
 /* ho_loss_calls.targets: which targets a loss can be given. */
-#define HO_TARGET_ANY 0u
+#define HO_TARGET_ANY    0u
 #define HO_TARGET_LABELS 1u
-#define HO_TARGET_REALS 2u
+#define HO_TARGET_REALS  2u
 
 typedef struct ho_loss_calls {
     uint32_t struct_size;

@@ -472,3 +472,56 @@ Test(abi, a_crash_of_the_host_blames_no_plugin)
     cr_assert_eq(in_child(crash_outside), 1);
     cr_assert_str_eq(text, "hotool: crashed outside of any plugin (SIGSEGV: a bad memory access)\n");
 }
+
+/* ---- plugins of former minors, and the SDK from outside ---- */
+
+Test(abi, plugins_of_1_0_load)
+{
+    static const char *const kinds[] = {"dynamics", "model", "loss", "penalty", "mode", "data", "constraint"};
+    for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        snprintf(text, sizeof text, "../v1_0/v1_0_%s", kinds[i]);
+        const ho_loaded *old = ho_registry_load(registry, built(text), &error);
+        cr_assert_not_null(old, "%s", error.text);
+        cr_assert_eq(old->plugin.kind, i + 1);
+        cr_assert_eq(old->plugin.abi_minor, 0u);
+        cr_assert_eq(old->plugin.struct_size, 104u);
+        cr_assert_str_eq(old->plugin.doc, "of ABI 1.0");
+    }
+    const ho_loaded *dynamics = ho_registry_load(registry, built("../v1_0/v1_0_dynamics"), &error);
+    cr_assert_eq(dynamics->option_count, 4u);
+    cr_assert_str_eq(dynamics->options[2].choices, "plain|fancy");
+    cr_assert_eq(dynamics->hyper_count, 2u);
+    cr_assert_eq(dynamics->hypers[1].domain, HO_DECAY);
+    cr_assert_eq(dynamics->slot_count, 1u);
+    cr_assert_str_eq(dynamics->slots[0].initial, "0*w");
+    cr_assert_str_eq(dynamics->plugin.details, "more words");
+}
+
+/* Runs a command line of sh; what it printed is shown where it fails. */
+static void expect_success(const char *command)
+{
+    char whole[8192];
+    snprintf(whole, sizeof whole, "{ %s; } >'%s' 2>&1", command, made("log"));
+    int status = system(whole);
+    uint8_t *log = NULL;
+    uint64_t size;
+    ho_file_read(made("log"), 0, &log, &size, &error);
+    cr_assert_eq(status, 0, "%s: %s", command, log ? (const char *)log : error.text);
+    ho_large_free(log);
+}
+
+Test(abi, plugins_of_1_0_run, .timeout = 60)
+{
+    const char *plugins = getenv("HOTOOL_TEST_PLUGINS");
+    snprintf(text, sizeof text,
+             "HOTOOL_PLUGIN_PATH='%s/../v1_0:%s/../../../plugins' '%s' pipeline '%s/../tests/abi/v1_0/run.yaml' "
+             "--quiet --out '%s/run'",
+             plugins, plugins, getenv("HOTOOL_BIN"), getenv("HOTOOL_CONFIGS"), folder);
+    expect_success(text);
+}
+
+Test(abi, the_template_is_built_and_used_outside_of_the_tree, .timeout = 300)
+{
+    snprintf(text, sizeof text, "sh '%s/../tests/abi/template.sh'", getenv("HOTOOL_CONFIGS"));
+    expect_success(text);
+}

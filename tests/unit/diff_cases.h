@@ -99,9 +99,8 @@ static ho_node build_expand(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
     ho_shape shape = ho_graph_at(graph, x[0])->shape;
-    for (int32_t i = 0; i < shape.rank; i++) {
+    for (int32_t i = 0; i < shape.rank; i++)
         shape.dims[i] = shape.dims[i] == 1 ? 2 + i : shape.dims[i];
-    }
     return ho_expand(graph, x[0], shape.rank ? shape : dims(2, 2, 3, 0, 0));
 }
 

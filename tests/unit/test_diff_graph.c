@@ -31,9 +31,8 @@ static ho_node leaf(network *n, int32_t rank, int64_t rows, int64_t columns, dou
     cr_assert_lt(n->count, MOST_LEAVES);
     ho_node a = ho_leaf(n->graph, "leaf", ho_shape_of(rank, (int64_t[]){rows, columns}));
     double *values = ho_alloc(entries(n, a) * sizeof *values);
-    for (size_t i = 0; i < entries(n, a); i++) {
+    for (size_t i = 0; i < entries(n, a); i++)
         values[i] = scale * ho_normal_number(3, n->count, i);
-    }
     n->leaves[n->count] = a;
     n->values[n->count++] = values;
     return a;
@@ -41,11 +40,9 @@ static ho_node leaf(network *n, int32_t rank, int64_t rows, int64_t columns, dou
 
 static double *value_of(network *n, ho_node a)
 {
-    for (size_t i = 0; i < n->count; i++) {
-        if (n->leaves[i] == a) {
+    for (size_t i = 0; i < n->count; i++)
+        if (n->leaves[i] == a)
             return n->values[i];
-        }
-    }
     cr_assert_fail("no leaf");
     return NULL;
 }
@@ -63,17 +60,15 @@ static void setup(network *n)
     n->graph = ho_graph_new(&n->error);
     n->x = leaf(n, 2, ROWS, FEATURES, 1);
     n->labels = leaf(n, 2, ROWS, CLASSES, 0);
-    for (int i = 0; i < ROWS; i++) {
+    for (int i = 0; i < ROWS; i++)
         value_of(n, n->labels)[i * CLASSES + i % CLASSES] = 1;
-    }
     n->w = leaf(n, 1, WEIGHTS, 0, 0.7);
 }
 
 static void teardown(network *n)
 {
-    for (size_t i = 0; i < n->count; i++) {
+    for (size_t i = 0; i < n->count; i++)
         free(n->values[i]);
-    }
     ho_graph_free(n->graph);
 }
 
@@ -97,9 +92,8 @@ static double inner(network *n, ho_node a, ho_node b)
 {
     double *x = evaluate(n, a), *y = evaluate(n, b), sum = 0;
     cr_assert_eq(entries(n, a), entries(n, b));
-    for (size_t i = 0; i < entries(n, a); i++) {
+    for (size_t i = 0; i < entries(n, a); i++)
         sum += x[i] * y[i];
-    }
     free(x);
     free(y);
     return sum;
@@ -169,9 +163,8 @@ static double difference(network *n, ho_node f, ho_node x, ho_node v)
     double *at = value_of(n, x), *step = value_of(n, v), sum = 0;
     double *start = evaluate(n, x);
     for (int s = 0; s < 4; s++) {
-        for (size_t i = 0; i < entries(n, x); i++) {
+        for (size_t i = 0; i < entries(n, x); i++)
             at[i] = start[i] + steps[s] * h * step[i];
-        }
         sum += weights[s] * number(n, f);
     }
     memcpy(at, start, entries(n, x) * sizeof *at);
@@ -226,12 +219,10 @@ static void adam_leaves(network *n, ho_node *s, ho_node *hyper)
     s[0] = n->w;
     s[1] = leaf(n, 1, WEIGHTS, 0, 0.1);
     s[2] = leaf(n, 1, WEIGHTS, 0, 0.1);
-    for (size_t i = 0; i < WEIGHTS; i++) {
+    for (size_t i = 0; i < WEIGHTS; i++)
         value_of(n, s[2])[i] = fabs(value_of(n, s[2])[i]);
-    }
-    for (int i = 0; i < HYPERS; i++) {
+    for (int i = 0; i < HYPERS; i++)
         hyper[i] = scalar(n, values[i]);
-    }
 }
 
 Test(diff_graph, adam_step_forward_is_reverse)
@@ -242,26 +233,21 @@ Test(diff_graph, adam_step_forward_is_reverse)
     ho_node x[INPUTS], next[STATE], v[INPUTS], u[STATE], dy[STATE], back[INPUTS];
     adam_leaves(&n, x, x + STATE);
     adam(&n, x, x + STATE, 3, next);
-    for (int i = 0; i < INPUTS; i++) {
+    for (int i = 0; i < INPUTS; i++)
         v[i] = i < STATE ? leaf(&n, 1, WEIGHTS, 0, 1) : scalar(&n, 0.5 - 0.1 * i);
-    }
-    for (int i = 0; i < STATE; i++) {
+    for (int i = 0; i < STATE; i++)
         u[i] = leaf(&n, 1, WEIGHTS, 0, 1);
-    }
     cr_assert_eq(ho_jvp(n.graph, 0, x, v, INPUTS, next, dy, STATE), HO_OK, "%s", n.error.text);
     cr_assert_eq(ho_vjp(n.graph, x, back, INPUTS, next, u, STATE), HO_OK, "%s", n.error.text);
     double left = 0, right = 0;
-    for (int i = 0; i < STATE; i++) {
+    for (int i = 0; i < STATE; i++)
         left += inner(&n, u[i], dy[i]);
-    }
-    for (int i = 0; i < INPUTS; i++) {
+    for (int i = 0; i < INPUTS; i++)
         right += inner(&n, back[i], v[i]);
-    }
     expect_close(right, left, 1e-11, "<J'u, v> and <u, Jv>");
     ho_node columns[INPUTS], wide[STATE];
-    for (int i = 0; i < INPUTS; i++) {
+    for (int i = 0; i < INPUTS; i++)
         columns[i] = i < STATE ? leaf(&n, 2, 3, WEIGHTS, 1) : leaf(&n, 1, 3, 0, 1);
-    }
     cr_assert_eq(ho_jvp(n.graph, 3, x, columns, INPUTS, next, wide, STATE), HO_OK, "%s", n.error.text);
     ho_error *error = &n.error;
     cr_expect_eq(ho_graph_verify(n.graph, wide, STATE, error), HO_OK, "%s", error->text);
@@ -316,9 +302,8 @@ Test(diff_graph, dead_weights_stay_finite)
     setup(&n);
     ho_node s[STATE], hyper[HYPERS], back[HYPERS], root;
     adam_leaves(&n, s, hyper);
-    for (int i = 0; i < ROWS; i++) {
+    for (int i = 0; i < ROWS; i++)
         value_of(&n, n.x)[i * FEATURES] = 0;
-    }
     *value_of(&n, hyper[3]) = 0;
     s[1] = s[2] = ho_fill(n.graph, ho_shape_of(1, (int64_t[]){WEIGHTS}), 0);
     for (int t = 1; t <= 2; t++) {
@@ -329,8 +314,7 @@ Test(diff_graph, dead_weights_stay_finite)
     root = ho_sum_all(n.graph, ho_unary(n.graph, HO_OP_SQRT, s[2])); /* exactly 0 in dead entries */
     ho_node error = bin(&n, HO_OP_ADD, loss_at(&n, s[0]), root);
     cr_assert_eq(ho_gradient(n.graph, error, hyper, back, HYPERS), HO_OK, "%s", n.error.text);
-    for (int i = 0; i < HYPERS; i++) {
+    for (int i = 0; i < HYPERS; i++)
         cr_expect(isfinite(number(&n, back[i])), "hyperparameter %d: %g", i, number(&n, back[i]));
-    }
     teardown(&n);
 }

@@ -30,9 +30,8 @@ static void setup(world *w)
 
 static void teardown(world *w)
 {
-    for (size_t i = 0; i < w->count; i++) {
+    for (size_t i = 0; i < w->count; i++)
         free(w->values[i]);
-    }
     ho_graph_free(w->graph);
 }
 
@@ -79,9 +78,8 @@ static double *evaluate(world *w, ho_node a, ho_node like)
 static double inner(const double *a, const double *b, size_t n)
 {
     double sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         sum += a[i] * b[i];
-    }
     return sum;
 }
 
@@ -93,9 +91,8 @@ static double norm(const double *a, size_t n)
 static double distance(const double *a, const double *b, size_t n)
 {
     double sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         sum += (a[i] - b[i]) * (a[i] - b[i]);
-    }
     return sqrt(sum);
 }
 
@@ -112,11 +109,9 @@ static size_t parse_shapes(const char *text, ho_shape *shapes)
     size_t count = 0;
     for (const char *at = text; *at; count++) {
         shapes[count] = ho_scalar_shape();
-        for (; *at && *at != ' '; at++) {
-            if (*at >= '0' && *at <= '9') {
+        for (; *at && *at != ' '; at++)
+            if (*at >= '0' && *at <= '9')
                 shapes[count].dims[shapes[count].rank++] = *at - '0';
-            }
-        }
         at += *at == ' ';
     }
     return count;
@@ -127,18 +122,16 @@ static bool begin(trial *t, const op_case *c, unsigned active)
 {
     ho_shape shapes[3];
     size_t count = parse_shapes(c->shapes, shapes);
-    if (active == 0 || active >= 1u << count || active & c->constant) {
+    if (active == 0 || active >= 1u << count || active & c->constant)
         return false;
-    }
     memset(t, 0, sizeof *t);
     setup(&t->w);
     t->w.draws = 1000;
     t->count = count;
     for (size_t i = 0; i < count; i++) {
         t->x[i] = leaf(&t->w, shapes[i], 0.3, 0.9, c->both);
-        if (active >> i & 1) {
+        if (active >> i & 1)
             t->active[t->active_count++] = t->x[i];
-        }
     }
     t->y = c->build(t->w.graph, c->op, t->x);
     snprintf(t->text, sizeof t->text, "%s of %s, active %u", ho_op_name(c->op), c->shapes, active);
@@ -148,11 +141,9 @@ static bool begin(trial *t, const op_case *c, unsigned active)
 
 static double *values_of(trial *t, ho_node a)
 {
-    for (size_t i = 0; i < t->w.count; i++) {
-        if (t->w.leaves[i] == a) {
+    for (size_t i = 0; i < t->w.count; i++)
+        if (t->w.leaves[i] == a)
             return t->w.values[i];
-        }
-    }
     cr_assert_fail("%s: no leaf", t->text);
     return NULL;
 }
@@ -179,20 +170,17 @@ static double *central_difference(trial *t, ho_node f, const ho_node *x, const h
     double *side[2];
     for (int s = 0; s < 2; s++) {
         for (int undo = 0; undo < 2; undo++) {
-            if (undo) {
+            if (undo)
                 side[s] = evaluate(&t->w, f, f);
-            }
             for (size_t i = 0; i < count; i++) {
                 double *at = values_of(t, x[i]), *along = values_of(t, v[i]);
-                for (size_t j = 0; j < entries(&t->w, x[i]); j++) {
+                for (size_t j = 0; j < entries(&t->w, x[i]); j++)
                     at[j] += ((s == 0) == (undo == 0) ? h : -h) * along[j];
-                }
             }
         }
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         side[0][i] = (side[0][i] - side[1][i]) / (2 * h);
-    }
     free(side[1]);
     return side[0];
 }
@@ -209,9 +197,8 @@ Test(diff_ops, table_covers_every_op_with_a_name)
 {
     for (uint32_t op = 1; op < 1000; op++) {
         bool covered = strcmp(ho_op_name(op), "unknown") == 0;
-        for (size_t i = 0; i < CASES && !covered; i++) {
+        for (size_t i = 0; i < CASES && !covered; i++)
             covered = cases[i].op == op;
-        }
         cr_expect(covered, "no case for op %u, %s", op, ho_op_name(op));
     }
     cr_assert_str_neq(ho_op_name(HO_OP_SCATTER), "unknown");
@@ -225,9 +212,8 @@ Test(diff_ops, cases_contain_their_op)
         size_t length;
         bool found = false;
         ho_node *order = ho_graph_order(t.w.graph, &t.y, 1, &length);
-        for (size_t j = 0; j < length; j++) {
+        for (size_t j = 0; j < length; j++)
             found |= ho_graph_at(t.w.graph, order[j])->op == cases[i].op;
-        }
         cr_expect(found, "%s: simplified away", t.text);
         free(order);
         teardown(&t.w);
@@ -239,9 +225,8 @@ Test(diff_ops, jvp_is_the_central_difference)
     for (size_t i = 0; i < CASES; i++) {
         for (unsigned active = 1; active < 8; active++) {
             trial t;
-            if (!begin(&t, &cases[i], active)) {
+            if (!begin(&t, &cases[i], active))
                 continue;
-            }
             ho_node v[3], dy;
             directions(&t, 0, v);
             ho_status status = ho_jvp(t.w.graph, 0, t.active, v, t.active_count, &t.y, &dy, 1);
@@ -264,9 +249,8 @@ Test(diff_ops, vjp_is_the_transpose_of_jvp)
     for (size_t i = 0; i < CASES; i++) {
         for (unsigned active = 1; active < 8; active++) {
             trial t;
-            if (!begin(&t, &cases[i], active)) {
+            if (!begin(&t, &cases[i], active))
                 continue;
-            }
             ho_node v[3], dy, back[3], u;
             directions(&t, 0, v);
             u = leaf(&t.w, shape_of(&t.w, t.y), 0.1, 1, true);
@@ -295,9 +279,8 @@ Test(diff_ops, columns_are_single_tangents_side_by_side)
     for (size_t i = 0; i < CASES; i++) {
         for (unsigned active = 1; active < 8; active++) {
             trial t;
-            if (!begin(&t, &cases[i], active)) {
+            if (!begin(&t, &cases[i], active))
                 continue;
-            }
             ho_node v[3], dy;
             directions(&t, COLUMNS, v);
             ho_status status = ho_jvp(t.w.graph, COLUMNS, t.active, v, t.active_count, &t.y, &dy, 1);
@@ -337,9 +320,8 @@ Test(diff_ops, gradient_of_a_sum_is_the_vjp_of_ones)
     for (size_t i = 0; i < CASES; i++) {
         for (unsigned active = 1; active < 8; active++) {
             trial t;
-            if (!begin(&t, &cases[i], active)) {
+            if (!begin(&t, &cases[i], active))
                 continue;
-            }
             ho_node u = leaf(&t.w, shape_of(&t.w, t.y), 1, 1, false), back[3], sums[3];
             cr_assert_eq(ho_vjp(t.w.graph, t.active, back, t.active_count, &t.y, &u, 1), HO_OK, "%s", t.w.error.text);
             ho_node sum = ho_unary(t.w.graph, HO_OP_NEG, ho_sum_all(t.w.graph, t.y));
@@ -347,9 +329,8 @@ Test(diff_ops, gradient_of_a_sum_is_the_vjp_of_ones)
             cr_assert_eq(status, HO_OK, "%s: %s", t.text, t.w.error.text);
             for (size_t j = 0; j < t.active_count; j++) {
                 double *want = evaluate(&t.w, back[j], t.active[j]), *got = evaluate(&t.w, sums[j], t.active[j]);
-                for (size_t k = 0; k < entries(&t.w, t.active[j]); k++) {
+                for (size_t k = 0; k < entries(&t.w, t.active[j]); k++)
                     want[k] = -want[k];
-                }
                 expect_near(&t, "gradient", got, want, entries(&t.w, t.active[j]), 1e-13);
                 free(got);
                 free(want);
@@ -365,9 +346,8 @@ Test(diff_ops, second_order_agrees_with_differences_of_the_vjp)
     for (size_t i = 0; i < CASES; i++) {
         for (unsigned active = 1; active < 8; active++) {
             trial t;
-            if (!begin(&t, &cases[i], active)) {
+            if (!begin(&t, &cases[i], active))
                 continue;
-            }
             size_t count = t.active_count + 1;
             ho_node x[4], v[4], back[3], u = leaf(&t.w, shape_of(&t.w, t.y), 0.1, 1, true);
             cr_assert_eq(ho_vjp(t.w.graph, t.active, back, t.active_count, &t.y, &u, 1), HO_OK);
@@ -376,9 +356,8 @@ Test(diff_ops, second_order_agrees_with_differences_of_the_vjp)
             directions(&t, 0, v);
             v[t.active_count] = leaf(&t.w, shape_of(&t.w, u), 0.1, 1, true);
             for (size_t j = 0; j < t.active_count; j++) {
-                if (!back[j]) {
+                if (!back[j])
                     continue;
-                }
                 ho_node dg, again[4], a = leaf(&t.w, shape_of(&t.w, back[j]), 0.1, 1, true);
                 ho_status status = ho_jvp(t.w.graph, 0, x, v, count, &back[j], &dg, 1);
                 cr_assert_eq(status, HO_OK, "%s: %s", t.text, t.w.error.text);

@@ -107,9 +107,8 @@ Test(diff_points, norm_of_zeros_has_gradient_0)
     for (int order = 1; order <= 2; order++) {
         double got[3] = {1, 1, 1};
         evaluate(&p, reverse(&p, norm, order), got);
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 3; i++)
             cr_expect_eq(got[i], 0, "order %d: %g", order, got[i]);
-        }
     }
     ho_graph_free(p.graph);
 }
@@ -137,9 +136,8 @@ Test(diff_points, ties_of_maximum_are_shared)
     double got[4];
     evaluate(&p, reverse(&p, ho_reduce(p.graph, HO_OP_MAXIMUM, p.x[0], 1, 1), 1), got);
     const double want[4] = {0.5, 0, 0.5, 0};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         cr_expect_eq(got[i], want[i]);
-    }
     ho_graph_free(p.graph);
 }
 
@@ -201,9 +199,8 @@ Test(diff_points, select_keeps_entries_apart)
     double got[3];
     evaluate(&p, reverse(&p, f, 2), got);
     const double want[3] = {0, -0.25, 0};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         cr_expect_eq(got[i], want[i], "entry %d: %g", i, got[i]);
-    }
     ho_graph_free(p.graph);
 }
 
@@ -266,9 +263,8 @@ Test(diff_points, gradient_is_full_zero_where_nothing_depends)
     cr_assert_eq(ho_gradient(p.graph, f, p.x, g, 2), HO_OK);
     double got[3] = {7, 7, 7};
     evaluate(&p, g[1], got);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         cr_expect_eq(got[i], 0);
-    }
     cr_assert_eq(ho_graph_at(p.graph, g[0])->shape.dims[0], 3);
     cr_assert_eq(ho_vjp(p.graph, p.x, back, 2, &f, &one, 1), HO_OK);
     cr_assert_neq(back[0], 0);

@@ -222,8 +222,13 @@ static int64_t bytes(void *run)
 
 Test(host_descriptor, a_mode_has_every_call)
 {
-    ho_mode_calls calls = {.struct_size = sizeof calls, .start = begin, .advance = advance, .state = state,
-                           .hypergradient = hypergradient, .forget = forget, .bytes = bytes};
+    ho_mode_calls calls = {.struct_size = sizeof calls,
+                           .start = begin,
+                           .advance = advance,
+                           .state = state,
+                           .hypergradient = hypergradient,
+                           .forget = forget,
+                           .bytes = bytes};
     plugin = (ho_plugin){HO_PLUGIN_HEAD(HO_MODE), .name = "probe", .calls = &calls};
     cr_expect_eq(read_it(), HO_INVALID);
     cr_expect_str_eq(error.text, "probe.so: the mode \"probe\" lacks its call \"end\"");

@@ -1,0 +1,277 @@
+#include "run/rows.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- figures ----------------------------------------------------------------------------------------------------- */
+
+typedef enum figure {
+    VALIDATION_ERROR,
+    VALIDATION_ACCURACY,
+    TEST_LOSS,
+    TEST_ACCURACY,
+    EVALUATIONS,
+    SECONDS,
+} figure;
+
+/* The validation figures are those that the choice was made by; the test figures are the final training's. */
+static double figure_of(const ho_single_result *r, figure which)
+{
+    if (which == EVALUATIONS)
+        return r->count ? (double)r->evaluations : NAN;
+    if (which == SECONDS)
+        return r->count ? r->seconds : NAN;
+    double value = NAN;
+    for (size_t i = 0; i < r->count; i++) {
+        const ho_column *c = &r->columns[i];
+        bool last = i + 1 == r->count, validates = !isnan(c->validation_error);
+        if (which == VALIDATION_ERROR && validates)
+            value = c->validation_error;
+        if (which == VALIDATION_ACCURACY && validates)
+            value = c->validation.accuracy;
+        if (which == TEST_LOSS && last)
+            value = c->test.loss;
+        if (which == TEST_ACCURACY && last)
+            value = c->test.accuracy;
+    }
+    return value;
+}
+
+static ho_spread spread_of(const double *values, size_t count)
+{
+    ho_spread s = {NAN, NAN, 0};
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(values[i])) {
+            sum += values[i];
+            s.count++;
+        }
+    if (s.count == 0)
+        return s;
+    s.mean = sum / (double)s.count;
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(values[i]))
+            squares += (values[i] - s.mean) * (values[i] - s.mean);
+    if (s.count > 1)
+        s.sd = sqrt(squares / (double)(s.count - 1));
+    return s;
+}
+
+static double *figures(const ho_row *row, figure which)
+{
+    double *values = ho_alloc((row->count + 1) * sizeof *values);
+    for (size_t i = 0; i < row->count; i++)
+        values[i] = figure_of(&row->results[i], which);
+    return values;
+}
+
+static ho_spread spread(const ho_row *row, figure which)
+{
+    double *values = figures(row, which);
+    ho_spread s = spread_of(values, row->count);
+    free(values);
+    return s;
+}
+
+/* Values of hyperparameter `index`, in the order of the first run that knows them. */
+static double *brief_values(const ho_row *row, size_t index)
+{
+    double *values = ho_alloc((row->count + 1) * sizeof *values);
+    for (size_t i = 0; i < row->count; i++)
+        values[i] =
+            index < row->results[i].brief_count && row->results[i].count ? row->results[i].briefs[index].best : NAN;
+    return values;
+}
+
+static const ho_single_result *first_known(const ho_row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (row->results[i].brief_count)
+            return &row->results[i];
+    return &row->results[0];
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+
+static void json_values(ho_json *json, const char *key, const double *values, size_t count)
+{
+    ho_spread s = spread_of(values, count);
+    ho_json_open(json, key, '{');
+    ho_json_real(json, "mean", s.mean);
+    ho_json_real(json, "sd", s.sd);
+    ho_json_reals(json, "values", values, count);
+    ho_json_close(json, '}');
+}
+
+static void json_figure(ho_json *json, const char *key, const ho_row *row, figure which)
+{
+    double *values = figures(row, which);
+    json_values(json, key, values, row->count);
+    free(values);
+}
+
+static void json_brief(ho_json *json, const ho_row *row, const ho_brief *b, size_t index)
+{
+    double *values = brief_values(row, index);
+    if (b->rank == 0) {
+        json_values(json, b->name, values, row->count);
+    } else {
+        ho_json_open(json, b->name, '{');
+        ho_json_open(json, "shape", '[');
+        for (int32_t d = 0; d < b->rank; d++)
+            ho_json_integer(json, NULL, b->dims[d]);
+        ho_json_close(json, ']');
+        json_values(json, "sum", values, row->count);
+        ho_json_close(json, '}');
+    }
+    free(values);
+}
+
+void ho_row_json(ho_json *json, const ho_row *row)
+{
+    const ho_single_result *known = first_known(row), *failed = NULL;
+    int64_t done = 0;
+    for (size_t i = 0; i < row->count; i++) {
+        done += row->results[i].outcome.status == HO_OK;
+        if (!failed && row->results[i].outcome.status != HO_OK)
+            failed = &row->results[i];
+    }
+    ho_json_open(json, NULL, '{');
+    ho_json_string(json, "variant", row->variant);
+    ho_json_string(json, "strategy", row->strategy);
+    ho_json_integer(json, "runs", done);
+    ho_json_string(json, "outcome", ho_outcome_name(failed ? failed->outcome.status : HO_OK));
+    ho_json_string(json, "message", failed ? failed->outcome.text : NULL);
+    json_figure(json, "validation_error", row, VALIDATION_ERROR);
+    json_figure(json, "validation_accuracy", row, VALIDATION_ACCURACY);
+    json_figure(json, "test_loss", row, TEST_LOSS);
+    json_figure(json, "test_accuracy", row, TEST_ACCURACY);
+    json_figure(json, "gradient_evaluations", row, EVALUATIONS);
+    json_figure(json, "seconds", row, SECONDS);
+    ho_json_open(json, "hyperparameters", '{');
+    for (size_t i = 0; i < known->brief_count; i++)
+        json_brief(json, row, &known->briefs[i], i);
+    ho_json_close(json, '}');
+    ho_json_open(json, "folders", '[');
+    for (size_t i = 0; i < row->count; i++)
+        ho_json_string(json, NULL, row->folders[i]);
+    ho_json_close(json, ']');
+    ho_json_close(json, '}');
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+static void print_number(double value, bool percent)
+{
+    if (isnan(value))
+        printf("%16s", "-");
+    else if (percent)
+        printf("%15.2f%%", 100 * value);
+    else
+        printf("%16.6g", value);
+}
+
+static void print_line(const char *name, const ho_single_result *r, size_t offset, bool percent)
+{
+    bool any = false;
+    for (size_t i = 0; i < r->count; i++)
+        any = any || !isnan(*(const double *)((const char *)&r->columns[i] + offset));
+    if (!any)
+        return;
+    printf("  %-24s", name);
+    for (size_t i = 0; i < r->count; i++)
+        print_number(*(const double *)((const char *)&r->columns[i] + offset), percent);
+    putchar('\n');
+}
+
+static void print_heading(const ho_pipeline *p)
+{
+    printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s, T = %lld", p->name, p->data_label,
+           (long long)p->training.count, (long long)p->validation.count, (long long)p->test.count,
+           p->problem.dynamics->loaded->plugin.name, (long long)p->problem.steps);
+}
+
+void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
+{
+    print_heading(p);
+    if (p->outer && p->strategy == HO_STRATEGY_HYPERGRADIENT)
+        printf(", %s\n", p->mode->loaded->plugin.name);
+    else
+        printf(", %s\n", p->strategy == HO_STRATEGY_HYPERGRADIENT ? "no tuning" : ho_strategy_name(p));
+    printf("  %-24s", "hyperparameters");
+    for (size_t i = 0; i < r->count; i++)
+        printf("%16s", r->columns[i].title);
+    putchar('\n');
+    print_line("validation error", r, offsetof(ho_column, validation_error), false);
+    print_line("validation accuracy", r, offsetof(ho_column, validation.accuracy), true);
+    print_line("test loss", r, offsetof(ho_column, test.loss), false);
+    print_line("test accuracy", r, offsetof(ho_column, test.accuracy), true);
+    for (size_t i = 0; i < r->brief_count; i++) {
+        const ho_brief *b = &r->briefs[i];
+        char name[128];
+        snprintf(name, sizeof name, b->rank == 0 ? "%s" : "%s (sum)", b->name);
+        printf("  %-24s", name);
+        print_number(b->initial, false);
+        if (r->done > 0)
+            print_number(b->best, false);
+        putchar('\n');
+    }
+    printf("  ");
+    if (r->done > 0 && p->strategy == HO_STRATEGY_HYPERGRADIENT)
+        printf("%lld outer iterations, best after %lld steps; ", (long long)r->done, (long long)r->best_iteration - 1);
+    else if (r->done > 0)
+        printf("%lld candidates, best the %lldth; ", (long long)r->done, (long long)r->best_iteration);
+    printf("%.1f s in all; results in %s\n", r->seconds, r->folder);
+}
+
+/* "0.945 +- 0.012", in a column of its own width. */
+static void print_spread(ho_spread s, double factor, int digits, int width)
+{
+    char text[64];
+    if (s.count == 0)
+        snprintf(text, sizeof text, "-");
+    else if (isnan(s.sd))
+        snprintf(text, sizeof text, "%.*f", digits, factor * s.mean);
+    else
+        snprintf(text, sizeof text, "%.*f +- %.*f", digits, factor * s.mean, digits, factor * s.sd);
+    printf("%*s", width, text);
+}
+
+static void print_briefs(const ho_row *row)
+{
+    const ho_single_result *known = first_known(row);
+    for (size_t i = 0; i < known->brief_count; i++) {
+        const ho_brief *b = &known->briefs[i];
+        double *values = brief_values(row, i);
+        ho_spread s = spread_of(values, row->count);
+        printf("%s%s%s %.3g", i ? ", " : "", b->name, b->rank ? " (sum)" : "", s.mean);
+        if (!isnan(s.sd))
+            printf(" +- %.2g", s.sd);
+        free(values);
+    }
+}
+
+void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, int64_t repeat)
+{
+    size_t widest = 6;
+    for (size_t i = 0; i < count; i++)
+        widest = strlen(rows[i].variant) > widest ? strlen(rows[i].variant) : widest;
+    print_heading(like);
+    if (repeat > 1)
+        printf("; mean +- sd of %lld splits and seeds", (long long)repeat);
+    printf("\n  %-*s  %-13s %16s %18s %18s %9s  %s\n", (int)widest, "method", "strategy", "validation error",
+           "test accuracy %", "gradients", "seconds", "tuned hyperparameters");
+    for (size_t i = 0; i < count; i++) {
+        const ho_row *row = &rows[i];
+        printf("  %-*s  %-13s ", (int)widest, row->variant, row->strategy);
+        print_spread(spread(row, VALIDATION_ERROR), 1, 3, 16);
+        print_spread(spread(row, TEST_ACCURACY), 100, 2, 19);
+        print_spread((ho_spread){spread(row, EVALUATIONS).mean, NAN, spread(row, EVALUATIONS).count}, 1, 0, 19);
+        print_spread((ho_spread){spread(row, SECONDS).mean, NAN, spread(row, SECONDS).count}, 1, 1, 10);
+        printf("  ");
+        print_briefs(row);
+        putchar('\n');
+    }
+}
