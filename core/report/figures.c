@@ -12,7 +12,7 @@
 const char *ho_report_colour(size_t row)
 {
     static const char *const colours[] = {"#2f6690", "#d1603d", "#3a8f6b", "#8a5fa8",
-                                          "#c99a2e", "#5b6b7b", "#b5517a", "#4aa3b5"};
+                                          "#c99a2e", "#b5517a", "#2a9aa8", "#5b6b7b"};
     return colours[row % (sizeof colours / sizeof *colours)];
 }
 
@@ -131,9 +131,9 @@ ho_status ho_report_plot(const ho_report *report, ho_report_choice *choice, cons
         fputs(lines++ ? ", " : "plot ", plot);
         if (curve->repeats > 1)
             fprintf(plot,
-                    "$row%zu using 1:3:4 with filledcurves fillcolor rgb '%s' fillstyle transparent solid 0.15 "
+                    "$row%zu using 1:3:4 with filledcurves fillcolor rgb '%s' fillstyle transparent solid %s "
                     "noborder, ",
-                    r, colour);
+                    r, colour, report->row_count > 3 ? "0.08" : "0.15");
         fprintf(plot, "$row%zu using 1:2 with %s linewidth 2 pointtype 7 pointsize 0.5 linecolor rgb '%s'", r,
                 count > 1 ? "lines" : "points", colour);
     }
@@ -149,6 +149,15 @@ ho_status ho_report_plot(const ho_report *report, ho_report_choice *choice, cons
 
 /* ---- the spread over repeats ------------------------------------------------------------------------------------- */
 
+/* Whether the rows' names would touch each other below the axis. */
+static bool crowded(const ho_report *report)
+{
+    size_t longest = 0;
+    for (size_t r = 0; r < report->row_count; r++)
+        longest = strlen(report->rows[r].name) > longest ? strlen(report->rows[r].name) : longest;
+    return longest * report->row_count > 60;
+}
+
 ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
 {
     script s;
@@ -160,7 +169,7 @@ ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
         fprintf(s.text, " %zu", r);
     }
     fprintf(s.text, ")\nset offsets 0, 0, graph 0.08, graph 0.08\n%s",
-            report->row_count > 6 ? "set xtics rotate by -35\n" : "");
+            crowded(report) ? "set xtics rotate by -35\n" : "");
     char *plots = NULL;
     size_t length = 0, drawn = 0;
     FILE *plot = ho_report_text(&plots, &length);

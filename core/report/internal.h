@@ -37,8 +37,8 @@ typedef struct ho_report_curve {
 } ho_report_curve;
 
 typedef struct ho_report_row {
-    const char *name;     /* of the variant, or of the pipeline where there are none */
-    const char *strategy; /* "hypergradient", "grid", "random", "none" */
+    const char *name;              /* of the variant, or of the pipeline where there are none */
+    const char *strategy;          /* "hypergradient", "grid", "random", "none" */
     const char *outcome, *message; /* message may be NULL */
     int64_t runs;
     ho_statistic validation_error, test_accuracy, gradient_evaluations, seconds;

@@ -40,13 +40,15 @@ static void put(ho_report_curve *curve, size_t repeats, size_t i, size_t repeat,
     curve->values[i * repeats + repeat] = value;
 }
 
-static ho_report_curve *hyper_curve(ho_report *report, ho_report_row *row, const char *name)
+/* The same name may be a scalar in one row and an array in another: their curves have nothing to do with each other. */
+static ho_report_curve *hyper_curve(ho_report *report, ho_report_row *row, const char *hyper, bool array)
 {
+    const char *name = ho_arena_format(report->arena, "%s%s", hyper, array ? ", sum of the entries" : "");
     for (size_t i = 0; i < row->curve_count; i++)
         if (strcmp(row->curves[i].name, name) == 0)
             return &row->curves[i];
     row->curves = ho_realloc(row->curves, (row->curve_count + 1) * sizeof *row->curves);
-    row->curves[row->curve_count] = (ho_report_curve){.name = ho_arena_strdup(report->arena, name)};
+    row->curves[row->curve_count] = (ho_report_curve){.name = name};
     return &row->curves[row->curve_count++];
 }
 
@@ -91,7 +93,7 @@ static ho_status take_record(ho_report *report, ho_report_row *row, size_t repea
         bool array = json_is_object(hyper);
         value = number(array ? json_object_get(hyper, "sum") : hyper);
         if (isfinite(value))
-            put(hyper_curve(report, row, name), repeats, i, repeat, value);
+            put(hyper_curve(report, row, name, array), repeats, i, repeat, value);
     }
     return HO_OK;
 }

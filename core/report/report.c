@@ -72,15 +72,6 @@ static bool seen(const ho_report *report, size_t row, size_t curve)
     return report->rows[row].curves[curve].length == 0;
 }
 
-static bool is_array(const ho_report *report, const char *name)
-{
-    for (size_t r = 0; r < report->row_count; r++)
-        for (size_t i = 0; i < report->rows[r].hyper_count; i++)
-            if (report->rows[r].hypers[i].array && strcmp(report->rows[r].hypers[i].name, name) == 0)
-                return true;
-    return false;
-}
-
 static ho_status draw_hypers(const ho_report *report, ho_report_pictures *p, const char *axis, ho_error *error)
 {
     size_t drawn = 0;
@@ -93,9 +84,7 @@ static ho_status draw_hypers(const ho_report *report, ho_report_pictures *p, con
                 continue;
             }
             const char *name = report->rows[r].curves[i].name;
-            const char *caption =
-                is_array(report, name) ? ho_arena_format(report->arena, "%s, sum of the entries", name) : name;
-            if (plot(report, p, hyper, name, false, axis, caption, error) != HO_OK)
+            if (plot(report, p, hyper, name, false, axis, name, error) != HO_OK)
                 return error->status;
         }
     return HO_OK;

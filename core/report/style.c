@@ -40,6 +40,7 @@ const char ho_report_style[] =
     ".pair>.head{grid-column:1/-1}\n"
     "figure{margin:0}\n"
     "figcaption{font-size:13.5px;font-weight:600;color:var(--ink);margin-bottom:8px}\n"
+    ".pair svg{max-height:430px}\n"
     ".pair figure{display:flex;flex-direction:column}\n"
     ".pair figcaption{font-weight:400;color:var(--soft)}\n"
     "svg{display:block;max-width:100%;height:auto;margin:auto}\n"

@@ -32,43 +32,38 @@ static void put_grouped(double value, FILE *html)
 /* What a column's figures are. */
 typedef enum kind { PLAIN, PERCENT, COUNT, SECONDS } kind;
 
+/* `places` decimals; of a plain figure, as many as it needs where places is negative or it is very small or large. */
 static void put_number(double value, int places, kind k, FILE *html)
 {
-    if (fabs(value) >= 1e5 && fabs(value) < 1e15 && places == 0)
+    double size = fabs(value);
+    if (k == COUNT)
         put_grouped(value, html);
-    else if (k == PLAIN && value != 0 && (fabs(value) < 1e-3 || fabs(value) >= 1e7))
-        fprintf(html, "%.3g", value);
+    else if (k == PLAIN && (places < 0 || (value != 0 && size < 1e-3) || size >= 1e7))
+        fprintf(html, "%.4g", value);
     else
         fprintf(html, "%.*f", places, value);
+}
+
+/* A plain figure shows what its spread makes sense of, and never so little that 0.0123 +- 3 reads as 0. */
+static int plain_places(double mean, double sd)
+{
+    int by_spread = decimals(sd, 2), by_mean = decimals(mean, 3);
+    return by_spread > by_mean ? by_spread : by_mean;
 }
 
 static void put_statistic(const ho_statistic *s, kind k, FILE *html)
 {
     double factor = k == PERCENT ? 100 : 1;
     double mean = s->mean * factor, sd = s->sd * factor;
-    bool spread = isfinite(sd) && s->count > 1;
+    bool several = isfinite(sd) && s->count > 1;
     /* What is left of rounding is no spread. */
-    if (sd < 1e-12 * fabs(mean))
-        sd = 0;
-    int places = k == SECONDS       ? mean < 100
-                 : k == PERCENT     ? 2
-                 : k == COUNT       ? 0
-                 : spread && sd > 0 ? decimals(sd, 2)
-                                    : decimals(mean, 4);
-    /* Never so few that a mean of 0.0123 +- 3 reads as 0. */
-    if (k == PLAIN && places < decimals(mean, 3))
-        places = decimals(mean, 3);
-    if (k == COUNT)
-        put_grouped(mean, html);
-    else
-        put_number(mean, places, k, html);
+    bool spread = several && sd > 1e-12 * fabs(mean);
+    int places = k == SECONDS ? mean < 100 : k == PERCENT ? 2 : spread ? plain_places(mean, sd) : -1;
+    put_number(mean, places, k, html);
     fputs(k == PERCENT ? "\xe2\x80\xaf%" : "", html);
-    if (spread && !(k == COUNT && sd == 0)) {
+    if (several && (spread || k != COUNT)) {
         fputs(" <span class=\"sd\">\xc2\xb1 ", html);
-        if (k == COUNT)
-            put_grouped(sd, html);
-        else
-            put_number(sd, places, k, html);
+        put_number(spread ? sd : 0, places, k, html);
         fputs("</span>", html);
     }
 }

@@ -6,6 +6,9 @@
 #include "cli_support.h"
 #include "json_check.h"
 
+/* The pipeline by itself, without its variants and repetitions. */
+#define ALONE "--set", "variants=null", "--set", "repeat=null"
+
 TestSuite(real, .init = cli_enter, .fini = cli_leave, .timeout = 300);
 
 static bool data_is_there(void)
@@ -23,7 +26,7 @@ Test(real, validation_error_falls_on_cifar10_features_for_every_seed)
     for (int seed = 1; seed <= 5; seed++) {
         const char *out = cli_format("seed%d", seed);
         cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", cli_format("seed=%d", seed), "--set",
-                               "steps=40", "--set", "outer/iterations=3", "--out", out, NULL);
+                               "steps=40", "--set", "outer/iterations=3", ALONE, "--out", out, NULL);
         cli_expect_done(r);
         cr_expect(strstr(r.out, "data: CIFAR-10, MobileNet V1 features"), "%s", r.out);
         const char *result = cli_read(cli_format("%s/result.json", out));
@@ -46,7 +49,7 @@ Test(real, raw_pixels_serve_where_the_features_are_missing)
     cli_write("cifar.yaml", cli_read(pipeline));
     cli_change("cifar.yaml", "mnv1_train_x.npy", "not_there.npy");
     cli_result r = cli_run("pipeline", "cifar.yaml", "--quiet", "--set", "steps=10", "--set", "outer/iterations=1",
-                           "--out", "r", NULL);
+                           ALONE, "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "data: CIFAR-10, raw pixels") && strstr(r.out, "not_there.npy"), "%s", r.out);
     cr_expect_float_eq(json_number(cli_read("r/result.json"), "data/choice"), 2, 0);
@@ -56,8 +59,8 @@ Test(real, the_generated_stand_in_is_named_as_such)
 {
     setenv("HOTOOL_DATA", "/nonexistent", 1);
     const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
-    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=40", "--set", "outer/iterations=3", "--out",
-                           "r", NULL);
+    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=40", "--set", "outer/iterations=3", ALONE,
+                           "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "cifar_mtl: data: generated stand-in"), "%s", r.out);
     const char *result = cli_read("r/result.json");
