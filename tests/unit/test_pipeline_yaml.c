@@ -174,7 +174,7 @@ Test(yaml, long_texts_behind_aliases_are_counted)
 {
     enum { LONG = 1 << 20 };
     char *text = ho_alloc(LONG + 1000);
-    int used = sprintf(text, "a: &a ");
+    const size_t used = strlen(strcpy(text, "a: &a "));
     memset(text + used, 'x', LONG);
     sprintf(text + used + LONG, "\nb: [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n");
     expect_refused(text, "t.yaml:2:");
