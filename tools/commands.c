@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "exec/exec.h"
 #include "plugins_help.h"
+#include "report/report.h"
 #include "run/machine.h"
 #include "run/run.h"
 
@@ -88,6 +89,17 @@ static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *e
     return status;
 }
 
+static ho_status run_report(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    (void)registry;
+    ho_status status = ho_report_write(cli->operand, cli->page, error);
+    if (status == HO_OK && cli->page)
+        printf("%s\n", cli->page);
+    else if (status == HO_OK)
+        printf("%s/report.html\n", cli->operand);
+    return status;
+}
+
 static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     return ho_plugins_print(registry, cli->operand, error);
@@ -110,6 +122,10 @@ const ho_cli_command ho_cli_commands[] = {
      "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with\n"
      "each other and with central differences. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
+    {"report", "RUN", "make one self-contained page of a run folder",
+     "Writes RUN/report.html: table, curves, the graph of learned relations, the resolved pipeline, machine and data.\n"
+     "The page needs no network. Graphviz and gnuplot draw it (Debian packages graphviz, gnuplot-nox).",
+     HO_CLI_PAGE, run_report},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0, run_plugins},
 };

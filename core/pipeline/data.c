@@ -76,11 +76,27 @@ static ho_status read_split(ho_reading *r, const ho_tree *node, data_source *sou
     return r->error->status;
 }
 
+/* The reader that `node` names. One with a seed of its own that the file leaves out takes the pipeline's, so that
+ * repetitions get other data from it. */
+static ho_status read_reader(ho_reading *r, ho_tree *node, const char *what, ho_mention *reader)
+{
+    if (ho_mention_read(r, HO_DATA, node, "plugin", what, reader) != HO_OK)
+        return r->error->status;
+    if (reader->settings && ho_has_option(reader->loaded, "seed") && !ho_tree_get(reader->settings, "seed")) {
+        ho_tree *seed = ho_tree_new(r->arena, HO_TREE_SCALAR, reader->place);
+        seed->text = ho_arena_format(r->arena, "%" PRIu64, r->pipeline->problem.seed);
+        seed->key = "seed";
+        seed->key_place = reader->place;
+        ho_tree_append(reader->settings, seed);
+    }
+    return HO_OK;
+}
+
 /* The reader of one part. */
 static ho_status read_part(ho_reading *r, data_source *source, const char *key, int part)
 {
     ho_tree *node = ho_tree_get(source->node, key);
-    if (!node || ho_mention_read(r, HO_DATA, node, "plugin", key, &source->readers[part]) != HO_OK)
+    if (!node || read_reader(r, node, key, &source->readers[part]) != HO_OK)
         return r->error->status;
     if (source->readers[part].loaded->calls.data.emits_parts)
         return ho_fail_at(r->error, HO_INVALID, source->readers[part].place,
@@ -93,7 +109,7 @@ static ho_status read_part(ho_reading *r, data_source *source, const char *key, 
 static ho_status read_whole(ho_reading *r, data_source *source)
 {
     ho_tree *node = source->node;
-    if (ho_mention_read(r, HO_DATA, node, "plugin", "data", &source->readers[WHOLE]) != HO_OK)
+    if (read_reader(r, node, "data", &source->readers[WHOLE]) != HO_OK)
         return r->error->status;
     const ho_loaded *loaded = source->readers[WHOLE].loaded;
     /* A reader that makes parts by itself may well have an option "test" of its own. */
@@ -303,6 +319,28 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
     return HO_OK;
 }
 
+/* More names than there are labels are a mistake, unless the file says how many classes there are. */
+static ho_status check_names(ho_reading *r, const ho_mention *reader)
+{
+    const ho_tree *names = ho_tree_get(reader->settings, "names");
+    const ho_examples *const parts[] = {&r->pipeline->training, &r->pipeline->validation, &r->pipeline->test};
+    if (!names || !ho_has_option(reader->loaded, "classes") || ho_tree_get(reader->settings, "classes"))
+        return HO_OK;
+    int64_t classes = 0;
+    for (int p = 0; p < 3; p++)
+        for (size_t t = 0; t < parts[p]->target_count; t++) {
+            const ho_target *target = &parts[p]->targets[t];
+            for (int64_t i = 0; target->labels && i < parts[p]->count; i++)
+                classes = target->labels[i] >= classes ? target->labels[i] + 1 : classes;
+        }
+    if ((int64_t)names->count <= classes)
+        return HO_OK;
+    return ho_fail_at(r->error, HO_INVALID, names->place,
+                      "names: %zu names for labels from 0 to %" PRId64
+                      "; where classes without an example are meant, say \"classes: %zu\" too",
+                      names->count, classes - 1, names->count);
+}
+
 /* Reads the chosen source into the pipeline's parts. */
 static ho_status read_parts(ho_reading *r, const data_source *source)
 {
@@ -323,9 +361,13 @@ static ho_status read_parts(ho_reading *r, const data_source *source)
     if (!p->training.count || !p->validation.count)
         return ho_fail_at(r->error, HO_INVALID, source->node->place, "data: no examples for %s",
                           p->training.count ? "validation" : "training");
-    if (check_alike(r, source->node->place, "validation", &p->validation) != HO_OK)
+    if (check_alike(r, source->node->place, "validation", &p->validation) != HO_OK ||
+        check_alike(r, source->node->place, "test", &p->test) != HO_OK)
         return r->error->status;
-    return check_alike(r, source->node->place, "test", &p->test);
+    for (int i = 0; i < READERS; i++)
+        if (source->readers[i].loaded && check_names(r, &source->readers[i]) != HO_OK)
+            return r->error->status;
+    return HO_OK;
 }
 
 /* What a run says of its data: label, files. */

@@ -1,5 +1,4 @@
 /* Variants and repetitions: which runs a file asks for, and what each lays over the file. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,60 @@
 
 #define MOST_REPETITIONS 1000
 
-ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, ho_error *error)
+/* A variant's name is a folder's name too, beside the files of the run. */
+static ho_status check_variant_name(const ho_tree *variant, ho_error *error)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    static const char *const taken[] = {"pipeline.yaml", "result.json", "report.html", "truth"};
+    const char *name = variant->key;
+    if (name[0] == '.' || name[0] == '\0' || strspn(name, letters) != strlen(name))
+        return ho_fail_at(error, HO_INVALID, variant->key_place,
+                          "variants: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'",
+                          name);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return ho_fail_at(error, HO_INVALID, variant->key_place,
+                              "variants: \"%s\": a run folder holds another thing of that name", name);
+    return HO_OK;
+}
+
+static ho_status check_variants(const ho_tree *variants, ho_error *error)
+{
+    if (!variants)
+        return HO_OK;
+    if (ho_tree_expect(variants, HO_TREE_MAP, "variants", error) != HO_OK)
+        return error->status;
+    if (variants->count == 0)
+        return ho_fail_at(error, HO_INVALID, variants->place, "variants: an empty map");
+    for (const ho_tree *v = variants->first; v; v = v->next) {
+        if (check_variant_name(v, error) != HO_OK)
+            return error->status;
+        if (v->kind != HO_TREE_MAP)
+            return ho_fail_at(error, HO_INVALID, v->place, "variants: %s: wanted is a map of changes ({} for none)",
+                              v->key);
+        for (const ho_tree *change = v->first; change; change = change->next)
+            if (strcmp(change->key, "variants") == 0 || strcmp(change->key, "repeat") == 0)
+                return ho_fail_at(error, HO_INVALID, change->key_place, "variants: a variant cannot change \"%s\"",
+                                  change->key);
+    }
+    return HO_OK;
+}
+
+static ho_status read_repeat(const ho_tree *root, int64_t *repeat, ho_error *error)
+{
+    const ho_tree *node = ho_tree_get(root, "repeat");
+    *repeat = 1;
+    if (!node)
+        return HO_OK;
+    if (ho_tree_integer(node, "repeat", repeat, error) != HO_OK)
+        return error->status;
+    if (*repeat < 1 || *repeat > MOST_REPETITIONS)
+        return ho_fail_at(error, HO_INVALID, node->place, "repeat: %s is not between 1 and %d", node->text,
+                          MOST_REPETITIONS);
+    return HO_OK;
+}
+
+ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64_t *repeat, ho_error *error)
 {
     ho_tree *root = ho_yaml_read(arena, request->file, error);
     if (!root || ho_tree_expect(root, HO_TREE_MAP, "the pipeline", error) != HO_OK)
@@ -17,6 +69,8 @@ ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, ho_er
     for (size_t i = 0; i < request->set_count; i++)
         if (ho_tree_set(arena, root, request->sets[i], error) != HO_OK)
             return NULL;
+    if (check_variants(ho_tree_get(root, "variants"), error) != HO_OK || read_repeat(root, repeat, error) != HO_OK)
+        return NULL;
     return root;
 }
 
@@ -55,43 +109,19 @@ ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_req
     return HO_OK;
 }
 
-/* A variant's name is a folder's name too. */
-static ho_status check_variants(const ho_tree *variants, ho_error *error)
+/* The variants chosen on the command line, each once. */
+static ho_status choose(ho_experiment *e, const char *file, const char *const *chosen, size_t count, ho_error *error)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    if (!variants)
-        return HO_OK;
-    if (ho_tree_expect(variants, HO_TREE_MAP, "variants", error) != HO_OK)
-        return error->status;
-    if (variants->count == 0)
-        return ho_fail_at(error, HO_INVALID, variants->place, "variants: an empty map");
-    for (const ho_tree *v = variants->first; v; v = v->next) {
-        if (v->key[0] == '.' || v->key[0] == '\0' || strspn(v->key, letters) != strlen(v->key))
-            return ho_fail_at(
-                error, HO_INVALID, v->key_place,
-                "variants: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'", v->key);
-        if (v->kind != HO_TREE_MAP)
-            return ho_fail_at(error, HO_INVALID, v->place, "variants: %s: wanted is a map of changes ({} for none)",
-                              v->key);
-        for (const ho_tree *change = v->first; change; change = change->next)
-            if (strcmp(change->key, "variants") == 0 || strcmp(change->key, "repeat") == 0)
-                return ho_fail_at(error, HO_INVALID, change->key_place, "variants: a variant cannot change \"%s\"",
-                                  change->key);
+    e->variants = ho_arena_alloc(e->arena, count * sizeof *e->variants);
+    for (size_t i = 0; i < count; i++) {
+        const ho_tree *variant = find_variant(e->arena, e->root, file, chosen[i], error);
+        if (!variant)
+            return error->status;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(chosen[i], e->variants[j]) == 0)
+                return ho_fail(error, HO_INVALID, "--variant %s: chosen twice", chosen[i]);
+        e->variants[e->variant_count++] = variant->key;
     }
-    return HO_OK;
-}
-
-static ho_status read_repeat(const ho_tree *root, int64_t *repeat, ho_error *error)
-{
-    const ho_tree *node = ho_tree_get(root, "repeat");
-    *repeat = 1;
-    if (!node)
-        return HO_OK;
-    if (ho_tree_integer(node, "repeat", repeat, error) != HO_OK)
-        return error->status;
-    if (*repeat < 1 || *repeat > MOST_REPETITIONS)
-        return ho_fail_at(error, HO_INVALID, node->place, "repeat: %s is not between 1 and %d", node->text,
-                          MOST_REPETITIONS);
     return HO_OK;
 }
 
@@ -101,27 +131,47 @@ ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char
     ho_arena *arena = ho_arena_new();
     ho_experiment *e = ho_alloc(sizeof *e);
     e->arena = arena;
-    const ho_tree *root = ho_root_read(arena, request, error);
-    const ho_tree *variants = ho_tree_get(root, "variants");
-    e->root = root;
-    if (root && check_variants(variants, error) == HO_OK)
-        read_repeat(root, &e->repeat, error);
-    for (size_t i = 0; i < chosen_count && error->status == HO_OK; i++)
-        find_variant(arena, root, request->file, chosen[i], error);
-    if (error->status != HO_OK) {
+    e->root = ho_root_read(arena, request, &e->repeat, error);
+    if (!e->root || (chosen_count && choose(e, request->file, chosen, chosen_count, error) != HO_OK)) {
         ho_experiment_free(e);
         return NULL;
     }
-    e->variants = names_of(arena, variants);
-    e->variant_count = variants ? variants->count : 0;
-    if (chosen_count) {
-        const char **names = ho_arena_alloc(arena, chosen_count * sizeof *names);
-        for (size_t i = 0; i < chosen_count; i++)
-            names[i] = ho_arena_strdup(arena, chosen[i]);
-        e->variants = names;
-        e->variant_count = chosen_count;
+    if (!chosen_count) {
+        const ho_tree *variants = ho_tree_get(e->root, "variants");
+        e->variants = names_of(arena, variants);
+        e->variant_count = variants ? variants->count : 0;
     }
     return e;
+}
+
+/* Whether `settled` is what became of the relative path `path`: written at the same place, and ending in it. */
+static bool became(const ho_tree *path, const ho_tree *settled)
+{
+    const ho_place *a = &path->place, *b = &settled->place;
+    size_t length = strlen(path->text), whole = strlen(settled->text);
+    return a->file && b->file && a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0 &&
+           length < whole && strcmp(settled->text + whole - length, path->text) == 0;
+}
+
+static void settle_one(ho_arena *arena, ho_tree *node, const ho_tree *settled)
+{
+    if (node->kind == HO_TREE_SCALAR && became(node, settled))
+        node->text = ho_arena_strdup(arena, settled->text);
+    for (ho_tree *child = node->first; child; child = child->next)
+        settle_one(arena, child, settled);
+}
+
+static void settle_all(ho_arena *arena, ho_tree *root, const ho_tree *settled)
+{
+    if (settled->kind == HO_TREE_SCALAR && settled->text[0] == '/')
+        settle_one(arena, root, settled);
+    for (const ho_tree *child = settled->first; child; child = child->next)
+        settle_all(arena, root, child);
+}
+
+void ho_experiment_settle(ho_experiment *experiment, const ho_pipeline *pipeline)
+{
+    settle_all(experiment->arena, experiment->root, pipeline->root);
 }
 
 void ho_experiment_free(ho_experiment *experiment)

@@ -35,8 +35,9 @@ ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
 
 /* ---- experiment.c ------------------------------------------------------------------------------------------------ */
 
-/* The file's tree with the command line's settings laid over it; NULL with an error. */
-ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, ho_error *error);
+/* The file's tree with the command line's settings laid over it, its `variants` and `repeat` checked; NULL with an
+ * error. */
+ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64_t *repeat, ho_error *error);
 /* Lays the variant asked for over the root; `variants` and `repeat` are gone afterwards. */
 ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_request *request, ho_error *error);
 

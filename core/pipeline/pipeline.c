@@ -46,7 +46,8 @@ static ho_status read_root(ho_reading *r, const ho_pipeline_request *request)
     static const char *const known[] = {"name",       "seed",  "precision", "data",  "model",           "objective",
                                         "dynamics",   "steps", "batch",     "start", "hyperparameters", "hypergradient",
                                         "validation", "outer", "final",     NULL};
-    r->root = ho_root_read(r->arena, request, r->error);
+    int64_t repeat;
+    r->root = ho_root_read(r->arena, request, &repeat, r->error);
     if (!r->root || ho_variant_apply(r->arena, r->root, request, r->error) != HO_OK)
         return r->error->status;
     if (request->mode)
@@ -141,12 +142,12 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
         read_word(r, ho_tree_get(r->root, "precision"), "precision", "f32", "f64", &f64) != HO_OK ||
         read_count(r, "steps", 1, &p->steps) != HO_OK || (!full && read_count(r, "batch", 1, &p->batch) != HO_OK))
         return r->error->status;
+    if (__builtin_add_overflow(seed, repetition, &seed))
+        return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,
+                          "seed: too large to be counted up for each repetition");
     p->seed = (uint64_t)seed;
-    if (repetition > 0) {
-        char text[32];
-        snprintf(text, sizeof text, "%" PRIu64, p->seed += (uint64_t)repetition);
-        put(r, "seed", scalar(r, text), "the repetition");
-    }
+    if (repetition > 0)
+        put(r, "seed", scalar(r, ho_arena_format(r->arena, "%" PRId64, seed)), "the repetition");
     p->precision = f64 ? HO_F64 : HO_F32;
     if (!p->steps)
         return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"steps\"");

@@ -68,16 +68,19 @@ void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
 typedef struct ho_experiment {
     ho_arena *arena;
     const char *name;
-    const ho_tree *root;   /* with variants, as merged with `sets` */
+    ho_tree *root;         /* with variants, as merged with `sets` */
     const char **variants; /* names to run, in order */
     size_t variant_count;  /* 0: the file has none */
     int64_t repeat;        /* at least 1 */
 } ho_experiment;
 
-/* Reads the file only as far as that. `chosen`: the variants wanted, all where chosen_count is 0; unknown ones are
- * errors. */
+/* Reads the file only as far as that. `chosen`: the variants wanted, all where chosen_count is 0; unknown
+ * ones and one chosen twice are errors. */
 ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char *const *chosen, size_t chosen_count,
                                   ho_error *error);
+/* Makes the paths that reading `pipeline`, one of the experiment's, made absolute so in the experiment's tree too: what
+ * is written elsewhere still means the same files. */
+void ho_experiment_settle(ho_experiment *experiment, const ho_pipeline *pipeline);
 void ho_experiment_free(ho_experiment *experiment); /* NULL is fine */
 
 #endif
