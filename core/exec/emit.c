@@ -84,6 +84,12 @@ static ho_step *new_step(emitter *e, ho_step_kind kind, int32_t level)
 
 /* ---- kernels --------------------------------------------------------------------------------------------------- */
 
+/* An item about to be written, and how many of its operands have been seen to. */
+typedef struct visit {
+    int32_t item;
+    uint32_t operands;
+} visit;
+
 /* A kernel while it is written. Temporaries are numbered without end first, and shared afterwards. */
 typedef struct writer {
     emitter *e;
@@ -94,6 +100,8 @@ typedef struct writer {
     ho_view *loaded; /* views loaded so far, with their temporaries */
     int32_t *loaded_temps;
     size_t loaded_count, loaded_capacity, temps_capacity;
+    visit *visits;
+    size_t visit_count, visit_capacity;
 } writer;
 
 static ho_instruction *new_instruction(writer *w, uint32_t op, ho_operand dst)
@@ -168,8 +176,6 @@ static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
     }
     return dst;
 }
-
-static void write_item(writer *w, int32_t index);
 
 static bool in_kernel(const writer *w, const ho_item *user, const ho_view *in)
 {
@@ -255,23 +261,31 @@ static void write_element(writer *w, int32_t index)
     }
 }
 
-/* Operands first, each where it is first needed: temporaries stay short-lived. */
+static void visit_item(writer *w, int32_t index)
+{
+    if (!w->e->low->items[index].written) {
+        w->e->low->items[index].written = true;
+        ho_grow((void **)&w->visits, &w->visit_capacity, w->visit_count, sizeof *w->visits);
+        w->visits[w->visit_count++] = (visit){index, 0};
+    }
+}
+
+/* Operands first, each where it is first needed: temporaries stay short-lived. No recursion: chains can be long. */
 static void write_item(writer *w, int32_t index)
 {
-    ho_item *item = &w->e->low->items[index];
-    if (item->written) {
-        return;
-    }
-    item->written = true;
-    for (uint32_t i = 0; i < item->arity; i++) {
-        if (in_kernel(w, item, &item->in[i])) {
-            write_item(w, item->in[i].item);
+    visit_item(w, index);
+    while (w->visit_count > 0) {
+        visit *v = &w->visits[w->visit_count - 1];
+        const ho_item *item = &w->e->low->items[v->item];
+        if (v->operands < item->arity) {
+            const ho_view *in = &item->in[v->operands++];
+            if (in_kernel(w, item, in)) {
+                visit_item(w, in->item);
+            }
+        } else {
+            w->visit_count--;
+            (item->kind == HO_ITEM_REDUCE ? write_reduce : write_element)(w, v->item);
         }
-    }
-    if (item->kind == HO_ITEM_REDUCE) {
-        write_reduce(w, index);
-    } else {
-        write_element(w, index);
     }
 }
 
@@ -392,6 +406,7 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
     share_temps(&w);
     free(w.loaded);
     free(w.loaded_temps);
+    free(w.visits);
     e->plan->steps[at].as.kernel = kernel;
 }
 

@@ -12,15 +12,16 @@ typedef enum ho_precision { HO_F32, HO_F64 } ho_precision;
 typedef struct ho_plan ho_plan;
 
 /* Compiles the computation of `outputs` from `inputs` (leaves; every leaf that the outputs need must be listed).
- * The graph is not needed afterwards. */
+ * The graph is not needed afterwards. HOTOOL_KERNELS=base in the environment, meant for tests, makes plans that run as
+ * on a processor without AVX2; bits may differ from one kind of processor to another, within rounding. */
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
                      const ho_node *outputs, size_t output_count, ho_error *error);
 void ho_plan_free(ho_plan *plan);
 
-/* inputs[i], outputs[i]: tensors of rank 0 are one double; others are dense arrays of float or double in C order, of any
- * alignment (64 bytes is best). An output must not overlap an input or another output. An input that the outputs do not
- * need may be NULL; every output is written.
- * Not to be called from two threads at once for one plan. Same inputs, same bits, whatever other outputs a plan has. */
+/* inputs[i], outputs[i]: tensors of rank 0 are one double; others are dense arrays of float or double in C order, of
+ * any alignment (64 bytes is best). An output must not overlap an input or another output. An input that the outputs do
+ * not need may be NULL; every output is written. Not to be called from two threads at once for one plan. Same inputs,
+ * same bits, whatever other outputs a plan has. */
 void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs);
 
 /* Scratch memory held, in bytes. */
@@ -31,9 +32,9 @@ void ho_plan_dump(const ho_plan *plan, FILE *out);
 /* Threads used by matrix products from now on (1 or more). */
 void ho_exec_threads(int threads);
 
-/* The reference: node by node, by its definition, in f64; with HO_F32 each tensor of rank > 0 is rounded to float after each
- * node. All values are doubles here. first_bad, if not NULL, gets the first node (in order) with a NaN or Inf whose operands
- * are all finite, or 0. */
+/* The reference: node by node, by its definition, in f64; with HO_F32 each tensor of rank > 0 is rounded to float after
+ * each node. All values are doubles here. first_bad, if not NULL, gets the first node (in order) with a NaN or Inf
+ * whose operands are all finite, or 0. */
 ho_status ho_reference_run(const ho_graph *graph, ho_precision precision, const ho_node *inputs,
                            const double *const *values, size_t input_count, const ho_node *outputs,
                            double *const *results, size_t output_count, ho_node *first_bad, ho_error *error);

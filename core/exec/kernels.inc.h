@@ -54,7 +54,7 @@ static void copy(const ho_instruction *instruction, const block *b)
             d[i] = value;
         }
     } else {
-        memcpy(d, entries(b, &instruction->in[0]), (size_t)b->n * sizeof *d);
+        memmove(d, entries(b, &instruction->in[0]), (size_t)b->n * sizeof *d); /* may be one place */
     }
 }
 

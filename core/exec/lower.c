@@ -121,7 +121,8 @@ static bool reshape_view(const ho_view *view, const ho_shape *shape, ho_view *ou
 static ho_view stored_copy(ho_lowered *low, ho_node id)
 {
     if (low->copies[id] < 0) {
-        low->copies[id] = (int32_t)(add_copy(low, low->views[id]) - low->items);
+        const ho_item *copy = add_copy(low, low->views[id]); /* may move the items */
+        low->copies[id] = (int32_t)(copy - low->items);
     }
     return whole_view(low, &low->items[low->copies[id]]);
 }

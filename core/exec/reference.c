@@ -47,10 +47,11 @@ static void elementwise(const evaluation *e, const ho_graph_node *node, double *
     }
     int64_t count = ho_shape_count(&node->shape);
     for (int64_t i = 0; i < count; i++) {
-        double a = in[0][i * stride[0]];
-        double b = in[1] ? in[1][i * stride[1]] : 0;
-        double c = in[2] ? in[2][i * stride[2]] : 0;
-        out[i] = ho_op_scalar(node->op, a, b, c);
+        double x[3] = {0, 0, 0};
+        for (uint32_t k = 0; k < node->arity; k++) {
+            x[k] = in[k][i * stride[k]];
+        }
+        out[i] = ho_op_scalar(node->op, x[0], x[1], x[2]);
     }
 }
 

@@ -5,8 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/file.h"
 #include "host/options.h"
 
 struct ho_setup_values {
@@ -157,11 +158,18 @@ static const ho_setup_api setup_api = {
     .fail = setup_fail,
 };
 
-/* The first file that a HO_PATH option names and that is not there; the option's number, or option_count. */
+/* Whether this is a file or a folder, and can be read. */
+static bool readable(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode)) && access(path, R_OK) == 0;
+}
+
+/* The first file or folder that a HO_PATH option names and that is not there; the option's number, or option_count. */
 static uint32_t missing_path(const ho_loaded *loaded, const ho_option_value *values)
 {
     for (uint32_t i = 0; i < loaded->option_count; i++)
-        if (loaded->options[i].type == HO_PATH && values[i].given && !ho_file_exists(values[i].text))
+        if (loaded->options[i].type == HO_PATH && values[i].given && !readable(values[i].text))
             return i;
     return loaded->option_count;
 }
@@ -202,7 +210,7 @@ ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho
     if (ho_options_read(loaded, settings, reserved, place, arena, values, error) == HO_OK) {
         uint32_t missing = missing_path(loaded, values);
         if (missing < loaded->option_count)
-            ho_fail_at(error, HO_INVALID, values[missing].place, "%s: there is no file %s that can be read",
+            ho_fail_at(error, HO_INVALID, values[missing].place, "%s: there is no file or folder %s that can be read",
                        loaded->options[missing].name, values[missing].text);
     }
     if (error->status == HO_OK)

@@ -23,9 +23,9 @@ void ho_instance_free(ho_instance *instance); /* NULL is fine */
 
 /* A numeric option's value, for the scope of formulas; false: no such option, or not numeric or not given. */
 bool ho_instance_number(const ho_instance *instance, const char *option, double *value);
-/* Whether every HO_PATH option of these settings names a file that can be read; the first that is missing goes to
- * *missing (malloced, may be NULL). For choosing among data sources; checks option names and types as ho_instance_new
- * does. */
+/* Whether every HO_PATH option of these settings names a file or folder that can be read; the first that is missing
+ * goes to *missing (malloced, may be NULL). For choosing among data sources; checks option names and types as
+ * ho_instance_new does. */
 ho_status ho_settings_paths_exist(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
                                   bool *exist, char **missing, ho_error *error);
 

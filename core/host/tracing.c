@@ -178,6 +178,36 @@ static int32_t has(ho_trace *x, const char *name)
     return name && ho_scope_find(trace_of(x)->env->scope, name, &node);
 }
 
+static void unknown_size(tracing *t, const char *symbol)
+{
+    static const char *const none[] = {NULL};
+    const char *const *sizes = t->env->known_sizes ? t->env->known_sizes : none;
+    const char *const *targets = t->env->target_sizes ? t->env->target_sizes : none;
+    size_t count = 0, of_sizes = 0;
+    while (sizes[of_sizes])
+        of_sizes++;
+    while (targets[count])
+        count++;
+    const char **names = ho_alloc((of_sizes + count + 1) * sizeof *names);
+    memcpy(names, targets, count * sizeof *names);
+    memcpy(names + count, sizes, of_sizes * sizeof *names);
+    char *list = ho_strdup("");
+    for (size_t i = 0; i < count; i++) {
+        char *longer = ho_format("%s%s%s", list, i ? ", " : "", names[i]);
+        free(list);
+        list = longer;
+    }
+    char suggestion[HO_SUGGESTION];
+    ho_suggest(ho_nearest(symbol, names, of_sizes + count), suggestion);
+    if (count)
+        fail(t, "unknown size \"%s\": no loss has a target called so%s (targets of losses: %s)", symbol, suggestion,
+             list);
+    else
+        fail(t, "unknown size \"%s\"%s", symbol, suggestion);
+    free(list);
+    free(names);
+}
+
 static int64_t size(ho_trace *x, const char *file, int32_t line, const char *symbol)
 {
     tracing *t = enter(x, file, line);
@@ -186,11 +216,7 @@ static int64_t size(ho_trace *x, const char *file, int32_t line, const char *sym
     int64_t value;
     if (t->env->size && t->env->size(t->env->context, symbol, &value))
         return value;
-    size_t count = 0;
-    while (t->env->known_sizes && t->env->known_sizes[count])
-        count++;
-    char suggestion[HO_SUGGESTION];
-    fail(t, "unknown size \"%s\"%s", symbol, ho_suggest(ho_nearest(symbol, t->env->known_sizes, count), suggestion));
+    unknown_size(t, symbol);
     return 1;
 }
 

@@ -13,7 +13,8 @@ typedef struct ho_trace_env {
     /* Sizes by symbol; false: unknown (with `known`, a NULL-terminated list of symbols for the message). */
     bool (*size)(void *context, const char *symbol, int64_t *value);
     const char *const *known_sizes;
-    ho_gradient_at gradient; /* grad(p); NULL: not available here, and why in gradient_reason */
+    const char *const *target_sizes; /* NULL, or more symbols: targets, whose widths are not in scope by themselves */
+    ho_gradient_at gradient;         /* grad(p); NULL: not available here, and why in gradient_reason */
     const char *gradient_reason;
     /* Models' weights: declares; and draws: both return poison after an error. NULL elsewhere. */
     ho_node (*weight)(void *context, const char *name, ho_node initial);

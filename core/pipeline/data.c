@@ -213,12 +213,25 @@ static void move_examples(ho_examples *from, ho_examples *to)
     *from = (ho_examples){0};
 }
 
+/* Raises *classes to one more than the largest label in any part of a data set. */
+static void count_classes(const ho_dataset *dataset, int64_t *classes)
+{
+    for (int p = 0; p < READERS; p++)
+        for (size_t t = 0; t < dataset->parts[p].target_count; t++) {
+            const ho_target *target = &dataset->parts[p].targets[t];
+            for (int64_t i = 0; target->labels && i < dataset->parts[p].count; i++)
+                if (target->values[i] >= (double)*classes)
+                    *classes = (int64_t)target->values[i] + 1;
+        }
+}
+
 /* The reader of one part, whose data set is kept only where the pipeline has none yet. */
-static ho_status read_into(ho_reading *r, const ho_mention *reader, ho_examples *part)
+static ho_status read_into(ho_reading *r, const ho_mention *reader, ho_examples *part, int64_t *classes)
 {
     ho_dataset *dataset = read_one(r, reader, part_keys);
     if (!dataset)
         return r->error->status;
+    count_classes(dataset, classes);
     move_examples(&dataset->parts[0], part);
     if (r->pipeline->dataset)
         ho_dataset_free(dataset);
@@ -254,10 +267,9 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
         const ho_target *target = find_target(examples, loss->target);
         if (target)
             return target;
-        const char *nearest = ho_nearest(loss->target, names, examples->target_count);
-        ho_fail_at(r->error, HO_INVALID, loss->target_place, "target: the data has no \"%s\"%s%s%s (known: %s)",
-                   loss->target, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
-                   list);
+        char suggestion[HO_SUGGESTION];
+        ho_fail_at(r->error, HO_INVALID, loss->target_place, "target: the data has no \"%s\"%s (known: %s)",
+                   loss->target, ho_suggest(ho_nearest(loss->target, names, examples->target_count), suggestion), list);
     } else if (examples->target_count > 1) {
         ho_fail_at(r->error, HO_INVALID, loss->plugin->place,
                    "%s: the data has several targets (%s); say which by \"target\"", loss->plugin->name, list);
@@ -302,8 +314,7 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
         const ho_target *wanted = &training->targets[i];
         ho_target *target = find_target(part, wanted->name);
         if (!target)
-            return ho_fail_at(r->error, HO_INVALID, place, "data: the %s examples have no target \"%s\"", name,
-                              wanted->name);
+            continue; /* the losses that use it there say so */
         if (target->labels != wanted->labels || target->width != wanted->width)
             return ho_fail_at(
                 r->error, HO_INVALID, place,
@@ -319,21 +330,28 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
     return HO_OK;
 }
 
+/* Test examples are met after a whole run: what they lack of the targets that validation uses is said before. */
+static ho_status check_test(ho_reading *r)
+{
+    const ho_pipeline *p = r->pipeline;
+    for (size_t i = 0; p->test.count && i < p->problem.validation_count; i++) {
+        const ho_term *term = &p->problem.validation_terms[i];
+        const char *name = term->target ? term->target : p->training.targets[0].name;
+        if (term->plugin->loaded->plugin.kind == HO_LOSS && find_target(&p->validation, name) &&
+            !find_target(&p->test, name))
+            return ho_fail_at(r->error, HO_INVALID, term->target ? term->target_place : term->plugin->place,
+                              "loss \"%s\": the test data has no target \"%s\"", term->plugin->loaded->plugin.name,
+                              name);
+    }
+    return HO_OK;
+}
+
 /* More names than there are labels are a mistake, unless the file says how many classes there are. */
-static ho_status check_names(ho_reading *r, const ho_mention *reader)
+static ho_status check_names(ho_reading *r, const ho_mention *reader, int64_t classes)
 {
     const ho_tree *names = ho_tree_get(reader->settings, "names");
-    const ho_examples *const parts[] = {&r->pipeline->training, &r->pipeline->validation, &r->pipeline->test};
-    if (!names || !ho_has_option(reader->loaded, "classes") || ho_tree_get(reader->settings, "classes"))
-        return HO_OK;
-    int64_t classes = 0;
-    for (int p = 0; p < 3; p++)
-        for (size_t t = 0; t < parts[p]->target_count; t++) {
-            const ho_target *target = &parts[p]->targets[t];
-            for (int64_t i = 0; target->labels && i < parts[p]->count; i++)
-                classes = target->labels[i] >= classes ? target->labels[i] + 1 : classes;
-        }
-    if ((int64_t)names->count <= classes)
+    if (!names || !ho_has_option(reader->loaded, "classes") || ho_tree_get(reader->settings, "classes") ||
+        (int64_t)names->count <= classes)
         return HO_OK;
     return ho_fail_at(r->error, HO_INVALID, names->place,
                       "names: %zu names for labels from 0 to %" PRId64
@@ -346,17 +364,19 @@ static ho_status read_parts(ho_reading *r, const data_source *source)
 {
     ho_pipeline *p = r->pipeline;
     ho_examples *const parts[READERS] = {NULL, &p->training, &p->validation, &p->test};
+    int64_t classes = 0; /* by the labels there are, whether the split uses their examples or not */
     if (source->readers[WHOLE].loaded) {
         p->dataset = read_one(r, &source->readers[WHOLE], whole_keys);
         if (!p->dataset)
             return r->error->status;
+        count_classes(p->dataset, &classes);
         for (int i = TRAINING; i <= TEST; i++)
             move_examples(&p->dataset->parts[i], parts[i]);
         if (source->divided && divide(r, source, &p->dataset->parts[0]) != HO_OK)
             return r->error->status;
     }
     for (int i = TRAINING; i <= TEST; i++)
-        if (source->readers[i].loaded && read_into(r, &source->readers[i], parts[i]) != HO_OK)
+        if (source->readers[i].loaded && read_into(r, &source->readers[i], parts[i], &classes) != HO_OK)
             return r->error->status;
     if (!p->training.count || !p->validation.count)
         return ho_fail_at(r->error, HO_INVALID, source->node->place, "data: no examples for %s",
@@ -365,7 +385,7 @@ static ho_status read_parts(ho_reading *r, const data_source *source)
         check_alike(r, source->node->place, "test", &p->test) != HO_OK)
         return r->error->status;
     for (int i = 0; i < READERS; i++)
-        if (source->readers[i].loaded && check_names(r, &source->readers[i]) != HO_OK)
+        if (source->readers[i].loaded && check_names(r, &source->readers[i], classes) != HO_OK)
             return r->error->status;
     return HO_OK;
 }
@@ -404,7 +424,7 @@ static ho_status settle_problem(ho_reading *r)
     p->problem.training = &p->training;
     p->problem.validation = &p->validation;
     p->problem.classes_or_width = target->labels ? target->classes : target->width;
-    return HO_OK;
+    return check_test(r);
 }
 
 ho_status ho_describe_data(ho_reading *r)

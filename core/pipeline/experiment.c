@@ -6,8 +6,6 @@
 #include "pipeline/internal.h"
 #include "pipeline/yaml.h"
 
-#define MOST_REPETITIONS 1000
-
 /* A variant's name is a folder's name too, beside the files of the run. */
 static ho_status check_variant_name(const ho_tree *variant, ho_error *error)
 {
@@ -55,9 +53,9 @@ static ho_status read_repeat(const ho_tree *root, int64_t *repeat, ho_error *err
         return HO_OK;
     if (ho_tree_integer(node, "repeat", repeat, error) != HO_OK)
         return error->status;
-    if (*repeat < 1 || *repeat > MOST_REPETITIONS)
+    if (*repeat < 1 || *repeat > HO_MOST_REPETITIONS)
         return ho_fail_at(error, HO_INVALID, node->place, "repeat: %s is not between 1 and %d", node->text,
-                          MOST_REPETITIONS);
+                          HO_MOST_REPETITIONS);
     return HO_OK;
 }
 

@@ -35,6 +35,8 @@ ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
 
 /* ---- experiment.c ------------------------------------------------------------------------------------------------ */
 
+#define HO_MOST_REPETITIONS 1000
+
 /* The file's tree with the command line's settings laid over it, its `variants` and `repeat` checked; NULL with an
  * error. */
 ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64_t *repeat, ho_error *error);

@@ -51,7 +51,7 @@ static const ho_loaded *load_file(ho_reading *r, uint32_t kind, ho_tree *path, c
     ho_path_settle(r->arena, path);
     const ho_loaded *loaded = ho_registry_load(r->registry, path->text, r->error);
     if (!loaded)
-        ho_error_prefix(r->error, "%s:%d:%d", path->place.file, path->place.line, path->place.column);
+        ho_error_place(r->error, path->place);
     else if (loaded->plugin.kind != kind || strcmp(loaded->plugin.name, name) != 0)
         ho_fail_at(r->error, HO_INVALID, place, "%s holds the %s \"%s\", wanted is the %s \"%s\"", path->text,
                    ho_kind_name(loaded->plugin.kind), loaded->plugin.name, ho_kind_name(kind), name);

@@ -4,6 +4,9 @@
 #include "base/text.h"
 #include "pipeline/yaml.h"
 
+/* Trees are walked by recursion, so one setting must not make them deeper than a file can. */
+enum { MOST_LEVELS = 64 };
+
 /* What an item of a list is called: its name, else the plugin of an objective term. NULL: it has no name. */
 static const char *item_name(const ho_tree *item)
 {
@@ -58,9 +61,11 @@ static ho_tree *fresh(ho_arena *arena, const ho_tree *over)
 
 static ho_tree *item_named(const ho_tree *list, const char *name)
 {
-    for (ho_tree *item = list->first; item; item = item->next)
-        if (strcmp(item_name(item), name) == 0)
+    for (ho_tree *item = list->first; item; item = item->next) {
+        const char *own = item_name(item); /* what was laid over it before may have taken its name */
+        if (own && strcmp(own, name) == 0)
             return item;
+    }
     return NULL;
 }
 
@@ -80,12 +85,14 @@ static ho_status unknown_item(ho_arena *arena, const ho_tree *list, const ho_tre
 {
     const char **names = ho_arena_alloc(arena, list->count * sizeof *names);
     size_t count = 0;
-    for (const ho_tree *item = list->first; item; item = item->next)
-        names[count++] = item_name(item);
-    const char *nearest = ho_nearest(over->key, names, count);
-    return ho_fail_at(error, HO_INVALID, over->key_place, "%s has no entry \"%s\"%s%s%s",
-                      list->key ? list->key : "the list", over->key, nearest ? "; did you mean \"" : "",
-                      nearest ? nearest : "", nearest ? "\"?" : "");
+    for (const ho_tree *item = list->first; item; item = item->next) {
+        names[count] = item_name(item);
+        count += names[count] != NULL;
+    }
+    char suggestion[HO_SUGGESTION];
+    return ho_fail_at(error, HO_INVALID, over->key_place, "%s has no entry \"%s\"%s",
+                      list->key ? list->key : "the list", over->key,
+                      ho_suggest(ho_nearest(over->key, names, count), suggestion));
 }
 
 /* Lays a map of names over a list of named items. */
@@ -165,11 +172,14 @@ ho_status ho_tree_set(ho_arena *arena, ho_tree *root, const char *assignment, ho
     char *keys = ho_arena_strdup(arena, assignment);
     keys[equals - assignment] = '\0';
     ho_tree *over = value;
-    for (char *slash = keys; slash;) {
+    int levels = 0;
+    for (char *slash = keys; slash; levels++) {
         slash = strrchr(keys, '/');
         const char *key = slash ? slash + 1 : keys;
         if (!*key)
             return ho_fail(error, HO_INVALID, "%s: an empty key; levels are separated by single slashes", name);
+        if (levels == MOST_LEVELS)
+            return ho_fail(error, HO_INVALID, "--set: nested deeper than %d levels", MOST_LEVELS);
         over->key = key;
         ho_tree *around = ho_tree_new(arena, HO_TREE_MAP, place);
         over->key_place = place;

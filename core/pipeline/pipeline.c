@@ -142,9 +142,10 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
         read_word(r, ho_tree_get(r->root, "precision"), "precision", "f32", "f64", &f64) != HO_OK ||
         read_count(r, "steps", 1, &p->steps) != HO_OK || (!full && read_count(r, "batch", 1, &p->batch) != HO_OK))
         return r->error->status;
-    if (__builtin_add_overflow(seed, repetition, &seed))
+    if (seed > INT64_MAX - HO_MOST_REPETITIONS)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,
                           "seed: too large to be counted up for each repetition");
+    seed += repetition;
     p->seed = (uint64_t)seed;
     if (repetition > 0)
         put(r, "seed", scalar(r, ho_arena_format(r->arena, "%" PRId64, seed)), "the repetition");

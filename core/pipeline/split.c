@@ -148,7 +148,7 @@ static ho_status draw_part(const ho_examples *all, int part, int64_t wanted, uin
 ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split,
                             ho_examples parts[3], ho_error *error)
 {
-    int64_t counts[3];
+    int64_t counts[3] = {0};
     if (settle_counts(split, all->count, counts, error) != HO_OK)
         return error->status;
     if (all->count > INT32_MAX) /* the shares are computed in whole numbers of 64 bits */

@@ -62,7 +62,10 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
     double begun = ho_seconds();
     int64_t bytes = 0;
     bool finite = true;
+    int64_t before = ho_training_evaluations(training);
     ho_status status = run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite);
+    if (cost)
+        cost->evaluations = ho_training_evaluations(training) - before;
     if (status == HO_OK && !finite) {
         ho_training_examine(training, true);
         status = run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite);

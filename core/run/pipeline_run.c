@@ -78,13 +78,14 @@ typedef struct many {
     ho_registry *registry;
     const ho_pipeline_request *asked;
     const ho_run_request *request;
-    const ho_experiment *experiment;
-    ho_pipeline **pipelines; /* of each variant's first repetition: checked before anything ran, and used for it */
+    ho_experiment *experiment;
+    ho_pipeline *like;       /* the first task's: heads the table and the results */
+    const char **strategies; /* of each variant */
     size_t variants;
     ho_results *results;
     task *tasks;
-    ho_single_result *outcomes; /* of each task */
-    size_t count, next;         /* tasks, and the first that nobody has taken */
+    ho_single_result *outcomes;   /* of each task */
+    size_t count, next, finished; /* tasks; the first that nobody has taken; how many are over */
     ho_progress progress;
     pthread_mutex_t mutex; /* of everything above that changes */
 } many;
@@ -102,13 +103,10 @@ static void tell_share(void *context, int64_t done, int64_t total, double error,
     pthread_mutex_lock(&m->mutex);
     w->now->share = (double)done / (double)total;
     double sum = 0;
-    size_t finished = 0;
-    for (size_t i = 0; i < m->count; i++) {
+    for (size_t i = 0; i < m->count; i++)
         sum += m->tasks[i].share;
-        finished += m->outcomes[i].folder != NULL;
-    }
     char text[160];
-    snprintf(text, sizeof text, "%zu/%zu runs  %s: validation error %.5g", finished, m->count, w->now->name, error);
+    snprintf(text, sizeof text, "%zu/%zu runs  %s: validation error %.5g", m->finished, m->count, w->now->name, error);
     ho_progress_tell(&m->progress, sum, text);
     pthread_mutex_unlock(&m->mutex);
 }
@@ -133,10 +131,8 @@ static ho_pipeline *read_task(const many *m, const task *t, ho_error *error)
 static void run_task(many *m, worker *w, size_t index)
 {
     task *t = &m->tasks[index];
-    ho_single_result *result = &m->outcomes[index];
     ho_error error = {0};
-    ho_pipeline **kept = t->repetition == 0 ? &m->pipelines[index / (size_t)m->experiment->repeat] : NULL;
-    ho_pipeline *pipeline = kept ? *kept : read_task(m, t, &error);
+    ho_pipeline *pipeline = read_task(m, t, &error);
     char *folder = ho_format("%s/%s", ho_results_folder(m->results), t->name);
     ho_single_request request = {.pipeline = pipeline,
                                  .command_line = m->request->command_line,
@@ -154,11 +150,11 @@ static void run_task(many *m, worker *w, size_t index)
     ho_results_close(results);
     ho_single_free(single);
     free(folder);
-    if (!kept)
-        ho_pipeline_free(pipeline);
+    ho_pipeline_free(pipeline);
     pthread_mutex_lock(&m->mutex);
-    *result = own;
+    m->outcomes[index] = own;
     t->share = 1;
+    m->finished++;
     pthread_mutex_unlock(&m->mutex);
 }
 
@@ -181,28 +177,42 @@ static void *work(void *context)
 /* The calling thread works too. */
 static void work_together(many *m, int jobs)
 {
-    pthread_t threads[64];
-    int started = 0;
-    int wanted = jobs > 64 ? 64 : jobs;
-    while (started < wanted - 1 && (size_t)started + 1 < m->count &&
-           pthread_create(&threads[started], NULL, work, m) == 0)
+    size_t wanted = (size_t)jobs < m->count ? (size_t)jobs : m->count, started = 0;
+    pthread_t *threads = ho_alloc(wanted * sizeof *threads);
+    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, m) == 0)
         started++;
     work(m);
-    for (int i = 0; i < started; i++)
+    for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
+    free(threads);
 }
 
-/* Reads and checks every variant; what is wrong is told before anything is written. */
+/* Which variant an error belongs to; its place still comes first. */
+static void name_variant(ho_error *error, const char *variant)
+{
+    size_t used = strlen(error->text);
+    if (error->status != HO_OK && variant)
+        snprintf(error->text + used, sizeof error->text - used, " (variant %s)", variant);
+}
+
+/* Reads and checks every variant; what is wrong is told before anything is written. Only the first is kept: each may
+ * hold a data set of its own. */
 static ho_status check_variants(many *m, ho_error *error)
 {
     for (size_t v = 0; v < m->variants && error->status == HO_OK; v++) {
         const task *first = &m->tasks[v * (size_t)m->experiment->repeat];
-        m->pipelines[v] = read_task(m, first, error);
-        ho_single_request request = {.pipeline = m->pipelines[v], .interrupt = m->request->interrupt};
-        ho_single *single = m->pipelines[v] ? ho_single_new(&request, error) : NULL;
-        ho_single_free(single);
-        if (first->variant)
-            ho_error_prefix(error, "variant %s", first->variant);
+        ho_pipeline *pipeline = read_task(m, first, error);
+        ho_single_request request = {.pipeline = pipeline, .interrupt = m->request->interrupt};
+        ho_single_free(pipeline ? ho_single_new(&request, error) : NULL);
+        name_variant(error, first->variant);
+        if (pipeline) {
+            m->strategies[v] = ho_strategy_name(pipeline);
+            ho_experiment_settle(m->experiment, pipeline);
+        }
+        if (v == 0)
+            m->like = pipeline;
+        else
+            ho_pipeline_free(pipeline);
     }
     return error->status;
 }
@@ -214,7 +224,7 @@ static void make_tasks(many *m)
     m->count = m->variants * (size_t)repeat;
     m->tasks = ho_alloc(m->count * sizeof *m->tasks);
     m->outcomes = ho_alloc(m->count * sizeof *m->outcomes);
-    m->pipelines = ho_alloc(m->variants * sizeof(ho_pipeline *));
+    m->strategies = ho_alloc(m->variants * sizeof *m->strategies);
     for (size_t i = 0; i < m->count; i++) {
         task *t = &m->tasks[i];
         ho_fail(&m->outcomes[i].outcome, HO_INTERRUPTED, "interrupted before this run began");
@@ -225,22 +235,27 @@ static void make_tasks(many *m)
     }
 }
 
-/* What the runs came to as a whole: the worst that befell one of them. */
+/* What the runs came to as a whole: interrupted where one was, else as the first that failed. */
 static void sum_up(const many *m, ho_error *error)
 {
+    size_t done = 0, interrupted = 0, failed = 0, first = 0;
     for (size_t i = 0; i < m->count; i++) {
-        const ho_single_result *r = &m->outcomes[i];
-        if (r->outcome.status != HO_OK && error->status == HO_OK) {
-            *error = r->outcome;
-            if (r->outcome.status != HO_INTERRUPTED)
-                ho_error_prefix(error, "%s", m->tasks[i].name);
-        }
+        ho_status status = m->outcomes[i].outcome.status;
+        done += status == HO_OK;
+        interrupted += status == HO_INTERRUPTED;
+        if (status != HO_OK && status != HO_INTERRUPTED && failed++ == 0)
+            first = i;
     }
+    if (interrupted)
+        ho_fail(error, HO_INTERRUPTED, "interrupted; %zu of %zu runs are done", done, m->count);
+    else if (failed)
+        ho_fail(error, m->outcomes[first].outcome.status, "%zu of %zu runs failed; %s: %s", failed, m->count,
+                m->tasks[first].name, m->outcomes[first].outcome.text);
 }
 
 static ho_status finish(many *m, ho_error *error)
 {
-    const ho_pipeline *like = m->pipelines[0];
+    const ho_pipeline *like = m->like;
     int64_t repeat = m->experiment->repeat;
     ho_row *rows = ho_alloc(m->variants * sizeof *rows);
     const char **folders = ho_alloc(m->count * sizeof *folders);
@@ -256,8 +271,8 @@ static ho_status finish(many *m, ho_error *error)
     ho_json_open(&json, "rows", '[');
     for (size_t v = 0; v < m->variants; v++) {
         size_t first = v * (size_t)repeat;
-        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name,
-                           ho_strategy_name(m->pipelines[v]), &m->outcomes[first], (size_t)repeat, &folders[first]};
+        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name, m->strategies[v],
+                           &m->outcomes[first], (size_t)repeat, &folders[first]};
         ho_row_json(&json, &rows[v]);
     }
     ho_json_close(&json, ']');
@@ -276,13 +291,12 @@ static ho_status finish(many *m, ho_error *error)
 static void many_free(many *m)
 {
     ho_results_close(m->results);
-    for (size_t v = 0; v < m->variants; v++)
-        ho_pipeline_free(m->pipelines[v]);
+    ho_pipeline_free(m->like);
     for (size_t i = 0; i < m->count; i++) {
         ho_single_result_free(&m->outcomes[i]);
         free(m->tasks[i].name);
     }
-    free(m->pipelines);
+    free(m->strategies);
     free(m->outcomes);
     free(m->tasks);
     pthread_mutex_destroy(&m->mutex);
@@ -293,10 +307,10 @@ static ho_status run_many(many *m, int jobs, ho_error *error)
     make_tasks(m);
     if (check_variants(m, error) != HO_OK)
         return error->status;
-    m->results = ho_results_open(m->pipelines[0], m->experiment->root, m->request->out, error);
+    m->results = ho_results_open(m->like, m->experiment->root, m->request->out, error);
     if (!m->results)
         return error->status;
-    ho_results_announce(m->pipelines[0]);
+    ho_results_announce(m->like);
     ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
     work_together(m, jobs);
     ho_progress_end(&m->progress);

@@ -93,6 +93,23 @@ static const ho_single_result *first_known(const ho_row *row)
     return &row->results[0];
 }
 
+/* The first run that did not come through; NULL where all did. */
+static const ho_single_result *first_failed(const ho_row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (row->results[i].outcome.status != HO_OK)
+            return &row->results[i];
+    return NULL;
+}
+
+static size_t runs_done(const ho_row *row)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < row->count; i++)
+        done += row->results[i].outcome.status == HO_OK;
+    return done;
+}
+
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 static void json_values(ho_json *json, const char *key, const double *values, size_t count)
@@ -131,17 +148,11 @@ static void json_brief(ho_json *json, const ho_row *row, const ho_brief *b, size
 
 void ho_row_json(ho_json *json, const ho_row *row)
 {
-    const ho_single_result *known = first_known(row), *failed = NULL;
-    int64_t done = 0;
-    for (size_t i = 0; i < row->count; i++) {
-        done += row->results[i].outcome.status == HO_OK;
-        if (!failed && row->results[i].outcome.status != HO_OK)
-            failed = &row->results[i];
-    }
+    const ho_single_result *known = first_known(row), *failed = first_failed(row);
     ho_json_open(json, NULL, '{');
     ho_json_string(json, "variant", row->variant);
     ho_json_string(json, "strategy", row->strategy);
-    ho_json_integer(json, "runs", done);
+    ho_json_integer(json, "runs", (int64_t)runs_done(row));
     ho_json_string(json, "outcome", ho_outcome_name(failed ? failed->outcome.status : HO_OK));
     ho_json_string(json, "message", failed ? failed->outcome.text : NULL);
     json_figure(json, "validation_error", row, VALIDATION_ERROR);
@@ -213,16 +224,15 @@ void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
         char name[128];
         snprintf(name, sizeof name, b->rank == 0 ? "%s" : "%s (sum)", b->name);
         printf("  %-24s", name);
-        print_number(b->initial, false);
-        if (r->done > 0)
-            print_number(b->best, false);
+        for (size_t c = 0; c < r->count; c++)
+            print_number(strcmp(r->columns[c].title, "initial") == 0 ? b->initial : b->best, false);
         putchar('\n');
     }
     printf("  ");
     if (r->done > 0 && p->strategy == HO_STRATEGY_HYPERGRADIENT)
         printf("%lld outer iterations, best after %lld steps; ", (long long)r->done, (long long)r->best_iteration - 1);
     else if (r->done > 0)
-        printf("%lld candidates, best the %lldth; ", (long long)r->done, (long long)r->best_iteration);
+        printf("%lld candidates, the best was number %lld; ", (long long)r->done, (long long)r->best_iteration);
     printf("%.1f s in all; results in %s\n", r->seconds, r->folder);
 }
 
@@ -253,6 +263,15 @@ static void print_briefs(const ho_row *row)
     }
 }
 
+/* What a reader of the means has to know: how many runs did not come through. */
+static void print_missing(const ho_row *row)
+{
+    size_t done = runs_done(row);
+    if (done < row->count)
+        printf("  [%zu of %zu runs %s]", row->count - done, row->count,
+               ho_outcome_name(first_failed(row)->outcome.status));
+}
+
 void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, int64_t repeat)
 {
     size_t widest = 6;
@@ -272,6 +291,7 @@ void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, in
         print_spread((ho_spread){spread(row, SECONDS).mean, NAN, spread(row, SECONDS).count}, 1, 1, 10);
         printf("  ");
         print_briefs(row);
+        print_missing(row);
         putchar('\n');
     }
 }

@@ -7,25 +7,34 @@
 #include "base/rng.h"
 #include "run/gradient.h"
 
-ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *training, int64_t *candidates, ho_error *error)
+/* What one hypergradient costs. That the initial hyperparameters diverge is no matter: a search need not try them. */
+static ho_status cost_of_hypergradient(const ho_pipeline *pipeline, ho_training *training, int64_t *evaluations,
+                                       ho_error *error)
 {
-    *candidates = pipeline->candidates;
-    if (*candidates > 0)
-        return HO_OK;
-    int64_t steps = pipeline->problem.steps, before = ho_training_evaluations(training);
     size_t bytes = (size_t)ho_training_lambda_size(training) * sizeof(double);
     double *lambda = ho_alloc(bytes), *gradient = ho_alloc(bytes), value;
+    ho_gradient_cost cost = {0};
+    ho_error own = {0};
     ho_training_lambda_initial(training, lambda);
-    ho_status status = ho_hypergradient(training, pipeline->mode, steps, lambda, &value, gradient, NULL, error);
+    ho_status status =
+        ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost, &own);
     free(lambda);
     free(gradient);
-    int64_t each = ho_training_evaluations(training) - before;
-    *candidates = pipeline->outer_iterations * each / steps;
-    if (status == HO_OK && *candidates > HO_MOST_CANDIDATES)
-        return ho_fail(
-            error, HO_INVALID, "%s: outer: %lld iterations cost as much as %lld candidates, more than %d; say how many",
-            pipeline->file, (long long)pipeline->outer_iterations, (long long)*candidates, HO_MOST_CANDIDATES);
-    return status;
+    *evaluations = cost.evaluations;
+    return status == HO_OK || status == HO_DIVERGED ? HO_OK : ho_fail(error, status, "%s", own.text);
+}
+
+static ho_status check_range(const ho_range *range, const ho_hyperparameter *h, ho_error *error)
+{
+    double least = range->from, most = range->to;
+    for (int64_t i = 0; range->values && i < range->points; i++) {
+        least = i ? fmin(least, range->values[i]) : range->values[0];
+        most = i ? fmax(most, range->values[i]) : range->values[0];
+    }
+    if (least >= h->lower && most <= h->upper)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, range->place, "range: %g is outside of %s's domain, %g to %g",
+                      least < h->lower ? least : most, h->name, h->lower, h->upper);
 }
 
 static const ho_range *range_of(const ho_pipeline *pipeline, const ho_hyperparameter *h)
@@ -34,6 +43,32 @@ static const ho_range *range_of(const ho_pipeline *pipeline, const ho_hyperparam
         if (strcmp(pipeline->ranges[i].name, h->name) == 0)
             return &pipeline->ranges[i];
     return NULL;
+}
+
+static ho_status check_ranges(const ho_pipeline *pipeline, const ho_training *training, ho_error *error)
+{
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    for (size_t i = 0; i < count; i++)
+        if (hypers[i].tuned && check_range(range_of(pipeline, &hypers[i]), &hypers[i], error) != HO_OK)
+            return error->status;
+    return HO_OK;
+}
+
+ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *training, int64_t *candidates, ho_error *error)
+{
+    int64_t each, total, iterations = pipeline->outer_iterations;
+    *candidates = pipeline->candidates;
+    if (check_ranges(pipeline, training, error) != HO_OK || *candidates > 0)
+        return error->status;
+    if (cost_of_hypergradient(pipeline, training, &each, error) != HO_OK)
+        return error->status;
+    if (__builtin_mul_overflow(iterations, each, &total) || (total /= pipeline->problem.steps) > HO_MOST_CANDIDATES)
+        return ho_fail(error, HO_INVALID,
+                       "%s: outer: %lld iterations cost as much as more than %d candidates; say how many",
+                       pipeline->file, (long long)iterations, HO_MOST_CANDIDATES);
+    *candidates = total > 0 ? total : 1;
+    return HO_OK;
 }
 
 /* The value a share of the way through a range. */

@@ -121,9 +121,15 @@ static ho_status measure(ho_single *s, ho_training *training, const char *title,
 static ho_status measure_all(ho_single *s, ho_single_result *result, ho_error *error)
 {
     bool tuned = s->outer.done > 0;
+    ho_error own = {0};
     ho_status status = HO_OK;
     if (s->request->whole || !tuned)
-        status = measure(s, s->training, "initial", s->initial, !tuned && !s->both, result, error);
+        status = measure(s, s->training, "initial", s->initial, !tuned && !s->both, result, &own);
+    /* A search may have found its way from hyperparameters that diverge. */
+    if (status == HO_DIVERGED && tuned)
+        status = HO_OK;
+    else if (status != HO_OK)
+        ho_fail(error, status, "%s", own.text);
     if (status == HO_OK && tuned)
         status = measure(s, s->training, "tuned", s->best, !s->both, result, error);
     if (status == HO_OK && s->both)
@@ -242,9 +248,12 @@ static ho_status open_both(ho_single *s, ho_error *error)
         return error->status;
     s->problem_of_both = p->problem;
     s->problem_of_both.training = &s->joined;
-    s->both = ho_training_new(&s->problem_of_both, error);
+    ho_error own = {0};
+    s->both = ho_training_new(&s->problem_of_both, &own);
     if (!s->both)
-        return error->status;
+        return ho_fail(error, own.status,
+                       "%s; this is about final: train_on: training+validation, which has the targets of both parts",
+                       own.text);
     ho_training_interrupt(s->both, s->request->interrupt);
     if (ho_training_lambda_size(s->both) != ho_training_lambda_size(s->training))
         return ho_fail(error, HO_INVALID,

@@ -15,25 +15,35 @@ const ho_target *ho_examples_target(const ho_examples *examples, const char *nam
     return NULL;
 }
 
-static void list_targets(const ho_examples *examples, char text[256])
+static const char *list_targets(ho_training *training, const ho_examples *examples)
 {
-    text[0] = '\0';
-    for (size_t i = 0; i < examples->target_count; i++) {
-        size_t used = strlen(text);
-        snprintf(text + used, 256 - used, "%s%s", used ? ", " : "", examples->targets[i].name);
-    }
+    const char *list = "";
+    for (size_t i = 0; i < examples->target_count; i++)
+        list = ho_list_add(training, list, examples->targets[i].name);
+    return list;
 }
 
-/* Which target a loss wants, that the data has it, and that the loss can work with it. */
-static ho_status resolve(ho_training *training, ho_owner *owner, ho_error *error)
+/* A further target's head is asked for by the target's name: it must not be a size's or the inputs'. */
+static ho_status check_name(const ho_owner *owner, const ho_used_target *used, ho_error *error)
+{
+    bool taken = !strcmp(used->name, "inputs");
+    for (const char *const *symbol = ho_size_symbols(); *symbol; symbol++)
+        taken |= !strcmp(used->name, *symbol);
+    if (!taken || owner->target == 0)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, owner->term->target ? owner->term->target_place : owner->instance->place,
+                      "target \"%s\": beside the first loss's, no target can be called so, as models have another "
+                      "meaning for the name",
+                      used->name);
+}
+
+/* Which target a loss wants, that the data has it where the loss needs it, and that the loss can work with it. */
+static ho_status resolve(ho_training *training, ho_owner *owner, bool validates, ho_error *error)
 {
     const ho_examples *examples = training->problem->training;
     const ho_term *term = owner->term;
     const char *loss = owner->instance->loaded->plugin.name;
-    int64_t outputs = training->problem->classes_or_width;
     ho_place place = term->target ? term->target_place : owner->instance->place;
-    char known[256];
-    list_targets(examples, known);
     if (!term->target && examples->target_count != 1)
         return ho_fail_at(error, HO_INVALID, place, "loss \"%s\": %s", loss,
                           examples->target_count ? "the data has several targets; choose one with `target:`"
@@ -41,38 +51,63 @@ static ho_status resolve(ho_training *training, ho_owner *owner, ho_error *error
     const char *name = term->target ? term->target : examples->targets[0].name;
     const ho_target *target = ho_examples_target(examples, name);
     const ho_target *validation = ho_examples_target(training->problem->validation, name);
-    if (!target || !validation)
+    if (!target || (validates && !validation)) {
+        const char *known = list_targets(training, target ? training->problem->validation : examples);
         return ho_fail_at(error, HO_INVALID, place, "loss \"%s\": the %s data has no target \"%s\" (it has: %s)", loss,
-                          target ? "validation" : "training", name, known);
+                          target ? "validation" : "training", name, *known ? known : "none");
+    }
     uint32_t wants = owner->instance->loaded->calls.loss.targets;
     if (wants != HO_TARGET_ANY && (wants == HO_TARGET_LABELS) != target->labels)
         return ho_fail_at(error, HO_INVALID, place, "loss \"%s\" wants %s, but the target \"%s\" holds %s", loss,
                           wants == HO_TARGET_LABELS ? "labels" : "reals", name, target->labels ? "labels" : "reals");
-    if (target->labels != validation->labels || target->width != validation->width)
+    if (validation && (target->labels != validation->labels || target->width != validation->width))
         return ho_fail_at(error, HO_INVALID, place,
                           "target \"%s\" differs in kind or width between training and "
                           "validation",
                           name);
-    if (target->labels ? target->classes > outputs || validation->classes > outputs : target->width != outputs)
-        return ho_fail_at(error, HO_INVALID, place,
-                          "loss \"%s\": the target \"%s\" has %" PRId64 " %s, the model %" PRId64 " outputs", loss,
-                          name, target->labels ? target->classes : target->width,
-                          target->labels ? "classes" : "columns", outputs);
+    int64_t width = target->labels ? target->classes : target->width;
     for (owner->target = 0; owner->target < training->target_count; owner->target++)
         if (!strcmp(training->targets[owner->target].name, name))
-            return HO_OK;
-    training->targets[training->target_count++] = (ho_used_target){target->name, target->labels, target->width};
-    return HO_OK;
+            break;
+    ho_used_target *used = &training->targets[owner->target];
+    if (owner->target == training->target_count) {
+        *used = (ho_used_target){.name = target->name,
+                                 .labels = target->labels,
+                                 .width = target->width,
+                                 .outputs = owner->target ? width : training->problem->classes_or_width};
+        training->target_names[training->target_count++] = target->name;
+    }
+    used->validates |= validates;
+    if (target->labels ? width > used->outputs || (validation && validation->classes > used->outputs)
+                       : width != used->outputs)
+        return ho_fail_at(error, HO_INVALID, place,
+                          "loss \"%s\": the target \"%s\" has %" PRId64 " %s, the model %" PRId64 " outputs", loss,
+                          name, validation && validation->classes > width ? validation->classes : width,
+                          target->labels ? "classes" : "columns", used->outputs);
+    return check_name(owner, used, error);
 }
 
 ho_status ho_targets_resolve(ho_training *training, ho_error *error)
 {
+    size_t validation = HO_TERM_OWNERS + training->problem->objective_count;
     training->targets = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->targets);
+    training->target_names = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->target_names);
     for (size_t i = HO_TERM_OWNERS; i < training->owner_count; i++)
         if (training->owners[i].instance->loaded->plugin.kind == HO_LOSS &&
-            resolve(training, &training->owners[i], error))
+            resolve(training, &training->owners[i], i >= validation, error))
             return error->status;
+    if (training->target_count == 0)
+        return ho_fail(error, HO_INVALID, "the objective has no loss");
     return HO_OK;
+}
+
+size_t ho_target_measured(const ho_training *training)
+{
+    const ho_owner *owner = training->owners + HO_TERM_OWNERS + training->problem->objective_count;
+    for (size_t i = 0; i < training->problem->validation_count; i++, owner++)
+        if (owner->instance->loaded->plugin.kind == HO_LOSS)
+            return owner->target;
+    return 0;
 }
 
 /* ---- parts ----------------------------------------------------------------------------------------------------- */
@@ -119,6 +154,8 @@ ho_status ho_part_fill(ho_training *training, const ho_examples *examples, const
     part->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *part->targets);
     for (size_t i = 0; i < training->target_count; i++) {
         const ho_target *target = ho_examples_target(examples, training->targets[i].name);
+        if (!target)
+            continue; /* no term needs it here, or ho_targets_resolve had refused */
         int64_t count = examples->count * target_width(training, i);
         void *values = ho_training_block(training, count, ho_number_size(training), "targets", error);
         if (!values)

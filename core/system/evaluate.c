@@ -26,6 +26,8 @@ static void fill_chunk(const ho_training *training, const ho_examples *examples,
         }
         for (size_t k = 0; k < training->target_count; k++) {
             const ho_target *target = ho_examples_target(examples, training->targets[k].name);
+            if (!training->targets[k].validates)
+                continue;
             ho_numbers_put(training, target->values + row * target->width, target->width,
                            (char *)chunk->targets[k] + (size_t)(i * target->width) * ho_number_size(training));
         }
@@ -41,18 +43,6 @@ static int64_t largest(const double *row, int64_t count)
     return best;
 }
 
-/* The first loss of the validation error decides what accuracy means; NULL: nothing does. */
-static const char *main_labels(const ho_training *training)
-{
-    const ho_owner *owner = training->owners + HO_TERM_OWNERS + training->problem->objective_count;
-    for (size_t i = 0; i < training->problem->validation_count; i++, owner++)
-        if (owner->instance->loaded->plugin.kind == HO_LOSS) {
-            const ho_used_target *target = &training->targets[owner->target];
-            return target->labels ? target->name : NULL;
-        }
-    return NULL;
-}
-
 static ho_status check_examples(ho_training *training, const ho_examples *examples)
 {
     if (examples->count < 1)
@@ -64,6 +54,8 @@ static ho_status check_examples(ho_training *training, const ho_examples *exampl
     for (size_t k = 0; k < training->target_count; k++) {
         const ho_used_target *used = &training->targets[k];
         const ho_target *target = ho_examples_target(examples, used->name);
+        if (!used->validates)
+            continue;
         if (!target || target->labels != used->labels || target->width != used->width)
             return ho_fail(&training->error, HO_INVALID,
                            "the examples to evaluate have no target \"%s\" of the kind trained on", used->name);
@@ -78,7 +70,8 @@ ho_status ho_training_evaluate(ho_training *training, const double *lambda, cons
     if (ho_vector_check(training, "evaluate", "the state", state, 1) || check_examples(training, examples))
         return training->error.status;
     int64_t chunk = examples->count < CHUNK ? examples->count : CHUNK;
-    int64_t width = training->problem->classes_or_width, right = 0;
+    const ho_used_target *measured = &training->targets[ho_target_measured(training)];
+    int64_t width = measured->outputs, right = 0;
     ho_program *program = ho_program_get(training, HO_EVALUATE, chunk);
     if (!program)
         return training->error.status;
@@ -86,7 +79,7 @@ ho_status ho_training_evaluate(ho_training *training, const double *lambda, cons
     char *outputs = ho_alloc((size_t)chunk * row);
     void *losses = ho_alloc((size_t)chunk * ho_number_size(training));
     double *one = ho_alloc((size_t)width * sizeof *one);
-    const char *labels = main_labels(training);
+    const char *labels = measured->labels && measured->validates ? measured->name : NULL;
     ho_hypers_bind(training, lambda);
     ho_state_bind(training, state);
     program->out[0] = outputs;
@@ -118,15 +111,7 @@ ho_status ho_training_evaluate(ho_training *training, const double *lambda, cons
 
 ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)
 {
-    if (ho_vector_check(training, "objective", "the state", state, 1))
-        return training->error.status;
-    ho_program *program = ho_program_get(training, HO_OBJECTIVE, 0);
-    if (!program)
-        return training->error.status;
-    ho_hypers_bind(training, lambda);
-    ho_state_bind(training, state);
-    program->out[0] = value;
-    return ho_program_run(training, program);
+    return ho_number_at(training, "objective", HO_OBJECTIVE, lambda, state, value);
 }
 
 void ho_training_weight_get(const ho_training *training, const ho_vector *state, size_t index, double *values)

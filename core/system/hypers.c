@@ -27,7 +27,8 @@ void ho_weight_sizes(const ho_weight_tensor *weight, int64_t *rows, int64_t *col
 bool ho_size_of(void *context, const char *symbol, int64_t *value)
 {
     const ho_sizes *sizes = context;
-    const ho_problem *problem = sizes->training->problem;
+    const ho_training *training = sizes->training;
+    const ho_problem *problem = training->problem;
     int64_t rows = 0, columns = 0;
     if (sizes->weight)
         ho_weight_sizes(sizes->weight, &rows, &columns);
@@ -35,7 +36,7 @@ bool ho_size_of(void *context, const char *symbol, int64_t *value)
         const char *symbol;
         int64_t value;
     } known[] = {{"features", problem->training->features},
-                 {"outputs", problem->classes_or_width},
+                 {"outputs", sizes->target ? sizes->target->outputs : problem->classes_or_width},
                  {"examples", problem->training->count},
                  {"steps", problem->steps},
                  {"batch", sizes->batch},
@@ -44,6 +45,11 @@ bool ho_size_of(void *context, const char *symbol, int64_t *value)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(symbol, known[i].symbol) && known[i].value > 0) {
             *value = known[i].value;
+            return true;
+        }
+    for (size_t i = 0; i < training->target_count; i++)
+        if (!strcmp(symbol, training->targets[i].name)) {
+            *value = training->targets[i].outputs;
             return true;
         }
     return false;
@@ -65,21 +71,20 @@ static const char *alternative(const char *text, char one[128])
 }
 
 /* The chosen alternative of a declared shape; the empty one is written "scalar" by people. */
-static ho_status choose_shape(const char *qualified, const ho_hyper *hyper, const ho_hyper_setting *setting,
-                              char one[128], ho_error *error)
+static ho_status choose_shape(ho_training *training, const char *qualified, const ho_hyper *hyper,
+                              const ho_hyper_setting *setting, char one[128], ho_error *error)
 {
     const char *text = hyper->shape ? hyper->shape : "";
     if (!setting || !setting->shape) {
         alternative(text, one);
         return HO_OK;
     }
-    char known[256] = "";
+    const char *known = "";
     for (const char *rest = text; rest;) {
         rest = alternative(rest, one);
         if (!strcmp(setting->shape, one) || (!*one && !strcmp(setting->shape, "scalar")))
             return HO_OK;
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s\"%s\"", used ? ", " : "", *one ? one : "scalar");
+        known = ho_list_add(training, known, ho_arena_format(training->arena, "\"%s\"", *one ? one : "scalar"));
     }
     return ho_fail_at(error, HO_INVALID, setting->shape_place, "%s has no shape \"%s\"; it can be %s", qualified,
                       setting->shape, known);
@@ -91,6 +96,7 @@ static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_
 {
     const ho_weight_tensor *first = NULL;
     bool penalty = owner->term && owner->instance->loaded->plugin.kind == HO_PENALTY;
+    bool loss = owner->term && owner->instance->loaded->plugin.kind == HO_LOSS;
     h->count = 1;
     for (const char *p = shape; *p;) {
         size_t length = strcspn(p, " ");
@@ -102,7 +108,7 @@ static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_
                               HO_MAX_RANK);
         int64_t size = 0;
         if (!ho_parse_integer(symbol, &size)) {
-            ho_sizes sizes = {training, 0, NULL};
+            ho_sizes sizes = {.training = training, .target = loss ? &training->targets[owner->target] : NULL};
             for (size_t i = 0; penalty && i < training->weight_count; i++) {
                 if (!ho_term_covers(owner->term, &training->weights[i]))
                     continue;
@@ -185,7 +191,8 @@ static ho_status declare(ho_training *training, const ho_owner *owner, const ho_
     const ho_hyper_setting *setting = find_setting(training, h->name);
     h->place = setting ? setting->place : owner->instance->place;
     char shape[128];
-    if (choose_shape(h->name, hyper, setting, shape, error) || resolve_shape(training, owner, h, shape, error))
+    if (choose_shape(training, h->name, hyper, setting, shape, error) ||
+        resolve_shape(training, owner, h, shape, error))
         return error->status;
     double *value = ho_training_block(training, h->count, sizeof *value, h->name, error);
     if (!value)
@@ -235,7 +242,7 @@ ho_status ho_hypers_declare(ho_training *training, ho_owner *owner, ho_error *er
     return HO_OK;
 }
 
-static ho_status unknown_setting(const ho_training *training, const ho_hyper_setting *setting, ho_error *error)
+static ho_status unknown_setting(ho_training *training, const ho_hyper_setting *setting, ho_error *error)
 {
     const char **names = ho_alloc((training->hyper_count + 1) * sizeof *names);
     for (size_t i = 0; i < training->hyper_count; i++)
@@ -245,11 +252,9 @@ static ho_status unknown_setting(const ho_training *training, const ho_hyper_set
         ho_fail_at(error, HO_INVALID, setting->place, "unknown hyperparameter \"%s\"; did you mean \"%s\"?",
                    setting->name, near);
     } else {
-        char known[1024] = "";
-        for (size_t i = 0; i < training->hyper_count; i++) {
-            size_t used = strlen(known);
-            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", names[i]);
-        }
+        const char *known = "";
+        for (size_t i = 0; i < training->hyper_count; i++)
+            known = ho_list_add(training, known, names[i]);
         ho_fail_at(error, HO_INVALID, setting->place, "unknown hyperparameter \"%s\" (known: %s)", setting->name,
                    known);
     }

@@ -52,11 +52,13 @@ typedef struct ho_bound {
     const void *data;
 } ho_bound;
 
-/* A target that some term uses. */
+/* A target that some term uses. The first is the main one, which the model may answer by "outputs". */
 typedef struct ho_used_target {
     const char *name;
     bool labels;
+    bool validates; /* some loss of the validation error uses it */
     int64_t width;
+    int64_t outputs; /* entries of the model's answer: the classes, or the width */
 } ho_used_target;
 
 /* The leaves that stand for some examples. */
@@ -70,7 +72,7 @@ typedef struct ho_feed {
 typedef struct ho_part {
     int64_t count;
     const void *inputs;
-    const void **targets; /* by training->targets */
+    const void **targets; /* by training->targets; NULL: these examples lack it, and no term here uses it */
 } ho_part;
 
 /* Leaves for tangents (columns >= 1: with that leading axis) or cotangents (columns 0) of the state, and for tangents
@@ -159,6 +161,7 @@ struct ho_training {
     double t; /* what t_leaf is bound to */
 
     ho_used_target *targets;
+    const char **target_names; /* ending with NULL */
     size_t target_count;
     ho_part training_part, validation_part, batch_part;
     ho_feed *training_feed, *validation_feed;
@@ -182,6 +185,8 @@ void *ho_training_block(ho_training *training, int64_t count, size_t size, const
 size_t ho_training_leaf(ho_training *training, const char *name, ho_shape shape, const void *data);
 /* A leaf bound for good to these values; poison with an error where memory is short. */
 ho_node ho_training_numbers(ho_training *training, const char *name, ho_shape shape, const double *values);
+/* A list for a message with one name more: "W, b". */
+const char *ho_list_add(ho_training *training, const char *list, const char *name);
 /* The graph's error, if any, moved to `error`. */
 ho_status ho_training_traced(ho_training *training, ho_error *error);
 
@@ -191,6 +196,7 @@ typedef struct ho_sizes {
     ho_training *training;
     int64_t batch;                  /* 0: no examples here */
     const ho_weight_tensor *weight; /* penalties: w */
+    const ho_used_target *target;   /* losses: whose answer is "outputs"; NULL: the main one's */
 } ho_sizes;
 bool ho_size_of(void *context, const char *symbol, int64_t *value);
 const char *const *ho_size_symbols(void);
@@ -206,15 +212,18 @@ void ho_direction(const ho_training *training, int64_t i, double *lambda);
 /* objective.c */
 ho_status ho_trace_weights(ho_training *training, ho_error *error);
 bool ho_term_covers(const ho_term *term, const ho_weight_tensor *weight);
-ho_node ho_trace_forward(ho_training *training, const ho_feed *feed);
+/* The model's answer for each used target, in the training's arena; poison where it has none. */
+const ho_node *ho_trace_forward(ho_training *training, const ho_feed *feed);
 /* Weighted, one number for each example. */
 ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed,
-                        ho_node outputs);
+                        const ho_node *answers);
 /* The terms' value: reduced losses and penalties, weighted and added. */
 ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed);
 
 /* batch.c */
 ho_status ho_targets_resolve(ho_training *training, ho_error *error);
+/* The target that accuracy is about, of the validation error's first loss; the main one where it has none. */
+size_t ho_target_measured(const ho_training *training);
 /* The target of that name; NULL: there is none. */
 const ho_target *ho_examples_target(const ho_examples *examples, const char *name);
 ho_status ho_part_fill(ho_training *training, const ho_examples *examples, const char *what, ho_part *part,
@@ -257,6 +266,9 @@ extern const ho_system_api ho_training_calls;
 ho_status ho_vector_check(ho_training *training, const char *call, const char *what, const ho_vector *vector,
                           int64_t columns);
 void ho_state_bind(ho_training *training, const ho_vector *state);
+/* Runs a program whose only output is a number: HO_ERROR, HO_OBJECTIVE. */
+ho_status ho_number_at(ho_training *training, const char *call, ho_program_kind kind, const double *lambda,
+                       const ho_vector *state, double *value);
 
 /* examine.c */
 ho_status ho_examine(ho_training *training, ho_program *program);

@@ -109,6 +109,7 @@ static ho_trace_env env_of(ho_sizes *sizes)
                           .scope = ho_scope_new(),
                           .size = ho_size_of,
                           .known_sizes = ho_size_symbols(),
+                          .target_sizes = sizes->training->target_names,
                           .context = sizes};
 }
 
@@ -116,15 +117,16 @@ ho_status ho_trace_weights(ho_training *training, ho_error *error)
 {
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
     const ho_problem *problem = training->problem;
-    ho_sizes sizes = {training, 0, NULL};
+    ho_sizes sizes = {.training = training};
     ho_trace_env env = env_of(&sizes);
     env.weight = declare_weight;
     env.normal = draw_normal;
     ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
     ho_trace_call(model->instance, "weights", model->instance->loaded->calls.model.weights, &env);
     ho_scope_free(env.scope);
-    if (ho_training_traced(training, error))
-        return error->status;
+    if (training->trace_error.status)
+        return ho_fail_at(error, training->trace_error.status, model->instance->place, "%s",
+                          training->trace_error.text);
     if (training->weight_count == 0)
         return ho_fail_at(error, HO_INVALID, model->instance->place, "model \"%s\" declares no weights",
                           model->instance->loaded->plugin.name);
@@ -161,38 +163,82 @@ bool ho_term_covers(const ho_term *term, const ho_weight_tensor *weight)
 
 /* ---- forward, losses, penalties -------------------------------------------------------------------------------- */
 
-ho_node ho_trace_forward(ho_training *training, const ho_feed *feed)
+/* What a name stands for before the model's forward; poison: nothing. */
+static ho_node bound_to(const ho_trace_env *env, const char *name)
+{
+    ho_node node;
+    return ho_scope_find(env->scope, name, &node) ? node : HO_POISON;
+}
+
+/* Whether forward bound a name: not a weight, a hyperparameter or an option that happens to be called so. */
+static bool has_head(const ho_instance *model, const ho_trace_env *env, const char *name, ho_node before)
+{
+    double number;
+    ho_node node = bound_to(env, name);
+    return node != HO_POISON && node != before && !ho_instance_number(model, name, &number);
+}
+
+/* A head beside the main target's would have no loss. */
+static void check_single(const ho_instance *model, const ho_trace_env *env, const char *name)
+{
+    ho_node outputs = bound_to(env, "outputs");
+    if (ho_graph_at(env->graph, outputs)->shape.rank > 0 && outputs != bound_to(env, name))
+        ho_graph_fail(env->graph,
+                      "the model \"%s\" has the heads \"%s\" and \"outputs\", and both would answer the objective's "
+                      "first loss; one of them has no loss",
+                      model->loaded->plugin.name, name);
+}
+
+const ho_node *ho_trace_forward(ho_training *training, const ho_feed *feed)
 {
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
-    ho_sizes sizes = {training, feed->size, NULL};
+    size_t count = training->target_count;
+    ho_node *answers = ho_arena_alloc(training->arena, (count + 1) * sizeof *answers);
+    ho_sizes sizes = {.training = training, .batch = feed->size};
     ho_trace_env env = env_of(&sizes);
     ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
     for (size_t i = 0; i < training->weight_count; i++)
         ho_scope_bind(env.scope, training->weights[i].name, training->weight_nodes[i]);
     ho_scope_bind(env.scope, "inputs", training->leaves[feed->inputs].node);
-    ho_node outputs = HO_POISON;
+    for (size_t i = 0; i < count; i++)
+        answers[i] = bound_to(&env, training->targets[i].name);
     if (!ho_trace_call(model->instance, "forward", model->instance->loaded->calls.model.forward, &env)) {
-        ho_shape shape = ho_shape_of(2, (int64_t[]){feed->size, training->problem->classes_or_width});
-        outputs = ho_trace_result(model->instance, "forward", &env, "outputs", &shape);
+        for (size_t i = 0; i < count; i++) {
+            const ho_used_target *target = &training->targets[i];
+            ho_shape shape = ho_shape_of(2, (int64_t[]){feed->size, target->outputs});
+            bool head = has_head(model->instance, &env, target->name, answers[i]);
+            if (head && i == 0)
+                check_single(model->instance, &env, target->name);
+            answers[i] = head || i == 0 ? ho_trace_result(model->instance, "forward", &env,
+                                                          head ? target->name : "outputs", &shape)
+                                        : HO_POISON;
+        }
     }
     ho_scope_free(env.scope);
-    return outputs;
+    return answers;
 }
 
 /* A term's loss of each example, without its weight. */
-static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho_feed *feed, ho_node outputs)
+static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho_feed *feed, const ho_node *answers)
 {
     ho_graph *graph = training->graph;
-    int64_t width = training->problem->classes_or_width;
-    ho_node target = training->leaves[feed->targets[owner->target]].node;
-    ho_sizes sizes = {training, feed->size, NULL};
+    const ho_used_target *used = &training->targets[owner->target];
+    ho_node target = training->leaves[feed->targets[owner->target]].node, outputs = answers[owner->target];
+    if (outputs == HO_POISON) { /* says nothing where forward has already failed: the first error wins */
+        ho_fail_at(&training->trace_error, HO_INVALID,
+                   owner->term->target ? owner->term->target_place : owner->instance->place,
+                   "loss \"%s\": the model \"%s\" has no head for the target \"%s\"",
+                   owner->instance->loaded->plugin.name, training->problem->model->loaded->plugin.name, used->name);
+        return HO_POISON;
+    }
+    ho_sizes sizes = {.training = training, .batch = feed->size, .target = used};
     ho_trace_env env = env_of(&sizes);
     ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
     ho_scope_bind(env.scope, "outputs", outputs);
-    if (training->targets[owner->target].labels) {
+    if (used->labels) {
         ho_scope_bind(env.scope, "labels", target);
         ho_node column = ho_reshape(graph, target, ho_shape_of(2, (int64_t[]){feed->size, 1}));
-        target = ho_binary_broadcast(graph, HO_OP_EQUAL, column, ho_iota(graph, width));
+        target = ho_binary_broadcast(graph, HO_OP_EQUAL, column, ho_iota(graph, used->outputs));
     }
     ho_scope_bind(env.scope, "targets", target);
     ho_node loss = HO_POISON;
@@ -206,7 +252,7 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
 
 static ho_node trace_penalty(ho_training *training, const ho_owner *owner, const ho_weight_tensor *weight, ho_node w)
 {
-    ho_sizes sizes = {training, 0, weight};
+    ho_sizes sizes = {.training = training, .weight = weight};
     ho_trace_env env = env_of(&sizes);
     ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
     ho_scope_bind(env.scope, "w", w);
@@ -230,13 +276,13 @@ static ho_node weight_of(const ho_training *training, const ho_owner *owner)
 }
 
 ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed,
-                        ho_node outputs)
+                        const ho_node *answers)
 {
     ho_graph *graph = training->graph;
     ho_node sum = ho_fill(graph, ho_shape_of(1, &feed->size), 0.0);
     for (size_t i = 0; i < count; i++)
         if (is_loss(&owners[i])) {
-            ho_node loss = trace_loss(training, &owners[i], feed, outputs);
+            ho_node loss = trace_loss(training, &owners[i], feed, answers);
             sum = ho_binary(graph, HO_OP_ADD, sum, ho_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
         }
     return sum;
@@ -245,13 +291,13 @@ ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t co
 ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed)
 {
     ho_graph *graph = training->graph;
-    ho_node outputs = ho_trace_forward(training, feed);
+    const ho_node *answers = ho_trace_forward(training, feed);
     ho_node sum = ho_const(graph, 0.0);
     for (size_t i = 0; i < count; i++) {
         const ho_owner *owner = &owners[i];
         ho_node value;
         if (is_loss(owner)) {
-            value = ho_sum_all(graph, trace_loss(training, owner, feed, outputs));
+            value = ho_sum_all(graph, trace_loss(training, owner, feed, answers));
             if (owner->term->mean)
                 value = ho_binary(graph, HO_OP_DIV, value, ho_const(graph, (double)feed->size));
         } else {

@@ -49,11 +49,11 @@ static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool op
         bool found = options && is_option(loaded, child->key);
         for (uint32_t i = 0; i < loaded->hyper_count; i++)
             found |= !strcmp(known[i], child->key);
-        const char *near = found ? NULL : ho_nearest(child->key, known, loaded->hyper_count);
+        char suggestion[HO_SUGGESTION];
         if (!found)
-            ho_fail_at(error, HO_INVALID, child->key_place, "dynamics \"%s\" has no hyperparameter \"%s\"%s%s%s",
-                       loaded->plugin.name, child->key, near ? "; did you mean \"" : "", near ? near : "",
-                       near ? "\"?" : "");
+            ho_fail_at(error, HO_INVALID, child->key_place, "dynamics \"%s\" has no hyperparameter \"%s\"%s",
+                       loaded->plugin.name, child->key,
+                       ho_suggest(ho_nearest(child->key, known, loaded->hyper_count), suggestion));
     }
     free(known);
     return error->status;

@@ -159,11 +159,11 @@ static void add_evaluation(ho_outputs *o, ho_program *program, ho_error *error)
     if (ho_part_reserve(training, program->size, &program->chunk, error))
         return;
     ho_feed_bind(training, program->feed, &program->chunk);
-    ho_node outputs = ho_trace_forward(training, program->feed);
-    add(o, outputs, "%s", "outputs");
+    const ho_node *answers = ho_trace_forward(training, program->feed);
+    add(o, answers[ho_target_measured(training)], "%s", "outputs");
     add(o,
         ho_trace_losses(training, training->owners + HO_TERM_OWNERS + problem->objective_count,
-                        problem->validation_count, program->feed, outputs),
+                        problem->validation_count, program->feed, answers),
         "%s", "losses");
 }
 

@@ -288,20 +288,25 @@ static ho_status call_vjp(ho_system *s, int64_t t, const double *lambda, const h
 
 /* ---- the validation error ---------------------------------------------------------------------------------------- */
 
-static ho_status call_error(ho_system *s, const double *lambda, const ho_vector *state, double *value)
+ho_status ho_number_at(ho_training *training, const char *call, ho_program_kind kind, const double *lambda,
+                       const ho_vector *state, double *value)
 {
-    ho_training *training = of(s);
     if (!value)
-        return ho_fail(&training->error, HO_FAILED, "error: value is missing");
-    if (check_array(training, "error", "lambda", lambda) || ho_vector_check(training, "error", "the state", state, 1))
+        return ho_fail(&training->error, HO_FAILED, "%s: value is missing", call);
+    if (check_array(training, call, "lambda", lambda) || ho_vector_check(training, call, "the state", state, 1))
         return training->error.status;
-    ho_program *program = ho_program_get(training, HO_ERROR, 0);
+    ho_program *program = ho_program_get(training, kind, 0);
     if (!program)
         return training->error.status;
     ho_hypers_bind(training, lambda);
     ho_state_bind(training, state);
     program->out[0] = value;
     return ho_program_run(training, program);
+}
+
+static ho_status call_error(ho_system *s, const double *lambda, const ho_vector *state, double *value)
+{
+    return ho_number_at(of(s), "error", HO_ERROR, lambda, state, value);
 }
 
 static ho_status call_error_gradient(ho_system *s, const double *lambda, const ho_vector *state, double *value,

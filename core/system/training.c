@@ -41,6 +41,11 @@ ho_node ho_training_numbers(ho_training *training, const char *name, ho_shape sh
     return training->leaves[leaf].node;
 }
 
+const char *ho_list_add(ho_training *training, const char *list, const char *name)
+{
+    return ho_arena_format(training->arena, "%s%s%s", list, *list ? ", " : "", name);
+}
+
 ho_status ho_training_traced(ho_training *training, ho_error *error)
 {
     if (training->trace_error.status)
@@ -106,14 +111,13 @@ static ho_status check_problem(const ho_training *training, ho_error *error)
     return HO_OK;
 }
 
-static ho_status check_patterns(const ho_training *training, const ho_owner *owner, ho_error *error)
+static ho_status check_patterns(ho_training *training, const ho_owner *owner, ho_error *error)
 {
     const ho_term *term = owner->term;
-    char names[512] = "";
+    const char *names = "";
     bool any = false;
     for (size_t i = 0; i < training->weight_count; i++) {
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", training->weights[i].name);
+        names = ho_list_add(training, names, training->weights[i].name);
         any |= ho_term_covers(term, &training->weights[i]);
     }
     for (size_t i = 0; i < term->on_count; i++) {
@@ -179,8 +183,7 @@ static void make_state(ho_training *training)
 static ho_status make_data(ho_training *training, ho_error *error)
 {
     const ho_problem *p = training->problem;
-    if (ho_targets_resolve(training, error) ||
-        ho_part_fill(training, p->training, "training", &training->training_part, error) ||
+    if (ho_part_fill(training, p->training, "training", &training->training_part, error) ||
         ho_part_fill(training, p->validation, "validation", &training->validation_part, error))
         return error->status;
     if (p->batch > 0 && ho_part_reserve(training, p->batch, &training->batch_part, error))
@@ -273,7 +276,7 @@ static ho_status make_step(ho_training *training, ho_error *error)
     const ho_instance *dynamics = training->problem->dynamics;
     const ho_node *hypers = training->hyper_nodes + training->owners[HO_DYNAMICS_OWNER].first;
     ho_node t = training->leaves[training->t_leaf].node;
-    ho_sizes sizes = {training, 0, NULL};
+    ho_sizes sizes = {.training = training};
     ho_trace_env env = {
         .graph = training->graph, .size = ho_size_of, .known_sizes = ho_size_symbols(), .context = &sizes};
     if (dynamics->loaded->calls.dynamics.granularity == HO_PER_TENSOR) {
@@ -294,7 +297,7 @@ static ho_status make_step(ho_training *training, ho_error *error)
 
 static ho_status assemble(ho_training *training, ho_error *error)
 {
-    if (check_problem(training, error) || add_owners(training, error) ||
+    if (check_problem(training, error) || add_owners(training, error) || ho_targets_resolve(training, error) ||
         ho_hypers_declare(training, &training->owners[HO_MODEL_OWNER], error) || ho_trace_weights(training, error))
         return error->status;
     for (size_t i = HO_DYNAMICS_OWNER; i < training->owner_count; i++) {

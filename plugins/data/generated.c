@@ -25,7 +25,7 @@ static const ho_option options[] = {
     {.name = "seed",
      .type = HO_INTEGER,
      .initial = "1",
-     .doc = "other data for another number",
+     .doc = "other data for another number; the pipeline's own seed where the file gives none",
      .least = 0.0,
      .most = 1e15},
     {.name = "features", .type = HO_INTEGER, .initial = "40", .doc = "width of an input", .least = 1.0, .most = 1e6},

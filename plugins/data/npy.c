@@ -75,7 +75,7 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "Versions 1 to 3 of the format; f2, f4, f8 and whole numbers; C and Fortran order; plain or gzip. Inputs of "
         "any rank are flattened to (examples, features).\n\n"
         "Targets are called \"labels\" and \"target\" in a pipeline. Where the data happen to hold no example of the "
-        "last classes, say how many there are by classes or names.",
+        "last classes, say how many there are by classes.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -81,7 +81,7 @@ typedef struct ho_table {
 #define HO_INTEGER 2u /* a whole number                ho_option_integer */
 #define HO_BOOLEAN 3u /* true or false                 ho_option_boolean */
 #define HO_STRING  4u /* any text                      ho_option_string */
-#define HO_PATH    5u /* a file that must exist        ho_option_string; relative to the pipeline's folder */
+#define HO_PATH    5u /* a file or folder that exists  ho_option_string; relative to the pipeline's folder */
 #define HO_CHOICE  6u /* one of `choices`              ho_option_string */
 #define HO_REALS   7u /* a list of numbers, or one     ho_option_count, ho_option_real_at */
 #define HO_STRINGS 8u /* a list of texts, or one       ho_option_count, ho_option_string_at */

@@ -80,7 +80,8 @@ struct ho_trace {
 #define ho_set(x, name, value) ((x)->api->set((x), HO_HERE, (name), (value)))
 /* Whether a name is in scope: 1 or 0. */
 #define ho_has(x, name) ((x)->api->has((x), (name)))
-/* A size by its symbol: features, outputs, examples, steps; batch where there are inputs. 1 after an error. */
+/* A size by its symbol: features, outputs, examples, steps; batch where there are inputs; or by the name of a target
+ * that some loss uses, its classes or width. 1 after an error. */
 #define ho_size(x, symbol) ((x)->api->size((x), HO_HERE, (symbol)))
 /* The rank of a value (0 for poison), and its sizes into dims. */
 #define ho_shape_get(x, a, dims) ((x)->api->shape((x), (a), (dims)))
@@ -171,7 +172,9 @@ typedef struct ho_model_calls {
     uint32_t reserved;
     /* Declares each weight with ho_weight. Sizes: features, outputs (classes, or the width of the target). */
     ho_status (*weights)(void *self, ho_trace *x);
-    /* In scope: the weights, and inputs (batch, features). To bind: outputs (batch, outputs). */
+    /* In scope: the weights, and inputs (batch, features). To bind: outputs (batch, outputs), the answer to the main
+     * target, that of the objective's first loss. A model with several heads binds the answer to each target by the
+     * target's name, of shape (batch, ho_size(x, NAME)); for the main target, either name will do. */
     ho_status (*forward)(void *self, ho_trace *x);
 } ho_model_calls;
 
@@ -183,8 +186,9 @@ typedef struct ho_model_calls {
 typedef struct ho_loss_calls {
     uint32_t struct_size;
     uint32_t targets;
-    /* One number for each example. In scope: outputs (batch, outputs), targets (batch, outputs; one-hot where the data
-     * has labels), and for labels also `labels` (batch). To bind: loss (batch). */
+    /* One number for each example. In scope: outputs (batch, outputs), the model's answer to this loss's target;
+     * targets (batch, outputs; one-hot where the data has labels), and for labels also `labels` (batch). To bind: loss
+     * (batch). */
     ho_status (*per_example)(void *self, ho_trace *x);
 } ho_loss_calls;
 

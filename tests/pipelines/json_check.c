@@ -130,6 +130,19 @@ static const char *member(const char *p, const char *end, const char *key, size_
     return NULL;
 }
 
+/* The item of the list at p that has this number, or NULL. */
+static const char *item(const char *p, const char *end, long number)
+{
+    p = space(p + 1, end);
+    while (p && p < end && *p != ']') {
+        if (number-- == 0)
+            return p;
+        p = space(value(p, end, 0), end);
+        p = space(p < end && *p == ',' ? p + 1 : p, end);
+    }
+    return NULL;
+}
+
 const char *json_at(const char *text, const char *path)
 {
     const char *end = text + strlen(text), *p = space(text, end);
@@ -137,7 +150,7 @@ const char *json_at(const char *text, const char *path)
         return NULL;
     while (p && *path) {
         size_t length = strcspn(path, "/");
-        p = member(p, end, path, length);
+        p = *p == '[' ? item(p, end, strtol(path, NULL, 10)) : member(p, end, path, length);
         path += length + (path[length] == '/');
     }
     return p;

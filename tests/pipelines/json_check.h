@@ -7,8 +7,8 @@
 
 /* Whether the text is exactly one JSON value (RFC 8259), of `length` bytes. */
 bool json_valid(const char *text, size_t length);
-/* The value at a path of keys with '/' between ("final/test_accuracy"), as it stands in the text; NULL: there is none.
- */
+/* The value at a path of keys with '/' between ("final/test_accuracy"), and of numbers from 0 in lists ("rows/0/runs"),
+ * as it stands in the text; NULL: there is none. */
 const char *json_at(const char *text, const char *path);
 /* The number there; NaN where there is none. */
 double json_number(const char *text, const char *path);

@@ -101,6 +101,25 @@ Test(exec_cases, buffers_are_reused)
     ho_graph_free(g);
 }
 
+/* A plugin that loops makes chains as long as a trace can hold. */
+Test(exec_cases, long_chains_are_no_deep_recursion)
+{
+    enum { LENGTH = 200000 };
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node x = ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){2})), y = x;
+    for (int i = 0; i < LENGTH; i++) {
+        y = ho_binary(g, HO_OP_ADD, y, x);
+    }
+    ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    double xs[] = {1, 2}, ys[2];
+    ho_plan_run(plan, (const void *const[]){xs}, (void *const[]){ys});
+    cr_assert(ys[0] == LENGTH + 1 && ys[1] == 2 * (LENGTH + 1), "%g, %g", ys[0], ys[1]);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
 /* ---- products -------------------------------------------------------------------------------------------------- */
 
 #define PRODUCTS 8
@@ -188,6 +207,13 @@ static void check_all_products(void)
 
 Test(exec_cases, products_of_every_layout_agree)
 {
+    ho_exec_threads(1);
+    check_all_products();
+}
+
+Test(exec_cases, products_of_every_layout_agree_without_avx2)
+{
+    setenv("HOTOOL_KERNELS", "base", 1);
     ho_exec_threads(1);
     check_all_products();
 }

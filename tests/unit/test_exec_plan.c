@@ -5,32 +5,8 @@
 
 #include <criterion/criterion.h>
 
+#include "counted_allocation.h"
 #include "exec/exec.h"
-
-/* ---- counted allocation ---------------------------------------------------------------------------------------- */
-
-#if !defined(__SANITIZE_ADDRESS__) && defined(__GLIBC__)
-#define COUNTS_ALLOCATION 1
-static size_t allocations;
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-void *malloc(size_t n)
-{
-    allocations++;
-    return __libc_malloc(n);
-}
-void *calloc(size_t a, size_t b)
-{
-    allocations++;
-    return __libc_calloc(a, b);
-}
-void *realloc(void *p, size_t n)
-{
-    allocations++;
-    return __libc_realloc(p, n);
-}
-#endif
 
 /* ---- random graphs --------------------------------------------------------------------------------------------- */
 
@@ -487,6 +463,52 @@ Test(exec_plan, agrees_with_the_reference_in_f64)
 Test(exec_plan, agrees_with_the_reference_in_f32)
 {
     sweep(HO_F32, 2e-3, 5001, 1500);
+}
+
+/* The kernels for processors without AVX2: each test runs in a process of its own, so the choice ends with it. */
+static void choose_base_kernels(void)
+{
+    cr_assert(setenv("HOTOOL_KERNELS", "base", 1) == 0);
+}
+
+Test(exec_plan, agrees_with_the_reference_in_f64_without_avx2, .init = choose_base_kernels)
+{
+    sweep(HO_F64, 1e-11, 1, 1500);
+}
+
+Test(exec_plan, agrees_with_the_reference_in_f32_without_avx2, .init = choose_base_kernels)
+{
+    sweep(HO_F32, 2e-3, 5001, 1500);
+}
+
+/* The switch does switch: a product rounds once for each step with fused multiply-adds, and twice without. */
+Test(exec_plan, base_kernels_are_others)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const ho_node in[] = {ho_leaf(g, "a", ho_shape_of(2, (int64_t[]){1, 2})),
+                          ho_leaf(g, "b", ho_shape_of(2, (int64_t[]){2, 1}))};
+    ho_node out = ho_matmul(g, in[0], in[1]);
+    /* 1 - (1 + e)(1 - e) is e^2, of which nothing is left where the product is rounded first. */
+    const double e = ldexp(1, -30), a[] = {1, 1 + e}, b[] = {1, -(1 - e)};
+    double results[2];
+    for (int base = 0; base < 2; base++) {
+        if (base) {
+            choose_base_kernels();
+        }
+        ho_plan *plan = ho_plan_new(g, HO_F64, in, 2, &out, 1, &error);
+        cr_assert(plan != NULL, "%s", error.text);
+        ho_plan_run(plan, (const void *const[]){a, b}, (void *const[]){&results[base]});
+        ho_plan_free(plan);
+    }
+    cr_assert(results[1] == 0);
+#if defined(HO_HAVE_AVX2)
+    bool fused = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    cr_assert(results[0] == (fused ? e * e : 0), "%g", results[0]);
+#else
+    cr_assert(results[0] == 0);
+#endif
+    ho_graph_free(g);
 }
 
 Test(exec_plan, bits_do_not_depend_on_other_outputs)

@@ -444,6 +444,36 @@ Test(host_dataset, parts_must_have_one_width)
     cr_assert(strstr(error.text, "the test part has 3 features, the training part 2"), "%s", error.text);
 }
 
+/* A target of the training part alone, and one of the validation part alone. */
+static ho_status emits_training_target(ho_data *d)
+{
+    emit_inputs(d, 1);
+    emit_labels(d, 1, 3);
+    return emit_inputs(d, 2);
+}
+
+static ho_status emits_validation_target(ho_data *d)
+{
+    emit_inputs(d, 1);
+    emit_inputs(d, 2);
+    return emit_labels(d, 2, 3);
+}
+
+Test(host_dataset, a_part_may_lack_a_target_of_the_training_part)
+{
+    cr_assert_not_null(read_with(&in_parts, emits_training_target), "%s", error.text);
+    cr_assert_eq(dataset->parts[1].target_count, 1u);
+    cr_assert_eq(dataset->parts[1].targets[0].classes, 3);
+    cr_assert_eq(dataset->parts[2].target_count, 0u);
+}
+
+Test(host_dataset, a_target_that_training_lacks_is_refused)
+{
+    cr_assert_null(read_with(&in_parts, emits_validation_target));
+    cr_assert(strstr(error.text, "the validation part has the target \"labels\", the training part has not"), "%s",
+              error.text);
+}
+
 static ho_status emits_unlabelled_test(ho_data *d)
 {
     emits_both(d);

@@ -237,7 +237,15 @@ Test(host_options, a_single_value_is_no_list)
 Test(host_options, a_path_must_name_a_file)
 {
     put("file", "no/such.npy");
-    refused("x.yaml:3:11: file: there is no file no/such.npy that can be read");
+    refused("x.yaml:3:11: file: there is no file or folder no/such.npy that can be read");
+}
+
+Test(host_options, a_path_may_name_a_folder)
+{
+    put("file", "/");
+    ho_instance *instance = ho_instance_new(&loaded, "x", settings, reserved, (ho_place){"x.yaml", 1, 1}, &error);
+    cr_assert_not_null(instance, "%s", error.text);
+    ho_instance_free(instance);
 }
 
 Test(host_options, a_required_option_must_be_given)

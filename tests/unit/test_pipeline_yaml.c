@@ -331,6 +331,19 @@ Test(yaml, terms_are_addressed_by_name)
     cr_expect_str_eq(error.text, "t.yaml:1:13: objective has no entry \"rigde\"; did you mean \"ridge\"?");
 }
 
+/* What lies over a term may take its name away; the others are still found. */
+Test(yaml, terms_may_lose_their_names)
+{
+    ho_tree *root = parse_ok(terms);
+    const ho_tree *over = parse_ok("objective: {cross_entropy: {loss: ~}, ridge: {rho: 2}}\n");
+    cr_assert_eq(ho_tree_merge(arena, root, over, &error), HO_OK, "%s", error.text);
+    expect_written(root, "objective:\n  - {}\n  - penalty: l2\n    name: ridge\n    rho: 2\n");
+    root = parse_ok(terms);
+    over = parse_ok("objective: {a: {loss: {}, name: {}}, rigde: {rho: 2}}\n");
+    cr_expect_eq(ho_tree_merge(arena, root, over, &error), HO_INVALID);
+    cr_expect_not_null(strstr(error.text, "did you mean \"ridge\"?"), "%s", error.text);
+}
+
 static ho_status set(ho_tree *root, const char *assignment)
 {
     error = (ho_error){0};
@@ -367,4 +380,11 @@ Test(yaml, wrong_single_settings)
     cr_expect_eq(set(root, "objective/y/reduce=sum"), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "objective has no entry \"y\""), "%s", error.text);
     expect_written(root, "a: 1\nobjective:\n  - loss: x\n");
+    enum { DEEP = 50000 };
+    char *deep = ho_alloc(2 * DEEP + 3);
+    for (int i = 0; i <= DEEP; i++)
+        memcpy(deep + 2 * i, i < DEEP ? "a/" : "a=", 2);
+    cr_expect_eq(set(root, deep), HO_INVALID);
+    cr_expect_str_eq(error.text, "--set: nested deeper than 64 levels");
+    free(deep);
 }

@@ -1,4 +1,5 @@
 /* Steps of a training: against a loop written by hand, against their own derivatives, and replayed to the last bit. */
+#include "counted_allocation.h"
 #include "small_problem.h"
 
 #include "system/internal.h"
@@ -314,6 +315,69 @@ Test(system_replay, next_states_are_the_same_bits_whoever_asks)
                 small_free(s);
             }
 }
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+#if defined(COUNTS_ALLOCATION)
+typedef struct loop_vectors {
+    ho_vector *state, *next, *z, *tangents, *adjoint, *by_state;
+} loop_vectors;
+
+/* What modes do in their loops, at step t. */
+static void run_calls(ho_training *training, int64_t t, const double *lambda, const double *d, const loop_vectors *v)
+{
+    ho_system *s = system_of(training);
+    const ho_system_api *api = s->api;
+    double value, products[2], gradient[64];
+    memset(gradient, 0, sizeof gradient);
+    expect_ok(training, api->initial(s, lambda, v->state));
+    expect_ok(training, api->initial_jvp(s, lambda, 2, d, v->z));
+    expect_ok(training, api->step(s, t, lambda, v->state, v->next));
+    expect_ok(training, api->jvp(s, t, lambda, v->state, NULL, 2, v->z, d, v->tangents));
+    expect_ok(training, api->error(s, lambda, v->next, &value));
+    expect_ok(training, api->error_gradient(s, lambda, v->next, &value, v->adjoint, gradient));
+    expect_ok(training, api->vjp(s, t, lambda, v->state, v->adjoint, v->by_state, gradient));
+    expect_ok(training, api->initial_vjp(s, lambda, v->by_state, gradient));
+    api->axpby(s, 0.5, v->by_state, 0.5, v->adjoint);
+    api->copy(s, v->adjoint, v->by_state);
+    api->dot(s, v->adjoint, v->z, products);
+    expect_ok(training, api->poll(s));
+}
+
+Test(system_memory, calls_allocate_nothing_once_their_plans_exist)
+{
+    static const int64_t batches[] = {0, 7};
+    for (int precision = 0; precision < 2; precision++)
+        for (size_t b = 0; b < 2; b++) {
+            small *s = small_new(
+                (small_options){.dynamics = "adam", .precision = precision ? HO_F64 : HO_F32, .batch = batches[b]});
+            small_tune_all(s);
+            ho_training *training = small_training(s);
+            ho_system *system = system_of(training);
+            const ho_system_api *api = system->api;
+            double lambda[64], d[128] = {0};
+            cr_assert_leq(ho_training_lambda_size(training), 64);
+            ho_training_lambda_initial(training, lambda);
+            loop_vectors v = {.state = api->vector_new(system, 1),
+                              .next = api->vector_new(system, 1),
+                              .z = api->vector_new(system, 2),
+                              .tangents = api->vector_new(system, 2),
+                              .adjoint = api->vector_new(system, 1),
+                              .by_state = api->vector_new(system, 1)};
+            run_calls(training, 1, lambda, d, &v);
+            size_t before = allocations;
+            for (int64_t t = 2; t <= 6; t++)
+                run_calls(training, t, lambda, d, &v);
+            cr_expect_eq(allocations, before, "batch %d: %zu allocations in 5 steps", (int)batches[b],
+                         allocations - before);
+            ho_vector *vectors[] = {v.state, v.next, v.z, v.tangents, v.adjoint, v.by_state};
+            for (size_t i = 0; i < 6; i++)
+                api->vector_free(system, vectors[i]);
+            ho_training_free(training);
+            small_free(s);
+        }
+}
+#endif
 
 Test(system_batch, every_example_at_most_once_an_epoch_and_each_epoch_otherwise)
 {
