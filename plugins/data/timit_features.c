@@ -1,0 +1,222 @@
+/* Log-mel filter banks, log energy, and their first and second differences, normalised per speaker. */
+#include "timit.h"
+
+#include <fftw3.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PI 3.14159265358979323846
+
+/* Where energies are cut off before the logarithm: below the noise of 16-bit audio, whose full scale is 1. */
+#define LEAST_ENERGY 1e-10
+
+static int64_t base_width(const timit *t)
+{
+    return t->filter_count + 1;
+}
+
+int64_t timit_width(const timit *t)
+{
+    return 3 * base_width(t);
+}
+
+/* ---- filters ---- */
+
+static double mel_of(double hertz)
+{
+    return 2595.0 * log10(1.0 + hertz / 700.0);
+}
+
+/* A triangle on the mel scale: 1 at `centre`, 0 at and beyond `left` and `right`. */
+static double triangle(double mel, double left, double centre, double right)
+{
+    if (mel <= left || mel >= right)
+        return 0.0;
+    return mel <= centre ? (mel - left) / (centre - left) : (right - mel) / (right - centre);
+}
+
+ho_status timit_filters_make(ho_setup *u, timit *t)
+{
+    const int64_t bins = t->transform / 2 + 1;
+    const double low = mel_of(t->low), step = (mel_of(t->high) - low) / (double)(t->filter_count + 1);
+    t->filters = ho_setup_alloc(u, (uint64_t)t->filter_count * sizeof *t->filters);
+    if (!t->filters)
+        return HO_FAILED;
+    for (int64_t f = 0; f < t->filter_count; f++) {
+        const double left = low + step * (double)f;
+        timit_filter *filter = &t->filters[f];
+        double *weights = ho_setup_alloc(u, (uint64_t)bins * sizeof *weights);
+        if (!weights)
+            return HO_FAILED;
+        for (int64_t k = 0; k < bins; k++) {
+            const double mel = mel_of((double)k * (double)t->rate / (double)t->transform);
+            const double weight = triangle(mel, left, left + step, left + 2.0 * step);
+            if (weight > 0.0 && !filter->count)
+                filter->first = k;
+            if (weight > 0.0)
+                weights[filter->count++] = weight;
+        }
+        filter->weights = weights;
+        if (!filter->count)
+            return ho_setup_fail(u, "mel",
+                                 "filter %lld of %lld is narrower than the %g Hz between the frequencies of a "
+                                 "%lld-point transform; take fewer filters or a longer window",
+                                 (long long)f + 1, (long long)t->filter_count, (double)t->rate / (double)t->transform,
+                                 (long long)t->transform);
+    }
+    return HO_OK;
+}
+
+/* ---- one frame ---- */
+
+typedef struct spectrum {
+    double *window, *in;
+    fftw_complex *out;
+    fftw_plan plan;
+} spectrum;
+
+static void spectrum_free(spectrum *s)
+{
+    if (s->plan)
+        fftw_destroy_plan(s->plan);
+    fftw_free(s->in);
+    fftw_free(s->out);
+}
+
+static ho_status spectrum_make(const timit *t, ho_data *d, spectrum *s)
+{
+    s->window = ho_data_alloc(d, (uint64_t)t->window, sizeof *s->window);
+    if (!s->window)
+        return HO_FAILED;
+    for (int64_t i = 0; i < t->window; i++) /* Hamming */
+        s->window[i] = 0.54 - 0.46 * cos(2.0 * PI * (double)i / (double)(t->window - 1));
+    s->in = fftw_alloc_real((size_t)t->transform);
+    s->out = fftw_alloc_complex((size_t)t->transform / 2 + 1);
+    /* ESTIMATE picks its algorithm without timing anything, so that the same numbers come out every time. */
+    s->plan = s->in && s->out ? fftw_plan_dft_r2c_1d((int)t->transform, s->in, s->out, FFTW_ESTIMATE) : NULL;
+    return s->plan ? HO_OK
+                   : ho_data_fail(d, NULL, -1, "there is no memory for a %d-point transform", (int)t->transform);
+}
+
+static double log_energy(double energy)
+{
+    return log(energy > LEAST_ENERGY ? energy : LEAST_ENERGY);
+}
+
+static void compute_frame(const timit *t, const spectrum *s, const float *samples, double *row)
+{
+    double energy = 0.0, before = (double)samples[0];
+    memset(s->in, 0, (size_t)t->transform * sizeof *s->in);
+    for (int64_t i = 0; i < t->window; i++) {
+        const double x = (double)samples[i];
+        energy += x * x;
+        s->in[i] = (x - t->preemphasis * before) * s->window[i];
+        before = x;
+    }
+    fftw_execute(s->plan);
+    for (int64_t f = 0; f < t->filter_count; f++) {
+        const timit_filter *filter = &t->filters[f];
+        double sum = 0.0;
+        for (int64_t k = 0; k < filter->count; k++) {
+            const double *z = s->out[filter->first + k];
+            sum += filter->weights[k] * (z[0] * z[0] + z[1] * z[1]);
+        }
+        row[f] = log_energy(sum);
+    }
+    row[t->filter_count] = log_energy(energy);
+}
+
+/* ---- differences ---- */
+
+/* d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k k^2), k = 1..delta, for `from` columns on of each row. */
+static void differences(const timit *t, double *rows, int64_t count, int64_t from)
+{
+    const int64_t width = timit_width(t), base = base_width(t);
+    double squares = 0.0;
+    for (int64_t k = 1; k <= t->delta; k++)
+        squares += (double)(k * k);
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t k = 1; k <= t->delta; k++) {
+            const double *later = rows + (i + k < count ? i + k : count - 1) * width + from;
+            const double *earlier = rows + (i - k > 0 ? i - k : 0) * width + from;
+            double *to = rows + i * width + from + base;
+            for (int64_t j = 0; j < base; j++)
+                to[j] += (double)k * (later[j] - earlier[j]) / (2.0 * squares);
+        }
+}
+
+static void compute_utterance(const timit *t, const spectrum *s, const timit_utterance *u, int64_t count, double *rows)
+{
+    const int64_t width = timit_width(t);
+    memset(rows, 0, (size_t)(count * width) * sizeof *rows);
+    for (int64_t i = 0; i < count; i++)
+        compute_frame(t, s, u->samples + t->hop * i, rows + i * width);
+    differences(t, rows, count, 0);
+    differences(t, rows, count, base_width(t));
+}
+
+/* ---- normalising ---- */
+
+/* Frames [begin, end) are one speaker's: mean 0 and deviation 1 over those that carry a label. */
+static void normalize(const timit_frames *frames, int64_t begin, int64_t end)
+{
+    const int64_t width = frames->width;
+    for (int64_t j = 0; j < width; j++) {
+        double mean = 0.0, variance = 0.0, count = 0.0;
+        for (int64_t i = begin; i < end; i++)
+            if (frames->states[i] >= 0) {
+                mean += (double)frames->features[i * width + j];
+                count += 1.0;
+            }
+        mean = count > 0.0 ? mean / count : 0.0;
+        for (int64_t i = begin; i < end; i++)
+            if (frames->states[i] >= 0) {
+                const double x = (double)frames->features[i * width + j] - mean;
+                variance += x * x / count;
+            }
+        /* A column that does not move, as in digital silence, has nothing to be scaled by. */
+        const double deviation = sqrt(variance);
+        const double scale = deviation > 1e-6 * (1.0 + fabs(mean)) ? 1.0 / deviation : 0.0;
+        for (int64_t i = begin; i < end; i++) {
+            float *x = &frames->features[i * width + j];
+            *x = (float)(((double)*x - mean) * scale);
+        }
+    }
+}
+
+static void normalize_speakers(const timit_corpus *corpus, const timit_frames *frames)
+{
+    int64_t begin = 0, end = 0;
+    for (int64_t i = 0; i < corpus->count; i++) {
+        end += frames->counts[i];
+        if (i + 1 < corpus->count && corpus->utterances[i + 1].speaker == corpus->utterances[i].speaker)
+            continue;
+        normalize(frames, begin, end);
+        begin = end;
+    }
+}
+
+ho_status timit_features_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames)
+{
+    int64_t most = 1;
+    for (int64_t i = 0; i < corpus->count; i++)
+        most = frames->counts[i] > most ? frames->counts[i] : most;
+    frames->width = timit_width(t);
+    frames->features = ho_data_alloc(d, (uint64_t)(frames->frames * frames->width), sizeof *frames->features);
+    double *rows = ho_data_alloc(d, (uint64_t)(most * frames->width), sizeof *rows);
+    if (!frames->features || !rows)
+        return HO_FAILED;
+    spectrum s = {0};
+    const ho_status status = spectrum_make(t, d, &s);
+    float *to = frames->features;
+    for (int64_t i = 0; status == HO_OK && i < corpus->count; i++) {
+        compute_utterance(t, &s, &corpus->utterances[i], frames->counts[i], rows);
+        for (int64_t j = 0; j < frames->counts[i] * frames->width; j++)
+            *to++ = (float)rows[j];
+    }
+    spectrum_free(&s);
+    if (status == HO_OK && t->normalize)
+        normalize_speakers(corpus, frames);
+    return status;
+}
