@@ -33,8 +33,9 @@ static const char *domain_text(uint32_t domain)
 
 static const char *type_text(uint32_t type)
 {
-    static const char *const names[] = {"",     "number", "whole number",    "true or false", "text",
-                                        "file", "choice", "list of numbers", "list of texts"};
+    static const char *const names[] = {
+        "",       "number",          "whole number", "true or false", "text", "file or folder",
+        "choice", "list of numbers", "list of texts"};
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
 
@@ -42,7 +43,7 @@ static void print_hyper(const ho_hyper *h)
 {
     char initial[32];
     ho_print_real(h->initial, initial);
-    printf("  %-16s %s\n  %-16s default %s; %s", h->name, h->doc ? h->doc : "", "", initial, domain_text(h->domain));
+    printf("  %-20s %s\n  %-20s default %s; %s", h->name, h->doc ? h->doc : "", "", initial, domain_text(h->domain));
     if (h->shape && *h->shape) {
         /* "|columns": the alternatives that `shape:` chooses from, the first by default. */
         printf("; shape ");
@@ -64,7 +65,7 @@ static void print_hyper(const ho_hyper *h)
 
 static void print_option(const ho_option *o)
 {
-    printf("  %-16s %s\n  %-16s %s", o->name, o->doc ? o->doc : "", "", type_text(o->type));
+    printf("  %-20s %s\n  %-20s %s", o->name, o->doc ? o->doc : "", "", type_text(o->type));
     if (o->choices)
         printf(" (%s)", o->choices);
     if (o->least != 0 || o->most != 0) {
@@ -83,12 +84,32 @@ static void print_option(const ho_option *o)
     putchar('\n');
 }
 
+/* Lines that the author broke stay; longer ones are broken at spaces. */
+#define WIDTH 100
+static void print_wrapped(const char *text)
+{
+    while (*text) {
+        size_t line = strcspn(text, "\n"), length = line;
+        if (line > WIDTH) {
+            length = WIDTH;
+            while (length > 0 && text[length] != ' ')
+                length--;
+            length = length > 0 ? length : line;
+        }
+        printf("%.*s\n", (int)length, text);
+        text += length;
+        text += *text == ' ' || *text == '\n';
+    }
+}
+
 static void print_page(const ho_loaded *l)
 {
     printf("%s %s %s: %s\n", ho_kind_name(l->plugin.kind), l->plugin.name, l->plugin.version ? l->plugin.version : "",
            l->plugin.doc ? l->plugin.doc : "");
-    if (l->plugin.details)
-        printf("\n%s\n", l->plugin.details);
+    if (l->plugin.details) {
+        putchar('\n');
+        print_wrapped(l->plugin.details);
+    }
     if (l->hyper_count)
         printf("\nhyperparameters\n");
     for (uint32_t i = 0; i < l->hyper_count; i++)
@@ -100,7 +121,7 @@ static void print_page(const ho_loaded *l)
     if (l->slot_count)
         printf("\nslots\n");
     for (uint32_t i = 0; i < l->slot_count; i++)
-        printf("  %-16s %s\n", l->slots[i].name, l->slots[i].doc ? l->slots[i].doc : "");
+        printf("  %-20s %s\n", l->slots[i].name, l->slots[i].doc ? l->slots[i].doc : "");
     printf("\nfrom %s\n", l->path);
 }
 

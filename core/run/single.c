@@ -102,7 +102,9 @@ static ho_status measure(ho_single *s, ho_training *training, const char *title,
     if (status != HO_OK)
         return status;
     status = ho_training_evaluate(training, lambda, state, &p->validation, &c.validation);
-    if (status == HO_OK && p->test.count > 0)
+    /* Methods that are compared look at the test part once, with what they end in. */
+    bool ends = training == s->both || !s->both;
+    if (status == HO_OK && p->test.count > 0 && (ends || s->request->whole))
         status = ho_training_evaluate(training, lambda, state, &p->test, &c.test);
     if (status != HO_OK)
         ho_take_error(training, status, "evaluation", error);

@@ -164,7 +164,9 @@ static void scale_vectors(timit_frames *frames)
             squares += (double)v[k] * (double)v[k];
         count += v ? (double)frames->embedding : 0.0;
     }
-    for (int64_t i = 0; squares > 0.0 && i < frames->units * frames->embedding; i++)
+    if (!frames->vectors || !(squares > 0.0))
+        return;
+    for (int64_t i = 0; i < frames->units * frames->embedding; i++)
         frames->vectors[i] = (float)((double)frames->vectors[i] / sqrt(squares / count));
 }
 

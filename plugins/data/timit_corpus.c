@@ -86,10 +86,11 @@ static ho_status add_entry(ho_data *d, entries *list, const char *name, size_t s
         list->of = grown;
         list->capacity = capacity;
     }
-    char *copy = ho_data_alloc(d, strlen(name) + 1, 1);
+    const size_t size = strlen(name) + 1;
+    char *copy = ho_data_alloc(d, size, 1);
     if (!copy)
         return HO_FAILED;
-    strcpy(copy, name);
+    memcpy(copy, name, size);
     list->of[list->count++] = (entry){copy, stem, audio};
     return HO_OK;
 }

@@ -1,8 +1,8 @@
 /*
  * Training and hypergradients against a hand-written loop, all in f32 and in one process.
  *
- * The problem has the shape of configs/cifar_mtl.yaml: 50 x 2048 inputs, 10 classes, softmax with task interaction, full
- * batch, Adam, T = 400. Every figure is the best of several runs; machines are shared, so read the ratios.
+ * The problem has the shape of configs/cifar_mtl.yaml: 50 x 2048 inputs, 10 classes, softmax with task interaction,
+ * full batch, Adam, T = 400. Every figure is the best of several runs; machines are shared, so read the ratios.
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,10 +13,10 @@
 #include "handwritten.h"
 #include "run/gradient.h"
 
-#define N 50
-#define D 2048
-#define K 10
-#define T 400
+#define N       50
+#define D       2048
+#define K       10
+#define T       400
 #define REPEATS 7
 
 typedef struct bench {
@@ -133,11 +133,20 @@ int main(void)
     q.validation = (ho_term){.plugin = make(&b, HO_LOSS, "cross_entropy", "validation"), .mean = true};
     q.settings[0] = (ho_hyper_setting){.name = "mtl.A", .tuned = true, .value = number(&b, "0.01")};
     q.settings[1] = (ho_hyper_setting){.name = "mtl.rho", .tuned = true, .value = number(&b, "0.01")};
-    q.p = (ho_problem){.seed = 1, .precision = HO_F32, .training = &training, .validation = &validation,
-                       .classes_or_width = K, .steps = T, .model = make(&b, HO_MODEL, "softmax", "model"),
-                       .dynamics = make(&b, HO_DYNAMICS, "adam", "dynamics"), .objective = q.objective,
-                       .objective_count = 2, .validation_terms = &q.validation, .validation_count = 1,
-                       .settings = q.settings, .setting_count = 2};
+    q.p = (ho_problem){.seed = 1,
+                       .precision = HO_F32,
+                       .training = &training,
+                       .validation = &validation,
+                       .classes_or_width = K,
+                       .steps = T,
+                       .model = make(&b, HO_MODEL, "softmax", "model"),
+                       .dynamics = make(&b, HO_DYNAMICS, "adam", "dynamics"),
+                       .objective = q.objective,
+                       .objective_count = 2,
+                       .validation_terms = &q.validation,
+                       .validation_count = 1,
+                       .settings = q.settings,
+                       .setting_count = 2};
     ho_instance *forward = make(&b, HO_MODE, "forward", "forward"), *reverse = make(&b, HO_MODE, "reverse", "reverse");
 
     float a[K * K];
@@ -177,8 +186,9 @@ int main(void)
            plain_three / by_hand);
     printf("  %-46s %9.2f %12.2f %12.2f\n", "forward hypergradient (a, rho, learning rate)", 1e3 * by_forward,
            by_forward / plain_three, by_forward / by_hand);
-    printf("  reverse trajectory: %lld bytes = %.4f x (T + 1) x 3 floats a weight; resident growth over %d more: %ld kB\n",
-           (long long)reverse_bytes, (double)reverse_bytes / (double)(state * (T + 1)), REPEATS, after - before);
+    printf(
+        "  reverse trajectory: %lld bytes = %.4f x (T + 1) x 3 floats a weight; resident growth over %d more: %ld kB\n",
+        (long long)reverse_bytes, (double)reverse_bytes / (double)(state * (T + 1)), REPEATS, after - before);
     printf("  forward tangents: %lld bytes\n", (long long)forward_bytes);
     ho_training_free(three);
     ho_training_free(full);

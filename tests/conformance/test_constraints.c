@@ -34,6 +34,12 @@ static constraint open_sum(double at_most)
     return open_constraint("constraints/nonnegative_sum.so", options, 1);
 }
 
+static constraint open_capped(double at_most, double cap)
+{
+    const given options[] = {{"at_most", at_most}, {"cap", cap}};
+    return open_constraint("constraints/capped_sum.so", options, 2);
+}
+
 static constraint open_box(double lower, double upper)
 {
     const given options[] = {{"lower", lower}, {"upper", upper}};
@@ -242,7 +248,79 @@ Test(nonnegative_sum, counts_both_halves_of_a_symmetric_matrix)
     close_constraint(&c);
 }
 
-/* A point of all three sets: symmetric, zero diagonal, entries of [0, 1], exact sum 2 (0.1 + ... would not be exact).
+Test(capped_sum, is_the_nearest_point)
+{
+    static const double bounds[] = {0.0, 1e-300, 1e-6, 0.5, 1.0, 3.7, 40.0, 1e6}, caps[] = {0.0, 1e-7, 0.3, 1.0, 250.0};
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        for (size_t j = 0; j < COUNT(caps); j++) {
+            constraint c = open_capped(bounds[i], caps[j]);
+            check_random_points(&c, 0.0, caps[j], bounds[i]);
+            close_constraint(&c);
+        }
+    }
+}
+
+Test(capped_sum, agrees_with_a_projection_done_by_hand)
+{
+    constraint c = open_capped(2.0, 1.0);
+    const ho_constrained h = make_constrained(4, 0, 0, -HUGE_VAL, HUGE_VAL);
+    double x[] = {5.0, 0.8, 0.8, -1.0}; /* theta = 0.3 */
+    project_twice(&c, &h, x);
+    cr_expect_float_eq(x[0], 1.0, 1e-15);
+    cr_expect_float_eq(x[1], 0.5, 1e-15);
+    cr_expect_float_eq(x[2], 0.5, 1e-15);
+    cr_expect_eq(x[3], 0.0);
+    close_constraint(&c);
+}
+
+Test(capped_sum, only_clips_where_the_sum_is_small_enough)
+{
+    constraint c = open_capped(2.5, 1.0);
+    const ho_constrained h = make_constrained(4, 0, 0, -HUGE_VAL, HUGE_VAL);
+    double x[] = {7.0, 0.1, -3.0, 1.1};
+    project_twice(&c, &h, x);
+    const double clipped[] = {1.0, 0.1, 0.0, 1.0};
+    cr_expect_eq(memcmp(x, clipped, sizeof(x)), 0);
+    close_constraint(&c);
+}
+
+Test(capped_sum, caps_at_1_unless_told)
+{
+    const given options[] = {{"at_most", 10.0}};
+    constraint c = open_constraint("constraints/capped_sum.so", options, 1);
+    const ho_constrained h = make_constrained(2, 0, 0, -HUGE_VAL, HUGE_VAL);
+    double x[] = {3.0, 0.5};
+    project_twice(&c, &h, x);
+    cr_expect_eq(x[0], 1.0);
+    cr_expect_eq(x[1], 0.5);
+    close_constraint(&c);
+}
+
+/* The search for theta must end for numbers of every size. */
+Test(capped_sum, takes_entries_from_the_smallest_to_the_largest)
+{
+    const double largest[] = {DBL_MAX, DBL_MAX, -DBL_MAX, 1e-300, 5e-324}, smallest[] = {5e-324, 5e-324, 1e-323, 0.0};
+    const double cap = DBL_MAX, half = 0.5 * DBL_MAX;
+    constraint c = open_capped(cap, cap);
+    ho_constrained h = make_constrained(5, 0, 0, -HUGE_VAL, HUGE_VAL);
+    check_projection(&c, &h, (set){0.0, cap, cap}, (double[]){half, half, half, 1.0, -half});
+    double x[5];
+    memcpy(x, largest, sizeof(x));
+    project_twice(&c, &h, x);
+    cr_expect_float_eq(x[0] / DBL_MAX, 0.5, 1e-15);
+    cr_expect_eq(x[0], x[1]);
+    cr_expect_eq(x[3], 0.0);
+    close_constraint(&c);
+
+    c = open_capped(1e-323, 1.0);
+    h = make_constrained(4, 0, 0, -HUGE_VAL, HUGE_VAL);
+    memcpy(x, smallest, sizeof(smallest));
+    project_twice(&c, &h, x);
+    cr_expect(x[0] + x[1] + x[2] + x[3] <= 1e-323);
+    close_constraint(&c);
+}
+
+/* A point of all four sets: symmetric, zero diagonal, entries of [0, 1], exact sum 2 (0.1 + ... would not be exact).
  */
 static void check_kept(const constraint *c)
 {
@@ -260,14 +338,14 @@ static void check_kept(const constraint *c)
 
 Test(constraints, keep_the_bits_of_points_of_the_set)
 {
-    constraint open[] = {open_nonnegative(), open_box(0.0, 0.5), open_sum(2.0)};
+    constraint open[] = {open_nonnegative(), open_box(0.0, 0.5), open_sum(2.0), open_capped(2.0, 0.5)};
     for (size_t i = 0; i < COUNT(open); i++) {
         check_kept(&open[i]);
         close_constraint(&open[i]);
     }
 }
 
-Test(nonnegative_sum, keeps_random_points_whose_sum_is_just_the_bound)
+Test(constraints, keep_random_points_whose_sum_is_just_the_bound)
 {
     uint64_t state = 77;
     for (int trial = 0; trial < 200; trial++) {
@@ -276,38 +354,45 @@ Test(nonnegative_sum, keeps_random_points_whose_sum_is_just_the_bound)
         for (int i = 0; i < 50; i++)
             sum += x[i] = floor(uniform(&state) * 0x1p20) * 0x1p-20;
         memcpy(kept, x, sizeof(x));
-        constraint c = open_sum(sum);
+        constraint open[] = {open_sum(sum), open_capped(sum, 1.0)};
         const ho_constrained h = make_constrained(50, 0, 0, 0.0, 1.0);
-        cr_assert_eq(c.calls->project(c.self, &h, x), HO_OK);
-        cr_assert_eq(memcmp(x, kept, sizeof(x)), 0);
-        close_constraint(&c);
+        for (size_t i = 0; i < COUNT(open); i++) {
+            cr_assert_eq(open[i].calls->project(open[i].self, &h, x), HO_OK);
+            cr_assert_eq(memcmp(x, kept, sizeof(x)), 0);
+            close_constraint(&open[i]);
+        }
     }
 }
 
-static void check_large(int64_t rows, int64_t columns, uint32_t structure)
+/* Entries of [0, 1] moved by steps of up to `step`, as those of an outer iteration are; timed. */
+static void check_large(constraint c, int64_t rows, int64_t columns, uint32_t structure, double sum, double step)
 {
     const ho_constrained h = make_constrained(rows, columns, structure, 0.0, 1.0);
     double *x0 = malloc((size_t)h.count * sizeof(double));
     double *x = malloc((size_t)h.count * sizeof(double));
     uint64_t state = 5;
     for (int64_t i = 0; i < h.count; i++)
-        x0[i] = 3.0 * uniform(&state) - 1.0;
+        x0[i] = uniform(&state) + step * (2.0 * uniform(&state) - 1.0);
     memcpy(x, x0, (size_t)h.count * sizeof(double));
-    constraint c = open_sum(100.0);
     const clock_t begin = clock();
     cr_assert_eq(c.calls->project(c.self, &h, x), HO_OK);
     const double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    cr_log_info("%lld entries, sum %g, step %g: %.3f ms\n", (long long)h.count, sum, step, 1e3 * seconds);
     cr_expect_lt(seconds, 0.25, "%lld entries take %g s", (long long)h.count, seconds);
-    check_nearest(&h, (set){0.0, 1.0, 100.0}, x0, x);
+    check_nearest(&h, (set){0.0, 1.0, sum}, x0, x);
     close_constraint(&c);
     free(x0);
     free(x);
 }
 
-Test(nonnegative_sum, projects_thousands_of_entries_in_no_time)
+Test(constraints, project_thousands_of_entries_in_no_time)
 {
-    check_large(5000, 0, 0);
-    check_large(71, 71, HO_SYMMETRIC | HO_ZERO_DIAGONAL);
+    check_large(open_sum(100.0), 5000, 0, 0, 100.0, 1.0);
+    check_large(open_sum(100.0), 71, 71, HO_SYMMETRIC | HO_ZERO_DIAGONAL, 100.0, 1.0);
+    check_large(open_capped(1000.0, 1.0), 5000, 0, 0, 1000.0, 0.005);
+    check_large(open_capped(2450.0, 1.0), 5000, 0, 0, 2450.0, 0.005);
+    check_large(open_capped(2500.0, 1.0), 5000, 0, 0, 2500.0, 30.0);
+    check_large(open_capped(0.0, 1.0), 5000, 0, 0, 0.0, 1.0);
 }
 
 static void check_refused(constraint c, ho_constrained h, const char *part)
@@ -324,6 +409,9 @@ Test(constraints, refuse_empty_sets_with_a_reason)
     check_refused(open_box(2.0, 3.0), make_constrained(3, 0, 0, 0.0, 1.0), "no point in common");
     check_refused(open_sum(1.0), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
     check_refused(open_sum(1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
+    check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
+    check_refused(open_capped(9.0, 1.0), make_constrained(3, 0, 0, 1.5, 2.0), "no value of it is at most 1");
+    check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
 }
 
 Test(constraints, do_not_count_a_zero_diagonal_among_the_entries)

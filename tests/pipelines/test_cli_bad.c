@@ -78,6 +78,9 @@ Test(bad, one_wrong_fragment_is_found_where_it_stands)
         {"constraint: nonnegative", "constraint: {plugin: box, lower: 2, upper: 1}", ":18:", "2", "1"},
         {"constraint: nonnegative", "constraint: {plugin: nonnegative_sum}", ":18:", "\"at_most\"", ""},
         {"constraint: nonnegative", "constraint: {plugin: nonnegative_sum, at_most: -1}", ":18:", "-1", ""},
+        {"constraint: nonnegative", "constraint: {plugin: capped_sum, at_most: -1}", ":18:", "at_most", "-1"},
+        {"constraint: nonnegative", "constraint: {plugin: capped_sum, at_most: .nan}", ":18:", "at_most", "nan"},
+        {"constraint: nonnegative", "constraint: {plugin: capped_sum, cap: 0.5}", ":18:", "\"at_most\"", ""},
         /* Two of one name; a penalty that covers nothing. */
         {"name: mtl", "name: cross_entropy", ":13:", "cross_entropy", "name"},
         {"name: mtl", "name: mtl, on: V*", ":13:", "V*", "W"},

@@ -1,0 +1,47 @@
+/* The nonnegative entries, none above a cap, whose sum is bounded. */
+#include "bounded_sum.h"
+
+static const ho_option options[] = {
+    {.name = "at_most",
+     .type = HO_REAL,
+     .required = 1,
+     .doc = "bound on the sum of all entries (of a symmetric matrix: of both halves)",
+     .least = 0.0,
+     .most = DBL_MAX},
+    {.name = "cap",
+     .type = HO_REAL,
+     .initial = "1",
+     .doc = "largest value of each entry",
+     .least = 0.0,
+     .most = DBL_MAX},
+};
+
+static ho_status create(ho_setup *u, void **self)
+{
+    bounded_sum *set = ho_setup_alloc(u, sizeof(bounded_sum));
+    if (!set)
+        return HO_FAILED;
+    set->at_most = ho_option_real(u, "at_most");
+    set->cap = ho_option_real(u, "cap");
+    *self = set;
+    return HO_OK;
+}
+
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
+    HO_PLUGIN_HEAD(HO_CONSTRAINT),
+    .name = "capped_sum",
+    .version = "1.0.0",
+    .doc = "every entry lies between 0 and a cap, and their sum is at most a bound",
+    .details =
+        "{x : 0 <= x_i <= cap, sum_i x_i <= at_most}, within the hyperparameter's domain and structure\n\n"
+        "For one weight per training example and cap 1 this is the set of data hyper-cleaning in Franceschi, Donini, "
+        "Frasconi, Pontil, Forward and Reverse Gradient-Based Hyperparameter Optimization (ICML 2017): at_most is "
+        "how many examples' worth of weight may be given out, so the least useful examples end at weight 0.\n\n"
+        "The projection is exact onto the whole set: x_i is lowered by one number theta and then clipped to "
+        "[0, cap], with the theta that meets the bound (found to neighbouring doubles), or theta = 0 where clipping "
+        "alone meets it. No quadratic programme is solved: 5000 entries take a fraction of a millisecond. Where "
+        "at_most is at least cap times the number of entries, the bound on the sum never acts: use box.",
+    .options = HO_TABLE(options),
+    .calls = &bounded_sum_calls,
+    .create = create,
+};
