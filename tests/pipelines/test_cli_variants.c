@@ -102,6 +102,28 @@ Test(variants, each_leaves_its_runs_and_a_row)
     cr_expect_null(json_at(result, "rows/1/hyperparameters/mtl.A"), "RHO tunes no A");
 }
 
+/* From a pipeline to a page: what a run writes is what `hotool report` reads. */
+Test(variants, end_in_a_report)
+{
+    if (!cli_exists("/usr/bin/neato") || !cli_exists("/usr/bin/gnuplot"))
+        cli_skip("the Debian packages graphviz and gnuplot-nox are needed");
+    cli_expect_done(cli_run("pipeline", "v.yaml", "--quiet", "--out", "r", NULL));
+    cli_result r = cli_run("report", "r", NULL);
+    cli_expect_done(r);
+    cr_expect_str_eq(r.out, "r/report.html\n");
+    const char *page = cli_read("r/report.html"), *result = result_of("r");
+    for (int v = 0; v < 4; v++) {
+        double mean = json_number(result, cli_format("rows/%d/test_accuracy/mean", v));
+        cr_expect(strstr(page, names[v]), "%s is not on the page", names[v]);
+        cr_expect(strstr(page, cli_format("%.2f", 100 * mean)), "%s: %g is not on the page", names[v], mean);
+    }
+    cr_expect(cli_exists("r/relations.svg") && cli_exists("r/relations.dot"));
+    cli_expect_done(cli_run("report", "r", "--out", "elsewhere.html", NULL));
+    cr_expect(cli_exists("elsewhere.html"));
+    cli_result none = cli_run("report", "r/weights", NULL);
+    cr_expect_eq(none.status, 2);
+}
+
 /* Where variants begin alike, equal errors mean equal splits. */
 Test(variants, all_have_the_same_splits)
 {
