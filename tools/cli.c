@@ -83,9 +83,10 @@ static const flag *find_flag(const ho_cli_command *command, const char *word, ho
         if (strcmp(word, flags[i].name) == 0)
             return &flags[i];
     }
+    char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(word, names, count);
-    ho_fail(error, HO_INVALID, "%s: unknown option \"%s\"%s%s%s; see hotool %s --help", command->name, word,
-            nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", command->name);
+    ho_fail(error, HO_INVALID, "%s: unknown option \"%s\"%s; see hotool %s --help", command->name, word,
+            ho_suggest(nearest, near), command->name);
     return NULL;
 }
 

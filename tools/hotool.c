@@ -49,10 +49,10 @@ static const ho_cli_command *find_command(const char *word, ho_error *error)
         if (strcmp(word, names[i]) == 0)
             found = &ho_cli_commands[i];
     }
+    char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(word, names, ho_cli_command_count);
     if (!found)
-        ho_fail(error, HO_INVALID, "unknown command \"%s\"%s%s%s; see hotool --help", word,
-                nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        ho_fail(error, HO_INVALID, "unknown command \"%s\"%s; see hotool --help", word, ho_suggest(nearest, near));
     free(names);
     return found;
 }

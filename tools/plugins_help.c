@@ -149,9 +149,10 @@ ho_status ho_plugins_print(ho_registry *registry, const char *name, ho_error *er
         const char **names = ho_alloc(count * sizeof *names);
         for (size_t i = 0; i < count; i++)
             names[i] = all[i]->plugin.name;
+        char near[HO_SUGGESTION];
         const char *nearest = ho_nearest(name, names, count);
-        status = ho_fail(error, HO_INVALID, "no plugin \"%s\"%s%s%s; hotool plugins lists them", name,
-                         nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        status = ho_fail(error, HO_INVALID, "no plugin \"%s\"%s; hotool plugins lists them", name,
+                         ho_suggest(nearest, near));
         free(names);
     }
     free(all);

@@ -88,10 +88,11 @@ static ho_tree *find_variant(ho_arena *arena, const ho_tree *root, const char *f
     if (variant)
         return variant;
     size_t count = variants ? variants->count : 0;
+    char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(name, names_of(arena, variants), count);
     ho_fail_at(error, HO_INVALID, variants ? variants->place : (ho_place){.file = file},
-               count ? "no variant \"%s\"%s%s%s" : "no variant \"%s\": the pipeline has no variants%s%s%s", name,
-               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+               count ? "no variant \"%s\"%s" : "no variant \"%s\": the pipeline has no variants%s", name,
+               ho_suggest(nearest, near));
     return NULL;
 }
 

@@ -38,14 +38,14 @@ static ho_status check_known(const name_list *known, const ho_tree *entry, ho_er
     for (size_t i = 0; i < known->count; i++)
         if (strcmp(known->names[i], entry->key) == 0)
             return HO_OK;
+    char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(entry->key, known->names, known->count);
     char list[1024] = "";
     size_t used = 0;
     for (size_t i = 0; i < known->count && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known->names[i]);
-    return ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s%s%s (known: %s)",
-                      entry->key, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
-                      list);
+    return ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s (known: %s)", entry->key,
+                      ho_suggest(nearest, near), list);
 }
 
 /* The setting of that name, made where the pipeline has not fixed it already. */
@@ -163,10 +163,10 @@ static ho_status read_strategy(ho_reading *r, const ho_tree *node)
             r->pipeline->strategy = (ho_strategy)i;
             return HO_OK;
         }
+    char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(text, names, 3);
-    return ho_fail_at(r->error, HO_INVALID, node->place,
-                      "strategy: \"%s\" is none of hypergradient, grid, random%s%s%s", text,
-                      nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return ho_fail_at(r->error, HO_INVALID, node->place, "strategy: \"%s\" is none of hypergradient, grid, random%s",
+                      text, ho_suggest(nearest, near));
 }
 
 /* The outer optimizer's own settings, apart from what else stands in `outer`. */
