@@ -221,6 +221,8 @@ AT(ho_system_api, free_memory, 152);
 AT(ho_system_api, fail, 160);
 AT(ho_system_api, poll, 168);
 SIZE(ho_system_api, 176);
+AT(ho_system_api, norms, 176); /* 1.1 */
+SIZE(ho_system_api, 184);
 
 /* ho_system */
 AT(ho_system, api, 0);
@@ -237,6 +239,8 @@ AT(ho_mode_calls, forget, 40);
 AT(ho_mode_calls, bytes, 48);
 AT(ho_mode_calls, end, 56);
 SIZE(ho_mode_calls, 64);
+AT(ho_mode_calls, tangent_norms, 64); /* 1.1 */
+SIZE(ho_mode_calls, 72);
 
 #endif
 

@@ -258,6 +258,7 @@ int64_t ho_vector_size(const ho_training *training, const ho_vector *vector);
 void ho_vector_copy(const ho_training *training, const ho_vector *from, ho_vector *to);
 void ho_vector_axpby(const ho_training *training, double a, const ho_vector *x, double b, ho_vector *y);
 void ho_vector_dot(const ho_training *training, const ho_vector *a, const ho_vector *b, double *result);
+void ho_vector_norms(const ho_training *training, const ho_vector *v, double *result);
 
 /* system_api.c */
 extern const ho_system_api ho_training_calls;

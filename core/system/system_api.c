@@ -177,6 +177,14 @@ static void call_dot(ho_system *s, const ho_vector *a, const ho_vector *b, doubl
         ho_vector_dot(of(s), a, b, result);
 }
 
+static void call_norms(ho_system *s, const ho_vector *v, double *result)
+{
+    if (!result)
+        ho_fail(&of(s)->error, HO_FAILED, "norms: result is missing");
+    else if (!ho_vector_check(of(s), "norms", "v", v, 0))
+        ho_vector_norms(of(s), v, result);
+}
+
 /* ---- the initial map --------------------------------------------------------------------------------------------- */
 
 static ho_status call_initial(ho_system *s, const double *lambda, ho_vector *state)
@@ -384,4 +392,5 @@ const ho_system_api ho_training_calls = {
     .free_memory = call_free_memory,
     .fail = call_fail,
     .poll = call_poll,
+    .norms = call_norms,
 };

@@ -143,6 +143,20 @@ void ho_vector_dot(const ho_training *training, const ho_vector *a, const ho_vec
     }
 }
 
+void ho_vector_norms(const ho_training *training, const ho_vector *v, double *result)
+{
+    int64_t n = training->size;
+    bool f32 = training->problem->precision == HO_F32;
+    for (int64_t j = 0; j < v->columns; j++) {
+        double squares = 0.0;
+        for (size_t i = 0; i < training->segments; i++) {
+            const void *column = (const char *)v->segments[i] + (size_t)(j * n) * ho_number_size(training);
+            squares += f32 ? dot_f32(column, column, n) : dot_f64(column, column, n);
+        }
+        result[j] = sqrt(squares);
+    }
+}
+
 void ho_training_random(const ho_training *training, ho_vector *vector, uint64_t stream)
 {
     int64_t count = vector->columns * training->size;

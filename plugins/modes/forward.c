@@ -219,6 +219,14 @@ static int64_t bytes(void *run)
     return ((const forward_run *)run)->bytes;
 }
 
+static ho_status tangent_norms(void *run, double *norms)
+{
+    forward_run *r = run;
+    for (int64_t c = 0; c < r->chunk_count; c++)
+        r->api->norms(r->system, r->chunks[c].z, norms + r->chunks[c].first);
+    return HO_OK;
+}
+
 static const ho_mode_calls calls = {
     .struct_size = sizeof(ho_mode_calls),
     .start = start,
@@ -228,6 +236,7 @@ static const ho_mode_calls calls = {
     .forget = forget,
     .bytes = bytes,
     .end = end,
+    .tangent_norms = tangent_norms,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

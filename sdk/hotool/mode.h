@@ -72,14 +72,17 @@ typedef struct ho_system_api {
     ho_status (*fail)(ho_system *s, const char *file, int32_t line, const char *format, ...) HO_PRINTF(4, 5);
     /* HO_OK, or HO_INTERRUPTED once the user asked to stop: worth asking every step or so. */
     ho_status (*poll)(ho_system *s);
+    /* Since 1.1. result[j] = Euclidean norm of column j of v, accumulated in f64. */
+    void (*norms)(ho_system *s, const ho_vector *v, double *result);
 } ho_system_api;
 
 struct ho_system {
     const ho_system_api *api;
 };
 
-/* The calls of a mode, all of them needed. `run` is what start made; one mode may have several runs, each of its own
- * system, which outlives it. Order: start; then any number of the others; then end. After a failed call only end comes.
+/* The calls of a mode, all of them needed unless they say otherwise. `run` is what start made; one mode may have
+ * several runs, each of its own system, which outlives it. Order: start; then any number of the others; then end. After
+ * a failed call only end comes.
  */
 typedef struct ho_mode_calls {
     uint32_t struct_size;
@@ -99,6 +102,9 @@ typedef struct ho_mode_calls {
     int64_t (*bytes)(void *run);
     /* Frees the run. run NULL, after a start that failed: nothing to do. */
     void (*end)(void *run);
+    /* Since 1.1; NULL where the mode carries no tangents. norms[i] = ||Z_t d_i||, the norm of the present state's
+     * tangent along direction i (one entry for each direction). Their growth tells unstable dynamics early. */
+    ho_status (*tangent_norms)(void *run, double *norms);
 } ho_mode_calls;
 
 #ifdef __cplusplus
