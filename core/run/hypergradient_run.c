@@ -3,16 +3,9 @@
 #include <stdlib.h>
 
 #include "run/gradient.h"
+#include "run/mover.h"
 #include "run/results.h"
 #include "run/run.h"
-
-static double norm(const double *x, int64_t count)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += x[i] * x[i];
-    return sqrt(sum);
-}
 
 static ho_status write_files(ho_results *results, const ho_pipeline *pipeline, const ho_training *training,
                              const ho_run_request *request, double value, const double *gradient,
@@ -47,7 +40,7 @@ static void print_gradient(const ho_training *training, const double *lambda, co
             printf("  %-28s at %-12.6g gradient %.10g\n", h->name, lambda[h->offset], gradient[h->offset]);
         else
             printf("  %-28s %lld entries      norm of the gradient %.10g\n", h->name, (long long)h->count,
-                   norm(gradient + h->offset, h->count));
+                   ho_norm(gradient + h->offset, h->count));
     }
 }
 

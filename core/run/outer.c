@@ -5,74 +5,30 @@
 #include <string.h>
 
 #include "run/gradient.h"
-#include "system/optimizer.h"
-
-/* Entries of lambda that one optimizer moves: those of a hyperparameter with `outer:` of its own, or all others. */
-typedef struct group {
-    ho_optimizer *optimizer;
-    int64_t count;
-    int64_t *index;
-    double *x, *g;
-} group;
+#include "run/mover.h"
 
 struct ho_outer {
     const ho_pipeline *pipeline;
     ho_training *training;
-    group *groups;
-    size_t group_count;
-    int64_t size;                                        /* of lambda */
-    double *lambda, *gradient, *best_gradient, *scratch; /* size entries each */
+    ho_mover *mover;
+    int64_t size;                              /* of lambda */
+    double *lambda, *gradient, *best_gradient; /* size entries each */
     double scale;
 };
-
-static ho_status add_group(ho_outer *o, const ho_hyperparameter *own, ho_error *error)
-{
-    size_t hyper_count;
-    const ho_hyperparameter *hypers = ho_training_hypers(o->training, &hyper_count);
-    group *g = &o->groups[o->group_count];
-    g->index = ho_alloc((size_t)o->size * sizeof *g->index);
-    for (size_t i = 0; i < hyper_count; i++) {
-        const ho_hyperparameter *h = &hypers[i];
-        if (!h->tuned || (own ? h != own : h->outer != NULL))
-            continue;
-        for (int64_t j = 0; j < h->count; j++)
-            g->index[g->count++] = h->offset + j;
-    }
-    if (g->count == 0) {
-        free(g->index);
-        *g = (group){0};
-        return HO_OK;
-    }
-    o->group_count++;
-    g->x = ho_alloc((size_t)g->count * sizeof *g->x);
-    g->g = ho_alloc((size_t)g->count * sizeof *g->g);
-    g->optimizer =
-        ho_optimizer_new(o->pipeline->outer, o->pipeline->outer_values, own ? own->outer : NULL, g->count, error);
-    return g->optimizer ? HO_OK : error->status;
-}
 
 void ho_outer_free(ho_outer *o)
 {
     if (!o)
         return;
-    for (size_t i = 0; i < o->group_count; i++) {
-        ho_optimizer_free(o->groups[i].optimizer);
-        free(o->groups[i].index);
-        free(o->groups[i].x);
-        free(o->groups[i].g);
-    }
-    free(o->groups);
+    ho_mover_free(o->mover);
     free(o->lambda);
     free(o->gradient);
     free(o->best_gradient);
-    free(o->scratch);
     free(o);
 }
 
 ho_outer *ho_outer_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
 {
-    size_t hyper_count;
-    const ho_hyperparameter *hypers = ho_training_hypers(training, &hyper_count);
     ho_outer *o = ho_alloc(sizeof *o);
     *o =
         (ho_outer){.pipeline = pipeline, .training = training, .size = ho_training_lambda_size(training), .scale = 1.0};
@@ -80,59 +36,11 @@ ho_outer *ho_outer_new(const ho_pipeline *pipeline, ho_training *training, ho_er
     o->lambda = ho_alloc(bytes);
     o->gradient = ho_alloc(bytes);
     o->best_gradient = ho_alloc(bytes);
-    o->scratch = ho_alloc(bytes);
-    o->groups = ho_alloc((hyper_count + 1) * sizeof *o->groups);
-    ho_status status = add_group(o, NULL, error);
-    for (size_t i = 0; i < hyper_count && status == HO_OK; i++)
-        if (hypers[i].tuned && hypers[i].outer)
-            status = add_group(o, &hypers[i], error);
-    if (status == HO_OK)
+    o->mover = ho_mover_new(pipeline, training, error);
+    if (o->mover)
         return o;
     ho_outer_free(o);
     return NULL;
-}
-
-static ho_status step(ho_outer *o, const double *gradient, ho_error *error)
-{
-    for (size_t i = 0; i < o->group_count; i++) {
-        group *g = &o->groups[i];
-        for (int64_t j = 0; j < g->count; j++) {
-            g->x[j] = o->lambda[g->index[j]];
-            g->g[j] = gradient[g->index[j]];
-        }
-        ho_status status = ho_optimizer_step(g->optimizer, g->x, g->g, o->scale, error);
-        if (status != HO_OK)
-            return status;
-        for (int64_t j = 0; j < g->count; j++)
-            o->lambda[g->index[j]] = g->x[j];
-    }
-    return ho_training_project(o->training, o->lambda, error);
-}
-
-static double norm(const double *x, int64_t count)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += x[i] * x[i];
-    return sqrt(sum);
-}
-
-/* ||lambda - P(lambda - gradient)||; the gradient's own norm means nothing on the boundary of a constraint. Stays NaN
- * where the difference overflows. */
-static ho_status stationarity(ho_outer *o, double *value, ho_error *error)
-{
-    for (int64_t i = 0; i < o->size; i++)
-        o->scratch[i] = o->lambda[i] - o->gradient[i];
-    ho_error own = {0};
-    ho_status status = ho_training_project(o->training, o->scratch, &own);
-    if (status == HO_DIVERGED)
-        return HO_OK;
-    if (status != HO_OK)
-        return ho_fail(error, status, "%s", own.text);
-    for (int64_t i = 0; i < o->size; i++)
-        o->scratch[i] = o->lambda[i] - o->scratch[i];
-    *value = norm(o->scratch, o->size);
-    return HO_OK;
 }
 
 static void keep_best(ho_outer *o, ho_outer_result *result, ho_outer_record *record)
@@ -144,8 +52,7 @@ static void keep_best(ho_outer *o, ho_outer_result *result, ho_outer_record *rec
     result->best_iteration = record->iteration;
     memcpy(result->best, o->lambda, (size_t)o->size * sizeof(double));
     memcpy(o->best_gradient, o->gradient, (size_t)o->size * sizeof(double));
-    for (size_t i = 0; i < o->group_count; i++)
-        ho_optimizer_save(o->groups[i].optimizer);
+    ho_mover_save(o->mover);
 }
 
 /* Back to the best lambda, and from there a shorter step along its gradient; shorter still where lambda itself
@@ -160,9 +67,8 @@ static ho_status go_back(ho_outer *o, ho_outer_result *result, ho_outer_record *
         result->halvings++;
         o->scale *= 0.5;
         memcpy(o->lambda, result->best, (size_t)o->size * sizeof(double));
-        for (size_t i = 0; i < o->group_count; i++)
-            ho_optimizer_restore(o->groups[i].optimizer);
-        status = step(o, o->best_gradient, &own);
+        ho_mover_restore(o->mover);
+        status = ho_mover_step(o->mover, o->lambda, o->best_gradient, o->scale, &own);
         if (status != HO_OK && status != HO_DIVERGED)
             ho_fail(error, status, "%s", own.text);
     }
@@ -183,12 +89,12 @@ static ho_status iterate(ho_outer *o, ho_outer_result *result, ho_outer_record *
         return status;
     record->bytes = cost.bytes;
     record->error = error;
-    record->gradient_norm = norm(o->gradient, o->size);
+    record->gradient_norm = ho_norm(o->gradient, o->size);
     if (result->done++ == 0)
         result->initial_error = error;
     keep_best(o, result, record);
-    status = stationarity(o, &record->stationarity, own);
-    return status == HO_OK ? step(o, o->gradient, own) : status;
+    status = ho_stationarity(o->training, o->lambda, o->gradient, &record->stationarity, own);
+    return status == HO_OK ? ho_mover_step(o->mover, o->lambda, o->gradient, o->scale, own) : status;
 }
 
 /* The last lambda has been stepped to but not yet looked at: one plain training run tells its error. */

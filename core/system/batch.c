@@ -196,11 +196,17 @@ void ho_feed_bind(ho_training *training, const ho_feed *feed, const ho_part *par
 
 /* ---- batches --------------------------------------------------------------------------------------------------- */
 
-int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t t, int64_t i)
+/* Which example stands at place i of batch number t. */
+static int64_t drawn(uint64_t seed, uint64_t stream, int64_t examples, int64_t batch, int64_t t, int64_t i)
 {
     int64_t batches = examples / batch; /* an epoch leaves out the odd rest, another one each time */
     int64_t epoch = (t - 1) / batches, place = (t - 1) % batches * batch + i;
-    return (int64_t)ho_permute(seed, ho_stream("batch") ^ (uint64_t)epoch, (uint64_t)examples, (uint64_t)place);
+    return (int64_t)ho_permute(seed, stream ^ (uint64_t)epoch, (uint64_t)examples, (uint64_t)place);
+}
+
+int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t t, int64_t i)
+{
+    return drawn(seed, ho_stream("batch"), examples, batch, t, i);
 }
 
 static void copy_row(const void *from, int64_t row, void *to, int64_t place, size_t bytes)
@@ -208,20 +214,32 @@ static void copy_row(const void *from, int64_t row, void *to, int64_t place, siz
     memcpy((char *)to + (size_t)place * bytes, (const char *)from + (size_t)row * bytes, bytes);
 }
 
-void ho_batch_load(ho_training *training, int64_t t)
+/* The examples of batch number t, out of all into the batch. */
+static void load(ho_training *training, const char *stream, const ho_part *all, int64_t t, ho_part *batch)
 {
     const ho_problem *problem = training->problem;
-    ho_part *batch = &training->batch_part;
-    if (problem->batch == 0 || training->batch_loaded == t)
-        return;
     size_t size = ho_number_size(training);
-    for (int64_t i = 0; i < problem->batch; i++) {
-        int64_t row = ho_batch_example(problem->seed, problem->training->count, problem->batch, t, i);
-        copy_row(training->training_part.inputs, row, (void *)batch->inputs, i,
-                 (size_t)problem->training->features * size);
+    for (int64_t i = 0; i < batch->count; i++) {
+        int64_t row = drawn(problem->seed, ho_stream(stream), all->count, batch->count, t, i);
+        copy_row(all->inputs, row, (void *)batch->inputs, i, (size_t)problem->training->features * size);
         for (size_t j = 0; j < training->target_count; j++)
-            copy_row(training->training_part.targets[j], row, (void *)batch->targets[j], i,
-                     (size_t)target_width(training, j) * size);
+            if (all->targets[j])
+                copy_row(all->targets[j], row, (void *)batch->targets[j], i, (size_t)target_width(training, j) * size);
     }
+}
+
+void ho_batch_load(ho_training *training, int64_t t)
+{
+    if (training->problem->batch == 0 || training->batch_loaded == t)
+        return;
+    load(training, "batch", &training->training_part, t, &training->batch_part);
     training->batch_loaded = t;
+}
+
+void ho_training_draw_validation(ho_training *training, int64_t draw)
+{
+    if (training->problem->validation_batch == 0 || training->draw_loaded == draw)
+        return;
+    load(training, "validation batch", &training->validation_part, draw, &training->draw_part);
+    training->draw_loaded = draw;
 }

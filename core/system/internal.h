@@ -163,10 +163,12 @@ struct ho_training {
     ho_used_target *targets;
     const char **target_names; /* ending with NULL */
     size_t target_count;
-    ho_part training_part, validation_part, batch_part;
+    ho_part training_part, validation_part;
+    ho_part batch_part, draw_part; /* what a step, and the validation error, see of them where not all */
     ho_feed *training_feed, *validation_feed;
     int64_t evaluations;  /* of the objective's gradient, as ho_training_evaluations counts */
     int64_t batch_loaded; /* the step whose examples are in batch_part; 0: none */
+    int64_t draw_loaded;  /* likewise in draw_part */
 
     ho_node objective, validation_error;
     ho_node gradient;                    /* of the objective by w */

@@ -45,7 +45,9 @@ typedef struct ho_problem {
     const ho_examples *training, *validation;
     int64_t classes_or_width; /* outputs of the model: the classes, or the width of the target, of the main target */
     int64_t batch;            /* 0: full batch */
-    int64_t steps;            /* T */
+    int64_t steps;            /* T; 0: no end */
+    int64_t validation_batch; /* examples that the validation error is taken over, drawn anew when the run says so
+                                 (ho_training_draw_validation); 0: all of the validation part */
     ho_instance *model;       /* name "model" unless the pipeline gives another */
     ho_instance *dynamics;    /* name "dynamics" unless the pipeline gives another */
     const ho_term *objective;

@@ -103,6 +103,10 @@ static ho_status check_problem(const ho_training *training, ho_error *error)
     if (p->batch < 0 || p->batch > p->training->count)
         return ho_fail(error, HO_INVALID, "batch: %" PRId64 " examples, but the training part has %" PRId64, p->batch,
                        p->training->count);
+    if (p->validation_batch < 0 || p->validation_batch > p->validation->count)
+        return ho_fail(error, HO_INVALID,
+                       "validation_batch: %" PRId64 " examples, but the validation part has %" PRId64,
+                       p->validation_batch, p->validation->count);
     if (p->steps < 0)
         return ho_fail(error, HO_INVALID, "steps: %" PRId64 " is negative", p->steps);
     if (p->objective_count == 0 || p->validation_count == 0)
@@ -189,9 +193,13 @@ static ho_status make_data(ho_training *training, ho_error *error)
     if (p->batch > 0 && ho_part_reserve(training, p->batch, &training->batch_part, error))
         return error->status;
     training->training_feed = ho_feed_new(training, p->batch > 0 ? p->batch : p->training->count, "training");
-    training->validation_feed = ho_feed_new(training, p->validation->count, "validation");
+    bool draws = p->validation_batch > 0;
+    if (draws && ho_part_reserve(training, p->validation_batch, &training->draw_part, error))
+        return error->status;
+    training->validation_feed = ho_feed_new(training, draws ? p->validation_batch : p->validation->count, "validation");
+    ho_training_draw_validation(training, 1);
     ho_feed_bind(training, training->training_feed, p->batch > 0 ? &training->batch_part : &training->training_part);
-    ho_feed_bind(training, training->validation_feed, &training->validation_part);
+    ho_feed_bind(training, training->validation_feed, draws ? &training->draw_part : &training->validation_part);
     return HO_OK;
 }
 

@@ -53,6 +53,11 @@ void ho_training_interrupt(ho_training *training, const volatile int *flag);
  * step, the node, its operation and plugin with file and line. Off (the default) results are not looked at. */
 void ho_training_examine(ho_training *training, bool on);
 
+/* With a validation batch: the validation error is about draw number `draw` (from 1, the first) from now on. Draws are
+ * a pure function of (seed, draw); an epoch of them goes through the validation part once. Nothing to do without one.
+ */
+void ho_training_draw_validation(ho_training *training, int64_t draw);
+
 const ho_hyperparameter *ho_training_hypers(const ho_training *training, size_t *count); /* all, tuned and fixed */
 int64_t ho_training_lambda_size(const ho_training *training);
 void ho_training_lambda_initial(const ho_training *training, double *lambda); /* projected onto its constraints */
