@@ -31,6 +31,7 @@ void ho_plan_dump(const ho_plan *plan, FILE *out);
 
 /* Threads used by matrix products from now on (1 or more). */
 void ho_exec_threads(int threads);
+int ho_exec_thread_count(void);
 
 /* The reference: node by node, by its definition, in f64; with HO_F32 each tensor of rank > 0 is rounded to float after
  * each node. All values are doubles here. first_bad, if not NULL, gets the first node (in order) with a NaN or Inf

@@ -23,6 +23,11 @@ void ho_exec_threads(int threads)
     openblas_set_num_threads(threads > 1 ? threads : 1);
 }
 
+int ho_exec_thread_count(void)
+{
+    return openblas_get_num_threads();
+}
+
 static void run_blas(ho_precision precision, const ho_product *p, void *const *address)
 {
     CBLAS_TRANSPOSE ta = p->a.column == 1 ? CblasNoTrans : CblasTrans,

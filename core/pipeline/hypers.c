@@ -188,7 +188,9 @@ static const ho_tree *values_of(ho_reading *r, const ho_tree *node, const ho_loa
  * same. */
 static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
 {
-    static const char *const reserved[] = {"plugin", "path", "iterations", "strategy", "candidates", NULL};
+    static const char *const reserved[] = {"plugin",       "path",       "iterations", "strategy", "candidates",
+                                           "cpu_seconds",  "as_long_as", "schedule",   "every",    "validation_batch",
+                                           "warm_restart", NULL};
     ho_pipeline *p = r->pipeline;
     ho_mention mention = {0};
     if (ho_tree_expect(node, HO_TREE_MAP, "outer", r->error) != HO_OK ||
@@ -209,7 +211,12 @@ static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
     if (!tuned)
         return ho_fail_at(r->error, HO_INVALID, node->key_place, "outer: there are no hyperparameters to tune");
     const ho_tree *iterations = ho_tree_get(node, "iterations"), *candidates = ho_tree_get(node, "candidates");
-    if (!search && !iterations)
+    if (ho_describe_schedule(r, node) != HO_OK)
+        return r->error->status;
+    if (p->online && iterations)
+        return ho_fail_at(r->error, HO_INVALID, iterations->key_place,
+                          "iterations: online updates go on as long as training does");
+    if (!search && !p->online && !iterations)
         return ho_fail_at(r->error, HO_INVALID, node->place, "outer: \"iterations\" is missing");
     if (!search && candidates)
         return ho_fail_at(r->error, HO_INVALID, candidates->key_place, "candidates: only searches have them");

@@ -43,9 +43,10 @@ static void override_mode(ho_reading *r, const char *mode)
 
 static ho_status read_root(ho_reading *r, const ho_pipeline_request *request)
 {
-    static const char *const known[] = {"name",       "seed",  "precision", "data",  "model",           "objective",
-                                        "dynamics",   "steps", "batch",     "start", "hyperparameters", "hypergradient",
-                                        "validation", "outer", "final",     NULL};
+    static const char *const known[] = {
+        "name",  "seed",  "precision",       "data",          "model",      "objective", "dynamics", "steps",
+        "batch", "start", "hyperparameters", "hypergradient", "validation", "outer",     "final",    "stop",
+        NULL};
     int64_t repeat;
     r->root = ho_root_read(r->arena, request, &repeat, r->error);
     if (!r->root || ho_variant_apply(r->arena, r->root, request, r->error) != HO_OK)
@@ -93,33 +94,6 @@ static ho_status read_name(ho_reading *r)
                       "name: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'", text);
 }
 
-/* A whole number of at least `least`; left alone where the key is missing. */
-static ho_status read_count(ho_reading *r, const char *key, int64_t least, int64_t *value)
-{
-    const ho_tree *node = ho_tree_get(r->root, key);
-    if (!node)
-        return HO_OK;
-    if (ho_tree_integer(node, key, value, r->error) != HO_OK)
-        return r->error->status;
-    if (*value < least)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: %" PRId64 " is less than %" PRId64, key, *value,
-                          least);
-    return HO_OK;
-}
-
-/* One of two words; the first where the key is missing. */
-static ho_status read_word(ho_reading *r, const ho_tree *node, const char *key, const char *first, const char *second,
-                           bool *is_second)
-{
-    const char *text = first;
-    if (node && ho_tree_string(node, key, &text, r->error) != HO_OK)
-        return r->error->status;
-    *is_second = strcmp(text, second) == 0;
-    if (*is_second || strcmp(text, first) == 0)
-        return HO_OK;
-    return ho_fail_at(r->error, HO_INVALID, node->place, "%s: \"%s\" is neither %s nor %s", key, text, first, second);
-}
-
 static ho_status read_final(ho_reading *r)
 {
     static const char *const known[] = {"train_on", NULL};
@@ -127,8 +101,13 @@ static ho_status read_final(ho_reading *r)
     if (node && (ho_tree_expect(node, HO_TREE_MAP, "final", r->error) != HO_OK ||
                  ho_tree_only(node, "final", known, r->error) != HO_OK))
         return r->error->status;
-    return read_word(r, ho_tree_get(node, "train_on"), "train_on", "training", "training+validation",
-                     &r->pipeline->final_on_both);
+    return ho_read_word(r, ho_tree_get(node, "train_on"), "train_on", "training", "training+validation",
+                        &r->pipeline->final_on_both);
+}
+
+static bool is_word(const ho_tree *node, const char *word)
+{
+    return node && node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
 }
 
 static ho_status read_run(ho_reading *r, int64_t repetition)
@@ -136,11 +115,12 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
     ho_problem *p = &r->pipeline->problem;
     int64_t seed = 1;
     bool f64 = false;
-    const ho_tree *batch = ho_tree_get(r->root, "batch");
-    bool full = batch && batch->kind == HO_TREE_SCALAR && strcmp(batch->text, "full") == 0;
-    if (read_name(r) != HO_OK || read_count(r, "seed", 0, &seed) != HO_OK ||
-        read_word(r, ho_tree_get(r->root, "precision"), "precision", "f32", "f64", &f64) != HO_OK ||
-        read_count(r, "steps", 1, &p->steps) != HO_OK || (!full && read_count(r, "batch", 1, &p->batch) != HO_OK))
+    const ho_tree *batch = ho_tree_get(r->root, "batch"), *steps = ho_tree_get(r->root, "steps");
+    bool full = is_word(batch, "full"), unbounded = is_word(steps, "unbounded");
+    if (read_name(r) != HO_OK || ho_read_count(r, ho_tree_get(r->root, "seed"), "seed", 0, &seed) != HO_OK ||
+        ho_read_word(r, ho_tree_get(r->root, "precision"), "precision", "f32", "f64", &f64) != HO_OK ||
+        (!unbounded && ho_read_count(r, steps, "steps", 1, &p->steps) != HO_OK) ||
+        (!full && ho_read_count(r, batch, "batch", 1, &p->batch) != HO_OK))
         return r->error->status;
     if (seed > INT64_MAX - HO_MOST_REPETITIONS)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,
@@ -150,7 +130,7 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
     if (repetition > 0)
         put(r, "seed", scalar(r, ho_arena_format(r->arena, "%" PRId64, seed)), "the repetition");
     p->precision = f64 ? HO_F64 : HO_F32;
-    if (!p->steps)
+    if (!steps)
         return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"steps\"");
     return read_final(r);
 }
@@ -175,8 +155,8 @@ ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *
          */
         r.settings = ho_arena_alloc(arena, 2 * nodes_of(r.root) * sizeof *r.settings);
         pipeline->problem.settings = r.settings;
-        if (ho_describe_problem(&r) == HO_OK && ho_describe_hypers(&r) == HO_OK)
-            ho_describe_data(&r);
+        if (ho_describe_problem(&r) == HO_OK && ho_describe_hypers(&r) == HO_OK && ho_describe_data(&r) == HO_OK)
+            ho_describe_stop(&r);
     }
     if (error->status == HO_OK)
         return pipeline;

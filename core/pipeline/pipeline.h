@@ -32,6 +32,15 @@ typedef struct ho_range {
 
 #define HO_MOST_CANDIDATES 100000 /* of a search */
 
+/* How a training is watched while it runs: looks at the validation part, of which the best one's weights are kept, and
+ * what ends it before its last step. Limits that are 0 are none. */
+typedef struct ho_stop {
+    bool by_accuracy; /* the best look has the highest validation accuracy, else the least validation error */
+    int64_t every;    /* steps from look to look */
+    int64_t patience; /* looks in a row that are no better than the best before them */
+    double epochs, seconds;
+} ho_stop;
+
 typedef struct ho_pipeline {
     ho_arena *arena;
     const ho_tree *root; /* as merged: what ho_yaml_write prints into the run folder */
@@ -57,6 +66,15 @@ typedef struct ho_pipeline {
     const ho_range *ranges;      /* of a search: one for each tuned hyperparameter */
     size_t range_count;
     bool final_on_both; /* final training on training + validation */
+
+    bool watched; /* trainings whose result counts are watched as `stop` says */
+    ho_stop stop;
+    bool online;            /* hyperparameters move while training runs; else after each whole training */
+    int64_t update_every;   /* online: steps from update to update */
+    bool warm_restart;      /* online: each update forgets how the weights came about */
+    double cpu_seconds;     /* a random search ends after so many; 0: no such limit */
+    const char *as_long_as; /* ... after as many as this variant took; NULL: no such limit */
+    ho_place as_long_as_place;
 } ho_pipeline;
 
 /* Reads, checks every key, chooses the data source, reads and prepares the data, makes all instances. Every error has

@@ -77,6 +77,21 @@ static const ho_range *range_of(const ho_pipeline *p, const char *name)
     return NULL;
 }
 
+/* How long a search may take: so many seconds, or as many as another variant took. */
+static ho_status read_time(ho_reading *r, const ho_tree *outer)
+{
+    ho_pipeline *p = r->pipeline;
+    const ho_tree *seconds = ho_tree_get(outer, "cpu_seconds"), *like = ho_tree_get(outer, "as_long_as");
+    if (ho_read_positive(r, seconds, "cpu_seconds", &p->cpu_seconds) != HO_OK ||
+        (like && ho_tree_string(like, "as_long_as", &p->as_long_as, r->error) != HO_OK))
+        return r->error->status;
+    if (seconds && like)
+        return ho_fail_at(r->error, HO_INVALID, like->key_place, "as_long_as: \"cpu_seconds\" says how long already");
+    if (like)
+        p->as_long_as_place = like->place;
+    return HO_OK;
+}
+
 ho_status ho_describe_search(ho_reading *r, const ho_tree *outer)
 {
     ho_pipeline *p = r->pipeline;
@@ -111,8 +126,11 @@ ho_status ho_describe_search(ho_reading *r, const ho_tree *outer)
     if (candidates && (p->candidates < 1 || p->candidates > HO_MOST_CANDIDATES))
         return ho_fail_at(r->error, HO_INVALID, candidates->place, "candidates: %s is not between 1 and %d",
                           candidates->text, HO_MOST_CANDIDATES);
-    if (!candidates && p->outer_iterations == 0)
+    if (read_time(r, outer) != HO_OK)
+        return r->error->status;
+    if (!candidates && p->outer_iterations == 0 && p->cpu_seconds == 0 && !p->as_long_as)
         return ho_fail_at(r->error, HO_INVALID, outer->place,
-                          "outer: a random search wants \"candidates\", or \"iterations\" to cost as much as");
+                          "outer: a random search wants \"candidates\", \"iterations\" to cost as much as, "
+                          "\"cpu_seconds\", or \"as_long_as\": VARIANT");
     return HO_OK;
 }

@@ -10,6 +10,13 @@ double ho_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+double ho_cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(ho_exec_thread_count() > 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static bool all_finite(const double *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)

@@ -27,5 +27,7 @@ ho_status ho_take_error(ho_training *training, ho_status status, const char *who
 
 /* Seconds of a clock that only goes forward. */
 double ho_seconds(void);
+/* Seconds of processor time of the calling thread; of the whole process where matrix products have several threads. */
+double ho_cpu_seconds(void);
 
 #endif

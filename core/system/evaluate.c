@@ -9,14 +9,14 @@
 /* Examples evaluated at once: the plan's buffers stay small whatever the size of the test part. */
 #define CHUNK 512
 
-/* Copies `count` examples from `start` into the chunk; the last one fills what is left over. */
-static void fill_chunk(const ho_training *training, const ho_examples *examples, int64_t start, int64_t count,
-                       ho_part *chunk)
+/* Copies `count` examples from place `start` on into the chunk; the last one fills what is left over. */
+static void fill_chunk(const ho_training *training, const ho_examples *examples, const int64_t *rows, int64_t start,
+                       int64_t count, ho_part *chunk)
 {
     bool f32 = training->problem->precision == HO_F32;
     int64_t features = examples->features;
     for (int64_t i = 0; i < chunk->count; i++) {
-        int64_t row = start + (i < count ? i : count - 1);
+        int64_t place = start + (i < count ? i : count - 1), row = rows ? rows[place] : place;
         for (int64_t j = 0; j < features; j++) {
             double x = examples->x32 ? (double)examples->x32[row * features + j] : examples->x64[row * features + j];
             if (f32)
@@ -63,13 +63,14 @@ static ho_status check_examples(ho_training *training, const ho_examples *exampl
     return HO_OK;
 }
 
-ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
-                               const ho_examples *examples, ho_metrics *metrics)
+/* Over all examples, or over those in `rows`. */
+static ho_status evaluate(ho_training *training, const double *lambda, const ho_vector *state,
+                          const ho_examples *examples, const int64_t *rows, int64_t total, ho_metrics *metrics)
 {
     *metrics = (ho_metrics){.accuracy = NAN};
     if (ho_vector_check(training, "evaluate", "the state", state, 1) || check_examples(training, examples))
         return training->error.status;
-    int64_t chunk = examples->count < CHUNK ? examples->count : CHUNK;
+    int64_t chunk = total < CHUNK ? total : CHUNK;
     const ho_used_target *measured = &training->targets[ho_target_measured(training)];
     int64_t width = measured->outputs, right = 0;
     ho_program *program = ho_program_get(training, HO_EVALUATE, chunk);
@@ -85,9 +86,9 @@ ho_status ho_training_evaluate(ho_training *training, const double *lambda, cons
     program->out[0] = outputs;
     program->out[1] = losses;
     ho_status status = HO_OK;
-    for (int64_t start = 0; start < examples->count && status == HO_OK; start += chunk) {
-        int64_t count = examples->count - start < chunk ? examples->count - start : chunk;
-        fill_chunk(training, examples, start, count, &program->chunk);
+    for (int64_t start = 0; start < total && status == HO_OK; start += chunk) {
+        int64_t count = total - start < chunk ? total - start : chunk;
+        fill_chunk(training, examples, rows, start, count, &program->chunk);
         status = ho_program_run(training, program);
         for (int64_t i = 0; i < count; i++) {
             ho_numbers_get(training, (char *)losses + (size_t)i * ho_number_size(training), 1, one);
@@ -95,18 +96,31 @@ ho_status ho_training_evaluate(ho_training *training, const double *lambda, cons
             if (!labels)
                 continue;
             ho_numbers_get(training, outputs + (size_t)i * row, width, one);
-            double label = ho_examples_target(examples, labels)->values[start + i];
+            double label = ho_examples_target(examples, labels)->values[rows ? rows[start + i] : start + i];
             right += (double)largest(one, width) == label;
         }
     }
     free(one);
     free(losses);
     free(outputs);
-    metrics->count = examples->count;
-    metrics->loss /= (double)examples->count;
+    metrics->count = total;
+    metrics->loss /= (double)total;
     if (labels)
-        metrics->accuracy = (double)right / (double)examples->count;
+        metrics->accuracy = (double)right / (double)total;
     return status;
+}
+
+ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
+                               const ho_examples *examples, ho_metrics *metrics)
+{
+    return evaluate(training, lambda, state, examples, NULL, examples->count, metrics);
+}
+
+ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda, const ho_vector *state,
+                                    const ho_examples *examples, const int64_t *rows, int64_t count,
+                                    ho_metrics *metrics)
+{
+    return evaluate(training, lambda, state, examples, rows, count, metrics);
 }
 
 ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)

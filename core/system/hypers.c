@@ -178,6 +178,14 @@ static ho_node fixed_node(ho_training *training, const ho_hyperparameter *h)
     return h->rank == 0 ? ho_const(training->graph, h->value[0]) : ho_fill(training->graph, shape, h->value[0]);
 }
 
+static int64_t free_count(const ho_hyperparameter *h)
+{
+    int64_t k = h->dims[0];
+    if (h->structure & HO_SYMMETRIC)
+        return h->structure & HO_ZERO_DIAGONAL ? k * (k - 1) / 2 : k * (k + 1) / 2;
+    return h->structure & HO_ZERO_DIAGONAL ? k * k - k : h->count;
+}
+
 static ho_status declare(ho_training *training, const ho_owner *owner, const ho_hyper *hyper, ho_error *error)
 {
     size_t index = training->hyper_count;
@@ -210,6 +218,7 @@ static ho_status declare(ho_training *training, const ho_owner *owner, const ho_
         return error->status;
     if (h->tuned) {
         h->offset = training->lambda_size;
+        h->directions = free_count(h);
         training->lambda_size += h->count;
         training->tuned[training->tuned_count] = index;
         size_t leaf = ho_training_leaf(training, h->name, ho_shape_of(h->rank, h->dims), NULL);
@@ -262,14 +271,6 @@ static ho_status unknown_setting(ho_training *training, const ho_hyper_setting *
     return error->status;
 }
 
-static int64_t free_count(const ho_hyperparameter *h)
-{
-    int64_t k = h->dims[0];
-    if (h->structure & HO_SYMMETRIC)
-        return h->structure & HO_ZERO_DIAGONAL ? k * (k - 1) / 2 : k * (k + 1) / 2;
-    return h->structure & HO_ZERO_DIAGONAL ? k * k - k : h->count;
-}
-
 ho_status ho_hypers_finish(ho_training *training, ho_error *error)
 {
     const ho_problem *problem = training->problem;
@@ -287,7 +288,7 @@ ho_status ho_hypers_finish(ho_training *training, ho_error *error)
     for (size_t i = 0; i < training->tuned_count; i++) {
         const ho_hyperparameter *h = &training->hypers[training->tuned[i]];
         memcpy(lambda + h->offset, h->value, (size_t)h->count * sizeof *lambda);
-        training->directions += free_count(h);
+        training->directions += h->directions;
         size_t size = h->rank ? ho_number_size(training) : sizeof(double);
         training->tuned_cotangents[i] = ho_training_block(training, h->count, size, h->name, error);
         if (h->rank && problem->precision == HO_F32)
@@ -317,8 +318,8 @@ void ho_direction(const ho_training *training, int64_t i, double *lambda)
     memset(lambda, 0, (size_t)training->lambda_size * sizeof *lambda);
     size_t at = 0;
     const ho_hyperparameter *h = &training->hypers[training->tuned[at]];
-    while (i >= free_count(h)) {
-        i -= free_count(h);
+    while (i >= h->directions) {
+        i -= h->directions;
         h = &training->hypers[training->tuned[++at]];
     }
     double *value = lambda + h->offset;

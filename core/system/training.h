@@ -25,6 +25,7 @@ typedef struct ho_hyperparameter {
     double lower, upper; /* the domain */
     bool tuned;
     int64_t offset;      /* in lambda; -1 where not tuned */
+    int64_t directions;  /* dimension of its free subspace; those of tuned ones come one after another */
     const double *value; /* initial or fixed, count entries */
     ho_instance *constraint;
     const ho_tree *outer;
@@ -82,6 +83,11 @@ typedef struct ho_metrics {
 } ho_metrics;
 ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
                                const ho_examples *examples, ho_metrics *metrics);
+
+/* The same over `count` of the examples, at least 1, those that `rows` lists. */
+ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda, const ho_vector *state,
+                                    const ho_examples *examples, const int64_t *rows, int64_t count,
+                                    ho_metrics *metrics);
 
 /* The training objective at a state, on the full training part. */
 ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value);

@@ -1,0 +1,432 @@
+#include "run/course.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "run/gradient.h"
+#include "run/mover.h"
+
+#define MOST_PROBED 2000 /* training examples that looks measure */
+#define TIMED_STEPS 20   /* at most so many between glances at the clock, where time ends the training */
+
+/* A tangent has exploded once its norm has grown so many times faster than in proportion to the steps, against the
+ * fastest of the first updates. */
+#define EXPLOSION     100.0
+#define FIRST_UPDATES 10
+
+/* What is watched of one hyperparameter's tangents. */
+typedef struct growth {
+    double first; /* the largest norm per step in the first updates */
+    double last;
+    bool warned;
+} growth;
+
+struct ho_course {
+    const ho_pipeline *pipeline;
+    ho_training *training;
+    ho_system *system;
+    const ho_system_api *api;
+    ho_mover *mover; /* NULL: the pipeline does not go online */
+    int64_t size;    /* of lambda */
+    size_t hypers;
+    int64_t *probe; /* rows of the training part */
+    int64_t probed;
+    double *lambda, *gradient;
+    double *direction_norms, *norms; /* by direction, by hyperparameter */
+    growth *growths;
+    ho_course_best best;
+    double *best_lambda;
+    ho_vector *best_state;
+
+    /* The run under way. */
+    const ho_course_request *request;
+    ho_course_result *result;
+    void *run;               /* the mode's; NULL: plain steps */
+    ho_vector *state, *next; /* of plain steps */
+    ho_vector *anchor;       /* the state at step `anchored`; since then lambda has not changed */
+    int64_t anchored;
+    double begun, cpu_begun;
+    int64_t stale; /* looks since this run's best */
+};
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static void draw_probe(ho_course *c)
+{
+    const ho_problem *p = &c->pipeline->problem;
+    int64_t count = p->training->count;
+    c->probed = count < MOST_PROBED ? count : MOST_PROBED;
+    c->probe = ho_alloc((size_t)c->probed * sizeof *c->probe);
+    for (int64_t i = 0; i < c->probed; i++)
+        c->probe[i] = (int64_t)ho_permute(p->seed, ho_stream("training probe"), (uint64_t)count, (uint64_t)i);
+}
+
+ho_course *ho_course_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
+{
+    ho_course *c = ho_alloc(sizeof *c);
+    *c = (ho_course){.pipeline = pipeline,
+                     .training = training,
+                     .system = ho_training_system(training),
+                     .api = ho_training_system(training)->api,
+                     .size = ho_training_lambda_size(training),
+                     .best = {.value = NAN}};
+    ho_training_hypers(training, &c->hypers);
+    size_t bytes = ((size_t)c->size + 1) * sizeof(double);
+    c->lambda = ho_alloc(bytes);
+    c->gradient = ho_alloc(bytes);
+    c->direction_norms = ho_alloc(bytes);
+    c->best_lambda = ho_alloc(bytes);
+    c->norms = ho_alloc((c->hypers + 1) * sizeof *c->norms);
+    c->growths = ho_alloc((c->hypers + 1) * sizeof *c->growths);
+    draw_probe(c);
+    ho_vector **vectors[] = {&c->state, &c->next, &c->anchor, &c->best_state};
+    ho_status status = HO_OK;
+    for (size_t i = 0; status == HO_OK && i < sizeof vectors / sizeof *vectors; i++) {
+        *vectors[i] = c->api->vector_new(c->system, 1);
+        if (!*vectors[i])
+            status = ho_take_error(training, HO_FAILED, "training", error);
+    }
+    if (status == HO_OK && pipeline->online) {
+        c->mover = ho_mover_new(pipeline, training, error);
+        status = error->status;
+    }
+    c->best.lambda = c->best_lambda;
+    c->best.state = c->best_state;
+    if (status == HO_OK)
+        return c;
+    ho_course_free(c);
+    return NULL;
+}
+
+void ho_course_free(ho_course *c)
+{
+    if (!c)
+        return;
+    ho_mover_free(c->mover);
+    c->api->vector_free(c->system, c->state);
+    c->api->vector_free(c->system, c->next);
+    c->api->vector_free(c->system, c->anchor);
+    c->api->vector_free(c->system, c->best_state);
+    free(c->probe);
+    free(c->lambda);
+    free(c->gradient);
+    free(c->direction_norms);
+    free(c->best_lambda);
+    free(c->norms);
+    free(c->growths);
+    free(c);
+}
+
+const ho_course_best *ho_course_kept(const ho_course *c)
+{
+    return &c->best;
+}
+
+/* ---- steps: a mode's, or plain ones ------------------------------------------------------------------------------ */
+
+static const ho_mode_calls *calls_of(const ho_course *c)
+{
+    return &c->pipeline->mode->loaded->calls.mode;
+}
+
+static const char *stepper(const ho_course *c)
+{
+    return c->request->online ? c->pipeline->mode->loaded->plugin.name : "training";
+}
+
+/* What a call of the mode or of the system came to; a mode that passed over a failed call has not come through. */
+static ho_status settle(ho_course *c, ho_status status, ho_error *error)
+{
+    ho_calling(NULL, NULL);
+    if (status == HO_OK && ho_training_error(c->training)->status == HO_OK)
+        return HO_OK;
+    return ho_take_error(c->training, status, stepper(c), error);
+}
+
+static ho_status start(ho_course *c, ho_error *error)
+{
+    if (!c->request->online)
+        return settle(c, c->api->initial(c->system, c->lambda, c->state), error);
+    ho_calling(c->pipeline->mode->loaded, "start");
+    return settle(c, calls_of(c)->start(c->pipeline->mode->self, c->system, c->lambda, &c->run), error);
+}
+
+static ho_status plain_steps(ho_course *c, int64_t from, int64_t to)
+{
+    ho_status status = HO_OK;
+    for (int64_t t = from + 1; t <= to && status == HO_OK; t++) {
+        status = c->api->step(c->system, t, c->lambda, c->state, c->next);
+        ho_vector *next = c->next;
+        c->next = c->state;
+        c->state = next;
+    }
+    return status;
+}
+
+static ho_status advance(ho_course *c, int64_t from, int64_t to, ho_error *error)
+{
+    if (!c->run)
+        return settle(c, plain_steps(c, from, to), error);
+    ho_calling(c->pipeline->mode->loaded, "advance");
+    return settle(c, calls_of(c)->advance(c->run, from, to, c->lambda), error);
+}
+
+static const ho_vector *state_of(const ho_course *c)
+{
+    return c->run ? calls_of(c)->state(c->run) : c->state;
+}
+
+static void drop_anchor(ho_course *c, int64_t step)
+{
+    c->api->copy(c->system, state_of(c), c->anchor);
+    c->anchored = step;
+}
+
+/* ---- divergence -------------------------------------------------------------------------------------------------- */
+
+/* The steps since the anchor once more, with every result examined; then `what`, where they are sound by themselves. */
+static ho_status diverged(ho_course *c, int64_t step, const char *what, ho_error *error)
+{
+    ho_status status = HO_OK;
+    c->api->copy(c->system, c->anchor, c->state);
+    ho_training_examine(c->training, true);
+    status = plain_steps(c, c->anchored, step);
+    double value;
+    if (status == HO_OK)
+        status = c->api->error(c->system, c->lambda, c->state, &value);
+    ho_training_examine(c->training, false);
+    if (status != HO_OK)
+        return ho_take_error(c->training, status, "training", error);
+    return ho_fail(error, HO_DIVERGED, "step %" PRId64 ": %s", step, what);
+}
+
+static ho_status tangents_diverged(ho_course *c, int64_t step, const ho_course_event *event, ho_error *error)
+{
+    const ho_hyperparameter *hypers = ho_training_hypers(c->training, &(size_t){0});
+    for (size_t i = 0; event->norms && i < c->hypers; i++)
+        if (hypers[i].tuned && !isfinite(event->norms[i])) {
+            char *text = ho_format("the tangents of the weights by %s are no longer finite, though the weights are: "
+                                   "training is unstable in it (at the update before, their norm was %.3g)",
+                                   hypers[i].name, c->growths[i].last);
+            ho_status status = diverged(c, step, text, error);
+            free(text);
+            return status;
+        }
+    return diverged(c, step, "the hypergradient is not finite, though the weights are", error);
+}
+
+/* ---- looks ------------------------------------------------------------------------------------------------------- */
+
+static void keep_best(ho_course *c, double value, ho_course_event *event)
+{
+    c->stale++;
+    if (!(isnan(c->result->value) || value < c->result->value))
+        return;
+    c->stale = 0;
+    c->result->value = value;
+    c->result->validation = event->validation;
+    event->best = true;
+    if (!(isnan(c->best.value) || value < c->best.value))
+        return;
+    c->best.value = value;
+    c->best.step = event->step;
+    c->best.epoch = event->epoch;
+    c->best.validation = event->validation;
+    memcpy(c->best_lambda, c->lambda, (size_t)c->size * sizeof *c->lambda);
+    c->api->copy(c->system, state_of(c), c->best_state);
+}
+
+static ho_status look(ho_course *c, ho_course_event *event, ho_error *error)
+{
+    const ho_problem *p = &c->pipeline->problem;
+    ho_metrics probe;
+    ho_status status = ho_training_evaluate(c->training, c->lambda, state_of(c), p->validation, &event->validation);
+    if (status == HO_OK)
+        status =
+            ho_training_evaluate_rows(c->training, c->lambda, state_of(c), p->training, c->probe, c->probed, &probe);
+    if (status != HO_OK)
+        return ho_take_error(c->training, status, "evaluation", error);
+    if (!isfinite(event->validation.loss) || !ho_training_finite(c->training, state_of(c)))
+        return diverged(c, event->step, "the validation error is not finite, though the weights are", error);
+    event->look = ++c->result->looks;
+    event->training_error = probe.loss;
+    keep_best(c, c->pipeline->stop.by_accuracy ? -event->validation.accuracy : event->validation.loss, event);
+    return HO_OK;
+}
+
+/* ---- updates ----------------------------------------------------------------------------------------------------- */
+
+static ho_status measure_tangents(ho_course *c, ho_course_event *event, ho_error *error)
+{
+    const ho_hyperparameter *hypers = ho_training_hypers(c->training, &(size_t){0});
+    if (!calls_of(c)->tangent_norms)
+        return HO_OK;
+    ho_calling(c->pipeline->mode->loaded, "tangent_norms");
+    if (settle(c, calls_of(c)->tangent_norms(c->run, c->direction_norms), error) != HO_OK)
+        return error->status;
+    const double *of = c->direction_norms;
+    for (size_t i = 0; i < c->hypers; i++) {
+        c->norms[i] = NAN;
+        if (!hypers[i].tuned)
+            continue;
+        c->norms[i] = ho_norm(of, hypers[i].directions);
+        of += hypers[i].directions;
+    }
+    event->norms = c->norms;
+    return HO_OK;
+}
+
+/* Norms grow in proportion to the steps at most where training is stable: each step adds one B_t to a Z that the
+ * dynamics contract. */
+static void watch_growth(ho_course *c, const ho_course_event *event)
+{
+    const ho_hyperparameter *hypers = ho_training_hypers(c->training, &(size_t){0});
+    for (size_t i = 0; event->norms && i < c->hypers; i++) {
+        growth *g = &c->growths[i];
+        double rate = event->norms[i] / (double)event->step;
+        if (!hypers[i].tuned)
+            continue;
+        g->last = event->norms[i];
+        if (event->update <= FIRST_UPDATES) {
+            g->first = fmax(g->first, rate);
+        } else if (!g->warned && g->first > 0 && rate > EXPLOSION * g->first && c->request->warn) {
+            g->warned = true;
+            char *text = ho_format("step %" PRId64 ": the tangents of the weights by %s explode (norm %.3g, and in the "
+                                   "first updates %.3g a step): training has become unstable in it; a smaller outer "
+                                   "step, a tighter constraint or warm_restart may help",
+                                   event->step, hypers[i].name, event->norms[i], g->first);
+            c->request->warn(c->request->context, text);
+            free(text);
+        }
+    }
+}
+
+static ho_status update(ho_course *c, ho_course_event *event, ho_error *error)
+{
+    const ho_mode_calls *calls = calls_of(c);
+    event->update = c->result->updates + 1;
+    ho_training_draw_validation(c->training, event->update);
+    ho_calling(c->pipeline->mode->loaded, "hypergradient");
+    if (settle(c, calls->hypergradient(c->run, c->lambda, &event->error, c->gradient), error) != HO_OK ||
+        measure_tangents(c, event, error) != HO_OK)
+        return error->status;
+    ho_training_free_gradient(c->training, c->gradient);
+    event->gradient_norm = ho_norm(c->gradient, c->size);
+    if (!isfinite(event->error) || !isfinite(event->gradient_norm))
+        return tangents_diverged(c, event->step, event, error);
+    watch_growth(c, event);
+    if (ho_mover_step(c->mover, c->lambda, c->gradient, 1.0, error) != HO_OK)
+        return error->status;
+    c->result->updates++;
+    if (!c->pipeline->warm_restart)
+        return HO_OK;
+    ho_calling(c->pipeline->mode->loaded, "forget");
+    return settle(c, calls->forget(c->run), error);
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+static double epoch_at(const ho_course *c, int64_t step)
+{
+    const ho_problem *p = &c->pipeline->problem;
+    return p->batch > 0 ? (double)step * (double)p->batch / (double)p->training->count : (double)step;
+}
+
+/* Why training ends at this step; NULL: it goes on. */
+static const char *ends(const ho_course *c, int64_t step)
+{
+    const ho_pipeline *p = c->pipeline;
+    if (p->problem.steps > 0 && step >= p->problem.steps)
+        return "steps";
+    if (p->stop.epochs > 0 && epoch_at(c, step) >= p->stop.epochs)
+        return "epochs";
+    if (p->stop.seconds > 0 && ho_seconds() - c->begun >= p->stop.seconds)
+        return "seconds";
+    if (isfinite(c->request->cpu_until) && ho_cpu_seconds() >= c->request->cpu_until)
+        return "processor time";
+    if (p->stop.patience > 0 && c->stale >= p->stop.patience)
+        return "patience";
+    return NULL;
+}
+
+static int64_t next_multiple(int64_t step, int64_t of)
+{
+    return step > INT64_MAX - of ? INT64_MAX : (step / of + 1) * of;
+}
+
+/* The step at which something is due next. */
+static int64_t next_event(const ho_course *c, int64_t step)
+{
+    const ho_pipeline *p = c->pipeline;
+    int64_t next = next_multiple(step, p->stop.every);
+    if (c->request->online && next_multiple(step, p->update_every) < next)
+        next = next_multiple(step, p->update_every);
+    if ((p->stop.seconds > 0 || isfinite(c->request->cpu_until)) && next > step + TIMED_STEPS)
+        next = step + TIMED_STEPS;
+    double last = ceil(p->stop.epochs / epoch_at(c, 1));
+    if (p->stop.epochs > 0 && last < (double)next)
+        next = (int64_t)last;
+    return p->problem.steps > 0 && p->problem.steps < next ? p->problem.steps : next;
+}
+
+static ho_status tell(const ho_course *c, ho_course_event *event, ho_error *error)
+{
+    event->cpu_seconds = ho_cpu_seconds() - c->cpu_begun;
+    return c->request->report ? c->request->report(c->request->context, event, error) : HO_OK;
+}
+
+/* What is due after a step. */
+static ho_status after_step(ho_course *c, int64_t step, ho_error *error)
+{
+    const ho_pipeline *p = c->pipeline;
+    ho_course_event event = {.step = step, .epoch = epoch_at(c, step), .lambda = c->lambda}, second = event;
+    c->result->steps = step;
+    c->result->last_epoch = event.epoch;
+    const char *ended = ends(c, step);
+    if ((ended || step % p->stop.every == 0) && (look(c, &event, error) != HO_OK || tell(c, &event, error) != HO_OK))
+        return error->status;
+    c->result->ended = ended ? ended : ends(c, step);
+    if (c->result->ended || !c->run || step % p->update_every != 0)
+        return HO_OK;
+    return update(c, &second, error) == HO_OK ? tell(c, &second, error) : error->status;
+}
+
+static ho_status run_on(ho_course *c, ho_error *error)
+{
+    ho_status status = start(c, error);
+    for (int64_t step = 0, next; status == HO_OK && !c->result->ended; step = next) {
+        drop_anchor(c, step);
+        next = next_event(c, step);
+        status = advance(c, step, next, error);
+        if (status == HO_OK)
+            status = after_step(c, next, error);
+    }
+    return status;
+}
+
+ho_status ho_course_run(ho_course *c, const ho_course_request *request, ho_course_result *result, ho_error *error)
+{
+    c->request = request;
+    c->result = result;
+    *result = (ho_course_result){.value = NAN, .validation = {.loss = NAN, .accuracy = NAN}};
+    if (!request->onward)
+        c->best.value = NAN;
+    c->stale = 0;
+    c->begun = ho_seconds();
+    c->cpu_begun = ho_cpu_seconds();
+    memcpy(c->lambda, request->lambda, (size_t)c->size * sizeof *c->lambda);
+    memset(c->growths, 0, (c->hypers + 1) * sizeof *c->growths);
+    ho_status status = run_on(c, error);
+    if (status != HO_OK)
+        result->ended = NULL;
+    if (request->online) {
+        ho_calling(c->pipeline->mode->loaded, "end");
+        calls_of(c)->end(c->run);
+        ho_calling(NULL, NULL);
+        c->run = NULL;
+    }
+    return status;
+}
