@@ -128,7 +128,12 @@ ho_status ho_describe_search(ho_reading *r, const ho_tree *outer)
                           candidates->text, HO_MOST_CANDIDATES);
     if (read_time(r, outer) != HO_OK)
         return r->error->status;
-    if (!candidates && p->outer_iterations == 0 && p->cpu_seconds == 0 && !p->as_long_as)
+    bool timed = p->cpu_seconds > 0 || p->as_long_as;
+    if (!candidates && !timed && p->outer_iterations > 0 && p->problem.steps == 0)
+        return ho_fail_at(r->error, HO_INVALID, outer->place,
+                          "outer: a random search that costs as much as \"iterations\" wants a number of steps, not "
+                          "unbounded; say its \"candidates\"");
+    if (!candidates && !timed && p->outer_iterations == 0)
         return ho_fail_at(r->error, HO_INVALID, outer->place,
                           "outer: a random search wants \"candidates\", \"iterations\" to cost as much as, "
                           "\"cpu_seconds\", or \"as_long_as\": VARIANT");

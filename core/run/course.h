@@ -43,8 +43,8 @@ typedef struct ho_course_best {
 
 typedef struct ho_course_result {
     int64_t steps, looks, updates;
-    double value; /* of this run's best look; NaN: none */
-    double epoch; /* of the same */
+    double value;          /* of this run's best look, as in ho_course_best; NaN: none */
+    ho_metrics validation; /* of the same */
     double last_epoch;
     const char *ended; /* "steps", "patience", "epochs", "seconds", "processor time"; NULL: it did not come through */
 } ho_course_result;

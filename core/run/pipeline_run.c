@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "run/progress.h"
 #include "run/results.h"
 #include "run/rows.h"
@@ -14,13 +15,9 @@
 
 /* ---- one run ----------------------------------------------------------------------------------------------------- */
 
-static void tell_iteration(void *context, int64_t done, int64_t total, double error, double best)
+static void tell_share(void *context, double share, const char *text)
 {
-    char text[128];
-    snprintf(text, sizeof text, "%" PRId64 "/%" PRId64 "  validation error %.5g (best %.5g)", done, total, error, best);
-    ho_progress *progress = context;
-    progress->total = (double)total;
-    ho_progress_tell(progress, (double)done, text);
+    ho_progress_tell(context, share, text);
 }
 
 static void note_line(void *context, const char *text)
@@ -33,15 +30,20 @@ static ho_status run_one(ho_registry *registry, const ho_pipeline_request *asked
                          ho_error *error)
 {
     ho_pipeline *pipeline = ho_pipeline_read(registry, asked, error);
-    if (!pipeline)
+    if (pipeline && pipeline->as_long_as)
+        ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is no variant that runs beside",
+                   pipeline->as_long_as);
+    if (error->status != HO_OK) {
+        ho_pipeline_free(pipeline);
         return error->status;
+    }
     ho_progress progress;
-    ho_progress_start(&progress, (double)pipeline->outer_iterations, request->quiet);
+    ho_progress_start(&progress, 1, request->quiet);
     ho_single_request single_request = {.pipeline = pipeline,
                                         .command_line = request->command_line,
                                         .whole = true,
                                         .interrupt = request->interrupt,
-                                        .tell = tell_iteration,
+                                        .tell = tell_share,
                                         .note = note_line,
                                         .context = &progress};
     ho_single *single = ho_single_new(&single_request, error);
@@ -72,6 +74,8 @@ typedef struct task {
     int64_t repetition;
     char *name;   /* "HMTL/3": its folder within the run's */
     double share; /* of it that is done */
+    size_t after; /* it may take as long as this task took, which therefore comes before; its own index: nothing */
+    bool over;
 } task;
 
 typedef struct many {
@@ -81,13 +85,16 @@ typedef struct many {
     ho_experiment *experiment;
     ho_pipeline *like;       /* the first task's: heads the table and the results */
     const char **strategies; /* of each variant */
+    size_t *like_variant;    /* whose time each variant takes; its own index: nobody's */
     size_t variants;
     ho_results *results;
     task *tasks;
     ho_single_result *outcomes;   /* of each task */
-    size_t count, next, finished; /* tasks; the first that nobody has taken; how many are over */
+    size_t *order;                /* in which tasks are taken: those that wait for another are last */
+    size_t count, next, finished; /* tasks; the first in order that nobody has taken; how many are over */
     ho_progress progress;
     pthread_mutex_t mutex; /* of everything above that changes */
+    pthread_cond_t ended;  /* a task is over */
 } many;
 
 typedef struct worker {
@@ -95,19 +102,18 @@ typedef struct worker {
     task *now;
 } worker;
 
-static void tell_share(void *context, int64_t done, int64_t total, double error, double best)
+static void tell_sum(void *context, double share, const char *text)
 {
-    (void)best;
     worker *w = context;
     many *m = w->all;
     pthread_mutex_lock(&m->mutex);
-    w->now->share = (double)done / (double)total;
+    w->now->share = share;
     double sum = 0;
     for (size_t i = 0; i < m->count; i++)
         sum += m->tasks[i].share;
-    char text[160];
-    snprintf(text, sizeof text, "%zu/%zu runs  %s: validation error %.5g", m->finished, m->count, w->now->name, error);
-    ho_progress_tell(&m->progress, sum, text);
+    char whole[256];
+    snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->count, w->now->name, text);
+    ho_progress_tell(&m->progress, sum, whole);
     pthread_mutex_unlock(&m->mutex);
 }
 
@@ -128,16 +134,38 @@ static ho_pipeline *read_task(const many *m, const task *t, ho_error *error)
     return ho_pipeline_read(m->registry, &asked, error);
 }
 
+/* Waits for the task whose time this one may take too. Tasks that wait come last in order, so somebody is at it. */
+static ho_status wait_for(many *m, const task *t, double *seconds, ho_error *error)
+{
+    const task *other = &m->tasks[t->after];
+    *seconds = 0;
+    if (other == t)
+        return HO_OK;
+    pthread_mutex_lock(&m->mutex);
+    while (!other->over)
+        pthread_cond_wait(&m->ended, &m->mutex);
+    const ho_single_result *like = &m->outcomes[t->after];
+    *seconds = like->cpu_seconds;
+    if (like->outcome.status == HO_INTERRUPTED)
+        ho_fail(error, HO_INTERRUPTED, "interrupted before this run began");
+    else if (!(*seconds > 0))
+        ho_fail(error, HO_FAILED, "as_long_as: %s did not run, so there is no telling how long it takes", other->name);
+    pthread_mutex_unlock(&m->mutex);
+    return error->status;
+}
+
 static void run_task(many *m, worker *w, size_t index)
 {
     task *t = &m->tasks[index];
     ho_error error = {0};
-    ho_pipeline *pipeline = read_task(m, t, &error);
+    double seconds;
+    ho_pipeline *pipeline = wait_for(m, t, &seconds, &error) == HO_OK ? read_task(m, t, &error) : NULL;
     char *folder = ho_format("%s/%s", ho_results_folder(m->results), t->name);
     ho_single_request request = {.pipeline = pipeline,
                                  .command_line = m->request->command_line,
+                                 .cpu_seconds = seconds,
                                  .interrupt = m->request->interrupt,
-                                 .tell = tell_share,
+                                 .tell = tell_sum,
                                  .note = note_task,
                                  .context = w};
     ho_single *single = pipeline ? ho_single_new(&request, &error) : NULL;
@@ -154,7 +182,9 @@ static void run_task(many *m, worker *w, size_t index)
     pthread_mutex_lock(&m->mutex);
     m->outcomes[index] = own;
     t->share = 1;
+    t->over = true;
     m->finished++;
+    pthread_cond_broadcast(&m->ended);
     pthread_mutex_unlock(&m->mutex);
 }
 
@@ -165,7 +195,7 @@ static void *work(void *context)
     for (;;) {
         pthread_mutex_lock(&m->mutex);
         bool stop = m->request->interrupt && *m->request->interrupt;
-        size_t index = stop || m->next == m->count ? m->count : m->next++;
+        size_t index = stop || m->next == m->count ? m->count : m->order[m->next++];
         pthread_mutex_unlock(&m->mutex);
         if (index == m->count)
             return NULL;
@@ -195,6 +225,43 @@ static void name_variant(ho_error *error, const char *variant)
         snprintf(error->text + used, sizeof error->text - used, " (variant %s)", variant);
 }
 
+/* Whose time a variant takes, which must run beside it and be nobody's follower itself. */
+static ho_status find_like(many *m, size_t v, const ho_pipeline *pipeline, ho_error *error)
+{
+    m->like_variant[v] = v;
+    if (!pipeline->as_long_as)
+        return HO_OK;
+    for (size_t i = 0; i < m->experiment->variant_count; i++)
+        if (strcmp(m->experiment->variants[i], pipeline->as_long_as) == 0)
+            m->like_variant[v] = i;
+    if (m->like_variant[v] != v)
+        return HO_OK;
+    char near[HO_SUGGESTION];
+    return ho_fail_at(
+        error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is no variant that runs beside this one%s",
+        pipeline->as_long_as,
+        ho_suggest(ho_nearest(pipeline->as_long_as, m->experiment->variants, m->experiment->variant_count), near));
+}
+
+/* The tasks in order, those that take another's time last. */
+static ho_status order_tasks(many *m, ho_error *error)
+{
+    size_t at = 0, repeat = (size_t)m->experiment->repeat;
+    for (size_t v = 0; v < m->variants; v++)
+        if (m->like_variant[m->like_variant[v]] != m->like_variant[v])
+            return ho_fail(error, HO_INVALID, "%s: as_long_as: %s takes the time of %s, which takes another's itself",
+                           m->experiment->name, m->experiment->variants[v],
+                           m->experiment->variants[m->like_variant[v]]);
+    for (int waits = 0; waits < 2; waits++)
+        for (size_t i = 0; i < m->count; i++) {
+            size_t like = m->like_variant[i / repeat];
+            m->tasks[i].after = like * repeat + i % repeat;
+            if ((like != i / repeat) == waits)
+                m->order[at++] = i;
+        }
+    return HO_OK;
+}
+
 /* Reads and checks every variant; what is wrong is told before anything is written. Only the first is kept: each may
  * hold a data set of its own. */
 static ho_status check_variants(many *m, ho_error *error)
@@ -204,11 +271,13 @@ static ho_status check_variants(many *m, ho_error *error)
         ho_pipeline *pipeline = read_task(m, first, error);
         ho_single_request request = {.pipeline = pipeline, .interrupt = m->request->interrupt};
         ho_single_free(pipeline ? ho_single_new(&request, error) : NULL);
-        name_variant(error, first->variant);
         if (pipeline) {
             m->strategies[v] = ho_strategy_name(pipeline);
+            if (error->status == HO_OK)
+                find_like(m, v, pipeline, error);
             ho_experiment_settle(m->experiment, pipeline);
         }
+        name_variant(error, first->variant);
         if (v == 0)
             m->like = pipeline;
         else
@@ -225,6 +294,8 @@ static void make_tasks(many *m)
     m->tasks = ho_alloc(m->count * sizeof *m->tasks);
     m->outcomes = ho_alloc(m->count * sizeof *m->outcomes);
     m->strategies = ho_alloc(m->variants * sizeof *m->strategies);
+    m->like_variant = ho_alloc(m->variants * sizeof *m->like_variant);
+    m->order = ho_alloc(m->count * sizeof *m->order);
     for (size_t i = 0; i < m->count; i++) {
         task *t = &m->tasks[i];
         ho_fail(&m->outcomes[i].outcome, HO_INTERRUPTED, "interrupted before this run began");
@@ -297,15 +368,18 @@ static void many_free(many *m)
         free(m->tasks[i].name);
     }
     free(m->strategies);
+    free(m->like_variant);
+    free(m->order);
     free(m->outcomes);
     free(m->tasks);
+    pthread_cond_destroy(&m->ended);
     pthread_mutex_destroy(&m->mutex);
 }
 
 static ho_status run_many(many *m, int jobs, ho_error *error)
 {
     make_tasks(m);
-    if (check_variants(m, error) != HO_OK)
+    if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK)
         return error->status;
     m->results = ho_results_open(m->like, m->experiment->root, m->request->out, error);
     if (!m->results)
@@ -328,6 +402,7 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
     } else {
         many m = {.registry = registry, .asked = asked, .request = request, .experiment = experiment};
         pthread_mutex_init(&m.mutex, NULL);
+        pthread_cond_init(&m.ended, NULL);
         run_many(&m, jobs, error);
         many_free(&m);
     }

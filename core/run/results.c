@@ -254,7 +254,10 @@ void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *com
     ho_json_integer(json, "seed", (int64_t)p->seed);
     ho_json_string(json, "mode", pipeline->mode ? pipeline->mode->loaded->plugin.name : NULL);
     ho_json_string(json, "dynamics", p->dynamics->loaded->plugin.name);
-    ho_json_integer(json, "steps", p->steps);
+    if (p->steps > 0)
+        ho_json_integer(json, "steps", p->steps);
+    else
+        ho_json_string(json, "steps", NULL);
     ho_json_string(json, "precision", p->precision == HO_F64 ? "f64" : "f32");
     ho_machine_json(json);
     if (!pipeline->dataset->class_names) {

@@ -12,7 +12,9 @@ typedef enum figure {
     VALIDATION_ACCURACY,
     TEST_LOSS,
     TEST_ACCURACY,
+    BEST_EPOCH,
     EVALUATIONS,
+    CPU_SECONDS,
     SECONDS,
 } figure;
 
@@ -21,6 +23,8 @@ static double figure_of(const ho_single_result *r, figure which)
 {
     if (which == EVALUATIONS)
         return r->count ? (double)r->evaluations : NAN;
+    if (which == CPU_SECONDS)
+        return r->count ? r->cpu_seconds : NAN;
     if (which == SECONDS)
         return r->count ? r->seconds : NAN;
     double value = NAN;
@@ -31,6 +35,8 @@ static double figure_of(const ho_single_result *r, figure which)
             value = c->validation_error;
         if (which == VALIDATION_ACCURACY && validates)
             value = c->validation.accuracy;
+        if (which == BEST_EPOCH && last)
+            value = c->best_epoch;
         if (which == TEST_LOSS && last)
             value = c->test.loss;
         if (which == TEST_ACCURACY && last)
@@ -159,7 +165,9 @@ void ho_row_json(ho_json *json, const ho_row *row)
     json_figure(json, "validation_accuracy", row, VALIDATION_ACCURACY);
     json_figure(json, "test_loss", row, TEST_LOSS);
     json_figure(json, "test_accuracy", row, TEST_ACCURACY);
+    json_figure(json, "best_epoch", row, BEST_EPOCH);
     json_figure(json, "gradient_evaluations", row, EVALUATIONS);
+    json_figure(json, "cpu_seconds", row, CPU_SECONDS);
     json_figure(json, "seconds", row, SECONDS);
     ho_json_open(json, "hyperparameters", '{');
     for (size_t i = 0; i < known->brief_count; i++)
@@ -199,16 +207,20 @@ static void print_line(const char *name, const ho_single_result *r, size_t offse
 
 static void print_heading(const ho_pipeline *p)
 {
-    printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s, T = %lld", p->name, p->data_label,
+    printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s", p->name, p->data_label,
            (long long)p->training.count, (long long)p->validation.count, (long long)p->test.count,
-           p->problem.dynamics->loaded->plugin.name, (long long)p->problem.steps);
+           p->problem.dynamics->loaded->plugin.name);
+    if (p->problem.steps > 0)
+        printf(", T = %lld", (long long)p->problem.steps);
+    else
+        printf(", T unbounded");
 }
 
 void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
 {
     print_heading(p);
     if (p->outer && p->strategy == HO_STRATEGY_HYPERGRADIENT)
-        printf(", %s\n", p->mode->loaded->plugin.name);
+        printf(", %s%s\n", p->mode->loaded->plugin.name, p->online ? " online" : "");
     else
         printf(", %s\n", p->strategy == HO_STRATEGY_HYPERGRADIENT ? "no tuning" : ho_strategy_name(p));
     printf("  %-24s", "hyperparameters");
@@ -219,6 +231,7 @@ void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
     print_line("validation accuracy", r, offsetof(ho_column, validation.accuracy), true);
     print_line("test loss", r, offsetof(ho_column, test.loss), false);
     print_line("test accuracy", r, offsetof(ho_column, test.accuracy), true);
+    print_line("best epoch", r, offsetof(ho_column, best_epoch), false);
     for (size_t i = 0; i < r->brief_count; i++) {
         const ho_brief *b = &r->briefs[i];
         char name[128];
@@ -229,11 +242,13 @@ void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
         putchar('\n');
     }
     printf("  ");
-    if (r->done > 0 && p->strategy == HO_STRATEGY_HYPERGRADIENT)
+    if (p->online)
+        printf("%lld updates; ", (long long)r->done);
+    else if (r->done > 0 && p->strategy == HO_STRATEGY_HYPERGRADIENT)
         printf("%lld outer iterations, best after %lld steps; ", (long long)r->done, (long long)r->best_iteration - 1);
     else if (r->done > 0)
         printf("%lld candidates, the best was number %lld; ", (long long)r->done, (long long)r->best_iteration);
-    printf("%.1f s in all; results in %s\n", r->seconds, r->folder);
+    printf("%.1f s in all, %.1f s of processor time; results in %s\n", r->seconds, r->cpu_seconds, r->folder);
 }
 
 /* "0.945 +- 0.012", in a column of its own width. */
@@ -272,23 +287,45 @@ static void print_missing(const ho_row *row)
                ho_outcome_name(first_failed(row)->outcome.status));
 }
 
+static void print_mean(const ho_row *row, figure which, int digits, int width)
+{
+    ho_spread s = spread(row, which);
+    print_spread((ho_spread){s.mean, NAN, s.count}, 1, digits, width);
+}
+
+static bool any_row(const ho_row *rows, size_t count, figure which)
+{
+    for (size_t i = 0; i < count; i++)
+        if (spread(&rows[i], which).count)
+            return true;
+    return false;
+}
+
 void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, int64_t repeat)
 {
     size_t widest = 6;
+    bool watched = any_row(rows, count, BEST_EPOCH);
     for (size_t i = 0; i < count; i++)
         widest = strlen(rows[i].variant) > widest ? strlen(rows[i].variant) : widest;
     print_heading(like);
     if (repeat > 1)
         printf("; mean +- sd of %lld splits and seeds", (long long)repeat);
-    printf("\n  %-*s  %-13s %16s %18s %18s %9s  %s\n", (int)widest, "method", "strategy", "validation error",
-           "test accuracy %", "gradients", "seconds", "tuned hyperparameters");
+    printf("\n  %-*s  %-13s %16s %18s %18s", (int)widest, "method", "strategy", "validation error", "validation acc. %",
+           "test accuracy %");
+    if (watched)
+        printf(" %16s", "best epoch");
+    printf(" %10s %9s %9s  %s\n", "gradients", "CPU s", "seconds", "tuned hyperparameters");
     for (size_t i = 0; i < count; i++) {
         const ho_row *row = &rows[i];
         printf("  %-*s  %-13s ", (int)widest, row->variant, row->strategy);
         print_spread(spread(row, VALIDATION_ERROR), 1, 3, 16);
+        print_spread(spread(row, VALIDATION_ACCURACY), 100, 2, 19);
         print_spread(spread(row, TEST_ACCURACY), 100, 2, 19);
-        print_spread((ho_spread){spread(row, EVALUATIONS).mean, NAN, spread(row, EVALUATIONS).count}, 1, 0, 19);
-        print_spread((ho_spread){spread(row, SECONDS).mean, NAN, spread(row, SECONDS).count}, 1, 1, 10);
+        if (watched)
+            print_spread(spread(row, BEST_EPOCH), 1, 1, 17);
+        print_mean(row, EVALUATIONS, 0, 11);
+        print_mean(row, CPU_SECONDS, 1, 10);
+        print_mean(row, SECONDS, 1, 10);
         printf("  ");
         print_briefs(row);
         print_missing(row);

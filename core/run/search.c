@@ -58,7 +58,8 @@ static ho_status check_ranges(const ho_pipeline *pipeline, const ho_training *tr
 ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *training, int64_t *candidates, ho_error *error)
 {
     int64_t each, total, iterations = pipeline->outer_iterations;
-    *candidates = pipeline->candidates;
+    bool timed = pipeline->cpu_seconds > 0 || pipeline->as_long_as;
+    *candidates = pipeline->candidates > 0 || !timed ? pipeline->candidates : HO_MOST_CANDIDATES;
     if (check_ranges(pipeline, training, error) != HO_OK || *candidates > 0)
         return error->status;
     if (cost_of_hypergradient(pipeline, training, &each, error) != HO_OK)
@@ -114,41 +115,63 @@ static ho_status draw(const ho_pipeline *pipeline, ho_training *training, int64_
     return ho_training_project(training, lambda, error);
 }
 
-ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, int64_t candidates, ho_outer_report *report,
-                        void *context, ho_outer_result *result, ho_error *error)
+/* Trains with a candidate. *value orders candidates: the less, the better. */
+static ho_status try_candidate(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
+                               bool first, const double *lambda, double *value, double *validation_error, ho_error *own)
+{
+    if (!request->course) {
+        ho_status status = ho_train(training, pipeline->problem.steps, lambda, NULL, value, own);
+        *validation_error = *value;
+        return status;
+    }
+    ho_course_result course;
+    const ho_course_request watched = {.lambda = lambda, .onward = !first, .cpu_until = request->cpu_until};
+    ho_status status = ho_course_run(request->course, &watched, &course, own);
+    *value = course.value;
+    *validation_error = course.validation.loss;
+    /* One that diverged after a good look is worth what it was then. */
+    return status == HO_DIVERGED && course.looks > 0 ? HO_OK : status;
+}
+
+ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
+                        ho_outer_result *result, ho_error *error)
 {
     int64_t size = ho_training_lambda_size(training);
     double *lambda = ho_alloc((size_t)size * sizeof *lambda);
     ho_error first = {0}; /* why the first that diverged did */
     ho_status status = HO_OK;
-    for (int64_t i = 0; i < candidates && status == HO_OK; i++) {
+    double least = NAN;
+    for (int64_t i = 0; i < request->candidates && status == HO_OK; i++) {
         ho_error own = {0};
-        double begun = ho_seconds();
+        double begun = ho_seconds(), value = NAN, validation_error = NAN;
         ho_outer_record record = {
             .iteration = i + 1, .lambda = lambda, .error = NAN, .gradient_norm = NAN, .stationarity = NAN, .scale = 1};
+        if (i > 0 && ho_cpu_seconds() >= request->cpu_until)
+            break;
         status = draw(pipeline, training, i, lambda, error);
         if (status != HO_OK)
             break;
-        double value = NAN;
-        ho_status run = ho_train(training, pipeline->problem.steps, lambda, NULL, &value, &own);
+        ho_status run = try_candidate(pipeline, training, request, i == 0, lambda, &value, &validation_error, &own);
+        if (own.status == HO_DIVERGED) {
+            record.diverged = own.text;
+            ho_fail(&first, own.status, "%s", own.text);
+        }
         if (run == HO_OK) {
             result->done++;
-            record.error = value;
-            record.best = isnan(result->best_error) || value < result->best_error;
-        } else if (run == HO_DIVERGED) {
-            record.diverged = own.text;
-            ho_fail(&first, run, "%s", own.text);
-        } else {
+            record.error = validation_error;
+            record.best = isnan(least) || value < least;
+        } else if (run != HO_DIVERGED) {
             status = ho_fail(error, run, "%s", own.text);
             break;
         }
         if (record.best) {
-            result->best_error = value;
+            least = value;
+            result->best_error = validation_error;
             result->best_iteration = i + 1;
             memcpy(result->best, lambda, (size_t)size * sizeof *lambda);
         }
         record.seconds = ho_seconds() - begun;
-        status = report(context, &record, error);
+        status = request->report(request->context, &record, error);
     }
     free(lambda);
     if (status == HO_OK && result->done == 0)

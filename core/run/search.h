@@ -5,17 +5,27 @@
 #ifndef HO_RUN_SEARCH_H
 #define HO_RUN_SEARCH_H
 
+#include "run/course.h"
 #include "run/outer.h"
 
 /* How many candidates pipeline->strategy tries: as the pipeline says, or, where it does not, as many as cost what its
- * outer_iterations hypergradients would in evaluations of the objective's gradient; one hypergradient is taken to learn
- * that. */
+ * outer_iterations hypergradients would in evaluations of the objective's gradient (one hypergradient is taken to learn
+ * that), or HO_MOST_CANDIDATES where time ends the search. */
 ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *training, int64_t *candidates,
                                ho_error *error);
 
-/* Tries them. `report` and `result` as for ho_outer_run; a candidate is an iteration. A candidate that diverges is
- * passed over (record.diverged says why); HO_DIVERGED where all did. */
-ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, int64_t candidates, ho_outer_report *report,
-                        void *context, ho_outer_result *result, ho_error *error);
+typedef struct ho_search_request {
+    int64_t candidates;
+    double cpu_until;  /* no candidate is begun once ho_cpu_seconds() is past this, and a watched one ends; INFINITY */
+    ho_course *course; /* by which candidates are trained where the pipeline has them watched, else NULL. What it keeps
+                          afterwards is the best candidate's */
+    ho_outer_report *report; /* as for ho_outer_run; a candidate is an iteration */
+    void *context;
+} ho_search_request;
+
+/* Tries them. `result` as for ho_outer_run. A candidate that diverges is passed over (record.diverged says why);
+ * HO_DIVERGED where all did. */
+ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
+                        ho_outer_result *result, ho_error *error);
 
 #endif

@@ -1,10 +1,14 @@
 #include "run/single.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/course.h"
 #include "run/gradient.h"
+#include "run/lines.h"
 #include "run/outer.h"
 #include "run/rows.h"
 #include "run/search.h"
@@ -15,17 +19,22 @@ struct ho_single {
     ho_training *training, *both; /* both: on training + validation, where the final training is; else NULL */
     ho_examples joined;
     ho_problem problem_of_both;
-    ho_outer *optimizer; /* NULL: a search, or nothing to tune */
+    ho_outer *optimizer; /* NULL: a search, updates online, or nothing to tune */
+    ho_course *course;   /* NULL: trainings are not watched */
     int64_t total;       /* iterations or candidates */
     ho_results *results; /* borrowed */
     double *initial, *best;
     ho_outer_result outer;
+    double begun, cpu_begun;
+    int64_t last_cost; /* of the last training for a column, in evaluations */
 };
 
 const char *ho_strategy_name(const ho_pipeline *pipeline)
 {
+    if (pipeline->strategy == HO_STRATEGY_HYPERGRADIENT && pipeline->outer)
+        return pipeline->online ? "online" : "hypergradient";
     if (pipeline->strategy == HO_STRATEGY_HYPERGRADIENT)
-        return pipeline->outer ? "hypergradient" : "none";
+        return "none";
     return pipeline->strategy == HO_STRATEGY_GRID ? "grid" : "random";
 }
 
@@ -48,46 +57,158 @@ static bool searches(const ho_single *s)
     return s->pipeline->strategy != HO_STRATEGY_HYPERGRADIENT;
 }
 
+/* ---- the run's lines and its progress -----------------------------------------------------------------------------
+ */
+
+static void tell(const ho_single *s, double share, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void tell(const ho_single *s, double share, const char *format, ...)
+{
+    char text[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (s->request->tell)
+        s->request->tell(s->request->context, share < 1 ? share : 1, text);
+}
+
+/* How long a search may take; 0: as long as it wants. */
+static double time_limit(const ho_single *s)
+{
+    return s->request->cpu_seconds > 0 ? s->request->cpu_seconds : s->pipeline->cpu_seconds;
+}
+
 static ho_status report(void *context, const ho_outer_record *r, ho_error *error)
 {
     ho_single *s = context;
     const ho_single_request *request = s->request;
-    ho_json json = {0};
-    ho_json_open(&json, NULL, '{');
-    ho_json_integer(&json, "iteration", r->iteration);
-    ho_json_real(&json, "validation_error", r->error);
-    ho_json_boolean(&json, "best", r->best);
-    if (!searches(s)) {
-        ho_json_real(&json, "gradient_norm", r->gradient_norm);
-        ho_json_real(&json, "stationarity", r->stationarity);
-        ho_json_real(&json, "step_scale", r->scale);
-        ho_json_integer(&json, "trajectory_bytes", r->bytes);
-    }
-    ho_json_real(&json, "seconds", r->seconds);
-    if (r->diverged)
-        ho_json_string(&json, "diverged", r->diverged);
-    ho_results_hypers(&json, "hyperparameters", s->training, r->lambda);
-    ho_json_close(&json, '}');
-    ho_status status = ho_results_line(s->results, &json, error);
-    ho_json_free(&json);
+    if (ho_line_iteration(s->results, s->training, r, searches(s), error) != HO_OK)
+        return error->status;
+    double limit = searches(s) ? time_limit(s) : 0;
+    double share = (double)r->iteration / (double)s->total;
+    if (limit > 0)
+        share = (ho_cpu_seconds() - s->cpu_begun) / limit;
     if (r->diverged && !searches(s)) {
         char *text = ho_format("outer iteration %lld diverged: %s%s", (long long)r->iteration, r->diverged,
                                r->recovered ? "; back to the best hyperparameters with half the outer step" : "");
         request->note(request->context, text);
         free(text);
-    } else if (r->iteration <= s->total && request->tell) {
-        request->tell(request->context, r->iteration, s->total, r->error, s->outer.best_error);
+    } else if (limit > 0) {
+        tell(s, share, "candidate %lld  validation error %.5g (best %.5g)", (long long)r->iteration, r->error,
+             s->outer.best_error);
+    } else if (r->iteration <= s->total) {
+        tell(s, share, "%lld/%lld  validation error %.5g (best %.5g)", (long long)r->iteration, (long long)s->total,
+             r->error, s->outer.best_error);
     }
-    return status;
+    return HO_OK;
+}
+
+/* How much of a training is over, as far as its limits tell. */
+static double share_of(const ho_single *s, const ho_course_event *e)
+{
+    const ho_stop *stop = &s->pipeline->stop;
+    double share = s->pipeline->problem.steps > 0 ? (double)e->step / (double)s->pipeline->problem.steps : 0;
+    if (stop->epochs > 0)
+        share = fmax(share, e->epoch / stop->epochs);
+    if (stop->seconds > 0)
+        share = fmax(share, (ho_seconds() - s->begun) / stop->seconds);
+    return share;
+}
+
+static ho_status report_event(void *context, const ho_course_event *e, ho_error *error)
+{
+    ho_single *s = context;
+    if (ho_line_event(s->results, s->training, e, error) != HO_OK)
+        return error->status;
+    if (e->update && s->outer.done++ == 0)
+        s->outer.initial_error = e->error;
+    if (e->look) /* what is kept is not yet this look's, where it is better */
+        tell(s, share_of(s, e), "step %lld, epoch %.1f  validation error %.5g, accuracy %.2f %%%s", (long long)e->step,
+             e->epoch, e->validation.loss, 100 * e->validation.accuracy, e->best ? " (best)" : "");
+    return HO_OK;
+}
+
+static void warn(void *context, const char *text)
+{
+    ho_single *s = context;
+    s->request->note(s->request->context, text);
+}
+
+/* ---- looking for hyperparameters ----------------------------------------------------------------------------------
+ */
+
+/* What the course keeps becomes the outcome. */
+static void take_kept(ho_single *s)
+{
+    const ho_course_best *kept = ho_course_kept(s->course);
+    if (isnan(kept->value))
+        return;
+    memcpy(s->best, kept->lambda, (size_t)ho_training_lambda_size(s->training) * sizeof *s->best);
+    s->outer.best_error = kept->validation.loss;
+}
+
+/* A watched training; its lines are the run's. */
+static ho_status train_watched(ho_single *s, const double *lambda, bool online, ho_error *error)
+{
+    ho_course_result course;
+    const ho_course_request request = {
+        .lambda = lambda, .online = online, .cpu_until = INFINITY, .report = report_event, .warn = warn, .context = s};
+    return ho_course_run(s->course, &request, &course, error);
 }
 
 static ho_status optimise(ho_single *s, ho_error *error)
 {
+    ho_status status = HO_OK;
     if (s->optimizer)
         return ho_outer_run(s->optimizer, s->initial, report, s, &s->outer, error);
-    if (searches(s))
-        return ho_search_run(s->pipeline, s->training, s->total, report, s, &s->outer, error);
-    return HO_OK;
+    if (searches(s)) {
+        double limit = time_limit(s);
+        const ho_search_request request = {.candidates = s->total,
+                                           .cpu_until = limit > 0 ? s->cpu_begun + limit : INFINITY,
+                                           .course = s->course,
+                                           .report = report,
+                                           .context = s};
+        return ho_search_run(s->pipeline, s->training, &request, &s->outer, error);
+    }
+    if (s->pipeline->online) {
+        status = train_watched(s, s->initial, true, error);
+        take_kept(s);
+    }
+    return status;
+}
+
+/* ---- what comes of them -------------------------------------------------------------------------------------------
+ */
+
+/* Whether the weights that count are there already: those of the best look of the training that lambda moved in, or of
+ * the best candidate's. */
+static bool is_trained(const ho_single *s)
+{
+    return s->course && (s->pipeline->online || searches(s));
+}
+
+/* Trains with lambda, or takes the weights that there are. *state: free with the system's vector_free unless it is the
+ * course's. */
+static ho_status trained(ho_single *s, ho_training *training, const double *lambda, ho_vector **own,
+                         const ho_vector **state, ho_column *c, ho_error *error)
+{
+    ho_status status = HO_OK;
+    int64_t before = ho_training_evaluations(training);
+    *own = NULL;
+    if (!s->course)
+        status = ho_train(training, s->pipeline->problem.steps, lambda, own, &c->validation_error, error);
+    else if (!is_trained(s))
+        status = train_watched(s, lambda, false, error);
+    s->last_cost = ho_training_evaluations(training) - before;
+    *state = *own;
+    if (!s->course)
+        return status;
+    const ho_course_best *kept = ho_course_kept(s->course);
+    *state = kept->state;
+    c->validation_error = kept->validation.loss;
+    c->best_epoch = kept->epoch;
+    /* Training that diverged after a good look is worth what it was then; the caller tells of it. */
+    return status == HO_DIVERGED && !isnan(kept->value) ? HO_OK : status;
 }
 
 /* Trains, measures, and adds the column; the weights are written where `weights` says so. */
@@ -95,10 +216,17 @@ static ho_status measure(ho_single *s, ho_training *training, const char *title,
                          ho_single_result *result, ho_error *error)
 {
     const ho_pipeline *p = s->pipeline;
-    ho_system *system = ho_training_system(training);
-    ho_column c = {title, NAN, {NAN, NAN, 0}, {NAN, NAN, 0}};
-    ho_vector *state;
-    ho_status status = ho_train(training, p->problem.steps, lambda, &state, &c.validation_error, error);
+    ho_column c = {.title = title,
+                   .best_epoch = NAN,
+                   .validation_error = NAN,
+                   .validation = {.loss = NAN, .accuracy = NAN},
+                   .test = {.loss = NAN, .accuracy = NAN}};
+    ho_vector *own;
+    const ho_vector *state;
+    ho_error training_error = {0};
+    ho_status status = trained(s, training, lambda, &own, &state, &c, &training_error);
+    if (training_error.status != HO_OK)
+        ho_fail(error, training_error.status, "%s", training_error.text);
     if (status != HO_OK)
         return status;
     status = ho_training_evaluate(training, lambda, state, &p->validation, &c.validation);
@@ -110,22 +238,22 @@ static ho_status measure(ho_single *s, ho_training *training, const char *title,
         ho_take_error(training, status, "evaluation", error);
     else if (weights)
         status = ho_results_weights(s->results, training, state, error);
-    system->api->vector_free(system, state);
+    ho_training_system(training)->api->vector_free(ho_training_system(training), own);
     /* What was trained on validates nothing. */
     if (training == s->both)
         c.validation_error = c.validation.loss = c.validation.accuracy = NAN;
     if (status == HO_OK)
         result->columns[result->count++] = c;
-    return status;
+    return status == HO_OK ? error->status : status;
 }
 
 /* The columns, and the weights of the last one. */
 static ho_status measure_all(ho_single *s, ho_single_result *result, ho_error *error)
 {
-    bool tuned = s->outer.done > 0;
+    bool tuned = s->outer.done > 0 || is_trained(s);
     ho_error own = {0};
     ho_status status = HO_OK;
-    if (s->request->whole || !tuned)
+    if ((s->request->whole && !is_trained(s)) || !tuned)
         status = measure(s, s->training, "initial", s->initial, !tuned && !s->both, result, &own);
     /* A search may have found its way from hyperparameters that diverge. */
     if (status == HO_DIVERGED && tuned)
@@ -168,6 +296,8 @@ static void fill_briefs(const ho_single *s, ho_single_result *result)
 static void json_column(ho_json *json, const ho_column *c)
 {
     ho_json_open(json, c->title, '{');
+    if (!isnan(c->best_epoch))
+        ho_json_real(json, "best_epoch", c->best_epoch);
     ho_json_real(json, "validation_error", c->validation_error);
     ho_json_real(json, "validation_loss", c->validation.loss);
     ho_json_real(json, "validation_accuracy", c->validation.accuracy);
@@ -191,6 +321,7 @@ static ho_status write_result(ho_single *s, const ho_single_result *result, ho_e
     ho_json_integer(&json, "best_iteration", result->best_iteration);
     ho_json_integer(&json, "gradient_evaluations", result->evaluations);
     ho_json_real(&json, "seconds", result->seconds);
+    ho_json_real(&json, "cpu_seconds", result->cpu_seconds);
     for (size_t i = 0; i < result->count; i++)
         json_column(&json, &result->columns[i]);
     ho_results_hypers(&json, "hyperparameters", s->training, s->best);
@@ -214,8 +345,9 @@ static void fail_later(ho_single_result *result, const ho_error *later)
 
 ho_status ho_single_run(ho_single *s, ho_results *results, ho_single_result *result)
 {
-    double begun = ho_seconds();
     int64_t before = ho_training_evaluations(s->training);
+    s->begun = ho_seconds();
+    s->cpu_begun = ho_cpu_seconds();
     s->results = results;
     *result =
         (ho_single_result){.initial_error = NAN, .best_error = NAN, .folder = ho_strdup(ho_results_folder(results))};
@@ -227,15 +359,20 @@ ho_status ho_single_run(ho_single *s, ho_results *results, ho_single_result *res
     result->halvings = s->outer.halvings;
     result->initial_error = s->outer.initial_error;
     result->best_error = s->outer.best_error;
-    result->evaluations = ho_training_evaluations(s->training) - before + s->pipeline->problem.steps;
+    result->evaluations = ho_training_evaluations(s->training) - before;
     ho_error later = {0};
     ho_results_lambda(s->results, "hyperparameters", s->training, s->best, &later);
-    /* A run that diverged away from good hyperparameters still shows what these are worth. */
-    if (status == HO_OK || (status == HO_DIVERGED && s->outer.done > 0))
+    /* A run that diverged away from good hyperparameters still shows what these are worth; and so does one that was
+     * interrupted, where nothing has to be trained for it. */
+    bool kept = is_trained(s) && !isnan(ho_course_kept(s->course)->value);
+    if (status == HO_OK || (status == HO_DIVERGED && (kept || (s->outer.done > 0 && !is_trained(s)))) ||
+        (status == HO_INTERRUPTED && kept))
         measure_all(s, result, &later);
+    result->evaluations += s->last_cost; /* the column of the initial hyperparameters is for show */
     fail_later(result, &later);
     fill_briefs(s, result);
-    result->seconds = ho_seconds() - begun;
+    result->seconds = ho_seconds() - s->begun;
+    result->cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
     later = (ho_error){0};
     write_result(s, result, &later);
     fail_later(result, &later);
@@ -285,8 +422,10 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
     s->total = p->outer_iterations;
     if (searches(s))
         ho_search_candidates(p, s->training, &s->total, error);
-    else if (p->outer)
+    else if (p->outer && !p->online)
         s->optimizer = ho_outer_new(p, s->training, error);
+    if (error->status == HO_OK && p->watched)
+        s->course = ho_course_new(p, s->training, error);
     if (error->status == HO_OK && p->final_on_both)
         open_both(s, error);
     if (error->status == HO_OK)
@@ -300,6 +439,7 @@ void ho_single_free(ho_single *s)
     if (!s)
         return;
     ho_outer_free(s->optimizer);
+    ho_course_free(s->course);
     ho_training_free(s->both);
     ho_examples_free(&s->joined);
     ho_training_free(s->training);
