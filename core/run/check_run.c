@@ -289,7 +289,8 @@ static ho_status check_differences(check *c, ho_error *error)
 ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error)
 {
     check c = {.pipeline = pipeline, .steps = pipeline->problem.steps};
-    c.training = ho_training_new(&pipeline->problem, error);
+    if (ho_needs_steps(pipeline, "checking", error) == HO_OK)
+        c.training = ho_training_new(&pipeline->problem, error);
     if (!c.training)
         return error->status;
     c.system = ho_training_system(c.training);

@@ -46,7 +46,9 @@ static void print_gradient(const ho_training *training, const double *lambda, co
 
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
 {
-    ho_training *training = ho_training_new(&pipeline->problem, error);
+    ho_training *training = ho_needs_steps(pipeline, "a hypergradient of a whole training", error) == HO_OK
+                                ? ho_training_new(&pipeline->problem, error)
+                                : NULL;
     if (!training)
         return error->status;
     ho_training_interrupt(training, request->interrupt);
