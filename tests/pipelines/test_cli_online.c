@@ -1,0 +1,221 @@
+/* Hyperparameters that move while training runs, early stopping, and comparisons at equal time, by the real program. */
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli_support.h"
+#include "json_check.h"
+
+#define OUTER "outer: {plugin: adam, learning_rate: 0.01, iterations: 5}\n"
+#define STEPS "steps: 15\n"
+
+/* o.yaml: updates every 5 of 60 steps. v.yaml: the same beside plain training and searches. */
+static void enter(void)
+{
+    cli_enter();
+    cli_pipeline("o.yaml", OUTER,
+                 "stop: {every: 12}\nouter: {plugin: adam, learning_rate: 0.01, schedule: online, every: 5}\n");
+    cli_change("o.yaml", STEPS, "steps: 60\nbatch: 8\n");
+    cli_change("o.yaml", "mode: reverse", "mode: forward");
+    cli_write("v.yaml",
+              cli_format("%svariants:\n"
+                         "  MOVED: {}\n"
+                         "  RANDOM:\n"
+                         "    hyperparameters: {mtl.A: null, mtl.rho: {range: {from: 1.0e-3, to: 1, scale: log}}}\n"
+                         "    outer: {strategy: random, as_long_as: MOVED}\n"
+                         "  PLAIN: {outer: null}\n"
+                         "  GRID:\n"
+                         "    hyperparameters: {mtl.A: null, mtl.rho: {range: {values: [0.001, 0.1]}}}\n"
+                         "    outer: {strategy: grid}\n"
+                         "repeat: 2\n",
+                         cli_read("o.yaml")));
+}
+
+TestSuite(online, .init = enter, .fini = cli_leave, .timeout = 120);
+
+static const char *result_of(const char *folder)
+{
+    const char *text = cli_read(cli_format("%s/result.json", folder));
+    cr_assert(json_valid(text, strlen(text)), "no JSON: %s", text);
+    return text;
+}
+
+static int lines_with(const char *folder, const char *what)
+{
+    const char *p = cli_read(cli_format("%s/metrics.jsonl", folder));
+    int lines = 0;
+    for (; *p; p += strcspn(p, "\n") + 1) {
+        const char *line = cli_format("%.*s", (int)strcspn(p, "\n"), p);
+        cr_expect(json_valid(line, strlen(line)), "no JSON: %s", line);
+        lines += strstr(line, what) != NULL;
+    }
+    return lines;
+}
+
+Test(online, a_run_tells_every_update_and_every_look)
+{
+    cli_result r = cli_run("pipeline", "o.yaml", "--out", "r", NULL);
+    cli_expect_done(r);
+    const char *result = result_of("r"), *metrics = cli_read("r/metrics.jsonl");
+    cr_expect_eq(lines_with("r", "\"update\""), 11);
+    cr_expect_eq(lines_with("r", "\"look\""), 5);
+    cr_expect_eq(lines_with("r", "\"tangent_norms\": {\"mtl.A\": "), 11);
+    cr_expect(strstr(metrics, "\"training_error\": ") && strstr(metrics, "\"validation_accuracy\": "), "%s", metrics);
+    cr_expect(json_is(result, "rows/0/strategy", "online"), "%s", result);
+    cr_expect_float_eq(json_number(result, "outer_iterations"), 11, 0);
+    cr_expect_float_eq(json_number(result, "steps"), 60, 0);
+    cr_expect_gt(json_number(result, "rows/0/cpu_seconds/mean"), 0);
+    double epoch = json_number(result, "tuned/best_epoch");
+    cr_expect(epoch > 0 && epoch <= 12, "%s", result);
+    cr_expect_float_eq(json_number(result, "rows/0/best_epoch/mean"), epoch, 0);
+    /* 60 steps with 7 free directions, and no training beside. */
+    cr_expect_float_eq(json_number(result, "gradient_evaluations"), 60 * (1 + 2 * 7), 0, "%s", result);
+    cr_expect_null(json_at(result, "initial"), "there is no training with the initial hyperparameters");
+    cr_expect(cli_exists("r/weights/W.npy"));
+    cli_array("r/hyperparameters/mtl.A.npy", CLASSES * CLASSES);
+    cr_expect(strstr(r.out, "momentum, T = 60, forward online") && strstr(r.out, "11 updates") &&
+                  strstr(r.out, "best epoch") && strstr(r.out, "processor time"),
+              "%s", r.out);
+}
+
+Test(online, reverse_mode_moves_them_as_well_and_tells_no_norms)
+{
+    cli_expect_done(cli_run("pipeline", "o.yaml", "--out", "f", NULL));
+    cli_expect_done(cli_run("pipeline", "o.yaml", "--mode", "reverse", "--out", "r", NULL));
+    cr_expect_eq(lines_with("r", "tangent_norms"), 0);
+    double forward = json_number(result_of("f"), "hyperparameters/mtl.rho");
+    cr_expect_float_eq(json_number(result_of("r"), "hyperparameters/mtl.rho"), forward, 1e-9);
+    cr_expect_float_neq(forward, 0.01, 1e-6);
+}
+
+Test(online, a_training_without_an_end_stops_where_it_is_told_to)
+{
+    cli_result r = cli_run("pipeline", "o.yaml", "--set", "steps=unbounded", "--set", "stop={every: 5, patience: 2}",
+                           "--out", "r", NULL);
+    cli_expect_done(r);
+    const char *result = result_of("r");
+    cr_expect_eq(strncmp(json_at(result, "steps"), "null", 4), 0, "%s", result);
+    cr_expect(strstr(r.out, "T unbounded"), "%s", r.out);
+    cli_expect_refused("hypergradient",
+                       cli_run("hypergradient", "o.yaml", "--set", "steps=unbounded", "--set", "stop/patience=3", NULL),
+                       "steps: unbounded", "--set steps=100", NULL);
+    cli_expect_refused("check",
+                       cli_run("check", "o.yaml", "--set", "steps=unbounded", "--set", "stop/patience=3", NULL),
+                       "steps: unbounded", "--set steps=100", NULL);
+}
+
+Test(online, check_proves_the_pipeline_that_moves)
+{
+    cli_result r = cli_run("check", "o.yaml", "--set", "steps=20", NULL);
+    cr_expect_eq(r.status, 0, "%s%s", r.out, r.err);
+    cr_expect(strstr(r.out, "mode reverse: hypergradient"), "%s", r.out);
+}
+
+Test(online, outer_iterations_may_end_in_a_training_that_is_watched)
+{
+    cli_pipeline("w.yaml", OUTER, "stop: {every: 3, patience: 2}\n" OUTER);
+    cli_result r = cli_run("pipeline", "w.yaml", "--out", "r", NULL);
+    cli_expect_done(r);
+    const char *result = result_of("r");
+    cr_expect_eq(lines_with("r", "\"iteration\""), 6);
+    cr_expect_geq(lines_with("r", "\"look\""), 2);
+    cr_expect(json_number(result, "tuned/best_epoch") > 0 && json_number(result, "initial/best_epoch") > 0, "%s",
+              result);
+}
+
+/* The words of one line of the table. */
+static const char *row_of(const char *out, const char *name)
+{
+    const char *at = strstr(out, cli_format("\n  %s ", name));
+    cr_assert(at, "no row %s in %s", name, out);
+    return cli_format("%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+}
+
+Test(online, methods_stand_in_one_table_with_their_time)
+{
+    cli_result r = cli_run("pipeline", "v.yaml", "--jobs", "2", "--out", "r", NULL);
+    cli_expect_done(r);
+    static const char *const names[] = {"MOVED", "RANDOM", "PLAIN", "GRID"};
+    static const char *const strategies[] = {"online", "random", "none", "grid"};
+    const char *result = result_of("r");
+    cr_expect(strstr(r.out, "best epoch") && strstr(r.out, "CPU s"), "%s", r.out);
+    for (int i = 0; i < 4; i++) {
+        cr_expect(json_is(result, cli_format("rows/%d/variant", i), names[i]), "%s", result);
+        cr_expect(json_is(result, cli_format("rows/%d/strategy", i), strategies[i]), "%s", result);
+        cr_expect(strstr(row_of(r.out, names[i]), strategies[i]));
+        static const char *const figures[] = {"validation_error", "validation_accuracy", "test_accuracy",
+                                              "best_epoch",       "cpu_seconds",         "seconds"};
+        for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
+            cr_expect(json_number(result, cli_format("rows/%d/%s/mean", i, figures[f])) > 0, "%s of %s", figures[f],
+                      names[i]);
+    }
+    cr_expect_geq(lines_with("r/RANDOM/1", "\"iteration\""), 1);
+    cr_expect_eq(lines_with("r/GRID/2", "\"iteration\""), 2);
+    cr_expect_geq(lines_with("r/PLAIN/1", "\"look\""), 5);
+    /* The weights that are measured are the best candidate's: nothing is trained once more. */
+    double best = json_number(result_of("r/GRID/1"), "best_validation_error");
+    cr_expect_float_eq(json_number(result_of("r/GRID/1"), "tuned/validation_error"), best, 0);
+    cr_expect_float_eq(json_number(result_of("r/GRID/1"), "gradient_evaluations"), 120, 0);
+}
+
+Test(online, a_search_takes_as_long_as_a_variant_beside_it)
+{
+    cli_result r = cli_run("pipeline", "v.yaml", "--variant", "RANDOM", NULL);
+    cli_expect_refused("alone", r, "as_long_as: \"MOVED\" is no variant that runs beside", "variant RANDOM", NULL);
+    r = cli_run("pipeline", "v.yaml", "--variant", "RANDOM", "--set", "repeat=null", NULL);
+    cli_expect_refused("alone, once", r, "as_long_as: \"MOVED\" is no variant that runs beside", NULL);
+    r = cli_run("pipeline", "v.yaml", "--set", "variants/RANDOM/outer/as_long_as=PLANE", NULL);
+    cli_expect_refused("misspelt", r, "as_long_as: \"PLANE\"", "did you mean \"PLAIN\"?", NULL);
+    r = cli_run("pipeline", "v.yaml", "--set", "variants/RANDOM/outer/as_long_as=RANDOM", NULL);
+    cli_expect_refused("itself", r, "as_long_as: \"RANDOM\"", NULL);
+    r = cli_run("pipeline", "v.yaml", "--set", "variants/GRID/outer={strategy: random, as_long_as: RANDOM}", NULL);
+    cli_expect_refused("chain", r, "GRID takes the time of RANDOM, which takes another's itself", NULL);
+    cli_expect_done(cli_run("pipeline", "v.yaml", "--variant", "RANDOM", "--variant", "MOVED", "--jobs", "1", NULL));
+}
+
+Test(online, a_search_ends_when_its_time_is_over)
+{
+    cli_result r = cli_run("pipeline", "v.yaml", "--variant", "RANDOM", "--set", "repeat=null", "--set",
+                           "variants/RANDOM/outer/as_long_as=null", "--set", "variants/RANDOM/outer/cpu_seconds=0.2",
+                           "--out", "r", NULL);
+    cli_expect_done(r);
+    double candidates = json_number(result_of("r/RANDOM/1"), "outer_iterations");
+    cr_expect(candidates >= 1 && candidates < 100000, "%g candidates", candidates);
+    cr_expect_geq(json_number(result_of("r/RANDOM/1"), "cpu_seconds"), 0.2);
+}
+
+/* ---- trouble ----------------------------------------------------------------------------------------------------- */
+
+Test(online, a_divergence_keeps_the_best_weights)
+{
+    cli_result r =
+        cli_run("pipeline", "o.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=6", "--set", "steps=3000",
+                "--set", "stop/every=4", "--set", "hyperparameters/mtl.rho/init=0.3", "--out", "r", NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "hotool: step ") && strstr(r.err, "kept in r"), "%s", r.err);
+    const char *result = result_of("r");
+    cr_expect(json_is(result, "outcome", "diverged"), "%s", result);
+    cr_expect(isfinite(json_number(result, "tuned/test_accuracy")), "%s", result);
+    cr_expect(cli_exists("r/weights/W.npy"), "the best look's weights are not kept");
+    cr_expect(strstr(r.out, "test accuracy"), "no table of what is kept: %s", r.out);
+}
+
+Test(online, ctrl_c_keeps_the_best_weights)
+{
+    pid_t child = cli_start("pipeline", "o.yaml", "--set", "steps=unbounded", "--set", "stop={every: 12, epochs: 1e9}",
+                            "--out", "r", NULL);
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    for (int tries = 0; tries < 3000; tries++) {
+        if (cli_exists("r/metrics.jsonl") && strstr(cli_read("r/metrics.jsonl"), "\"look\": 3"))
+            break;
+        nanosleep(&moment, NULL);
+    }
+    kill(child, SIGINT);
+    cli_result r = cli_finish(child);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    const char *result = result_of("r");
+    cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect(json_number(result, "tuned/test_accuracy") > 0, "%s", result);
+    cr_expect(cli_exists("r/weights/W.npy") && cli_exists("r/hyperparameters/mtl.rho.npy"));
+}
