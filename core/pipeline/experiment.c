@@ -6,6 +6,9 @@
 #include "pipeline/internal.h"
 #include "pipeline/yaml.h"
 
+/* What a variant says of itself: it runs only where it is asked for by name. */
+#define ON_REQUEST "on_request"
+
 /* A variant's name is a folder's name too, beside the files of the run. */
 static ho_status check_variant_name(const ho_tree *variant, ho_error *error)
 {
@@ -43,6 +46,15 @@ static ho_status check_variants(const ho_tree *variants, ho_error *error)
                                   change->key);
     }
     return HO_OK;
+}
+
+static bool on_request(const ho_tree *variant, ho_error *error)
+{
+    const ho_tree *node = ho_tree_get(variant, ON_REQUEST);
+    bool value = false;
+    if (node)
+        ho_tree_boolean(node, "variants: " ON_REQUEST, &value, error);
+    return value;
 }
 
 static ho_status read_repeat(const ho_tree *root, int64_t *repeat, ho_error *error)
@@ -100,7 +112,11 @@ ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_req
 {
     if (request->variant) {
         const ho_tree *variant = find_variant(arena, root, request->file, request->variant, error);
-        if (!variant || ho_tree_merge(arena, root, variant, error) != HO_OK)
+        if (!variant)
+            return error->status;
+        ho_tree *changes = ho_tree_copy(arena, variant);
+        ho_tree_remove(changes, ON_REQUEST);
+        if (ho_tree_merge(arena, root, changes, error) != HO_OK)
             return error->status;
     }
     ho_tree_remove(root, "variants");
@@ -124,6 +140,20 @@ static ho_status choose(ho_experiment *e, const char *file, const char *const *c
     return HO_OK;
 }
 
+/* All of them that do not wait to be asked for. */
+static ho_status choose_usual(ho_experiment *e, ho_error *error)
+{
+    const ho_tree *variants = ho_tree_get(e->root, "variants");
+    e->variants = ho_arena_alloc(e->arena, ((variants ? variants->count : 0) + 1) * sizeof *e->variants);
+    for (const ho_tree *v = variants ? variants->first : NULL; v; v = v->next)
+        if (!on_request(v, error))
+            e->variants[e->variant_count++] = v->key;
+    if (error->status == HO_OK && variants && e->variant_count == 0)
+        ho_fail_at(error, HO_INVALID, variants->place,
+                   "variants: each runs on request only; choose with --variant NAME");
+    return error->status;
+}
+
 ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char *const *chosen, size_t chosen_count,
                                   ho_error *error)
 {
@@ -131,16 +161,11 @@ ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char
     ho_experiment *e = ho_alloc(sizeof *e);
     e->arena = arena;
     e->root = ho_root_read(arena, request, &e->repeat, error);
-    if (!e->root || (chosen_count && choose(e, request->file, chosen, chosen_count, error) != HO_OK)) {
-        ho_experiment_free(e);
-        return NULL;
-    }
-    if (!chosen_count) {
-        const ho_tree *variants = ho_tree_get(e->root, "variants");
-        e->variants = names_of(arena, variants);
-        e->variant_count = variants ? variants->count : 0;
-    }
-    return e;
+    if (e->root &&
+        (chosen_count ? choose(e, request->file, chosen, chosen_count, error) : choose_usual(e, error)) == HO_OK)
+        return e;
+    ho_experiment_free(e);
+    return NULL;
 }
 
 /* Whether `settled` is what became of the relative path `path`: written at the same place, and ending in it. */

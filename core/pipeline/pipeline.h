@@ -92,8 +92,8 @@ typedef struct ho_experiment {
     int64_t repeat;        /* at least 1 */
 } ho_experiment;
 
-/* Reads the file only as far as that. `chosen`: the variants wanted, all where chosen_count is 0; unknown
- * ones and one chosen twice are errors. */
+/* Reads the file only as far as that. `chosen`: the variants wanted; all but those `on_request` where chosen_count is
+ * 0; unknown ones and one chosen twice are errors. */
 ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char *const *chosen, size_t chosen_count,
                                   ho_error *error);
 /* Makes the paths that reading `pipeline`, one of the experiment's, made absolute so in the experiment's tree too: what

@@ -185,6 +185,22 @@ Test(online, a_search_ends_when_its_time_is_over)
     cr_expect_geq(json_number(result_of("r/RANDOM/1"), "cpu_seconds"), 0.2);
 }
 
+Test(online, a_variant_on_request_runs_when_it_is_named)
+{
+    cli_change("v.yaml", "  PLAIN: {outer: null}\n", "  PLAIN: {outer: null, on_request: true}\n");
+    cli_result r = cli_run("pipeline", "v.yaml", "--set", "repeat=1", "--out", "r", NULL);
+    cli_expect_done(r);
+    cr_expect_null(strstr(r.out, "PLAIN"), "%s", r.out);
+    r = cli_run("pipeline", "v.yaml", "--variant", "PLAIN", "--set", "repeat=1", "--out", "p", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "PLAIN"), "%s", r.out);
+    cr_expect_null(strstr(cli_read("p/PLAIN/1/pipeline.yaml"), "on_request"));
+    r = cli_run("pipeline", "v.yaml", "--set", "variants/GRID/on_request=perhaps", NULL);
+    cli_expect_refused("word", r, "on_request", "perhaps", NULL);
+    r = cli_run("pipeline", "o.yaml", "--set", "variants={A: {on_request: true}}", NULL);
+    cli_expect_refused("all", r, "choose with --variant", NULL);
+}
+
 /* ---- trouble ----------------------------------------------------------------------------------------------------- */
 
 Test(online, a_divergence_keeps_the_best_weights)
