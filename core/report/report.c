@@ -8,8 +8,7 @@
 #include "base/file.h"
 #include "report/internal.h"
 
-/* Curves of hyperparameters on one page, and graphs with their heat maps. */
-#define MOST_CURVES    24
+/* Graphs with their heat maps on one page. */
 #define MOST_RELATIONS 8
 
 /* ---- which curves ------------------------------------------------------------------------------------------------ */
@@ -45,12 +44,12 @@ static const ho_report_curve *hyper(const ho_report_row *row, const char *name)
     return NULL;
 }
 
-static void add_figure(ho_report_pictures *p, const char *caption, char *svg)
+void ho_report_add_figure(ho_report_pictures *p, const char *caption, const char *note, char *svg)
 {
     if (!svg)
         return;
     ho_grow((void **)&p->figures, &p->figure_capacity, p->figure_count, sizeof *p->figures);
-    p->figures[p->figure_count++] = (ho_report_figure){caption, svg};
+    p->figures[p->figure_count++] = (ho_report_figure){caption, note, svg};
 }
 
 static ho_status plot(const ho_report *report, ho_report_pictures *p, ho_report_choice *choice, const char *name,
@@ -58,7 +57,7 @@ static ho_status plot(const ho_report *report, ho_report_pictures *p, ho_report_
 {
     char *svg = NULL;
     if (ho_report_plot(report, choice, name, logarithmic, axis, &svg, error) == HO_OK)
-        add_figure(p, caption, svg);
+        ho_report_add_figure(p, caption, NULL, svg);
     return error->status;
 }
 
@@ -79,7 +78,7 @@ static ho_status draw_hypers(const ho_report *report, ho_report_pictures *p, con
         for (size_t i = 0; i < report->rows[r].curve_count; i++) {
             if (seen(report, r, i))
                 continue;
-            if (drawn++ >= MOST_CURVES) {
+            if (drawn++ >= HO_REPORT_MOST_CURVES) {
                 p->curves_left_out++;
                 continue;
             }
@@ -99,7 +98,7 @@ static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_
     char *spread = NULL;
     if (several && ho_report_spread(report, &spread, error) != HO_OK)
         return error->status;
-    add_figure(p, "Test accuracy of every repeat; the bar is the mean", spread);
+    ho_report_add_figure(p, "Test accuracy of every repeat; the bar is the mean", NULL, spread);
     if (plot(report, p, steered_error, "", false, axis, "Validation error", error) != HO_OK ||
         plot(report, p, searched_error, "", false, "candidate", "Least validation error so far, by search", error) !=
             HO_OK ||
@@ -108,7 +107,9 @@ static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_
              "E)\xe2\x80\x96, 0 at a stationary point",
              error) != HO_OK)
         return error->status;
-    return draw_hypers(report, p, axis, error);
+    if (draw_hypers(report, p, axis, error) != HO_OK)
+        return error->status;
+    return ho_report_draw_watched(report, p, error);
 }
 
 /* ---- relations --------------------------------------------------------------------------------------------------- */
