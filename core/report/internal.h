@@ -63,6 +63,8 @@ typedef struct ho_report_watched {
     ho_report_course_list hypers, tangents;                                 /* by hyperparameter */
 } ho_report_watched;
 
+typedef struct ho_report_examples ho_report_examples; /* report/examples.h */
+
 typedef struct ho_report_row {
     const char *name;              /* of the variant, or of the pipeline where there are none */
     const char *strategy;          /* "hypergradient", "online", "grid", "random", "none" */
@@ -78,6 +80,7 @@ typedef struct ho_report_row {
     ho_report_curve *curves; /* of the hyperparameters: scalars, and sums of arrays */
     size_t curve_count;
     ho_report_watched watched;
+    ho_report_examples *examples; /* weights of training examples; NULL: none */
 } ho_report_row;
 
 typedef struct ho_report {
@@ -172,6 +175,17 @@ typedef struct ho_report_relation {
     double auc;       /* NaN: nothing planted */
 } ho_report_relation;
 
+/* The weights of a row's training examples, drawn. */
+typedef struct ho_report_weights {
+    const ho_report_row *row;
+    char *histogram;
+    char **tiles;   /* of the lowest weights' examples, as addresses of images; NULL: there are no pictures */
+    uint8_t *sheet; /* a PNG file of the same, or NULL */
+    size_t sheet_size;
+    const char *file; /* "contact_sheet.png" or "contact_sheet-VARIANT.png" */
+} ho_report_weights;
+void ho_report_weights_free(ho_report_weights *weights);
+
 typedef struct ho_report_pictures {
     ho_report_figure *figures;
     size_t figure_count, figure_capacity;
@@ -180,6 +194,9 @@ typedef struct ho_report_pictures {
     ho_report_relation *relations;
     size_t relation_count, relation_capacity;
     char *planted, *planted_heat; /* the planted relations, or NULL */
+    ho_report_weights *weights;
+    size_t weights_count, weights_capacity, weights_left_out;
+    bool beside; /* the page will lie in the run folder */
 } ho_report_pictures;
 
 /* Keeps a drawn figure; nothing where svg is NULL. */
@@ -188,6 +205,10 @@ void ho_report_add_figure(ho_report_pictures *pictures, const char *caption, con
 ho_status ho_report_draw_watched(const ho_report *report, ho_report_pictures *pictures, ho_error *error);
 
 void ho_report_page(const ho_report *report, const ho_report_pictures *pictures, FILE *html);
+/* Writes a drawn SVG with its caption (note may be NULL); *number counts the page's pictures. */
+void ho_report_put_figure(const char *caption, const char *note, const char *svg, int *number, FILE *html);
+/* "FIRST-SECONDENDING" as the name of a file: anything but letters, digits, '.', '_' and '-' becomes '_'. */
+const char *ho_report_file_name(const ho_report *report, const char *first, const char *second, const char *ending);
 /* A text under construction, whole once closed; free() it. Never NULL. */
 FILE *ho_report_text(char **text, size_t *size);
 /* Text with &, <, >, " and ' escaped. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/internal.h"
+#include "report/examples.h"
 
 FILE *ho_report_text(char **text, size_t *size)
 {
@@ -120,7 +120,7 @@ static void put_svg(const char *svg, int number, FILE *html)
     }
 }
 
-static void put_figure(const char *caption, const char *note, const char *svg, int *number, FILE *html)
+void ho_report_put_figure(const char *caption, const char *note, const char *svg, int *number, FILE *html)
 {
     fputs("<figure><figcaption>", html);
     ho_report_escape(caption, html);
@@ -175,7 +175,7 @@ static void put_curves(const ho_report *report, const ho_report_pictures *p, int
     fputs("<div class=\"grid\">\n", html);
     for (size_t i = 0; i < p->figure_count; i++) {
         fputs("<div class=\"card\">", html);
-        put_figure(p->figures[i].caption, p->figures[i].note, p->figures[i].svg, number, html);
+        ho_report_put_figure(p->figures[i].caption, p->figures[i].note, p->figures[i].svg, number, html);
         fputs("</div>\n", html);
     }
     fputs("</div>\n", html);
@@ -197,8 +197,8 @@ static void put_relation(const ho_report *report, const ho_report_relation *rela
         fprintf(html, "; AUC of edges against the planted relations <strong id=\"auc-%td\">%.3f</strong>",
                 relation->row - report->rows, relation->auc);
     fputs("</span></div>\n", html);
-    put_figure("The strongest relations: the wider, the stronger", NULL, relation->graph, number, html);
-    put_figure("Every entry", NULL, relation->heat, number, html);
+    ho_report_put_figure("The strongest relations: the wider, the stronger", NULL, relation->graph, number, html);
+    ho_report_put_figure("Every entry", NULL, relation->heat, number, html);
     fputs("</div>\n", html);
 }
 
@@ -218,8 +218,8 @@ static void put_relations(const ho_report *report, const ho_report_pictures *p, 
         fputs("<div class=\"card pair\"><div class=\"head\"><h3>Planted relations</h3><span class=\"how\">how the data "
               "were made</span></div>\n",
               html);
-        put_figure("Every related pair", NULL, p->planted, number, html);
-        put_figure("Every entry", NULL, p->planted_heat, number, html);
+        ho_report_put_figure("Every related pair", NULL, p->planted, number, html);
+        ho_report_put_figure("Every entry", NULL, p->planted_heat, number, html);
         fputs("</div>\n", html);
     }
     if (p->relations_left_out)
@@ -375,6 +375,7 @@ void ho_report_page(const ho_report *report, const ho_report_pictures *pictures,
     put_header(report, html);
     put_results(report, html);
     put_relations(report, pictures, &number, html);
+    ho_report_put_examples(report, pictures, &number, html);
     put_curves(report, pictures, &number, html);
     put_data(report, html);
     put_ground(report, html);

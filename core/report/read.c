@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "report/internal.h"
+#include "report/examples.h"
 
 #define FORMAT     1
 #define MOST_BYTES ((uint64_t)256 << 20)
@@ -195,7 +195,9 @@ static ho_status read_row(const reader *r, ho_report_row *row, const json_t *jso
         return wrong(r, "runs", "a whole number");
     if (read_figures(r, row, json) != HO_OK || read_hypers(r, row, json) != HO_OK)
         return r->error->status;
-    return ho_report_read_metrics(r->report, row, r->error);
+    if (ho_report_read_metrics(r->report, row, r->error) != HO_OK)
+        return r->error->status;
+    return ho_report_read_examples(r->report, row, r->error);
 }
 
 static ho_status read_rows(const reader *r)
@@ -313,6 +315,7 @@ void ho_report_free(ho_report *report)
             free(row->curves[i].values);
         free(row->curves);
         ho_report_watched_free(&row->watched);
+        ho_report_examples_free(row->examples);
     }
     json_decref(report->root);
     ho_arena_free(report->arena);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/internal.h"
+#include "report/examples.h"
 
 /* Graphs with their heat maps on one page. */
 #define MOST_RELATIONS 8
@@ -130,8 +130,16 @@ static void gather_relations(const ho_report *report, ho_report_pictures *p)
     }
 }
 
-/* What a file may be called: anything but letters, digits, '.', '_' and '-' becomes '_'. */
-static const char *file_name(const ho_report *report, const ho_report_pictures *p, size_t which)
+const char *ho_report_file_name(const ho_report *report, const char *first, const char *second, const char *ending)
+{
+    char *name = ho_arena_format(report->arena, "%s-%s%s", first, second, ending);
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            *c = '_';
+    return name;
+}
+
+static const char *relation_file(const ho_report *report, const ho_report_pictures *p, size_t which)
 {
     if (p->relation_count == 1)
         return "relations";
@@ -139,12 +147,8 @@ static const char *file_name(const ho_report *report, const ho_report_pictures *
     bool alone = true;
     for (size_t i = 0; i < p->relation_count; i++)
         alone = alone && (i == which || p->relations[i].row != relation->row);
-    char *name = ho_arena_format(report->arena, "relations-%s%s%s", relation->row->name, alone ? "" : "-",
-                                 alone ? "" : relation->hyper->name);
-    for (char *c = name; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
-            *c = '_';
-    return name;
+    const char *hyper = alone ? "" : ho_arena_format(report->arena, "-%s", relation->hyper->name);
+    return ho_report_file_name(report, "relations", relation->row->name, hyper);
 }
 
 static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, ho_error *error)
@@ -155,7 +159,7 @@ static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, 
         ho_report_relation *relation = &p->relations[i];
         const double *matrix = relation->hyper->square;
         int64_t size = relation->hyper->dims[0];
-        relation->file = file_name(report, p, i);
+        relation->file = relation_file(report, p, i);
         if (report->planted && report->planted_size == size) {
             fits = true;
             relation->auc = ho_relations_auc(matrix, report->planted, size);
@@ -207,7 +211,7 @@ static ho_status write_all(const ho_report *report, const ho_report_pictures *p,
     }
     free(path);
     free(page);
-    return error->status;
+    return ho_report_write_examples(report, p, error);
 }
 
 static void free_pictures(ho_report_pictures *p)
@@ -219,8 +223,11 @@ static void free_pictures(ho_report_pictures *p)
         free(p->relations[i].graph);
         free(p->relations[i].heat);
     }
+    for (size_t i = 0; i < p->weights_count; i++)
+        ho_report_weights_free(&p->weights[i]);
     free(p->figures);
     free(p->relations);
+    free(p->weights);
     free(p->planted);
     free(p->planted_heat);
 }
@@ -228,9 +235,10 @@ static void free_pictures(ho_report_pictures *p)
 ho_status ho_report_write(const char *run_folder, const char *out, ho_error *error)
 {
     ho_report report = {0};
-    ho_report_pictures pictures = {0};
+    ho_report_pictures pictures = {.beside = !out};
     if (ho_report_read(run_folder, &report, error) == HO_OK && draw_curves(&report, &pictures, error) == HO_OK &&
-        draw_relations(&report, &pictures, error) == HO_OK)
+        draw_relations(&report, &pictures, error) == HO_OK &&
+        ho_report_draw_examples(&report, &pictures, error) == HO_OK)
         write_all(&report, &pictures, out, error);
     free_pictures(&pictures);
     ho_report_free(&report);

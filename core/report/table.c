@@ -178,8 +178,8 @@ static const ho_statistic *figure(const ho_report_row *row, const column *c)
 }
 
 static const column before[] = {
-    {"validation_error", "Validation error", offsetof(ho_report_row, validation_error), PLAIN, -1, true},
-    {"test_accuracy", "Test accuracy", offsetof(ho_report_row, test_accuracy), PERCENT, 1, true},
+    {"validation_error", "Validation<br>error", offsetof(ho_report_row, validation_error), PLAIN, -1, true},
+    {"test_accuracy", "Test<br>accuracy", offsetof(ho_report_row, test_accuracy), PERCENT, 1, true},
     {"precision", "Precision", offsetof(ho_report_row, precision), PERCENT, 1, false},
     {"recall", "Recall", offsetof(ho_report_row, recall), PERCENT, 1, false},
     {"f1", "F1", offsetof(ho_report_row, f1), PERCENT, 1, false},
