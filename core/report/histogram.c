@@ -23,7 +23,7 @@ static void count_weights(const ho_report_examples *x, bins *b)
     /* Weights between 0 and 1 are shown between 0 and 1, unless they keep to a small part of it. */
     if ((b->to > 0.5 && b->to < 1) || b->to - b->from < 1e-100)
         b->to = 1;
-    double size = b->to / BINS - b->from / BINS;
+    double size = (b->to - b->from) / BINS;
     for (size_t i = 0; i < x->count; i++) {
         double at = floor((x->all[i].weight - b->from) / size);
         int bin = at < BINS - 1 ? (int)at : BINS - 1;
@@ -50,7 +50,7 @@ ho_status ho_report_histogram(const ho_report_examples *x, char **svg, ho_error 
     ho_script s;
     count_weights(x, &b);
     bool steep = is_steep(&b);
-    double size = b.to / BINS - b.from / BINS;
+    double size = (b.to - b.from) / BINS;
     ho_script_begin(&s, 520, 300);
     fputs("set style fill solid 1 noborder\nset xlabel 'weight' textcolor rgb '#52606d'\n", s.text);
     fprintf(s.text, "set ylabel 'training examples%s' textcolor rgb '#52606d'\n", steep ? ", logarithmic" : "");
@@ -61,17 +61,17 @@ ho_status ho_report_histogram(const ho_report_examples *x, char **svg, ho_error 
     ho_script_real(b.to, s.text);
     fputs("]\n$bins << EOD\n", s.text);
     for (int i = 0; i < BINS; i++) {
-        double left = b.from + i * size;
-        /* Two bars side by side where both are known, else one. */
-        ho_script_real(left + size * (x->truth ? 0.29 : 0.5), s.text);
-        ho_script_real(left + size * 0.71, s.text);
+        ho_script_real(b.from + (b.to - b.from) * (i + 0.5) / BINS, s.text);
         for (int k = 0; k < 2; k++)
             ho_script_real(b.count[k][i] ? (double)b.count[k][i] : (double)NAN, s.text);
         fputc('\n', s.text);
     }
     fputs("EOD\nset boxwidth", s.text);
     ho_script_real(size * (x->truth ? 0.4 : 0.84), s.text);
-    fputs("\nplot $bins using 1:3 with boxes linecolor rgb '#2f6690'", s.text);
-    fputs(x->truth ? ", $bins using 2:4 with boxes linecolor rgb '#d1603d'\n" : "\n", s.text);
+    /* Two bars side by side where both are known, else one. */
+    fputs("\nshift =", s.text);
+    ho_script_real(x->truth ? size * 0.21 : 0, s.text);
+    fputs("\nplot $bins using ($1 - shift):2 with boxes linecolor rgb '#2f6690'", s.text);
+    fputs(x->truth ? ", $bins using ($1 + shift):3 with boxes linecolor rgb '#d1603d'\n" : "\n", s.text);
     return ho_script_draw(&s, svg, error);
 }
