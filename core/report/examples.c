@@ -208,7 +208,7 @@ static ho_status add_truth(const char *folder, ho_report_example *examples, size
 static ho_status join(const char *path, ho_report_examples *x, const ho_report_example *all, size_t count,
                       ho_error *error)
 {
-    for (size_t k = 0; k < x->lowest_count; k++) {
+    for (size_t k = 0; x->lowest && k < x->lowest_count; k++) {
         ho_report_example *e = &x->lowest[k];
         size_t i = 0;
         while (i < count && all[i].index != e->index)
