@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "report/internal.h"
+#include "report/gnuplot.h"
 
 /* Points of a curve beyond which neighbours are left out: a page cannot show more. */
 #define MOST_POINTS 400
@@ -14,57 +13,6 @@ const char *ho_report_colour(size_t row)
     static const char *const colours[] = {"#2f6690", "#d1603d", "#3a8f6b", "#8a5fa8",
                                           "#c99a2e", "#b5517a", "#2a9aa8", "#5b6b7b"};
     return colours[row % (sizeof colours / sizeof *colours)];
-}
-
-/* A script under construction. */
-typedef struct script {
-    FILE *text;
-    char *bytes;
-    size_t length;
-} script;
-
-static void begin(script *s, int width, int height)
-{
-    *s = (script){0};
-    s->text = ho_report_text(&s->bytes, &s->length);
-    fprintf(s->text,
-            "set encoding utf8\n"
-            "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,12' background '#ffffff'\n"
-            "set border 3 linecolor rgb '#9aa5b1' linewidth 0.8\n"
-            "set tics nomirror out scale 0.5 textcolor rgb '#52606d'\n"
-            "set grid ytics back linetype 1 linecolor rgb '#e4e7eb' linewidth 0.8\n"
-            "set datafile missing 'NaN'\n"
-            "unset key\n",
-            width, height);
-}
-
-static ho_status draw(script *s, char **svg, ho_error *error)
-{
-    static char *const gnuplot[] = {"gnuplot", "-d", NULL};
-    fclose(s->text);
-    ho_status status = ho_report_draw(gnuplot, "gnuplot-nox", s->bytes, svg, error);
-    free(s->bytes);
-    return status;
-}
-
-/* A string of gnuplot. Nothing is substituted between single quotes. */
-static void put_quoted(const char *text, FILE *out)
-{
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', out);
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
-    }
-    fputc('\'', out);
-}
-
-static void put_real(double value, FILE *out)
-{
-    char text[32] = "NaN";
-    if (isfinite(value))
-        ho_print_real(value, text);
-    fprintf(out, " %s", text);
 }
 
 /* ---- curves ------------------------------------------------------------------------------------------------------ */
@@ -100,7 +48,7 @@ static size_t put_points(const ho_report_curve *curve, bool logarithmic, FILE *o
             continue;
         fprintf(out, "%zu", i + 1);
         for (int k = 0; k < 3; k++)
-            put_real(values[k], out);
+            ho_script_real(values[k], out);
         fputc('\n', out);
         count++;
     }
@@ -110,10 +58,10 @@ static size_t put_points(const ho_report_curve *curve, bool logarithmic, FILE *o
 ho_status ho_report_plot(const ho_report *report, ho_report_choice *choice, const char *name, bool logarithmic,
                          const char *axis, char **svg, ho_error *error)
 {
-    script s;
-    begin(&s, 520, 300);
+    ho_script s;
+    ho_script_begin(&s, 520, 300);
     fprintf(s.text, "set autoscale xfix\n%sset xlabel ", logarithmic ? "set logscale y\nset format y '%h'\n" : "");
-    put_quoted(axis, s.text);
+    ho_script_quoted(axis, s.text);
     fputs(" textcolor rgb '#52606d'\n", s.text);
     char *plots = NULL;
     size_t length = 0, lines = 0;
@@ -141,9 +89,8 @@ ho_status ho_report_plot(const ho_report *report, ho_report_choice *choice, cons
     fprintf(s.text, "%s\n", plots);
     free(plots);
     if (lines)
-        return draw(&s, svg, error);
-    fclose(s.text);
-    free(s.bytes);
+        return ho_script_draw(&s, svg, error);
+    ho_script_drop(&s);
     return HO_OK;
 }
 
@@ -160,12 +107,12 @@ static bool crowded(const ho_report *report)
 
 ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
 {
-    script s;
-    begin(&s, 520, 300);
+    ho_script s;
+    ho_script_begin(&s, 520, 300);
     fprintf(s.text, "set xrange [-0.6:%zu.6]\nset format y '%%g %%%%'\nset xtics scale 0 (", report->row_count - 1);
     for (size_t r = 0; r < report->row_count; r++) {
         fputs(r ? ", " : "", s.text);
-        put_quoted(report->rows[r].name, s.text);
+        ho_script_quoted(report->rows[r].name, s.text);
         fprintf(s.text, " %zu", r);
     }
     fprintf(s.text, ")\nset offsets 0, 0, graph 0.08, graph 0.08\n%s",
@@ -178,7 +125,7 @@ ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
         if (!accuracy->known)
             continue;
         fprintf(s.text, "$mean%zu << EOD\n%zu", r, r);
-        put_real(accuracy->mean * 100, s.text);
+        ho_script_real(accuracy->mean * 100, s.text);
         fprintf(s.text, "\nEOD\n$row%zu << EOD\n", r);
         size_t count = 0;
         for (size_t i = 0; i < accuracy->count; i++) {
@@ -186,8 +133,8 @@ ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
                 continue;
             /* Side by side, in the order of the repeats, so that the same split can be followed from row to row. */
             double aside = accuracy->count > 1 ? ((double)i / (double)(accuracy->count - 1) - 0.5) * 0.4 : 0;
-            put_real((double)r + aside, s.text);
-            put_real(accuracy->values[i] * 100, s.text);
+            ho_script_real((double)r + aside, s.text);
+            ho_script_real(accuracy->values[i] * 100, s.text);
             fputc('\n', s.text);
             count++;
         }
@@ -203,9 +150,8 @@ ho_status ho_report_spread(const ho_report *report, char **svg, ho_error *error)
     fprintf(s.text, "unset errorbars\nset errorbars 0\n%s\n", plots);
     free(plots);
     if (drawn)
-        return draw(&s, svg, error);
-    fclose(s.text);
-    free(s.bytes);
+        return ho_script_draw(&s, svg, error);
+    ho_script_drop(&s);
     return HO_OK;
 }
 
@@ -222,14 +168,14 @@ static void put_axis(const ho_report *report, char axis, int64_t size, FILE *out
     fprintf(out, "set %ctics scale 0 %s(", axis, axis == 'x' ? "rotate by 40 right " : "");
     for (int64_t k = 0; k < size; k += stride_of_names(size)) {
         fputs(k ? ", " : "", out);
-        put_quoted(ho_report_class(report, size, k), out);
+        ho_script_quoted(ho_report_class(report, size, k), out);
         fprintf(out, " %lld", (long long)k);
     }
     fputs(")\n", out);
 }
 
 /* Square cells, with room for the longest name at the left and, slanted, below. */
-static void begin_heat(const ho_report *report, int64_t size, script *s)
+static void begin_heat(const ho_report *report, int64_t size, ho_script *s)
 {
     size_t longest = 1;
     for (int64_t k = 0; k < size; k += stride_of_names(size)) {
@@ -239,7 +185,7 @@ static void begin_heat(const ho_report *report, int64_t size, script *s)
     const double width = 520, right = 76, top = 10;
     double left = fmin(20 + 6.5 * (double)longest, 200), bottom = 12 + 0.7 * left, side = width - left - right;
     double height = floor(side + top + bottom);
-    begin(s, (int)width, (int)height);
+    ho_script_begin(s, (int)width, (int)height);
     fprintf(s->text,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
             "set bmargin at screen %.4f\nset tmargin at screen %.4f\n",
@@ -258,20 +204,20 @@ ho_status ho_report_heat(const ho_report *report, const double *matrix, int64_t 
         largest = fmax(largest, fabs(matrix[i]));
         negative = negative || matrix[i] < 0;
     }
-    script s;
+    ho_script s;
     begin_heat(report, size, &s);
     fprintf(s.text, "set palette defined (%s0 '#ffffff', 0.25 '#d5e3ee', 0.6 '#6f9fc4', 1 '#1d4568')\nset cbrange [",
             negative ? "-1 '#8f2d37', -0.5 '#dba3a8', " : "");
     double end = largest > 0 ? largest : 1;
-    put_real(negative ? -end : 0, s.text);
+    ho_script_real(negative ? -end : 0, s.text);
     fputs(" :", s.text);
-    put_real(end, s.text);
+    ho_script_real(end, s.text);
     fputs("]\nset colorbox noborder\nset cbtics scale 0 textcolor rgb '#52606d'\n$m << EOD\n", s.text);
     for (int64_t j = 0; j < size; j++) {
         for (int64_t k = 0; k < size; k++)
-            put_real(matrix[j * size + k], s.text);
+            ho_script_real(matrix[j * size + k], s.text);
         fputc('\n', s.text);
     }
     fputs("EOD\nplot $m matrix with image pixels\n", s.text);
-    return draw(&s, svg, error);
+    return ho_script_draw(&s, svg, error);
 }

@@ -52,37 +52,43 @@ static ho_report_curve *hyper_curve(ho_report *report, ho_report_row *row, const
     return &row->curves[row->curve_count++];
 }
 
-static double number(const json_t *json)
-{
-    return json_is_number(json) ? json_number_value(json) : (double)NAN;
-}
-
-/* A member that is a number or null, or not there. */
-static ho_status real(const char *path, int line, const json_t *record, const char *key, double *value, ho_error *error)
+ho_status ho_report_real(ho_place place, const json_t *record, const char *key, double *value, ho_error *error)
 {
     const json_t *member = json_object_get(record, key);
-    *value = number(member);
+    *value = json_is_number(member) ? json_number_value(member) : (double)NAN;
     if (member && !json_is_number(member) && !json_is_null(member))
-        return ho_fail(error, HO_INVALID, "%s:%d: %s: wanted is a number", path, line, key);
+        return ho_fail_at(error, HO_INVALID, place, "%s: wanted is a number", key);
     return HO_OK;
 }
 
-static ho_status take_record(ho_report *report, ho_report_row *row, size_t repeat, const char *path, int line,
-                             const json_t *record, ho_error *error)
+ho_status ho_report_hyper_value(ho_place place, const char *key, const char *name, const json_t *json, bool *array,
+                                double *value, ho_error *error)
+{
+    *array = json_is_object(json);
+    const json_t *number = *array ? json_object_get(json, "sum") : json;
+    *value = json_is_number(number) ? json_number_value(number) : (double)NAN;
+    if (!json_is_number(number) && !json_is_null(number))
+        return ho_fail_at(error, HO_INVALID, place, "%s: %s: wanted is a number, or an object with a number \"sum\"",
+                          key, name);
+    return HO_OK;
+}
+
+static ho_status take_iteration(ho_report *report, ho_report_row *row, size_t repeat, ho_place place,
+                                const json_t *record, ho_error *error)
 {
     size_t repeats = row->folder_count;
     json_t *iteration = json_object_get(record, "iteration");
     int64_t most = MOST_POINTS / (int64_t)repeats < MOST_ITERATIONS ? MOST_POINTS / (int64_t)repeats : MOST_ITERATIONS;
-    int64_t at = iteration ? json_integer_value(iteration) : line;
+    int64_t at = iteration ? json_integer_value(iteration) : place.line;
     if (!json_is_object(record) || at < 1 || at > most)
-        return ho_fail(error, HO_INVALID, "%s:%d: wanted is an object with an iteration from 1 to %lld", path, line,
-                       (long long)most);
+        return ho_fail_at(error, HO_INVALID, place, "wanted is an object with an iteration from 1 to %lld, or a step",
+                          (long long)most);
     double value;
     size_t i = (size_t)at - 1;
-    if (real(path, line, record, "validation_error", &value, error) != HO_OK)
+    if (ho_report_real(place, record, "validation_error", &value, error) != HO_OK)
         return error->status;
     put(&row->error, repeats, i, repeat, value);
-    if (real(path, line, record, "stationarity", &value, error) != HO_OK)
+    if (ho_report_real(place, record, "stationarity", &value, error) != HO_OK)
         return error->status;
     if (isfinite(value))
         put(&row->stationarity, repeats, i, repeat, value);
@@ -90,8 +96,9 @@ static ho_status take_record(ho_report *report, ho_report_row *row, size_t repea
     json_t *hyper;
     json_object_foreach(json_object_get(record, "hyperparameters"), name, hyper)
     {
-        bool array = json_is_object(hyper);
-        value = number(array ? json_object_get(hyper, "sum") : hyper);
+        bool array;
+        if (ho_report_hyper_value(place, "hyperparameters", name, hyper, &array, &value, error) != HO_OK)
+            return error->status;
         if (isfinite(value))
             put(hyper_curve(report, row, name, array), repeats, i, repeat, value);
     }
@@ -102,13 +109,17 @@ static ho_status take_lines(ho_report *report, ho_report_row *row, size_t repeat
                             ho_error *error)
 {
     int line = 0;
+    double step = -1;
     while (*text && error->status == HO_OK) {
         size_t length = strcspn(text, "\n");
         line++;
         if (length > 0) {
             json_t *record = ho_report_json(path, line, text, length, error);
-            if (record)
-                take_record(report, row, repeat, path, line, record, error);
+            ho_place place = {path, line, 0};
+            if (json_object_get(record, "step"))
+                ho_report_take_step(report, row, repeat, place, record, &step, error);
+            else if (record)
+                take_iteration(report, row, repeat, place, record, error);
             json_decref(record);
         }
         text += length + (text[length] == '\n');

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/internal.h"
+#include "report/examples.h"
 
 FILE *ho_report_text(char **text, size_t *size)
 {
@@ -120,10 +120,15 @@ static void put_svg(const char *svg, int number, FILE *html)
     }
 }
 
-static void put_figure(const char *caption, const char *svg, int *number, FILE *html)
+void ho_report_put_figure(const char *caption, const char *note, const char *svg, int *number, FILE *html)
 {
     fputs("<figure><figcaption>", html);
     ho_report_escape(caption, html);
+    if (note) {
+        fputs(" <span class=\"how\">", html);
+        ho_report_escape(note, html);
+        fputs("</span>", html);
+    }
     fputs("</figcaption>\n", html);
     put_svg(svg, (*number)++, html);
     fputs("</figure>\n", html);
@@ -137,14 +142,27 @@ static bool repeats(const ho_report *report)
     return false;
 }
 
+static bool watched(const ho_report *report)
+{
+    for (size_t r = 0; r < report->row_count; r++)
+        if (report->rows[r].watched.validation_error.count || report->rows[r].watched.update_error.count)
+            return true;
+    return false;
+}
+
 static void put_curves(const ho_report *report, const ho_report_pictures *p, int *number, FILE *html)
 {
     if (p->figure_count == 0)
         return;
     fputs("<h2>How it went</h2>\n", html);
     if (repeats(report))
-        fputs("<p class=\"note\">Lines are means over the repeats; bands reach from the smallest to the largest.</p>\n",
-              html);
+        fprintf(html,
+                "<p class=\"note\">Lines are means over the repeats; bands reach from the smallest to the "
+                "largest.%s</p>\n",
+                watched(report)
+                    ? " Where repeats stop training at different steps, a line goes on as the mean of those "
+                      "that still train."
+                    : "");
     if (report->row_count > 1) {
         fputs("<div class=\"legend\">", html);
         for (size_t r = 0; r < report->row_count; r++) {
@@ -157,7 +175,7 @@ static void put_curves(const ho_report *report, const ho_report_pictures *p, int
     fputs("<div class=\"grid\">\n", html);
     for (size_t i = 0; i < p->figure_count; i++) {
         fputs("<div class=\"card\">", html);
-        put_figure(p->figures[i].caption, p->figures[i].svg, number, html);
+        ho_report_put_figure(p->figures[i].caption, p->figures[i].note, p->figures[i].svg, number, html);
         fputs("</div>\n", html);
     }
     fputs("</div>\n", html);
@@ -179,8 +197,8 @@ static void put_relation(const ho_report *report, const ho_report_relation *rela
         fprintf(html, "; AUC of edges against the planted relations <strong id=\"auc-%td\">%.3f</strong>",
                 relation->row - report->rows, relation->auc);
     fputs("</span></div>\n", html);
-    put_figure("The strongest relations: the wider, the stronger", relation->graph, number, html);
-    put_figure("Every entry", relation->heat, number, html);
+    ho_report_put_figure("The strongest relations: the wider, the stronger", NULL, relation->graph, number, html);
+    ho_report_put_figure("Every entry", NULL, relation->heat, number, html);
     fputs("</div>\n", html);
 }
 
@@ -200,8 +218,8 @@ static void put_relations(const ho_report *report, const ho_report_pictures *p, 
         fputs("<div class=\"card pair\"><div class=\"head\"><h3>Planted relations</h3><span class=\"how\">how the data "
               "were made</span></div>\n",
               html);
-        put_figure("Every related pair", p->planted, number, html);
-        put_figure("Every entry", p->planted_heat, number, html);
+        ho_report_put_figure("Every related pair", NULL, p->planted, number, html);
+        ho_report_put_figure("Every entry", NULL, p->planted_heat, number, html);
         fputs("</div>\n", html);
     }
     if (p->relations_left_out)
@@ -223,6 +241,8 @@ static void put_header(const ho_report *report, FILE *html)
     put_member(data, "features", " of ", " features", html);
     put_member(root, "dynamics", " \xc2\xb7 ", "", html);
     put_member(root, "steps", ", T = ", "", html);
+    if (json_is_null(json_object_get(root, "steps")))
+        fputs(", T unbounded", html);
     put_member(root, "mode", " \xc2\xb7 ", " mode", html);
     put_member(root, "precision", ", ", "", html);
     fputs("</p>\n", html);
@@ -253,6 +273,15 @@ static void put_results(const ho_report *report, FILE *html)
           html);
     if (report->row_count > 1)
         fputs(" Bold: the best mean.", html);
+    bool cpu = false, cleaning = false;
+    for (size_t r = 0; r < report->row_count; r++) {
+        cpu = cpu || report->rows[r].cpu_seconds.known;
+        cleaning = cleaning || report->rows[r].f1.known;
+    }
+    if (cpu)
+        fputs(" CPU seconds are the process's time on one thread; seconds are by the clock.", html);
+    if (cleaning)
+        fputs(" Precision, recall and F1 tell how well the weights find the replaced labels.", html);
     fputs("</p>\n", html);
     ho_report_table(report, html);
 }
@@ -346,6 +375,7 @@ void ho_report_page(const ho_report *report, const ho_report_pictures *pictures,
     put_header(report, html);
     put_results(report, html);
     put_relations(report, pictures, &number, html);
+    ho_report_put_examples(report, pictures, &number, html);
     put_curves(report, pictures, &number, html);
     put_data(report, html);
     put_ground(report, html);

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "report/internal.h"
+#include "report/examples.h"
 
 #define FORMAT     1
 #define MOST_BYTES ((uint64_t)256 << 20)
@@ -158,6 +158,26 @@ static ho_status read_hypers(const reader *r, ho_report_row *row, const json_t *
     return HO_OK;
 }
 
+static ho_status read_figures(const reader *r, ho_report_row *row, const json_t *json)
+{
+    const struct {
+        const char *key;
+        ho_statistic *figure;
+    } figures[] = {{"validation_error", &row->validation_error},
+                   {"test_accuracy", &row->test_accuracy},
+                   {"gradient_evaluations", &row->gradient_evaluations},
+                   {"seconds", &row->seconds},
+                   {"best_epoch", &row->best_epoch},
+                   {"cpu_seconds", &row->cpu_seconds},
+                   {"precision", &row->precision},
+                   {"recall", &row->recall},
+                   {"f1", &row->f1}};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (statistic(r, json, figures[i].key, figures[i].figure) != HO_OK)
+            return r->error->status;
+    return HO_OK;
+}
+
 static ho_status read_row(const reader *r, ho_report_row *row, const json_t *json)
 {
     row->name = text_or(r, json, "variant", r->report->title);
@@ -173,12 +193,11 @@ static ho_status read_row(const reader *r, ho_report_row *row, const json_t *jso
     row->runs = json_integer_value(runs);
     if (!json_is_integer(runs) || row->runs < 0)
         return wrong(r, "runs", "a whole number");
-    if (statistic(r, json, "validation_error", &row->validation_error) != HO_OK ||
-        statistic(r, json, "test_accuracy", &row->test_accuracy) != HO_OK ||
-        statistic(r, json, "gradient_evaluations", &row->gradient_evaluations) != HO_OK ||
-        statistic(r, json, "seconds", &row->seconds) != HO_OK || read_hypers(r, row, json) != HO_OK)
+    if (read_figures(r, row, json) != HO_OK || read_hypers(r, row, json) != HO_OK)
         return r->error->status;
-    return ho_report_read_metrics(r->report, row, r->error);
+    if (ho_report_read_metrics(r->report, row, r->error) != HO_OK)
+        return r->error->status;
+    return ho_report_read_examples(r->report, row, r->error);
 }
 
 static ho_status read_rows(const reader *r)
@@ -295,6 +314,8 @@ void ho_report_free(ho_report *report)
         for (size_t i = 0; i < row->curve_count; i++)
             free(row->curves[i].values);
         free(row->curves);
+        ho_report_watched_free(&row->watched);
+        ho_report_examples_free(row->examples);
     }
     json_decref(report->root);
     ho_arena_free(report->arena);

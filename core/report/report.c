@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/internal.h"
+#include "report/examples.h"
 
-/* Curves of hyperparameters on one page, and graphs with their heat maps. */
-#define MOST_CURVES    24
+/* Graphs with their heat maps on one page. */
 #define MOST_RELATIONS 8
 
 /* ---- which curves ------------------------------------------------------------------------------------------------ */
@@ -45,12 +44,12 @@ static const ho_report_curve *hyper(const ho_report_row *row, const char *name)
     return NULL;
 }
 
-static void add_figure(ho_report_pictures *p, const char *caption, char *svg)
+void ho_report_add_figure(ho_report_pictures *p, const char *caption, const char *note, char *svg)
 {
     if (!svg)
         return;
     ho_grow((void **)&p->figures, &p->figure_capacity, p->figure_count, sizeof *p->figures);
-    p->figures[p->figure_count++] = (ho_report_figure){caption, svg};
+    p->figures[p->figure_count++] = (ho_report_figure){caption, note, svg};
 }
 
 static ho_status plot(const ho_report *report, ho_report_pictures *p, ho_report_choice *choice, const char *name,
@@ -58,7 +57,7 @@ static ho_status plot(const ho_report *report, ho_report_pictures *p, ho_report_
 {
     char *svg = NULL;
     if (ho_report_plot(report, choice, name, logarithmic, axis, &svg, error) == HO_OK)
-        add_figure(p, caption, svg);
+        ho_report_add_figure(p, caption, NULL, svg);
     return error->status;
 }
 
@@ -79,7 +78,7 @@ static ho_status draw_hypers(const ho_report *report, ho_report_pictures *p, con
         for (size_t i = 0; i < report->rows[r].curve_count; i++) {
             if (seen(report, r, i))
                 continue;
-            if (drawn++ >= MOST_CURVES) {
+            if (drawn++ >= HO_REPORT_MOST_CURVES) {
                 p->curves_left_out++;
                 continue;
             }
@@ -99,7 +98,7 @@ static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_
     char *spread = NULL;
     if (several && ho_report_spread(report, &spread, error) != HO_OK)
         return error->status;
-    add_figure(p, "Test accuracy of every repeat; the bar is the mean", spread);
+    ho_report_add_figure(p, "Test accuracy of every repeat; the bar is the mean", NULL, spread);
     if (plot(report, p, steered_error, "", false, axis, "Validation error", error) != HO_OK ||
         plot(report, p, searched_error, "", false, "candidate", "Least validation error so far, by search", error) !=
             HO_OK ||
@@ -108,7 +107,9 @@ static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_
              "E)\xe2\x80\x96, 0 at a stationary point",
              error) != HO_OK)
         return error->status;
-    return draw_hypers(report, p, axis, error);
+    if (draw_hypers(report, p, axis, error) != HO_OK)
+        return error->status;
+    return ho_report_draw_watched(report, p, error);
 }
 
 /* ---- relations --------------------------------------------------------------------------------------------------- */
@@ -129,8 +130,16 @@ static void gather_relations(const ho_report *report, ho_report_pictures *p)
     }
 }
 
-/* What a file may be called: anything but letters, digits, '.', '_' and '-' becomes '_'. */
-static const char *file_name(const ho_report *report, const ho_report_pictures *p, size_t which)
+const char *ho_report_file_name(const ho_report *report, const char *first, const char *second, const char *ending)
+{
+    char *name = ho_arena_format(report->arena, "%s-%s%s", first, second, ending);
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            *c = '_';
+    return name;
+}
+
+static const char *relation_file(const ho_report *report, const ho_report_pictures *p, size_t which)
 {
     if (p->relation_count == 1)
         return "relations";
@@ -138,12 +147,8 @@ static const char *file_name(const ho_report *report, const ho_report_pictures *
     bool alone = true;
     for (size_t i = 0; i < p->relation_count; i++)
         alone = alone && (i == which || p->relations[i].row != relation->row);
-    char *name = ho_arena_format(report->arena, "relations-%s%s%s", relation->row->name, alone ? "" : "-",
-                                 alone ? "" : relation->hyper->name);
-    for (char *c = name; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
-            *c = '_';
-    return name;
+    const char *hyper = alone ? "" : ho_arena_format(report->arena, "-%s", relation->hyper->name);
+    return ho_report_file_name(report, "relations", relation->row->name, hyper);
 }
 
 static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, ho_error *error)
@@ -154,7 +159,7 @@ static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, 
         ho_report_relation *relation = &p->relations[i];
         const double *matrix = relation->hyper->square;
         int64_t size = relation->hyper->dims[0];
-        relation->file = file_name(report, p, i);
+        relation->file = relation_file(report, p, i);
         if (report->planted && report->planted_size == size) {
             fits = true;
             relation->auc = ho_relations_auc(matrix, report->planted, size);
@@ -206,7 +211,7 @@ static ho_status write_all(const ho_report *report, const ho_report_pictures *p,
     }
     free(path);
     free(page);
-    return error->status;
+    return ho_report_write_examples(report, p, error);
 }
 
 static void free_pictures(ho_report_pictures *p)
@@ -218,8 +223,11 @@ static void free_pictures(ho_report_pictures *p)
         free(p->relations[i].graph);
         free(p->relations[i].heat);
     }
+    for (size_t i = 0; i < p->weights_count; i++)
+        ho_report_weights_free(&p->weights[i]);
     free(p->figures);
     free(p->relations);
+    free(p->weights);
     free(p->planted);
     free(p->planted_heat);
 }
@@ -227,9 +235,10 @@ static void free_pictures(ho_report_pictures *p)
 ho_status ho_report_write(const char *run_folder, const char *out, ho_error *error)
 {
     ho_report report = {0};
-    ho_report_pictures pictures = {0};
+    ho_report_pictures pictures = {.beside = !out};
     if (ho_report_read(run_folder, &report, error) == HO_OK && draw_curves(&report, &pictures, error) == HO_OK &&
-        draw_relations(&report, &pictures, error) == HO_OK)
+        draw_relations(&report, &pictures, error) == HO_OK &&
+        ho_report_draw_examples(&report, &pictures, error) == HO_OK)
         write_all(&report, &pictures, out, error);
     free_pictures(&pictures);
     ho_report_free(&report);

@@ -1,5 +1,6 @@
 /* The results as a table. Cells show rounded figures; data-mean and data-sd hold them as the run wrote them. */
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -133,6 +134,8 @@ static const char *strategy(const char *name)
         return "grid search";
     if (strcmp(name, "random") == 0)
         return "random search";
+    if (strcmp(name, "online") == 0)
+        return "online hypergradient";
     return strcmp(name, "none") == 0 ? "not tuned" : name;
 }
 
@@ -160,36 +163,86 @@ static void put_method(const ho_report_row *row, size_t index, bool several, FIL
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static bool is_best(const ho_report *report, size_t row, bool accuracy)
+/* The columns of figures. Those of some kinds of runs only are shown where a row has them. */
+typedef struct column {
+    const char *key, *head;
+    size_t offset; /* of the statistic in its row */
+    kind k;
+    int better; /* 1: more is better; -1: less is; 0: neither */
+    bool always;
+} column;
+
+static const ho_statistic *figure(const ho_report_row *row, const column *c)
 {
-    double sign = accuracy ? 1 : -1;
-    const ho_statistic *mine = accuracy ? &report->rows[row].test_accuracy : &report->rows[row].validation_error;
+    return (const ho_statistic *)(const void *)((const char *)row + c->offset);
+}
+
+static const column before[] = {
+    {"validation_error", "Validation<br>error", offsetof(ho_report_row, validation_error), PLAIN, -1, true},
+    {"test_accuracy", "Test<br>accuracy", offsetof(ho_report_row, test_accuracy), PERCENT, 1, true},
+    {"precision", "Precision", offsetof(ho_report_row, precision), PERCENT, 1, false},
+    {"recall", "Recall", offsetof(ho_report_row, recall), PERCENT, 1, false},
+    {"f1", "F1", offsetof(ho_report_row, f1), PERCENT, 1, false},
+};
+static const column after[] = {
+    {"best_epoch", "Best<br>epoch", offsetof(ho_report_row, best_epoch), PLAIN, 0, false},
+    {"gradient_evaluations", "Gradient<br>evaluations", offsetof(ho_report_row, gradient_evaluations), COUNT, 0, true},
+    {"cpu_seconds", "CPU<br>seconds", offsetof(ho_report_row, cpu_seconds), SECONDS, 0, false},
+    {"seconds", "Seconds", offsetof(ho_report_row, seconds), SECONDS, 0, true},
+};
+#define BEFORE (sizeof before / sizeof *before)
+#define AFTER  (sizeof after / sizeof *after)
+
+static bool is_shown(const ho_report *report, const column *c)
+{
+    bool known = c->always;
+    for (size_t r = 0; r < report->row_count; r++)
+        known = known || figure(&report->rows[r], c)->known;
+    return known;
+}
+
+static bool is_best(const ho_report *report, size_t row, const column *c)
+{
+    const ho_statistic *mine = figure(&report->rows[row], c);
     for (size_t r = 0; r < report->row_count; r++) {
-        const ho_statistic *other = accuracy ? &report->rows[r].test_accuracy : &report->rows[r].validation_error;
-        if (other->known && sign * other->mean > sign * mine->mean)
+        const ho_statistic *other = figure(&report->rows[r], c);
+        if (other->known && c->better * other->mean > c->better * mine->mean)
             return false;
     }
-    return mine->known && report->row_count > 1;
+    return c->better != 0 && mine->known && report->row_count > 1;
+}
+
+static void put_heads(const ho_report *report, const column *columns, size_t count, FILE *html)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_shown(report, &columns[i]))
+            fprintf(html, "<th class=\"n\">%s</th>", columns[i].head);
+}
+
+static void put_cells(const ho_report *report, size_t row, const column *columns, size_t count, FILE *html)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_shown(report, &columns[i]))
+            put_cell(columns[i].key, figure(&report->rows[row], &columns[i]), columns[i].k,
+                     is_best(report, row, &columns[i]), html);
 }
 
 void ho_report_table(const ho_report *report, FILE *html)
 {
-    fputs("<div class=\"card wide\"><table id=\"results\">\n<thead><tr><th>Method</th><th class=\"n\">Validation "
-          "error</th><th class=\"n\">Test accuracy</th><th class=\"hypers\">Tuned hyperparameters</th><th "
-          "class=\"n\">Gradient<br>"
-          "evaluations</th><th class=\"n\">Seconds</th></tr></thead>\n<tbody>\n",
-          html);
+    fputs("<div class=\"card wide\"><table id=\"results\">\n<thead><tr><th>Method</th>", html);
+    put_heads(report, before, BEFORE, html);
+    fputs("<th class=\"hypers\">Tuned hyperparameters</th>", html);
+    put_heads(report, after, AFTER, html);
+    fputs("</tr></thead>\n<tbody>\n", html);
     for (size_t r = 0; r < report->row_count; r++) {
         const ho_report_row *row = &report->rows[r];
         fputs("<tr data-row=\"", html);
         ho_report_escape(row->name, html);
         fputs("\">\n", html);
         put_method(row, r, report->row_count > 1, html);
-        put_cell("validation_error", &row->validation_error, PLAIN, is_best(report, r, false), html);
-        put_cell("test_accuracy", &row->test_accuracy, PERCENT, is_best(report, r, true), html);
+        put_cells(report, r, before, BEFORE, html);
         put_hypers(row, html);
-        put_cell("gradient_evaluations", &row->gradient_evaluations, COUNT, false, html);
-        put_cell("seconds", &row->seconds, SECONDS, false, html);
+        put_cells(report, r, after, AFTER, html);
         fputs("</tr>\n", html);
     }
     fputs("</tbody></table></div>\n", html);

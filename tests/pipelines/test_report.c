@@ -1,102 +1,15 @@
 /* Reports: run folders written by hand, the page that comes out of them, and what a browser makes of it. */
-#undef _POSIX_C_SOURCE
-#define _XOPEN_SOURCE 700 /* nftw; POSIX 2008 with it */
 #include <criterion/criterion.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
-#include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/npy.h"
+#include "pipelines/report_support.h"
 #include "report/report.h"
-
-extern char **environ;
-
-/* ---- a folder for each test -------------------------------------------------------------------------------------- */
-
-static char top[64];
-static char *texts[256]; /* of the test, until it leaves */
-static uint8_t *files[256];
-static size_t text_count, file_count;
-
-static const char *keep(char *text)
-{
-    cr_assert(text_count < sizeof texts / sizeof *texts);
-    return texts[text_count++] = text;
-}
-
-static void enter(void)
-{
-    strcpy(top, "/tmp/hotool-report-XXXXXX");
-    cr_assert(mkdtemp(top), "no folder for the test");
-    cr_assert_eq(chdir(top), 0);
-}
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *walk)
-{
-    (void)about;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
-static void leave(void)
-{
-    cr_assert_eq(chdir("/"), 0);
-    nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    while (text_count > 0)
-        free(texts[--text_count]);
-    while (file_count > 0)
-        ho_large_free(files[--file_count]);
-}
-
-static void write_text(const char *path, const char *text)
-{
-    char *folder = ho_strdup(path), *slash = strrchr(folder, '/');
-    ho_error error = {0};
-    if (slash) {
-        *slash = '\0';
-        cr_assert_eq(ho_folder_make(folder, &error), HO_OK, "%s", error.text);
-    }
-    free(folder);
-    cr_assert_eq(ho_file_write(path, text, strlen(text), &error), HO_OK, "%s", error.text);
-}
-
-/* A file's text, until the test leaves. */
-static const char *read_text(const char *path)
-{
-    ho_error error = {0};
-    uint8_t *bytes = NULL;
-    uint64_t size;
-    cr_assert_eq(ho_file_read(path, 0, &bytes, &size, &error), HO_OK, "%s", error.text);
-    cr_assert(file_count < sizeof files / sizeof *files);
-    files[file_count++] = bytes;
-    return (const char *)bytes;
-}
-
-static void write_matrix(const char *path, int64_t size, const double *values)
-{
-    write_text(path, "");
-    ho_error error = {0};
-    cr_assert_eq(ho_npy_write_f64(path, 2, (const int64_t[]){size, size}, values, &error), HO_OK, "%s", error.text);
-}
-
-static void change(const char *path, const char *from, const char *to)
-{
-    const char *text = read_text(path), *at = strstr(text, from);
-    cr_assert(at, "%s does not hold %s", path, from);
-    char *changed = ho_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
-    write_text(path, changed);
-    free(changed);
-}
 
 /* ---- the run folder ---------------------------------------------------------------------------------------------- */
 
@@ -137,7 +50,7 @@ static const char tuned_row[] =
 static void write_searched(const char *folder)
 {
     char *path = ho_format("%s/metrics.jsonl", folder);
-    write_text(
+    report_write_text(
         path,
         "{\"iteration\": 1, \"validation_error\": 1.6, \"best\": true, \"hyperparameters\": {\"l2.rho\": 1}}\n"
         "{\"iteration\": 2, \"validation_error\": null, \"hyperparameters\": {\"l2.rho\": 9}}\n"
@@ -149,14 +62,15 @@ static void write_searched(const char *folder)
 static void write_tuned(const char *folder, double weak, double strong)
 {
     char *path = ho_format("%s/metrics.jsonl", folder), *array = ho_format("%s/hyperparameters/pull.A.npy", folder);
-    write_text(path, "{\"iteration\": 1, \"validation_error\": 1.9, \"stationarity\": 7.2, \"best\": true, "
-                     "\"hyperparameters\": {\"pull.rho\": 0, \"pull.A\": {\"shape\": [4, 4], \"sum\": 0}}}\n"
-                     "{\"iteration\": 2, \"validation_error\": 1.2, \"stationarity\": 0.5, \"best\": true, "
-                     "\"hyperparameters\": {\"pull.rho\": 0.2, \"pull.A\": {\"shape\": [4, 4], \"sum\": 2}}}\n"
-                     "{\"iteration\": 3, \"validation_error\": 1.05, \"stationarity\": null, \"best\": true, "
-                     "\"hyperparameters\": {\"pull.rho\": 0.25, \"pull.A\": {\"shape\": [4, 4], \"sum\": 4}}}\n");
+    report_write_text(path,
+                      "{\"iteration\": 1, \"validation_error\": 1.9, \"stationarity\": 7.2, \"best\": true, "
+                      "\"hyperparameters\": {\"pull.rho\": 0, \"pull.A\": {\"shape\": [4, 4], \"sum\": 0}}}\n"
+                      "{\"iteration\": 2, \"validation_error\": 1.2, \"stationarity\": 0.5, \"best\": true, "
+                      "\"hyperparameters\": {\"pull.rho\": 0.2, \"pull.A\": {\"shape\": [4, 4], \"sum\": 2}}}\n"
+                      "{\"iteration\": 3, \"validation_error\": 1.05, \"stationarity\": null, \"best\": true, "
+                      "\"hyperparameters\": {\"pull.rho\": 0.25, \"pull.A\": {\"shape\": [4, 4], \"sum\": 4}}}\n");
     const double a = weak, b = strong, c = 0.05;
-    write_matrix(array, 4, (const double[]){0, a, 0, 0, a, 0, c, 0, 0, c, 0, b, 0, 0, b, 0});
+    report_write_matrix(array, 4, (const double[]){0, a, 0, 0, a, 0, c, 0, 0, c, 0, b, 0, 0, b, 0});
     free(path);
     free(array);
 }
@@ -164,9 +78,9 @@ static void write_tuned(const char *folder, double weak, double strong)
 static void write_run(const char *rows)
 {
     char *result = ho_format("%s%s]}\n", head, rows);
-    write_text("run/result.json", result);
+    report_write_text("run/result.json", result);
     free(result);
-    write_text("run/pipeline.yaml", "name: four_tasks\nsteps: 400 # <four hundred> & no more\n");
+    report_write_text("run/pipeline.yaml", "name: four_tasks\nsteps: 400 # <four hundred> & no more\n");
     write_searched("run/STL/1");
     write_searched("run/STL/2");
     write_tuned("run/HMTL/1", 0.4, 1.0);
@@ -180,72 +94,40 @@ static const char *both(void)
     return rows;
 }
 
-static const char *report_of_run(void)
-{
-    ho_error error = {0};
-    cr_assert_eq(ho_report_write("run", NULL, &error), HO_OK, "%s", error.text);
-    return read_text("run/report.html");
-}
-
-static void holds(const char *text, const char *piece)
-{
-    cr_expect(strstr(text, piece), "missing: %s", piece);
-}
-
-static size_t count_of(const char *text, const char *piece)
-{
-    size_t count = 0;
-    for (const char *at = strstr(text, piece); at; at = strstr(at + 1, piece))
-        count++;
-    return count;
-}
-
 /* ---- the page ---------------------------------------------------------------------------------------------------- */
-
-/* The element that starts with this, up to the end of its row of the table. */
-static const char *row_of(const char *page, const char *name)
-{
-    char *start = ho_format("<tr data-row=\"%s\">", name);
-    const char *at = strstr(page, start);
-    cr_assert(at, "no row %s", name);
-    free(start);
-    const char *end = strstr(at, "</tr>");
-    cr_assert(end);
-    return keep(ho_format("%.*s", (int)(end - at), at));
-}
 
 static void expect_table(const char *page)
 {
-    const char *stl = row_of(page, "STL"), *hmtl = row_of(page, "HMTL");
-    holds(stl, "data-mean=\"1.4175\" data-sd=\"0.0312\"");
-    holds(stl, ">1.417 <span class=\"sd\">\xc2\xb1 0.031</span>");
-    holds(stl, "data-mean=\"0.5723\" data-sd=\"0.004\"");
-    holds(stl, "57.23\xe2\x80\xaf% <span class=\"sd\">\xc2\xb1 0.40</span>");
-    holds(stl, "data-mean=\"16000\"");
-    holds(stl, ">16\xe2\x80\xaf"
-               "000</td>");
-    holds(stl, "random search");
-    holds(stl, "l2.rho</span><span data-mean=\"0.157\"");
-    holds(hmtl, "data-mean=\"1.0523\" data-sd=\"0.11\"");
-    holds(hmtl, "data-mean=\"0.6089\" data-sd=\"0.012\"");
-    holds(hmtl, "60.89\xe2\x80\xaf% <span class=\"sd\">\xc2\xb1 1.20</span>");
-    holds(hmtl, ">6.7 <span class=\"sd\">\xc2\xb1 1.7</span>");
-    holds(hmtl, "sum <span data-mean=\"4.24\"");
-    holds(hmtl, "every repeat: 0.6, 0.6178");
-    cr_expect_eq(count_of(hmtl, "class=\"n best\""), 2, "the best error and accuracy are HMTL's");
-    cr_expect_eq(count_of(stl, "class=\"n best\""), 0);
+    const char *stl = report_row_of(page, "STL"), *hmtl = report_row_of(page, "HMTL");
+    report_holds(stl, "data-mean=\"1.4175\" data-sd=\"0.0312\"");
+    report_holds(stl, ">1.417 <span class=\"sd\">\xc2\xb1 0.031</span>");
+    report_holds(stl, "data-mean=\"0.5723\" data-sd=\"0.004\"");
+    report_holds(stl, "57.23\xe2\x80\xaf% <span class=\"sd\">\xc2\xb1 0.40</span>");
+    report_holds(stl, "data-mean=\"16000\"");
+    report_holds(stl, ">16\xe2\x80\xaf"
+                      "000</td>");
+    report_holds(stl, "random search");
+    report_holds(stl, "l2.rho</span><span data-mean=\"0.157\"");
+    report_holds(hmtl, "data-mean=\"1.0523\" data-sd=\"0.11\"");
+    report_holds(hmtl, "data-mean=\"0.6089\" data-sd=\"0.012\"");
+    report_holds(hmtl, "60.89\xe2\x80\xaf% <span class=\"sd\">\xc2\xb1 1.20</span>");
+    report_holds(hmtl, ">6.7 <span class=\"sd\">\xc2\xb1 1.7</span>");
+    report_holds(hmtl, "sum <span data-mean=\"4.24\"");
+    report_holds(hmtl, "every repeat: 0.6, 0.6178");
+    cr_expect_eq(report_count_of(hmtl, "class=\"n best\""), 2, "the best error and accuracy are HMTL's");
+    cr_expect_eq(report_count_of(stl, "class=\"n best\""), 0);
 }
 
-Test(report, holds_the_table_of_the_result, .init = enter, .fini = leave)
+Test(report, holds_the_table_of_the_result, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
-    expect_table(report_of_run());
+    expect_table(report_page_of_run());
 }
 
-Test(report, tells_what_ran_and_on_what, .init = enter, .fini = leave)
+Test(report, tells_what_ran_and_on_what, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
-    const char *page = report_of_run();
+    const char *page = report_page_of_run();
     const char *const pieces[] = {"<h1>four_tasks</h1>",
                                   "made by hand",
                                   "50 training, 51 validation and 10000 test examples of 12 features",
@@ -260,162 +142,149 @@ Test(report, tells_what_ran_and_on_what, .init = enter, .fini = leave)
                                   "<dt>seed</dt><dd>7</dd>",
                                   "steps: 400 # &lt;four hundred&gt; &amp; no more"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
-        holds(page, pieces[i]);
+        report_holds(page, pieces[i]);
 }
 
-Test(report, shows_every_curve_and_fetches_nothing, .init = enter, .fini = leave)
+Test(report, shows_every_curve_and_fetches_nothing, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
-    const char *page = report_of_run();
+    const char *page = report_page_of_run();
     const char *const captions[] = {"Test accuracy of every repeat", "<figcaption>Validation error<",
                                     "Least validation error so far", "Stationarity",
                                     "<figcaption>pull.rho<",         "<figcaption>pull.A, sum of the entries<"};
     for (size_t i = 0; i < sizeof captions / sizeof *captions; i++)
-        holds(page, captions[i]);
-    cr_expect_eq(count_of(page, "<figcaption>l2.rho"), 0, "candidates of a search are no path");
-    cr_expect_eq(count_of(page, "<svg"), 8, "six curves, a graph, a heat map");
-    cr_expect_eq(count_of(page, "</svg>"), 8);
-    const char *const fetching[] = {"<script",     "<link",      "<iframe", "src=",          "@import",
-                                    "href=\"http", "href='http", "url(h",   "<!DOCTYPE svg", "<?xml"};
-    for (size_t i = 0; i < sizeof fetching / sizeof *fetching; i++)
-        cr_expect_eq(count_of(page, fetching[i]), 0, "%s", fetching[i]);
+        report_holds(page, captions[i]);
+    cr_expect_eq(report_count_of(page, "<figcaption>l2.rho"), 0, "candidates of a search are no path");
+    cr_expect_eq(report_count_of(page, "<svg"), 8, "six curves, a graph, a heat map");
+    cr_expect_eq(report_count_of(page, "</svg>"), 8);
+    report_expect_self_contained(page);
 }
 
-Test(report, draws_the_strongest_relations_of_the_mean, .init = enter, .fini = leave)
+Test(report, draws_the_strongest_relations_of_the_mean, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
-    report_of_run();
-    const char *dot = read_text("run/relations.dot"), *svg = read_text("run/relations.svg");
-    holds(dot, "n0 [label=\"airplane\"");
-    holds(dot, "n3 [label=\"dog\"");
-    holds(dot, "tooltip=\"1.25\"");
-    holds(dot, "n2 -- n3 [penwidth=7.00");
-    holds(dot, "n0 -- n1 [penwidth=3.28");
-    cr_expect_eq(count_of(dot, " -- "), 2, "0.05 is below a tenth of 1.25");
-    holds(svg, ">airplane</text>");
-    cr_expect_eq(count_of(svg, "class=\"edge\""), 2);
+    report_page_of_run();
+    const char *dot = report_read_text("run/relations.dot"), *svg = report_read_text("run/relations.svg");
+    report_holds(dot, "n0 [label=\"airplane\"");
+    report_holds(dot, "n3 [label=\"dog\"");
+    report_holds(dot, "tooltip=\"1.25\"");
+    report_holds(dot, "n2 -- n3 [penwidth=7.00");
+    report_holds(dot, "n0 -- n1 [penwidth=3.28");
+    cr_expect_eq(report_count_of(dot, " -- "), 2, "0.05 is below a tenth of 1.25");
+    report_holds(svg, ">airplane</text>");
+    cr_expect_eq(report_count_of(svg, "class=\"edge\""), 2);
 }
 
-Test(report, gives_each_of_several_rows_its_graph, .init = enter, .fini = leave)
+Test(report, gives_each_of_several_rows_its_graph, .init = report_enter, .fini = report_leave)
 {
     char *rows = ho_format("%s,\n%s", tuned_row, tuned_row);
     write_run(rows);
     free(rows);
-    change("run/result.json", "\"HMTL\"", "\"HMTL S/2\"");
-    const char *page = report_of_run();
-    holds(page, "relations-HMTL_S_2.svg");
-    holds(read_text("run/relations-HMTL_S_2.dot"), "n2 -- n3");
-    holds(read_text("run/relations-HMTL.svg"), "<svg");
+    report_change("run/result.json", "\"HMTL\"", "\"HMTL S/2\"");
+    const char *page = report_page_of_run();
+    report_holds(page, "relations-HMTL_S_2.svg");
+    report_holds(report_read_text("run/relations-HMTL_S_2.dot"), "n2 -- n3");
+    report_holds(report_read_text("run/relations-HMTL.svg"), "<svg");
     cr_expect_not(ho_file_exists("run/relations.dot"));
 }
 
-Test(report, measures_the_relations_against_the_planted, .init = enter, .fini = leave)
+Test(report, measures_the_relations_against_the_planted, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
-    write_matrix("run/truth/relations.npy", 4, (const double[]){0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0});
-    const char *page = report_of_run();
-    holds(page, "<strong id=\"auc-1\">1.000</strong>");
-    holds(page, "Planted relations");
-    cr_expect_eq(count_of(page, "<svg"), 10);
+    report_write_matrix("run/truth/relations.npy", 4, (const double[]){0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0});
+    const char *page = report_page_of_run();
+    report_holds(page, "<strong id=\"auc-1\">1.000</strong>");
+    report_holds(page, "Planted relations");
+    cr_expect_eq(report_count_of(page, "<svg"), 10);
     /* One related pair: dog-bird, entry 0. Of the other five pairs two are tied with it and three lie above. */
-    write_matrix("run/truth/relations.npy", 4, (const double[]){0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0});
-    holds(report_of_run(), "<strong id=\"auc-1\">0.200</strong>");
+    report_write_matrix("run/truth/relations.npy", 4, (const double[]){0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0});
+    report_holds(report_page_of_run(), "<strong id=\"auc-1\">0.200</strong>");
     /* Nothing related: no such figure. */
-    write_matrix("run/truth/relations.npy", 4, (const double[16]){0});
-    cr_expect_eq(count_of(report_of_run(), "id=\"auc-"), 0);
+    report_write_matrix("run/truth/relations.npy", 4, (const double[16]){0});
+    cr_expect_eq(report_count_of(report_page_of_run(), "id=\"auc-"), 0);
 }
 
-Test(report, of_a_plain_run_is_about_its_pipeline, .init = enter, .fini = leave)
+Test(report, of_a_plain_run_is_about_its_pipeline, .init = report_enter, .fini = report_leave)
 {
     write_run(tuned_row);
-    change("run/result.json", "\"variant\": \"HMTL\"", "\"variant\": null");
-    change("run/result.json", "[\"HMTL/1\", \"HMTL/2\"]", "[\".\"]");
-    change("run/result.json", "\"class_names\": [\"airplane\", \"bird\", \"cat\", \"dog\"]", "\"class_names\": null");
+    report_change("run/result.json", "\"variant\": \"HMTL\"", "\"variant\": null");
+    report_change("run/result.json", "[\"HMTL/1\", \"HMTL/2\"]", "[\".\"]");
+    report_change("run/result.json", "\"class_names\": [\"airplane\", \"bird\", \"cat\", \"dog\"]",
+                  "\"class_names\": null");
     write_tuned("run", 0.4, 1.0);
-    const char *page = report_of_run();
-    row_of(page, "four_tasks");
-    holds(read_text("run/relations.dot"), "n3 [label=\"3\"");
-    cr_expect_eq(count_of(page, "class=\"n best\""), 0, "alone, nothing is the best");
+    const char *page = report_page_of_run();
+    report_row_of(page, "four_tasks");
+    report_holds(report_read_text("run/relations.dot"), "n3 [label=\"3\"");
+    cr_expect_eq(report_count_of(page, "class=\"n best\""), 0, "alone, nothing is the best");
 }
 
-Test(report, of_an_interrupted_run_shows_what_there_is, .init = enter, .fini = leave)
+Test(report, of_an_interrupted_run_shows_what_there_is, .init = report_enter, .fini = report_leave)
 {
     write_run(
         "{\"variant\": \"late\", \"strategy\": \"hypergradient\", \"runs\": 0, \"outcome\": \"interrupted\", "
         "\"message\": \"by <hand>\",\n"
         " \"validation_error\": null, \"test_accuracy\": {\"mean\": null, \"sd\": null, \"values\": []},\n"
         " \"gradient_evaluations\": null, \"seconds\": null, \"hyperparameters\": null, \"folders\": [\"late\"]}");
-    change("run/result.json", "\"outcome\": \"done\", \"message\": null",
-           "\"outcome\": \"interrupted\", \"message\": \"stopped at <3>\"");
-    const char *page = report_of_run(), *row = row_of(page, "late");
-    holds(row, "<span class=\"badge\">interrupted</span>");
-    holds(row, "by &lt;hand&gt;");
-    cr_expect_eq(count_of(row, "data-mean"), 0);
-    holds(page, "stopped at &lt;3&gt;");
+    report_change("run/result.json", "\"outcome\": \"done\", \"message\": null",
+                  "\"outcome\": \"interrupted\", \"message\": \"stopped at <3>\"");
+    const char *page = report_page_of_run(), *row = report_row_of(page, "late");
+    report_holds(row, "<span class=\"badge\">interrupted</span>");
+    report_holds(row, "by &lt;hand&gt;");
+    cr_expect_eq(report_count_of(row, "data-mean"), 0);
+    report_holds(page, "stopped at &lt;3&gt;");
 }
 
-Test(report, goes_where_it_is_told, .init = enter, .fini = leave)
+Test(report, goes_where_it_is_told, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
     ho_error error = {0};
     cr_assert_eq(ho_report_write("run/", "elsewhere.html", &error), HO_OK, "%s", error.text);
-    holds(read_text("elsewhere.html"), "</html>");
+    report_holds(report_read_text("elsewhere.html"), "</html>");
     cr_expect_not(ho_file_exists("run/report.html"));
 }
 
 static void write_hostile(void)
 {
     write_run(both());
-    change("run/result.json", "\"airplane\", \"bird\", \"cat\", \"dog\"",
-           "\"<script>alert(1)</script>\", \"`touch pwned`\", \"it's \\\"\\\\N\\\" $(touch pwned)\", "
-           "\"a&amp;b\\n\\u00e9\"");
-    change("run/result.json", "\"variant\": \"STL\"", "\"variant\": \"<img src=x onerror=alert(1)>'`touch pwned`\"");
-    change("run/result.json", "made by hand", "</title><script>alert(2)</script>");
-    change("run/result.json", "\"pull.rho\"", "\"<b>'\\\"rho\"");
+    report_change("run/result.json", "\"airplane\", \"bird\", \"cat\", \"dog\"",
+                  "\"<script>alert(1)</script>\", \"`touch pwned`\", \"it's \\\"\\\\N\\\" $(touch pwned)\", "
+                  "\"a&amp;b\\n\\u00e9\"");
+    report_change("run/result.json", "\"variant\": \"STL\"",
+                  "\"variant\": \"<img src=x onerror=alert(1)>'`touch pwned`\"");
+    report_change("run/result.json", "made by hand", "</title><script>alert(2)</script>");
+    report_change("run/result.json", "\"pull.rho\"", "\"<b>'\\\"rho\"");
 }
 
-Test(report, escapes_every_text, .init = enter, .fini = leave)
+Test(report, escapes_every_text, .init = report_enter, .fini = report_leave)
 {
     write_hostile();
-    const char *page = report_of_run(), *dot = read_text("run/relations.dot");
-    cr_expect_eq(count_of(page, "<script"), 0);
-    cr_expect_eq(count_of(page, "<img"), 0);
-    cr_expect_eq(count_of(page, "<b>"), 0);
-    holds(page, "&lt;/title&gt;&lt;script&gt;alert(2)&lt;/script&gt;");
-    holds(page, "data-row=\"&lt;img src=x onerror=alert(1)&gt;&#39;`touch pwned`\"");
+    const char *page = report_page_of_run(), *dot = report_read_text("run/relations.dot");
+    cr_expect_eq(report_count_of(page, "<script"), 0);
+    cr_expect_eq(report_count_of(page, "<img"), 0);
+    cr_expect_eq(report_count_of(page, "<b>"), 0);
+    report_holds(page, "&lt;/title&gt;&lt;script&gt;alert(2)&lt;/script&gt;");
+    report_holds(page, "data-row=\"&lt;img src=x onerror=alert(1)&gt;&#39;`touch pwned`\"");
     cr_expect_not(ho_file_exists("pwned"), "a name was run as a command");
-    holds(dot, "label=\"it's \\\"\\\\N\\\" $(touch pwned)\"");
-    holds(read_text("run/relations.svg"), ">a&amp;amp;b \xc3\xa9</text>");
+    report_holds(dot, "label=\"it's \\\"\\\\N\\\" $(touch pwned)\"");
+    report_holds(report_read_text("run/relations.svg"), ">a&amp;amp;b \xc3\xa9</text>");
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
-static void expect_refused(const char *what, const char *folder, const char *piece, const char *other)
+Test(report, refuses_what_is_no_run_folder, .init = report_enter, .fini = report_leave)
 {
-    ho_error error = {0};
-    ho_status status = ho_report_write(folder, NULL, &error);
-    cr_expect_eq(status, HO_INVALID, "%s: status %d", what, (int)status);
-    cr_expect(strstr(error.text, piece) && strstr(error.text, other), "%s: \"%s\" lacks \"%s\" or \"%s\"", what,
-              error.text, piece, other);
-    cr_expect_eq(strchr(error.text, '\n'), NULL, "%s: one line is wanted", what);
-    cr_expect_not(ho_file_exists("run/report.html"), "%s: a report was written", what);
-    cr_expect_not(ho_file_exists("run/relations.dot"), "%s: a graph was written", what);
-}
-
-Test(report, refuses_what_is_no_run_folder, .init = enter, .fini = leave)
-{
-    expect_refused("missing folder", "nowhere", "nowhere", "no such folder");
-    write_text("file", "x");
-    expect_refused("a file", "file", "file", "no folder");
+    report_expect_refused("missing folder", "nowhere", "nowhere", "no such folder");
+    report_write_text("file", "x");
+    report_expect_refused("a file", "file", "file", "no folder");
     write_run(both());
     cr_assert_eq(remove("run/result.json"), 0);
-    expect_refused("no result", "run", "run/result.json", "no such file");
+    report_expect_refused("no result", "run", "run/result.json", "no such file");
     write_run(both());
     cr_assert_eq(remove("run/pipeline.yaml"), 0);
-    expect_refused("no pipeline", "run", "run/pipeline.yaml", "no such file");
+    report_expect_refused("no pipeline", "run", "run/pipeline.yaml", "no such file");
 }
 
-Test(report, refuses_a_bad_result_with_the_place, .init = enter, .fini = leave)
+Test(report, refuses_a_bad_result_with_the_place, .init = report_enter, .fini = report_leave)
 {
     static const struct {
         const char *from, *to, *piece;
@@ -440,51 +309,51 @@ Test(report, refuses_a_bad_result_with_the_place, .init = enter, .fini = leave)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_run(both());
-        change("run/result.json", cases[i].from, cases[i].to);
-        expect_refused(cases[i].to, "run", "run/result.json", cases[i].piece);
+        report_change("run/result.json", cases[i].from, cases[i].to);
+        report_expect_refused(cases[i].to, "run", "run/result.json", cases[i].piece);
     }
 }
 
-Test(report, refuses_a_torn_run_folder_with_the_place, .init = enter, .fini = leave)
+Test(report, refuses_a_torn_run_folder_with_the_place, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
     cr_assert_eq(remove("run/STL/2/metrics.jsonl"), 0);
-    expect_refused("no metrics", "run", "run/STL/2/metrics.jsonl", "incomplete");
+    report_expect_refused("no metrics", "run", "run/STL/2/metrics.jsonl", "incomplete");
     write_run(both());
-    write_text("run/HMTL/1/metrics.jsonl", "");
-    expect_refused("empty metrics", "run", "run/HMTL/1/metrics.jsonl", "is empty");
+    report_write_text("run/HMTL/1/metrics.jsonl", "");
+    report_expect_refused("empty metrics", "run", "run/HMTL/1/metrics.jsonl", "is empty");
     write_run(both());
-    change("run/HMTL/1/metrics.jsonl", "\"iteration\": 2", "\"iteration\": \"");
-    expect_refused("torn line", "run", "run/HMTL/1/metrics.jsonl:2:", "no valid JSON");
+    report_change("run/HMTL/1/metrics.jsonl", "\"iteration\": 2", "\"iteration\": \"");
+    report_expect_refused("torn line", "run", "run/HMTL/1/metrics.jsonl:2:", "no valid JSON");
     write_run(both());
-    change("run/HMTL/1/metrics.jsonl", "\"iteration\": 3", "\"iteration\": 100000000000");
-    expect_refused("huge iteration", "run", "run/HMTL/1/metrics.jsonl:3:", "iteration from 1 to");
+    report_change("run/HMTL/1/metrics.jsonl", "\"iteration\": 3", "\"iteration\": 100000000000");
+    report_expect_refused("huge iteration", "run", "run/HMTL/1/metrics.jsonl:3:", "iteration from 1 to");
     write_run(both());
-    change("run/HMTL/1/metrics.jsonl", "\"stationarity\": 0.5", "\"stationarity\": \"small\"");
-    expect_refused("text for a number", "run", "run/HMTL/1/metrics.jsonl:2:", "stationarity");
+    report_change("run/HMTL/1/metrics.jsonl", "\"stationarity\": 0.5", "\"stationarity\": \"small\"");
+    report_expect_refused("text for a number", "run", "run/HMTL/1/metrics.jsonl:2:", "stationarity");
     write_run(both());
     cr_assert_eq(remove("run/HMTL/2/hyperparameters/pull.A.npy"), 0);
-    expect_refused("no matrix", "run", "run/HMTL/2/hyperparameters/pull.A.npy", "incomplete");
+    report_expect_refused("no matrix", "run", "run/HMTL/2/hyperparameters/pull.A.npy", "incomplete");
     write_run(both());
-    write_matrix("run/HMTL/2/hyperparameters/pull.A.npy", 2, (const double[]){0, 1, 1, 0});
-    expect_refused("another shape", "run", "run/HMTL/2/hyperparameters/pull.A.npy", "4 x 4");
+    report_write_matrix("run/HMTL/2/hyperparameters/pull.A.npy", 2, (const double[]){0, 1, 1, 0});
+    report_expect_refused("another shape", "run", "run/HMTL/2/hyperparameters/pull.A.npy", "4 x 4");
     write_run(both());
-    write_matrix("run/HMTL/2/hyperparameters/pull.A.npy", 4, (const double[16]){0, (double)NAN});
-    expect_refused("not finite", "run", "run/HMTL/2/hyperparameters/pull.A.npy", "entry 1 is not finite");
+    report_write_matrix("run/HMTL/2/hyperparameters/pull.A.npy", 4, (const double[16]){0, (double)NAN});
+    report_expect_refused("not finite", "run", "run/HMTL/2/hyperparameters/pull.A.npy", "entry 1 is not finite");
 }
 
-Test(report, names_the_package_of_a_missing_program, .init = enter, .fini = leave)
+Test(report, names_the_package_of_a_missing_program, .init = report_enter, .fini = report_leave)
 {
     write_run(both());
     cr_assert_eq(setenv("PATH", "/nowhere", 1), 0);
     ho_error error = {0};
     cr_expect_eq(ho_report_write("run", NULL, &error), HO_FAILED);
-    holds(error.text, "gnuplot: no such program");
-    holds(error.text, "gnuplot-nox");
+    report_holds(error.text, "gnuplot: no such program");
+    report_holds(error.text, "gnuplot-nox");
     cr_expect_not(ho_file_exists("run/report.html"));
     /* A neato that fails is told as well. */
-    write_text("bin/neato", "#!/bin/sh\necho 'cannot draw' >&2\nexit 3\n");
-    write_text("bin/gnuplot", "#!/bin/sh\necho '<svg></svg>'\n");
+    report_write_text("bin/neato", "#!/bin/sh\necho 'cannot draw' >&2\nexit 3\n");
+    report_write_text("bin/gnuplot", "#!/bin/sh\necho '<svg></svg>'\n");
     cr_assert_eq(chmod("bin/neato", 0755), 0);
     cr_assert_eq(chmod("bin/gnuplot", 0755), 0);
     cr_assert_eq(setenv("PATH", "bin", 1), 0);
@@ -496,86 +365,38 @@ Test(report, names_the_package_of_a_missing_program, .init = enter, .fini = leav
 
 /* ---- in a browser ------------------------------------------------------------------------------------------------ */
 
-#define BROWSER "/usr/bin/chromium"
-
-/* The document as the browser has it after loading, in dom.html, and what it said, in browser.log. */
-static void browse(const char *page)
+Test(report, renders_in_a_browser, .init = report_enter, .fini = report_leave, .timeout = 120)
 {
-    char *profile = ho_format("--user-data-dir=%s/profile", top), *address = ho_format("file://%s/%s", top, page);
-    char *const arguments[] = {BROWSER,
-                               "--headless",
-                               "--no-sandbox",
-                               "--disable-gpu",
-                               "--disable-quic",
-                               "--no-first-run",
-                               "--disable-background-networking",
-                               "--disable-component-update",
-                               "--disable-sync",
-                               profile,
-                               "--enable-logging=stderr",
-                               "--dump-dom",
-                               address,
-                               NULL};
-    posix_spawn_file_actions_t actions;
-    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-    cr_assert_eq(posix_spawn_file_actions_init(&actions), 0);
-    cr_assert_eq(posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0), 0);
-    cr_assert_eq(posix_spawn_file_actions_addopen(&actions, 1, "dom.html", flags, 0600), 0);
-    cr_assert_eq(posix_spawn_file_actions_addopen(&actions, 2, "browser.log", flags, 0600), 0);
-    pid_t child;
-    int state;
-    cr_assert_eq(posix_spawn(&child, BROWSER, &actions, NULL, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    cr_assert_eq(waitpid(child, &state, 0), child);
-    cr_assert(WIFEXITED(state) && WEXITSTATUS(state) == 0, "the browser failed: %s", read_text("browser.log"));
-    free(profile);
-    free(address);
-}
-
-static void expect_calm(void)
-{
-    const char *log = read_text("browser.log"), *at = strstr(log, "CONSOLE");
-    cr_expect_eq(at, NULL, "the console says: %.300s", at ? at : "");
-}
-
-static void need_browser(void)
-{
-    if (access(BROWSER, X_OK) != 0)
-        cr_skip_test("there is no " BROWSER);
-}
-
-Test(report, renders_in_a_browser, .init = enter, .fini = leave, .timeout = 120)
-{
-    need_browser();
+    report_need_browser();
     write_run(both());
-    report_of_run();
-    browse("run/report.html");
-    expect_calm();
-    const char *dom = read_text("dom.html");
+    report_page_of_run();
+    report_browse("run/report.html");
+    report_expect_calm();
+    const char *dom = report_read_text("dom.html");
     expect_table(dom);
-    cr_expect_eq(count_of(dom, "<svg"), 8);
-    holds(dom, ">airplane</text>");
+    cr_expect_eq(report_count_of(dom, "<svg"), 8);
+    report_holds(dom, ">airplane</text>");
 }
 
-Test(report, renders_hostile_names_as_text, .init = enter, .fini = leave, .timeout = 120)
+Test(report, renders_hostile_names_as_text, .init = report_enter, .fini = report_leave, .timeout = 120)
 {
-    need_browser();
+    report_need_browser();
     write_hostile();
-    report_of_run();
-    browse("run/report.html");
-    expect_calm();
-    const char *dom = read_text("dom.html");
-    cr_expect_eq(count_of(dom, "<script"), 0);
-    cr_expect_eq(count_of(dom, "<img"), 0);
-    holds(dom, "&lt;script&gt;alert(1)&lt;/script&gt;");
+    report_page_of_run();
+    report_browse("run/report.html");
+    report_expect_calm();
+    const char *dom = report_read_text("dom.html");
+    cr_expect_eq(report_count_of(dom, "<script"), 0);
+    cr_expect_eq(report_count_of(dom, "<img"), 0);
+    report_holds(dom, "&lt;script&gt;alert(1)&lt;/script&gt;");
 }
 
 /* A console error does arrive where expect_calm looks: otherwise the tests above could not fail. */
-Test(report, would_see_an_error_on_the_console, .init = enter, .fini = leave, .timeout = 120)
+Test(report, would_see_an_error_on_the_console, .init = report_enter, .fini = report_leave, .timeout = 120)
 {
-    need_browser();
-    write_text("loud.html", "<!DOCTYPE html><script>console.error('a loud one')</script>");
-    browse("loud.html");
-    const char *log = read_text("browser.log");
+    report_need_browser();
+    report_write_text("loud.html", "<!DOCTYPE html><script>console.error('a loud one')</script>");
+    report_browse("loud.html");
+    const char *log = report_read_text("browser.log");
     cr_expect(strstr(log, "CONSOLE") && strstr(log, "a loud one"), "%s", log);
 }

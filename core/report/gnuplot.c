@@ -1,0 +1,56 @@
+/* Scripts for gnuplot, which runs as a child process. */
+#include "report/gnuplot.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+void ho_script_begin(ho_script *s, int width, int height)
+{
+    *s = (ho_script){0};
+    s->text = ho_report_text(&s->bytes, &s->length);
+    fprintf(s->text,
+            "set encoding utf8\n"
+            "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,12' background '#ffffff'\n"
+            "set border 3 linecolor rgb '#9aa5b1' linewidth 0.8\n"
+            "set tics nomirror out scale 0.5 textcolor rgb '#52606d'\n"
+            "set grid ytics back linetype 1 linecolor rgb '#e4e7eb' linewidth 0.8\n"
+            "set datafile missing 'NaN'\n"
+            "unset key\n",
+            width, height);
+}
+
+ho_status ho_script_draw(ho_script *s, char **svg, ho_error *error)
+{
+    static char *const gnuplot[] = {"gnuplot", "-d", NULL};
+    fclose(s->text);
+    ho_status status = ho_report_draw(gnuplot, "gnuplot-nox", s->bytes, svg, error);
+    free(s->bytes);
+    return status;
+}
+
+void ho_script_drop(ho_script *s)
+{
+    fclose(s->text);
+    free(s->bytes);
+}
+
+void ho_script_quoted(const char *text, FILE *out)
+{
+    fputc('\'', out);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', out);
+        fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+    }
+    fputc('\'', out);
+}
+
+void ho_script_real(double value, FILE *out)
+{
+    char text[32] = "NaN";
+    if (isfinite(value))
+        ho_print_real(value, text);
+    fprintf(out, " %s", text);
+}
