@@ -271,6 +271,8 @@ static ho_status compute(const timit *t, ho_data *d, timit_corpus *corpus, timit
             status = timit_alignment_read(d, &corpus->utterances[i]);
     }
     if (status == HO_OK)
+        status = timit_recordings_check(d, corpus);
+    if (status == HO_OK)
         status = label_frames(t, d, corpus, frames);
     for (int part = TIMIT_TRAINING; status == HO_OK && part < TIMIT_PARTS; part++)
         if (count_labelled(corpus, frames, part) == 0)

@@ -81,6 +81,8 @@ extern const char *const timit_phones[TIMIT_PHONES];
 
 /* Every file of the listed speakers, read but not understood. */
 ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus);
+/* That no recording occurs twice, as it does where one speaker goes by two names. */
+ho_status timit_recordings_check(ho_data *d, const timit_corpus *corpus);
 /* The alignment of an utterance, once its audio is known. */
 ho_status timit_alignment_read(ho_data *d, timit_utterance *u);
 /* The segment whose phone frame i is labelled by: the one at the sample in the frame's middle. -1: none. `hint`: the
