@@ -29,7 +29,7 @@ typedef struct timit {
     int64_t filter_count;
     timit_filter *filters;
     double low, high, preemphasis;
-    int64_t delta, context, states, embedding, embedding_context;
+    int64_t differences, delta, context, states, embedding, embedding_context;
     int32_t normalize;
     const char *cache; /* as given; NULL: the user's cache folder */
 } timit;

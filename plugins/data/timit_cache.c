@@ -47,9 +47,8 @@ static uint64_t hash_file(uint64_t h, const timit_file *file)
 /* The context of frames is put together after the cache; which sentences are dropped shows in those that are there. */
 uint64_t timit_cache_key(const timit *t, const timit_corpus *corpus)
 {
-    const int64_t numbers[] = {t->rate,     t->window, t->hop,       t->filter_count,
-                               t->delta,    t->states, t->embedding, t->embedding_context,
-                               t->normalize};
+    const int64_t numbers[] = {t->rate,  t->window, t->hop,       t->filter_count,      t->differences,
+                               t->delta, t->states, t->embedding, t->embedding_context, t->normalize};
     const double reals[] = {t->low, t->high, t->preemphasis};
     uint64_t h = hash_text(START, TIMIT_VERSION);
     h = hash(h, numbers, sizeof numbers);

@@ -215,7 +215,7 @@ Test(timit, agrees_with_numpy_under_other_options, .timeout = 120)
         cr_skip_test("SKIPPED: the independent computation needs Debian's python3-numpy and python3-scipy");
     put_corpus();
     both(FOLDER, SPEAKERS, "embedding=30", "embedding_context=2", "window=32", "hop=8", "mel=23", "low=64", "high=7600",
-         "preemphasis=0.9", "delta=3", "context=2", "states=5", "normalize=false", "drop=sa");
+         "preemphasis=0.9", "differences=1", "delta=3", "context=2", "states=5", "normalize=false", "drop=sa");
 }
 
 static const char *real_folder(void)
