@@ -134,7 +134,7 @@ struct ho_training {
     const volatile int *interrupt;
     bool examine;
     uint64_t *branches; /* NULL: nobody asks for them */
-    void **blocks; /* large memory to free */
+    void **blocks;      /* large memory to free */
     size_t block_count, block_capacity;
     ho_bound *leaves;
     size_t leaf_count, leaf_capacity;

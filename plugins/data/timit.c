@@ -111,7 +111,8 @@ static const ho_option options[] = {
      .most = 10.0},
     {.name = "cache",
      .type = HO_STRING,
-     .doc = "folder for computed features, or off (default: hotool in $XDG_CACHE_HOME or ~/.cache)"},
+     .doc = "folder for computed features, as seen from where hotool runs, or off (default: hotool in $XDG_CACHE_HOME "
+            "or ~/.cache)"},
 };
 
 /* ---- settings ---- */
