@@ -238,15 +238,17 @@ Test(generated_frames, noise_has_the_deviation_asked_for)
 {
     read_frames(BRIEF, "noise=0.5", "voice=0", "speaker=0");
     expect_good();
-    double sum = 0.0, squares = 0.0;
+    double sum = 0.0, squares = 0.0, with_validation = 0.0;
     for (int64_t i = 0; i < 200; i++)
         for (int64_t j = 0; j < 30; j++) {
             const double noise = offset(part(1), i, j, i / 50 % 2);
             sum += noise;
             squares += noise * noise;
+            with_validation += noise * offset(part(2), i, j, i / 50 % 2);
         }
     cr_expect_float_eq(sum / 6000.0, 0.0, 0.03);
     cr_expect_float_eq(squares / 6000.0, 0.25, 0.02);
+    cr_expect_float_eq(with_validation / 6000.0, 0.0, 0.02, "the parts have noise of their own");
 }
 
 /* ---- context --------------------------------------------------------------------------------------------------- */
@@ -285,6 +287,25 @@ Test(generated_frames, the_context_is_of_five_phones)
         }
     cr_expect_gt(same, 20, "the test sees contexts that are alike");
     cr_expect_gt(other, 20);
+}
+
+/* Phones alternate, so that an utterance is known by its first one; what stands before it does not matter. */
+Test(generated_frames, the_context_ends_with_the_utterance)
+{
+    enum { LENGTH = 6, UTTERANCES = 40 };
+    int64_t example[2] = {-1, -1};
+    read_frames("phones=2", "successors=1", "states=1", "duration=1", "training_speakers=1", "utterances=40",
+                "length=6");
+    expect_good();
+    for (int64_t i = 0; i < UTTERANCES * LENGTH; i += LENGTH) {
+        const int64_t first = label(part(1), i);
+        example[first] = example[first] < 0 ? i : example[first];
+        cr_expect_eq(distance(i, example[first]), 0.0, "begin of utterance %d", (int)(i / LENGTH));
+        cr_expect_eq(distance(i + 5, example[first] + 5), 0.0, "end of utterance %d", (int)(i / LENGTH));
+        cr_expect_gt(distance(i, i + 2), 0.1, "the border tells");
+        cr_expect_gt(distance(i + 5, i + 3), 0.1);
+    }
+    cr_expect(example[0] >= 0 && example[1] >= 0);
 }
 
 Test(generated_frames, the_context_is_the_phone_s_and_of_mean_square_1)
