@@ -120,7 +120,8 @@ const ho_cli_command ho_cli_commands[] = {
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_hypergradient},
     {"check", "FILE", "prove a pipeline's hypergradients, in f64",
      "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with\n"
-     "each other and with central differences. Prints each figure beside its tolerance; exit status 1 when one fails.",
+     "each other and with central differences; one whose step crosses a kink (of relu, max, ...) is skipped and\n"
+     "counted. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
     {"report", "RUN", "make one self-contained page of a run folder",
      "Writes RUN/report.html: table, curves, the graph of learned relations, the resolved pipeline, machine and data.\n"

@@ -18,6 +18,7 @@
 #define INNER_TOLERANCE      1e-10
 #define MODES_TOLERANCE      1e-10
 #define DIFFERENCE_TOLERANCE 1e-6
+#define SMALLEST_POWER       9   /* of ten, of a difference's step */
 #define DIRECTIONS           2   /* random directions for each hyperparameter */
 #define MOST_FORWARD         256 /* a mode that takes longer for more directions is left out beyond so many */
 
@@ -31,6 +32,7 @@ typedef struct check {
     double *lambda, *gradient, *direction, *moved;
     uint64_t draws;
     int failed;
+    int tried, crossed; /* differences of one hyperparameter: all, and those across a kink */
 } check;
 
 static void verdict(check *c, const char *what, double figure, double tolerance)
@@ -232,23 +234,29 @@ static ho_status check_modes(check *c, ho_registry *registry, ho_error *error)
     return status;
 }
 
-/* The step that serves best is not known beforehand: truncation asks for a small one, rounding for a large one. */
+/* The step that serves best is not known beforehand: truncation asks for a small one, rounding for a large one. One
+ * across a kink (of relu, abs, ...) says nothing: it is skipped, and where all are, *best stays INFINITY. */
 static ho_status difference(check *c, double scale, double exact, double *best, ho_error *error)
 {
     *best = INFINITY;
-    for (int power = 2; power <= 6; power++) {
+    for (int power = 2; power <= (isinf(*best) ? SMALLEST_POWER : 6); power++) {
         double h = scale * pow(10.0, -power), side[2];
+        uint64_t branches[2] = {0, 0};
         for (int k = 0; k < 2; k++) {
             for (int64_t i = 0; i < c->size; i++)
                 c->moved[i] = c->lambda[i] + (k == 0 ? h : -h) * c->direction[i];
             ho_error own = {0};
+            ho_training_branches(c->training, &branches[k]);
             ho_status status = ho_train(c->training, c->steps, c->moved, NULL, &side[k], &own);
+            ho_training_branches(c->training, NULL);
             if (status == HO_DIVERGED)
                 side[k] = NAN; /* too far: a smaller h will do */
             else if (status != HO_OK)
                 return ho_fail(error, status, "%s", own.text);
         }
-        double numeric = (side[0] - side[1]) / (2 * h);
+        double numeric = branches[0] == branches[1] ? (side[0] - side[1]) / (2 * h) : NAN;
+        c->tried++;
+        c->crossed += branches[0] != branches[1];
         if (fabs(numeric - exact) < fabs(*best - exact) || isinf(*best))
             *best = isnan(numeric) ? *best : numeric;
     }
@@ -264,6 +272,7 @@ static ho_status check_differences(check *c, ho_error *error)
         if (!h->tuned)
             continue;
         double apart = 0, size = 0, largest = 0;
+        c->tried = c->crossed = 0;
         for (int64_t j = 0; j < h->count; j++)
             largest = fmax(largest, fabs(c->lambda[h->offset + j]));
         double own_norm = sqrt(dot(c->gradient + h->offset, c->gradient + h->offset, h->count));
@@ -276,8 +285,10 @@ static ho_status check_differences(check *c, ho_error *error)
             apart += (numeric - exact) * (numeric - exact);
             size += exact * exact;
         }
-        char what[96];
-        snprintf(what, sizeof what, "central differences: %s", h->name);
+        char what[160], kinks[64] = "";
+        if (c->crossed)
+            snprintf(kinks, sizeof kinks, " (%d of %d cross a kink)", c->crossed, c->tried);
+        snprintf(what, sizeof what, "central differences: %s%s", h->name, kinks);
         /* Directions may be nearly orthogonal to the gradient; a small share of its norm keeps the quotient meaningful.
          */
         double scale = fmax(sqrt(size), 1e-3 * own_norm);

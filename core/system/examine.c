@@ -46,6 +46,9 @@ static void name_run(const ho_training *training, const ho_program *program, cha
         [HO_ERROR_GRADIENT] = "the derivatives of the validation error",
         [HO_OBJECTIVE] = "the training objective",
         [HO_EVALUATE] = "the evaluation",
+        [HO_STEP_BRANCHES] = "the branches of a step",
+        [HO_INITIAL_BRANCHES] = "the branches of the initial state",
+        [HO_ERROR_BRANCHES] = "the branches of the validation error",
     };
     if (program->kind <= HO_STEP_VJP)
         snprintf(text, 64, "%s %.0f", names[program->kind], training->t);

@@ -7,7 +7,7 @@
  *   batch.c      examples in the run's precision, and which of them a step sees
  *   programs.c   graphs of the calls and of their derivatives, planned on first use
  *   vectors.c    states in memory
- *   system_api.c the calls of modes;  evaluate.c those of runs;  examine.c where a NaN came from
+ *   system_api.c the calls of modes;  evaluate.c those of runs;  examine.c where a NaN came from;  branches.c kinks
  *   training.c   assembly in this order, and accessors
  */
 #ifndef HO_SYSTEM_INTERNAL_H
@@ -95,7 +95,10 @@ typedef enum ho_program_kind {
     HO_ERROR,
     HO_ERROR_GRADIENT,
     HO_OBJECTIVE,
-    HO_EVALUATE
+    HO_EVALUATE,
+    HO_STEP_BRANCHES,
+    HO_INITIAL_BRANCHES,
+    HO_ERROR_BRANCHES
 } ho_program_kind;
 
 /* A plan with its inputs found among the leaves. `size`: tangent columns, or examples in a chunk. */
@@ -130,7 +133,8 @@ struct ho_training {
     ho_graph *graph;
     const volatile int *interrupt;
     bool examine;
-    void **blocks; /* large memory to free */
+    uint64_t *branches; /* NULL: nobody asks for them */
+    void **blocks;      /* large memory to free */
     size_t block_count, block_capacity;
     ho_bound *leaves;
     size_t leaf_count, leaf_capacity;
@@ -275,5 +279,12 @@ ho_status ho_number_at(ho_training *training, const char *call, ho_program_kind 
 
 /* examine.c */
 ho_status ho_examine(ho_training *training, ho_program *program);
+
+/* branches.c */
+/* One row of numbers that tells which branches the outputs take; a single 0 where they have none. */
+ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count);
+/* After a step, an initial map or a validation error: adds its branches to the fingerprint, if one is asked for. The
+ * leaves are still bound. */
+ho_status ho_branches_note(ho_training *training, ho_program_kind kind);
 
 #endif

@@ -212,6 +212,15 @@ static void build(ho_outputs *o, ho_program *program, ho_error *error)
     case HO_EVALUATE:
         add_evaluation(o, program, error);
         break;
+    case HO_STEP_BRANCHES:
+        add(o, ho_branches_of(training->graph, training->step_nodes, training->segments), "%s", "branches");
+        break;
+    case HO_INITIAL_BRANCHES:
+        add(o, ho_branches_of(training->graph, training->initial_nodes, training->segments), "%s", "branches");
+        break;
+    case HO_ERROR_BRANCHES:
+        add(o, ho_branches_of(training->graph, &training->validation_error, 1), "%s", "branches");
+        break;
     }
 }
 

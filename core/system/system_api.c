@@ -198,7 +198,8 @@ static ho_status call_initial(ho_system *s, const double *lambda, ho_vector *sta
         return training->error.status;
     ho_hypers_bind(training, lambda);
     bind_out(program, 0, training, state);
-    return ho_program_run(training, program);
+    const ho_status status = ho_program_run(training, program);
+    return status == HO_OK ? ho_branches_note(training, HO_INITIAL_BRANCHES) : status;
 }
 
 static ho_status call_initial_jvp(ho_system *s, const double *lambda, int64_t columns, const double *d, ho_vector *out)
@@ -247,7 +248,8 @@ static ho_status call_step(ho_system *s, int64_t t, const double *lambda, const 
     if (!program || begin_step(training, "step", t, lambda, state, 1))
         return training->error.status;
     bind_out(program, 0, training, next);
-    return ho_program_run(training, program);
+    const ho_status status = ho_program_run(training, program);
+    return status == HO_OK ? ho_branches_note(training, HO_STEP_BRANCHES) : status;
 }
 
 static ho_status call_jvp(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
@@ -314,7 +316,8 @@ ho_status ho_number_at(ho_training *training, const char *call, ho_program_kind 
 
 static ho_status call_error(ho_system *s, const double *lambda, const ho_vector *state, double *value)
 {
-    return ho_number_at(of(s), "error", HO_ERROR, lambda, state, value);
+    const ho_status status = ho_number_at(of(s), "error", HO_ERROR, lambda, state, value);
+    return status == HO_OK ? ho_branches_note(of(s), HO_ERROR_BRANCHES) : status;
 }
 
 static ho_status call_error_gradient(ho_system *s, const double *lambda, const ho_vector *state, double *value,

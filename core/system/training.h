@@ -53,6 +53,10 @@ void ho_training_interrupt(ho_training *training, const volatile int *flag);
 /* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the
  * step, the node, its operation and plugin with file and line. Off (the default) results are not looked at. */
 void ho_training_examine(ho_training *training, bool on);
+/* While `fingerprint` is not NULL, every initial map, step and validation error (without derivatives) adds to it which
+ * branches it took: of max, min, abs, sign, floor, select, comparisons and largest entries, but for what stands under a
+ * stop. Runs whose fingerprints differ lie on two sides of a kink. Costs about another evaluation of the gradient. */
+void ho_training_branches(ho_training *training, uint64_t *fingerprint);
 
 /* With a validation batch: the validation error is about draw number `draw` (from 1, the first) from now on. Draws are
  * a pure function of (seed, draw); an epoch of them goes through the validation part once. Nothing to do without one.

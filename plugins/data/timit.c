@@ -69,6 +69,12 @@ static const ho_option options[] = {
      .doc = "where the highest filter ends, in Hz",
      .least = 1.0,
      .most = 96000.0},
+    {.name = "differences",
+     .type = HO_INTEGER,
+     .initial = "2",
+     .doc = "how often differences in time are added, each as many numbers again: 41 become 82 or 123",
+     .least = 0.0,
+     .most = 2.0},
     {.name = "delta",
      .type = HO_INTEGER,
      .initial = "2",
@@ -105,7 +111,8 @@ static const ho_option options[] = {
      .most = 10.0},
     {.name = "cache",
      .type = HO_STRING,
-     .doc = "folder for computed features, or off (default: hotool in $XDG_CACHE_HOME or ~/.cache)"},
+     .doc = "folder for computed features, as seen from where hotool runs, or off (default: hotool in $XDG_CACHE_HOME "
+            "or ~/.cache)"},
 };
 
 /* ---- settings ---- */
@@ -188,6 +195,7 @@ static ho_status read_analysis(ho_setup *u, timit *t)
     t->filter_count = ho_option_integer(u, "mel");
     t->low = ho_option_real(u, "low");
     t->high = ho_option_real(u, "high");
+    t->differences = ho_option_integer(u, "differences");
     t->delta = ho_option_integer(u, "delta");
     t->normalize = ho_option_boolean(u, "normalize");
     if (t->window < 2)
@@ -270,6 +278,8 @@ static ho_status compute(const timit *t, ho_data *d, timit_corpus *corpus, timit
         if (status == HO_OK)
             status = timit_alignment_read(d, &corpus->utterances[i]);
     }
+    if (status == HO_OK)
+        status = timit_recordings_check(d, corpus);
     if (status == HO_OK)
         status = label_frames(t, d, corpus, frames);
     for (int part = TIMIT_TRAINING; status == HO_OK && part < TIMIT_PARTS; part++)
@@ -418,7 +428,8 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "Inputs, with samples x in [-1, 1): log sum of squares |FFT|^2 of the Hamming-windowed, pre-emphasized "
         "(x_n - a x_{n-1}; the first sample minus a times itself) frame, zero-filled to a power of two, under `mel` "
         "triangles spaced evenly on the scale 2595 log10(1 + f/700); then log sum x^2 of the frame as it is; then "
-        "first and second differences, d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k k^2) for k = 1..delta, ends "
+        "`differences` (first and second) in time, d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k k^2) for k = 1..delta, "
+        "ends "
         "repeated. Energies below 1e-10 count as 1e-10. With `normalize` every column has mean 0 and deviation 1 over "
         "the speaker's labelled frames. With `context` c an input is 2c + 1 frames, the utterance's ends "
         "repeated.\n\n"

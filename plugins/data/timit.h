@@ -29,7 +29,7 @@ typedef struct timit {
     int64_t filter_count;
     timit_filter *filters;
     double low, high, preemphasis;
-    int64_t delta, context, states, embedding, embedding_context;
+    int64_t differences, delta, context, states, embedding, embedding_context;
     int32_t normalize;
     const char *cache; /* as given; NULL: the user's cache folder */
 } timit;
@@ -81,6 +81,8 @@ extern const char *const timit_phones[TIMIT_PHONES];
 
 /* Every file of the listed speakers, read but not understood. */
 ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus);
+/* That no recording occurs twice, as it does where one speaker goes by two names. */
+ho_status timit_recordings_check(ho_data *d, const timit_corpus *corpus);
 /* The alignment of an utterance, once its audio is known. */
 ho_status timit_alignment_read(ho_data *d, timit_utterance *u);
 /* The segment whose phone frame i is labelled by: the one at the sample in the frame's middle. -1: none. `hint`: the

@@ -53,9 +53,12 @@ static sf_count_t memory_tell(void *user)
 
 /* ---- is it whole? libsndfile takes a file that was cut short for a shorter one ---- */
 
-static uint64_t little_endian(const uint8_t *bytes)
+static uint64_t little_endian(const uint8_t *bytes, int count)
 {
-    return (uint64_t)bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 | (uint64_t)bytes[3] << 24;
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
 }
 
 static ho_status truncated(ho_data *d, const timit_file *file, uint64_t at, uint64_t wanted)
@@ -65,37 +68,70 @@ static ho_status truncated(ho_data *d, const timit_file *file, uint64_t at, uint
                         file->size - at);
 }
 
-static ho_status check_riff(ho_data *d, const timit_file *file)
+static ho_status wrong_rate(const timit *t, ho_data *d, const timit_file *file, uint64_t at, uint64_t rate)
+{
+    return ho_data_fail(d, file->path, (int64_t)at,
+                        "%" PRIu64 " samples a second, wanted are %" PRId64 " (option \"rate\")", rate, t->rate);
+}
+
+/* The format chunk, whose contents begin at `at`: libsndfile believes the bits of a sample and not its bytes. */
+static ho_status check_riff_format(const timit *t, ho_data *d, const timit_file *file, uint64_t at, uint64_t size)
+{
+    if (size < 16)
+        return ho_data_fail(d, file->path, (int64_t)at, "the format chunk has %" PRIu64 " bytes, wanted are 16", size);
+    const uint8_t *b = file->bytes + at;
+    const uint64_t coding = little_endian(b, 2), channels = little_endian(b + 2, 2), rate = little_endian(b + 4, 4);
+    const uint64_t bytes = little_endian(b + 12, 2), bits = little_endian(b + 14, 2);
+    if (rate != (uint64_t)t->rate)
+        return wrong_rate(t, d, file, at + 4, rate);
+    if (coding == 1 && bytes != channels * ((bits + 7) / 8))
+        return ho_data_fail(d, file->path, (int64_t)at + 12,
+                            "the format contradicts itself: %" PRIu64 " channels of %" PRIu64 " bits are not %" PRIu64
+                            " bytes",
+                            channels, bits, bytes);
+    return HO_OK;
+}
+
+static ho_status check_riff(const timit *t, ho_data *d, const timit_file *file)
 {
     uint64_t at = 12;
     while (at + 8 <= file->size) {
-        const uint64_t size = little_endian(file->bytes + at + 4);
+        const uint64_t size = little_endian(file->bytes + at + 4, 4);
         const int data = memcmp(file->bytes + at, "data", 4) == 0;
         at += 8;
         if (size > file->size - at)
             return truncated(d, file, at, size);
         if (data)
             return HO_OK;
+        if (memcmp(file->bytes + at - 8, "fmt ", 4) == 0 && check_riff_format(t, d, file, at, size) != HO_OK)
+            return HO_INVALID;
         at += size + (size & 1);
     }
     return ho_data_fail(d, file->path, (int64_t)file->size, "the file ends before its audio begins (no data chunk)");
 }
 
-/* A whole number in the text header of NIST SPHERE: "NAME -i VALUE". */
-static uint64_t nist_field(const char *header, const char *name)
+/* What follows "NAME TYPE " in the text header of NIST SPHERE; NULL: the header does not have it. */
+static const char *nist_text(const char *header, const char *name, const char *type)
 {
-    const size_t length = strlen(name);
+    const size_t length = strlen(name), of_type = strlen(type);
     for (const char *line = header; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, name, length) == 0 && strncmp(line + length, " -i ", 4) == 0)
-            return strtoull(line + length + 4, NULL, 10);
+        if (strncmp(line, name, length) == 0 && strncmp(line + length, type, of_type) == 0)
+            return line + length + of_type;
         if (strncmp(line, "end_head", 8) == 0)
             break;
     }
-    return 0;
+    return NULL;
 }
 
-static ho_status check_nist(ho_data *d, const timit_file *file)
+/* A whole number: "NAME -i VALUE"; 0: there is none. */
+static uint64_t nist_field(const char *header, const char *name)
+{
+    const char *text = nist_text(header, name, " -i ");
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static ho_status check_nist(const timit *t, ho_data *d, const timit_file *file)
 {
     char header[16385] = "";
     const size_t kept = file->size < sizeof header - 1 ? (size_t)file->size : sizeof header - 1;
@@ -112,28 +148,35 @@ static ho_status check_nist(ho_data *d, const timit_file *file)
         return ho_data_fail(d, file->path, 0,
                             "the NIST SPHERE header lacks sample_count, channel_count or "
                             "sample_n_bytes, or they are out of range");
+    const uint64_t rate = nist_field(header, "sample_rate");
+    if (rate != (uint64_t)t->rate)
+        return wrong_rate(t, d, file, 0, rate);
+    const char *coding = nist_text(header, "sample_coding", " -s"), *end = coding ? strchr(coding, '\n') : NULL;
+    const char *compressed = coding ? strstr(coding, "embedded-") : NULL;
+    if (compressed && end && compressed < end)
+        return ho_data_fail(d, file->path, coding - header,
+                            "the audio is compressed (%.*s), which libsndfile cannot read; unpack it first, as by "
+                            "sph2pipe",
+                            (int)(end - compressed), compressed);
     if (samples * channels * bytes > file->size - size)
         return truncated(d, file, size, samples * channels * bytes);
     return HO_OK;
 }
 
-static ho_status check_container(ho_data *d, const timit_file *file)
+static ho_status check_container(const timit *t, ho_data *d, const timit_file *file)
 {
     const uint8_t *b = file->bytes;
     if (file->size >= 12 && memcmp(b, "RIFF", 4) == 0 && memcmp(b + 8, "WAVE", 4) == 0)
-        return check_riff(d, file);
+        return check_riff(t, d, file);
     if (file->size >= 16 && memcmp(b, "NIST_1A", 7) == 0)
-        return check_nist(d, file);
+        return check_nist(t, d, file);
     return ho_data_fail(d, file->path, 0, "is neither RIFF WAVE nor NIST SPHERE by its first bytes");
 }
 
 /* ---- samples ---- */
 
-static ho_status check_format(const timit *t, ho_data *d, const timit_file *file, const SF_INFO *info)
+static ho_status check_format(ho_data *d, const timit_file *file, const SF_INFO *info)
 {
-    if (info->samplerate != t->rate)
-        return ho_data_fail(d, file->path, -1, "%d samples a second, wanted are %" PRId64 " (option \"rate\")",
-                            info->samplerate, t->rate);
     if (info->channels != 1)
         return ho_data_fail(d, file->path, -1, "%d channels, wanted is 1", info->channels);
     if (info->frames < 1)
@@ -164,7 +207,7 @@ static ho_status read_samples(ho_data *d, SNDFILE *sound, const SF_INFO *info, t
 
 ho_status timit_audio_read(const timit *t, ho_data *d, timit_utterance *u)
 {
-    ho_status status = check_container(d, &u->audio);
+    ho_status status = check_container(t, d, &u->audio);
     if (status != HO_OK)
         return status;
     SF_VIRTUAL_IO io = {memory_size, memory_seek, memory_read, memory_write, memory_tell};
@@ -173,7 +216,7 @@ ho_status timit_audio_read(const timit *t, ho_data *d, timit_utterance *u)
     SNDFILE *sound = sf_open_virtual(&io, SFM_READ, &info, &memory);
     if (!sound)
         return ho_data_fail(d, u->audio.path, -1, "the audio cannot be read: %s", sf_strerror(NULL));
-    status = check_format(t, d, &u->audio, &info);
+    status = check_format(d, &u->audio, &info);
     if (status == HO_OK)
         status = read_samples(d, sound, &info, u);
     sf_close(sound);

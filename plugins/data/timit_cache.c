@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,8 @@ static uint64_t hash_file(uint64_t h, const timit_file *file)
 /* The context of frames is put together after the cache; which sentences are dropped shows in those that are there. */
 uint64_t timit_cache_key(const timit *t, const timit_corpus *corpus)
 {
-    const int64_t numbers[] = {t->rate,     t->window, t->hop,       t->filter_count,
-                               t->delta,    t->states, t->embedding, t->embedding_context,
-                               t->normalize};
+    const int64_t numbers[] = {t->rate,  t->window, t->hop,       t->filter_count,      t->differences,
+                               t->delta, t->states, t->embedding, t->embedding_context, t->normalize};
     const double reals[] = {t->low, t->high, t->preemphasis};
     uint64_t h = hash_text(START, TIMIT_VERSION);
     h = hash(h, numbers, sizeof numbers);
@@ -159,24 +159,36 @@ static ho_status read_cache(ho_data *d, FILE *file, uint64_t key, timit_frames *
     return HO_OK;
 }
 
-/* Whether frames of a file that somebody may have made by hand can be used without reading beyond any end. */
+static int all_finite(const float *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return 0;
+    return 1;
+}
+
+/* Whether frames of a file that somebody may have made by hand can be used: no index is beyond an end, no number is
+ * NaN or infinite, no part is empty. */
 static int fit(const timit *t, const timit_corpus *corpus, const timit_frames *f)
 {
     const int64_t classes = TIMIT_PHONES * t->states;
-    int64_t first = 0;
+    int64_t first = 0, labelled[TIMIT_PARTS] = {0};
     if (f->utterances != corpus->count || f->width != timit_width(t) || f->embedding != t->embedding)
         return 0;
     for (int64_t i = 0; i < f->utterances; i++) {
         const int with_unit = f->embedding > 0 && corpus->utterances[i].part == TIMIT_TRAINING;
         if (f->counts[i] < 0 || f->counts[i] > f->frames - first)
             return 0;
-        for (int64_t k = first; k < first + f->counts[i]; k++)
+        for (int64_t k = first; k < first + f->counts[i]; k++) {
             if (f->states[k] >= classes ||
                 (with_unit && f->states[k] >= 0 && (f->unit_of[k] < 0 || f->unit_of[k] >= f->units)))
                 return 0;
+            labelled[corpus->utterances[i].part] += f->states[k] >= 0;
+        }
         first += f->counts[i];
     }
-    return first == f->frames;
+    return first == f->frames && labelled[TIMIT_TRAINING] && labelled[TIMIT_VALIDATION] && labelled[TIMIT_TEST] &&
+           all_finite(f->features, f->frames * f->width) && all_finite(f->vectors, f->units * f->embedding);
 }
 
 ho_status timit_cache_load(const timit *t, ho_data *d, const timit_corpus *corpus, uint64_t key, timit_frames *frames,

@@ -224,6 +224,33 @@ ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus)
     return status;
 }
 
+/* Same bytes together; of these, in the corpus's order. */
+static int by_content(const void *left, const void *right)
+{
+    const timit_utterance *a = *(const timit_utterance *const *)left, *b = *(const timit_utterance *const *)right;
+    if (a->audio.size != b->audio.size)
+        return a->audio.size < b->audio.size ? -1 : 1;
+    const int order = memcmp(a->audio.bytes, b->audio.bytes, (size_t)a->audio.size);
+    return order ? order : (a > b) - (a < b);
+}
+
+ho_status timit_recordings_check(ho_data *d, const timit_corpus *corpus)
+{
+    const timit_utterance **sorted = ho_data_alloc(d, (uint64_t)corpus->count, sizeof *sorted);
+    if (!sorted)
+        return HO_FAILED;
+    for (int64_t i = 0; i < corpus->count; i++)
+        sorted[i] = &corpus->utterances[i];
+    qsort(sorted, (size_t)corpus->count, sizeof *sorted, by_content);
+    for (int64_t i = 1; i < corpus->count; i++) {
+        const timit_file *a = &sorted[i - 1]->audio, *b = &sorted[i]->audio;
+        if (a->size == b->size && memcmp(a->bytes, b->bytes, (size_t)a->size) == 0)
+            return ho_data_fail(d, b->path, -1, "is the same recording as %s%s", a->path,
+                                sorted[i - 1]->speaker != sorted[i]->speaker ? "; two speakers cannot share one" : "");
+    }
+    return HO_OK;
+}
+
 /* ---- alignments ---- */
 
 /* The number of edits between two short words. */

@@ -18,7 +18,7 @@ static int64_t base_width(const timit *t)
 
 int64_t timit_width(const timit *t)
 {
-    return 3 * base_width(t);
+    return (1 + t->differences) * base_width(t);
 }
 
 /* ---- filters ---- */
@@ -152,8 +152,8 @@ static void compute_utterance(const timit *t, const spectrum *s, const timit_utt
     memset(rows, 0, (size_t)(count * width) * sizeof *rows);
     for (int64_t i = 0; i < count; i++)
         compute_frame(t, s, u->samples + t->hop * i, rows + i * width);
-    differences(t, rows, count, 0);
-    differences(t, rows, count, base_width(t));
+    for (int64_t k = 0; k < t->differences; k++)
+        differences(t, rows, count, k * base_width(t));
 }
 
 /* ---- normalising ---- */

@@ -215,7 +215,7 @@ Test(timit, agrees_with_numpy_under_other_options, .timeout = 120)
         cr_skip_test("SKIPPED: the independent computation needs Debian's python3-numpy and python3-scipy");
     put_corpus();
     both(FOLDER, SPEAKERS, "embedding=30", "embedding_context=2", "window=32", "hop=8", "mel=23", "low=64", "high=7600",
-         "preemphasis=0.9", "delta=3", "context=2", "states=5", "normalize=false", "drop=sa");
+         "preemphasis=0.9", "differences=1", "delta=3", "context=2", "states=5", "normalize=false", "drop=sa");
 }
 
 static const char *real_folder(void)
@@ -327,6 +327,52 @@ Test(timit, makes_a_torn_cache_anew)
         cr_expect(is_rewritten(name, before), "byte %zu", flips[i]);
         bytes[flips[i]] ^= 0x10;
     }
+    ho_large_free(bytes);
+}
+
+/* Writes a cache with another number in it and the checksum that belongs to it. */
+static void forge(const char *name, const uint8_t *bytes, size_t size, size_t at, const void *number)
+{
+    uint8_t *forged = malloc(size);
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    memcpy(forged, bytes, size);
+    memcpy(forged + at, number, 4);
+    for (size_t i = 0; i < size - 8; i++)
+        sum = (sum ^ forged[i]) * UINT64_C(0x100000001b3);
+    memcpy(forged + size - 8, &sum, 8);
+    put(name, forged, size);
+    free(forged);
+}
+
+Test(timit, makes_a_forged_cache_anew)
+{
+    char name[300];
+    uint64_t size;
+    uint8_t *bytes;
+    int64_t sizes[5]; /* utterances, frames, width, units, embedding */
+    const float nan = NAN, infinite = HUGE_VALF, one = 1.0f;
+    const int32_t beyond = 61 * 3, far = 1 << 20;
+    const uint64_t before = fill_cache(name);
+    cr_assert_eq(ho_file_read(path(name), 0, &bytes, &size, &error), HO_OK);
+    memcpy(sizes, bytes + 16, sizeof sizes);
+    const size_t features = 56 + 8 * (size_t)sizes[0], states = features + 4 * (size_t)(sizes[1] * sizes[2]);
+    const size_t units = states + 4 * (size_t)sizes[1], vectors = units + 4 * (size_t)sizes[1];
+    const struct {
+        size_t at;
+        const void *number;
+    } cases[] = {{features, &nan},  {features + 400, &infinite},
+                 {vectors, &nan},   {vectors + 40, &infinite},
+                 {states, &beyond}, {units, &far},
+                 {16, &beyond},     {24, &far}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        forge(name, bytes, size, cases[i].at, cases[i].number);
+        cr_expect(is_rewritten(name, before), "case %zu", i);
+    }
+    /* Unless it is a number that could have been computed: so the forging itself is right. */
+    forge(name, bytes, size, features, &one);
+    read_made("rate=16000");
+    expect_good();
+    cr_expect_neq(fingerprint(), before);
     ho_large_free(bytes);
 }
 

@@ -85,6 +85,63 @@ Test(timit_bad, another_rate_or_two_channels)
     expect_said("/c/sa1.wav: ", "2 channels");
 }
 
+static void change(const char *name, size_t at, const void *with, size_t count)
+{
+    FILE *file = fopen(path(name), "r+b");
+    cr_assert_not_null(file);
+    cr_assert_eq(fseek(file, (long)at, SEEK_SET), 0);
+    cr_assert_eq(fwrite(with, 1, count, file), count);
+    fclose(file);
+    error = (ho_error){0};
+}
+
+Test(timit_bad, formats_that_contradict_themselves)
+{
+    put_corpus();
+    put_audio("c/sa1.wav", 1, 16000, 16000, 1, false, 0);
+    change("c/sa1.wav", 34, "\x07", 1);
+    read_made("cache=off");
+    expect_said("/c/sa1.wav: byte 32: ", "1 channels of 7 bits are not 2 bytes");
+    put_audio("c/sa1.wav", 1, 16000, 16000, 1, false, 0);
+    change("c/sa1.wav", 24, "\0\0\0\0", 4);
+    read_made("cache=off");
+    expect_said("/c/sa1.wav: byte 24: ", "0 samples a second");
+    put_audio("c/sa1.wav", 1, 16000, 16000, 1, false, 0);
+    change("c/sa1.wav", 16, "\x04", 1);
+    read_made("cache=off");
+    expect_said("/c/sa1.wav: byte 20: ", "the format chunk has 4 bytes");
+    put_audio("c/sa1.wav", 1, 16000, 44100, 1, true, 0);
+    error = (ho_error){0};
+    read_made("cache=off");
+    expect_said("/c/sa1.wav: ", "44100 samples a second");
+}
+
+/* As the discs of the whole corpus have it. */
+Test(timit_bad, compressed_sphere)
+{
+    static const char header[] = "NIST_1A\n   1024\nchannel_count -i 1\nsample_count -i 20000\nsample_rate -i 16000\n"
+                                 "sample_n_bytes -i 2\nsample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n";
+    put_corpus();
+    put_audio("c/sa1.wav", 1, 5000, 16000, 1, true, 0);
+    change("c/sa1.wav", 0, header, sizeof header - 1);
+    read_made("cache=off");
+    expect_said("/c/sa1.wav: byte ", "compressed (embedded-shorten-v2.00)", "unpack");
+}
+
+/* One speaker who goes by two names would be in two parts. */
+Test(timit_bad, one_recording_twice)
+{
+    put_corpus();
+    put_sentence("d/sx2", 12, 16000 + 1777 * 2, false); /* b/sx3 has the seed 12 and this length */
+    read_made("cache=off");
+    expect_said("/d/sx2.wav: ", "the same recording as ", "/b/sx3.wav", "two speakers");
+    put_sentence("d/sx2", 1, 16000, false);
+    put_sentence("d/sx4", 1, 16000, false);
+    error = (ho_error){0};
+    read_made("cache=off");
+    expect_said("/d/sx4.wav: ", "the same recording as ", "/d/sx2.wav");
+}
+
 static void expect_bad_alignment(const char *text, const char *place, const char *reason)
 {
     error = (ho_error){0};

@@ -159,7 +159,7 @@ static inline void put_corpus(void)
 static inline void put_one_speaker(const char *speaker, const char *alignment)
 {
     cr_assert_eq(mkdir(path(speaker), 0777), 0);
-    put_audio(ho_arena_format(arena, "%s/sx1.wav", speaker), 1, 1680, 16000, 1, false, 0);
+    put_audio(ho_arena_format(arena, "%s/sx1.wav", speaker), (uint64_t)speaker[0], 1680, 16000, 1, false, 0);
     put_text(ho_arena_format(arena, "%s/sx1.phn", speaker), alignment);
 }
 

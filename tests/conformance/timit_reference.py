@@ -15,8 +15,8 @@ from scipy.ndimage import correlate1d
 from scipy.signal import get_window, savgol_coeffs
 
 PARTS = {1: "training_speakers", 2: "validation_speakers", 3: "test_speakers"}
-DEFAULTS = dict(drop="", rate=16000, window=25, hop=10, preemphasis=0.97, mel=40, low=20, high=8000, delta=2,
-                normalize="true", context=0, states=3, embedding=300, embedding_context=4)
+DEFAULTS = dict(drop="", rate=16000, window=25, hop=10, preemphasis=0.97, mel=40, low=20, high=8000, differences=2,
+                delta=2, normalize="true", context=0, states=3, embedding=300, embedding_context=4)
 PHONES = sorted("""aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih
     ix iy jh k kcl l m n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh""".split())
 BOUNDARY = len(PHONES)
@@ -56,7 +56,7 @@ def features(o, x):
     first = correlate1d(base, slope, axis=0, mode="nearest")
     second = correlate1d(first, slope, axis=0, mode="nearest")
     middles = hop * np.arange(len(frames)) + size // 2
-    return np.concatenate([base, first, second], axis=1), middles
+    return np.concatenate([base, first, second][:1 + o["differences"]], axis=1), middles
 
 
 def label(o, alignment, middles):

@@ -137,3 +137,40 @@ Test(gradient, check_finds_a_wrong_mode)
     const char *inner = strstr(r.out, "step at 15 steps");
     cr_expect(inner && strstr(cli_format("%.*s", (int)strcspn(inner, "\n"), inner), "ok"), "%s", r.out);
 }
+
+static const char kinks[] = "seed: 1\n"
+                            "data: {plugin: generated_frames, phones: 5, width: 8, embedding: 0, training_speakers: 4, "
+                            "utterances: 1, length: 6, standardize: true}\n"
+                            "model: {plugin: shared_trunk, shared: [16, 12], activation: relu}\n"
+                            "objective: [{loss: cross_entropy}]\n"
+                            "validation: {loss: cross_entropy}\n"
+                            "dynamics: {plugin: momentum}\n"
+                            "steps: 40\n"
+                            "batch: 20\n"
+                            "hyperparameters: {dynamics.learning_rate: {init: 0.05}, model.init_scale: {init: 1.0}}\n"
+                            "hypergradient: {mode: forward}\n"
+                            "outer: {plugin: adam, learning_rate: 0.01, iterations: 1}\n";
+
+/* Steps of a difference that cross a kink are skipped and counted; a smooth net has none. */
+Test(gradient, check_is_honest_about_kinks)
+{
+    cli_write("kinks.yaml", kinks);
+    cli_result r = cli_run("check", "kinks.yaml", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "central differences: dynamics.learning_rate ("), "%s", r.out);
+    cr_expect(strstr(r.out, "cross a kink)"), "%s", r.out);
+    r = cli_run("check", "kinks.yaml", "--set", "model/activation=tanh", NULL);
+    cli_expect_done(r);
+    cr_expect_not(strstr(r.out, "cross a kink"), "%s", r.out);
+}
+
+/* An activation with a kink every 1e-12: no difference can be taken. */
+Test(gradient, check_fails_where_every_difference_crosses_a_kink)
+{
+    cli_write("kinks.yaml", kinks);
+    cli_result r = cli_run("check", "kinks.yaml", "--set", "model/activation=\"tanh(x) + 1e-12*floor(1e12*x)\"", NULL);
+    cr_expect_eq(r.status, 1, "%s", r.err);
+    cr_expect(strstr(r.out, "central differences: dynamics.learning_rate (8 of 8 cross a kink)"), "%s", r.out);
+    cr_expect(strstr(r.out, "FAILED"), "%s", r.out);
+    cr_expect(strstr(r.err, "2 of the checks failed"), "%s", r.err);
+}

@@ -70,6 +70,22 @@ Test(real, the_generated_stand_in_is_named_as_such)
     cr_expect_lt(json_number(result, "tuned/validation_error"), json_number(result, "initial/validation_error"));
 }
 
+Test(real, generated_frames_stand_in_for_speech_and_are_named_as_such)
+{
+    setenv("HOTOOL_DATA", "/nonexistent", 1);
+    const char *pipeline = cli_format("%s/timit_heads.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=60", "--set", "outer/iterations=3", "--set",
+                           "model/shared=[24]", "--out", "r", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "timit_heads: data: generated frames with planted states (generated_frames)"), "%s", r.out);
+    const char *result = cli_read("r/result.json");
+    cr_expect_float_eq(json_number(result, "data/choice"), 2, 0, "%s", result);
+    cr_expect(strstr(json_at(result, "data/passed_over"), "/nonexistent/timit"), "%s", result);
+    cr_expect_float_eq(json_number(result, "data/features"), 123, 0);
+    cr_expect(cli_exists("r/truth/prototypes.npy"));
+    cr_expect_lt(json_number(result, "tuned/validation_error"), json_number(result, "initial/validation_error"));
+}
+
 Test(real, fashion_images_of_the_debian_package_are_read)
 {
     if (!cli_exists("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"))

@@ -69,13 +69,28 @@ Test(usage, plugins_are_listed_by_kind)
 {
     cli_result r = cli_run("plugins", NULL);
     cli_expect_done(r);
-    static const char *const names[] = {"adam",          "momentum",     "rmsprop",
-                                        "sgd",           "softmax",      "cross_entropy",
-                                        "squared_error", "l2",           "task_interaction",
-                                        "forward",       "reverse",      "cifar10",
-                                        "generated",     "idx",          "npy",
-                                        "box",           "nonnegative",  "nonnegative_sum",
-                                        "capped_sum",    "shared_trunk", "timit"};
+    static const char *const names[] = {"adam",
+                                        "momentum",
+                                        "rmsprop",
+                                        "sgd",
+                                        "softmax",
+                                        "cross_entropy",
+                                        "squared_error",
+                                        "l2",
+                                        "task_interaction",
+                                        "forward",
+                                        "reverse",
+                                        "cifar10",
+                                        "generated",
+                                        "idx",
+                                        "npy",
+                                        "box",
+                                        "nonnegative",
+                                        "nonnegative_sum",
+                                        "capped_sum",
+                                        "shared_trunk",
+                                        "timit",
+                                        "generated_frames"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         cr_expect(strstr(r.out, cli_format("\n  %s ", names[i])), "%s is missing from: %s", names[i], r.out);
     cr_expect(strstr(r.out, "dynamics\n") && strstr(r.out, "penalties\n"), "%s", r.out);

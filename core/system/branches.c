@@ -1,0 +1,113 @@
+/* Which branches a run takes: on which side of every kink (max, min, abs, select, ...) each entry lies. */
+#include "system/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what tells the side ----------------------------------------------------------------------------------------- */
+
+/* Nodes that `output` depends on smoothly or by a kink, and not through a stop, whose operand cannot matter where the
+ * derivatives are right (the maximum inside a logarithm of a sum of exponentials). */
+static bool *mark_needed(const ho_graph *graph, const ho_node *outputs, size_t count)
+{
+    bool *needed = ho_alloc(((size_t)ho_graph_size(graph) + 1) * sizeof *needed);
+    for (size_t i = 0; i < count; i++)
+        needed[outputs[i]] = true;
+    for (ho_node id = ho_graph_size(graph); id > HO_POISON; id--) {
+        const ho_graph_node *node = ho_graph_at(graph, id);
+        for (uint32_t i = 0; needed[id] && node->op != HO_OP_STOP && i < node->arity; i++)
+            needed[node->in[i]] = true;
+    }
+    return needed;
+}
+
+/* For each entry, a number that changes where the node passes a kink; HO_POISON: the node has none. */
+static ho_node branch_of(ho_graph *graph, ho_node id)
+{
+    const ho_graph_node node = *ho_graph_at(graph, id);
+    switch (node.op) {
+    case HO_OP_ABS:
+        return ho_unary(graph, HO_OP_SIGN, node.in[0]);
+    case HO_OP_SIGN:
+    case HO_OP_FLOOR:
+    case HO_OP_LESS:
+    case HO_OP_LESS_EQUAL:
+    case HO_OP_EQUAL:
+        return id;
+    case HO_OP_MAX:
+    case HO_OP_MIN:
+        return ho_binary(graph, HO_OP_LESS, node.in[0], node.in[1]);
+    case HO_OP_SELECT:
+        return ho_binary(graph, HO_OP_EQUAL, node.in[0], ho_const(graph, 0.0));
+    case HO_OP_MAXIMUM: {
+        const ho_shape shape = ho_graph_at(graph, node.in[0])->shape;
+        const ho_node kept = node.shape.rank ? ho_reshape(graph, id, ho_kept_shape(shape, node.axis, node.extent)) : id;
+        return ho_binary(graph, HO_OP_EQUAL, node.in[0], ho_expand(graph, kept, shape));
+    }
+    default:
+        return HO_POISON;
+    }
+}
+
+/* As one row, whatever its shape. */
+static ho_node flattened(ho_graph *graph, ho_node node)
+{
+    const ho_shape shape = ho_graph_at(graph, node)->shape;
+    const int64_t count = ho_shape_count(&shape);
+    return shape.rank ? ho_reshape(graph, node, ho_shape_of(1, &count))
+                      : ho_expand(graph, node, ho_shape_of(1, &count));
+}
+
+ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count)
+{
+    bool *needed = mark_needed(graph, outputs, count);
+    const ho_node size = ho_graph_size(graph);
+    ho_node *rows = ho_alloc(((size_t)size + 1) * sizeof *rows);
+    uint32_t found = 0;
+    for (ho_node id = 1; id <= size; id++) {
+        const ho_node branch = needed[id] ? branch_of(graph, id) : HO_POISON;
+        if (branch)
+            rows[found++] = flattened(graph, branch);
+    }
+    if (!found)
+        rows[found++] = ho_fill(graph, ho_shape_of(1, (const int64_t[]){1}), 0.0);
+    const ho_node all = found > 1 ? ho_concat(graph, rows, found, 1) : rows[0];
+    free(rows);
+    free(needed);
+    return all;
+}
+
+/* ---- while a run goes on ----------------------------------------------------------------------------------------- */
+
+void ho_training_branches(ho_training *training, uint64_t *fingerprint)
+{
+    training->branches = fingerprint;
+}
+
+/* Every bit of a number spreads over all of the fingerprint. */
+static uint64_t mixed(uint64_t h, double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    h = (h ^ bits) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 29;
+}
+
+ho_status ho_branches_note(ho_training *training, ho_program_kind kind)
+{
+    if (!training->branches)
+        return HO_OK;
+    ho_program *program = ho_program_get(training, kind, 0);
+    if (!program)
+        return training->error.status;
+    const int64_t count = ho_shape_count(&ho_graph_at(training->graph, program->outputs[0])->shape);
+    if (!program->out[0])
+        program->out[0] = ho_training_block(training, count, ho_number_size(training), "branches", &training->error);
+    if (!program->out[0] || ho_program_run(training, program))
+        return training->error.status;
+    const bool f32 = training->problem->precision == HO_F32;
+    for (int64_t i = 0; i < count; i++)
+        *training->branches = mixed(*training->branches, f32 ? (double)((const float *)program->out[0])[i]
+                                                             : ((const double *)program->out[0])[i]);
+    return HO_OK;
+}
