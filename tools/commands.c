@@ -111,8 +111,8 @@ const ho_cli_command ho_cli_commands[] = {
     {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",
      "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures\n"
      "them on the test part; for a file with variants or repetitions, each of them. Results go to a folder of their\n"
-     "own (--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration,\n"
-     "hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is done.",
+     "own (--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for each\n"
+     "update and look during training, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is done.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out,\n"
@@ -124,8 +124,9 @@ const ho_cli_command ho_cli_commands[] = {
      "counted. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
     {"report", "RUN", "make one self-contained page of a run folder",
-     "Writes RUN/report.html: table, curves, the graph of learned relations, the resolved pipeline, machine and data.\n"
-     "The page needs no network. Graphviz and gnuplot draw it (Debian packages graphviz, gnuplot-nox).",
+     "Writes RUN/report.html: table, curves, the graph of learned relations, the weights of training examples with a\n"
+     "contact sheet of those that count least, the resolved pipeline, machine and data. The page needs no network.\n"
+     "Graphviz and gnuplot draw it (Debian packages graphviz, gnuplot-nox).",
      HO_CLI_PAGE, run_report},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0, run_plugins},
