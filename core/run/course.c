@@ -335,17 +335,24 @@ static double epoch_at(const ho_course *c, int64_t step)
     return p->batch > 0 ? (double)step * (double)p->batch / (double)p->training->count : (double)step;
 }
 
+/* The step that ends the last epoch. */
+static int64_t last_of_epochs(const ho_course *c)
+{
+    double last = ceil(c->pipeline->stop.epochs / epoch_at(c, 1));
+    return c->pipeline->stop.epochs > 0 && last < 9e18 ? (int64_t)last : INT64_MAX;
+}
+
 /* Why training ends at this step; NULL: it goes on. */
 static const char *ends(const ho_course *c, int64_t step)
 {
     const ho_pipeline *p = c->pipeline;
     if (p->problem.steps > 0 && step >= p->problem.steps)
         return "steps";
-    if (p->stop.epochs > 0 && epoch_at(c, step) >= p->stop.epochs)
+    if (step >= last_of_epochs(c))
         return "epochs";
     if (p->stop.seconds > 0 && ho_seconds() - c->begun >= p->stop.seconds)
         return "seconds";
-    if (isfinite(c->request->cpu_until) && ho_cpu_seconds() >= c->request->cpu_until)
+    if (c->request->cpu_until > 0 && ho_cpu_seconds() >= c->request->cpu_until)
         return "processor time";
     if (p->stop.patience > 0 && c->stale >= p->stop.patience)
         return "patience";
@@ -357,19 +364,21 @@ static int64_t next_multiple(int64_t step, int64_t of)
     return step > INT64_MAX - of ? INT64_MAX : (step / of + 1) * of;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* The step at which something is due next. */
 static int64_t next_event(const ho_course *c, int64_t step)
 {
     const ho_pipeline *p = c->pipeline;
-    int64_t next = next_multiple(step, p->stop.every);
-    if (c->request->online && next_multiple(step, p->update_every) < next)
-        next = next_multiple(step, p->update_every);
-    if ((p->stop.seconds > 0 || isfinite(c->request->cpu_until)) && next > step + TIMED_STEPS)
-        next = step + TIMED_STEPS;
-    double last = ceil(p->stop.epochs / epoch_at(c, 1));
-    if (p->stop.epochs > 0 && last < (double)next)
-        next = (int64_t)last;
-    return p->problem.steps > 0 && p->problem.steps < next ? p->problem.steps : next;
+    int64_t next = sooner(next_multiple(step, p->stop.every), last_of_epochs(c));
+    if (c->request->online)
+        next = sooner(next, next_multiple(step, p->update_every));
+    if (p->stop.seconds > 0 || c->request->cpu_until > 0)
+        next = sooner(next, step + TIMED_STEPS);
+    return p->problem.steps > 0 ? sooner(next, p->problem.steps) : next;
 }
 
 static ho_status tell(const ho_course *c, ho_course_event *event, ho_error *error)

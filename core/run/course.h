@@ -53,7 +53,7 @@ typedef struct ho_course_request {
     const double *lambda; /* where it starts */
     bool online;          /* hyperparameters move, as the pipeline says; else lambda stays */
     bool onward;          /* what earlier runs kept stands until this one has a better look */
-    double cpu_until;     /* ends once ho_cpu_seconds() is past this; INFINITY: never */
+    double cpu_until;     /* ends once ho_cpu_seconds() is past this; 0: never */
     /* Told after each event; its failure ends the course. NULL: nobody listens. */
     ho_status (*report)(void *context, const ho_course_event *event, ho_error *error);
     void (*warn)(void *context, const char *text); /* something a person should know now; NULL likewise */

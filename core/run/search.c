@@ -146,7 +146,7 @@ ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, cons
         double begun = ho_seconds(), value = NAN, validation_error = NAN;
         ho_outer_record record = {
             .iteration = i + 1, .lambda = lambda, .error = NAN, .gradient_norm = NAN, .stationarity = NAN, .scale = 1};
-        if (i > 0 && ho_cpu_seconds() >= request->cpu_until)
+        if (i > 0 && request->cpu_until > 0 && ho_cpu_seconds() >= request->cpu_until)
             break;
         status = draw(pipeline, training, i, lambda, error);
         if (status != HO_OK)

@@ -16,7 +16,7 @@ ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *trainin
 
 typedef struct ho_search_request {
     int64_t candidates;
-    double cpu_until;  /* no candidate is begun once ho_cpu_seconds() is past this, and a watched one ends; INFINITY */
+    double cpu_until;  /* no candidate is begun once ho_cpu_seconds() is past this, and a watched one ends; 0: never */
     ho_course *course; /* by which candidates are trained where the pipeline has them watched, else NULL. What it keeps
                           afterwards is the best candidate's */
     ho_outer_report *report; /* as for ho_outer_run; a candidate is an iteration */

@@ -164,7 +164,7 @@ static ho_status optimise(ho_single *s, ho_error *error)
     if (searches(s)) {
         double limit = time_limit(s);
         const ho_search_request request = {.candidates = s->total,
-                                           .cpu_until = limit > 0 ? s->cpu_begun + limit : INFINITY,
+                                           .cpu_until = limit > 0 ? s->cpu_begun + limit : 0,
                                            .course = s->course,
                                            .report = report,
                                            .context = s};

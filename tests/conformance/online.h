@@ -188,7 +188,6 @@ static inline ho_status online_run(online *o, bool moves, online_log *log, ho_co
     log->of = o;
     const ho_course_request request = {.lambda = o->initial,
                                        .online = moves,
-                                       .cpu_until = INFINITY,
                                        .report = online_report,
                                        .warn = online_warn,
                                        .context = log};

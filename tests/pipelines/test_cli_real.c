@@ -86,6 +86,44 @@ Test(real, generated_frames_stand_in_for_speech_and_are_named_as_such)
     cr_expect_lt(json_number(result, "tuned/validation_error"), json_number(result, "initial/validation_error"));
 }
 
+/* Experiment 2 in small: hyperparameters that move while training runs on speech. */
+Test(real, hyperparameters_move_while_training_on_speech)
+{
+    if (!data_is_there())
+        cli_skip("HOTOOL_DATA is not set: the TIMIT sample is needed");
+    const char *pipeline = cli_format("%s/timit_rtho.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--variant", "quick", "--set",
+                           "variants/quick/stop/epochs=4", "--out", "r", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "data: TIMIT sample (timit"), "%s", r.out);
+    const char *result = cli_read("r/quick/1/result.json");
+    cr_expect_float_eq(json_number(result, "data/training"), 24318, 0, "%s", result);
+    cr_expect(json_is(result, "rows/0/strategy", "online"), "%s", result);
+    cr_expect_gt(json_number(result, "tuned/test_accuracy"), 0.2, "%s", result);
+    cr_expect_gt(json_number(result, "hyperparameters/dynamics.learning_rate"), 0.05, "%s", result);
+}
+
+/* All methods of it, on the generated frames. */
+Test(real, the_methods_of_experiment_2_stand_in_one_table)
+{
+    setenv("HOTOOL_DATA", "/nonexistent", 1);
+    const char *pipeline = cli_format("%s/timit_rtho.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_result r =
+        cli_run("pipeline", pipeline, "--quiet", "--set", "model/shared=[16]", "--set", "stop/epochs=3", "--set",
+                "variants/grid/hyperparameters/secondary.weight/range/values=[0, 0.01]", "--out", "r", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "generated frames with planted states (generated_frames)"), "%s", r.out);
+    const char *result = cli_read("r/result.json");
+    static const char *const rows[][2] = {
+        {"RT-HO", "online"}, {"grid", "grid"}, {"plain", "none"}, {"random", "random"}};
+    for (int i = 0; i < 4; i++) {
+        cr_expect(json_is(result, cli_format("rows/%d/variant", i), rows[i][0]), "%s", result);
+        cr_expect(json_is(result, cli_format("rows/%d/strategy", i), rows[i][1]), "%s", result);
+        cr_expect_gt(json_number(result, cli_format("rows/%d/best_epoch/mean", i)), 0, "%s", result);
+    }
+    cr_expect_null(json_at(result, "rows/4"), "quick runs on request only");
+}
+
 Test(real, fashion_images_of_the_debian_package_are_read)
 {
     if (!cli_exists("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"))
