@@ -30,10 +30,11 @@ static ho_status run_one(ho_registry *registry, const ho_pipeline_request *asked
                          ho_error *error)
 {
     ho_pipeline *pipeline = ho_pipeline_read(registry, asked, error);
-    if (pipeline && pipeline->as_long_as)
+    if (!pipeline)
+        return error->status;
+    if (pipeline->as_long_as) {
         ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is no variant that runs beside",
                    pipeline->as_long_as);
-    if (error->status != HO_OK) {
         ho_pipeline_free(pipeline);
         return error->status;
     }
