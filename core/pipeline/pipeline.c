@@ -199,6 +199,7 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     ho_instance_free(p->dynamics);
     ho_instance_free(pipeline->mode);
     ho_instance_free(pipeline->outer);
+    ho_examples_free(&pipeline->unstandardized);
     ho_examples_free(&pipeline->training);
     ho_examples_free(&pipeline->validation);
     ho_examples_free(&pipeline->test);

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define HO_ABI_MAJOR 1u
-#define HO_ABI_MINOR 0u
+#define HO_ABI_MINOR 1u
 
 /* The exported symbol's name carries the major: a host of another major does not find it. */
 #define HO_PLUGIN_SYMBOL      hotool_plugin_v1

@@ -132,17 +132,17 @@ Test(abi, a_plugin_of_an_older_layout_reads_as_a_present_one)
 
 Test(abi, another_major_is_named)
 {
-    refused(built("bad_major"), "wants plugin ABI 2, this hotool offers 1.0");
+    refused(built("bad_major"), "wants plugin ABI 2, this hotool offers 1.1");
 }
 
 Test(abi, a_major_that_belies_its_symbol_is_named)
 {
-    refused(built("lying_major"), "wants plugin ABI 3.4, this hotool offers 1.0");
+    refused(built("lying_major"), "wants plugin ABI 3.4, this hotool offers 1.1");
 }
 
 Test(abi, a_newer_minor_is_named)
 {
-    refused_with(built("newer_minor"), "wants plugin ABI 1.1, this hotool offers 1.0; use a newer hotool");
+    refused_with(built("newer_minor"), "wants plugin ABI 1.2, this hotool offers 1.1; use a newer hotool");
 }
 
 Test(abi, a_shared_object_without_the_symbol_is_no_plugin)

@@ -161,7 +161,7 @@ Test(bad, plugins_that_are_none_are_refused)
     cli_expect_refused("another major", run_plugin("bad_major", cli_format("%s/bad_major.so", folder)), "bad_major.so",
                        "plugin ABI 2", "offers 1.", NULL);
     cli_expect_refused("a newer minor", run_plugin("newer_minor", cli_format("%s/newer_minor.so", folder)),
-                       "newer_minor.so", "plugin ABI 1.1", "offers 1.0", NULL);
+                       "newer_minor.so", "plugin ABI 1.2", "offers 1.1", NULL);
 
     const char *path = cli_format("%s/newer_minor.so", folder);
     struct stat st;
