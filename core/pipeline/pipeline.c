@@ -127,8 +127,18 @@ static ho_status read_final(ho_reading *r)
     if (node && (ho_tree_expect(node, HO_TREE_MAP, "final", r->error) != HO_OK ||
                  ho_tree_only(node, "final", known, r->error) != HO_OK))
         return r->error->status;
-    return read_word(r, ho_tree_get(node, "train_on"), "train_on", "training", "training+validation",
-                     &r->pipeline->final_on_both);
+    static const char *const words[] = {"training", "training+validation", "validation"};
+    const ho_tree *on = ho_tree_get(node, "train_on");
+    const char *text = words[0];
+    if (on && ho_tree_string(on, "train_on", &text, r->error) != HO_OK)
+        return r->error->status;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, words[i]) == 0) {
+            r->pipeline->final_on = (ho_final)i;
+            return HO_OK;
+        }
+    return ho_fail_at(r->error, HO_INVALID, on->place,
+                      "train_on: \"%s\" is none of training, training+validation, validation", text);
 }
 
 static ho_status read_run(ho_reading *r, int64_t repetition)

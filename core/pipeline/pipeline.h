@@ -30,6 +30,10 @@ typedef struct ho_range {
     ho_place place;
 } ho_range;
 
+/* What the final training is on. Weights of single examples are those of the training part: validation examples count
+ * with weight 1. */
+typedef enum ho_final { HO_FINAL_TRAINING, HO_FINAL_BOTH, HO_FINAL_VALIDATION } ho_final;
+
 #define HO_MOST_CANDIDATES 100000 /* of a search */
 
 typedef struct ho_pipeline {
@@ -61,7 +65,7 @@ typedef struct ho_pipeline {
     int64_t candidates;          /* of a random search; 0: as many as cost what `outer_iterations` would */
     const ho_range *ranges;      /* of a search: one for each tuned hyperparameter */
     size_t range_count;
-    bool final_on_both; /* final training on training + validation */
+    ho_final final_on;
 } ho_pipeline;
 
 /* Reads, checks every key, chooses the data source, reads and prepares the data, makes all instances. Every error has

@@ -14,6 +14,9 @@ typedef enum figure {
     TEST_ACCURACY,
     EVALUATIONS,
     SECONDS,
+    PRECISION,
+    RECALL,
+    F1,
 } figure;
 
 /* The validation figures are those that the choice was made by; the test figures are the final training's. */
@@ -23,6 +26,11 @@ static double figure_of(const ho_single_result *r, figure which)
         return r->count ? (double)r->evaluations : NAN;
     if (which == SECONDS)
         return r->count ? r->seconds : NAN;
+    if (which == PRECISION || which == RECALL || which == F1) {
+        const ho_detection *d = &r->detection;
+        double score = which == PRECISION ? d->precision : which == RECALL ? d->recall : d->f1;
+        return r->count ? score : NAN;
+    }
     double value = NAN;
     for (size_t i = 0; i < r->count; i++) {
         const ho_column *c = &r->columns[i];
@@ -73,6 +81,12 @@ static ho_spread spread(const ho_row *row, figure which)
     ho_spread s = spread_of(values, row->count);
     free(values);
     return s;
+}
+
+/* Whether some run of the row had labels to find by their weights. */
+static bool detects(const ho_row *row)
+{
+    return spread(row, RECALL).count > 0;
 }
 
 /* Values of hyperparameter `index`, in the order of the first run that knows them. */
@@ -161,6 +175,11 @@ void ho_row_json(ho_json *json, const ho_row *row)
     json_figure(json, "test_accuracy", row, TEST_ACCURACY);
     json_figure(json, "gradient_evaluations", row, EVALUATIONS);
     json_figure(json, "seconds", row, SECONDS);
+    if (detects(row)) {
+        json_figure(json, "precision", row, PRECISION);
+        json_figure(json, "recall", row, RECALL);
+        json_figure(json, "f1", row, F1);
+    }
     ho_json_open(json, "hyperparameters", '{');
     for (size_t i = 0; i < known->brief_count; i++)
         json_brief(json, row, &known->briefs[i], i);
@@ -228,6 +247,9 @@ void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
             print_number(strcmp(r->columns[c].title, "initial") == 0 ? b->initial : b->best, false);
         putchar('\n');
     }
+    if (r->count > 0 && !isnan(r->detection.recall))
+        printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", r->detection.precision,
+               r->detection.recall, r->detection.f1);
     printf("  ");
     if (r->done > 0 && p->strategy == HO_STRATEGY_HYPERGRADIENT)
         printf("%lld outer iterations, best after %lld steps; ", (long long)r->done, (long long)r->best_iteration - 1);
@@ -280,13 +302,20 @@ void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, in
     print_heading(like);
     if (repeat > 1)
         printf("; mean +- sd of %lld splits and seeds", (long long)repeat);
-    printf("\n  %-*s  %-13s %16s %18s %18s %9s  %s\n", (int)widest, "method", "strategy", "validation error",
-           "test accuracy %", "gradients", "seconds", "tuned hyperparameters");
+    bool detection = false;
+    for (size_t i = 0; i < count; i++)
+        detection = detection || detects(&rows[i]);
+    printf("\n  %-*s  %-13s %16s %18s ", (int)widest, "method", "strategy", "validation error", "test accuracy %");
+    if (detection)
+        printf("%17s %17s %17s ", "precision", "recall", "F1");
+    printf("%18s %9s  %s\n", "gradients", "seconds", "tuned hyperparameters");
     for (size_t i = 0; i < count; i++) {
         const ho_row *row = &rows[i];
         printf("  %-*s  %-13s ", (int)widest, row->variant, row->strategy);
         print_spread(spread(row, VALIDATION_ERROR), 1, 3, 16);
         print_spread(spread(row, TEST_ACCURACY), 100, 2, 19);
+        for (int f = PRECISION; detection && f <= F1; f++)
+            print_spread(spread(row, (figure)f), 1, 3, 18);
         print_spread((ho_spread){spread(row, EVALUATIONS).mean, NAN, spread(row, EVALUATIONS).count}, 1, 0, 19);
         print_spread((ho_spread){spread(row, SECONDS).mean, NAN, spread(row, SECONDS).count}, 1, 1, 10);
         printf("  ");

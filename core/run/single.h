@@ -3,6 +3,7 @@
 #define HO_RUN_SINGLE_H
 
 #include "run/results.h"
+#include "run/weighed.h"
 
 /* What training with some lambda comes to; NaN where there is nothing to say. */
 typedef struct ho_column {
@@ -29,6 +30,7 @@ typedef struct ho_single_result {
     double initial_error, best_error;
     int64_t evaluations; /* of the objective's gradient: outer loop and final training */
     double seconds;      /* of the same */
+    ho_detection detection;
     ho_brief *briefs;
     size_t brief_count;
     char *folder;
