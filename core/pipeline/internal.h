@@ -47,6 +47,17 @@ ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64
 /* Lays the variant asked for over the root; `variants` and `repeat` are gone afterwards. */
 ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_request *request, ho_error *error);
 
+/* What a variant may be called; `where` is for messages. */
+ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_error *error);
+/* The names of variants, in order; NULL has none. */
+const char **ho_variant_names(ho_arena *arena, const ho_tree *variants);
+
+/* ---- choose.c ---------------------------------------------------------------------------------------------------- */
+
+ho_status ho_choose_check(ho_arena *arena, const ho_tree *root, ho_error *error);
+/* Fills the choices of an experiment whose variants are known; those of which some variant does not run are left out. */
+void ho_choose_read(ho_experiment *experiment);
+
 /* ---- mention.c -------------------------------------------------------------------------------------------------- */
 
 /* A reading of a pipeline under way. */

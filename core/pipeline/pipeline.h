@@ -73,6 +73,13 @@ typedef struct ho_pipeline {
 ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error);
 void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
 
+/* A further row of the table: for each repetition, the run of least validation error among some variants. */
+typedef struct ho_choice {
+    const char *name;
+    const size_t *members; /* which of the experiment's variants */
+    size_t count;
+} ho_choice;
+
 /* What a file asks to be run: each of its variants, each over a number of splits and seeds. */
 typedef struct ho_experiment {
     ho_arena *arena;
@@ -81,6 +88,8 @@ typedef struct ho_experiment {
     const char **variants; /* names to run, in order */
     size_t variant_count;  /* 0: the file has none */
     int64_t repeat;        /* at least 1 */
+    const ho_choice *choices;
+    size_t choice_count;
 } ho_experiment;
 
 /* Reads the file only as far as that. `chosen`: the variants wanted, all where chosen_count is 0; unknown

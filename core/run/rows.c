@@ -47,6 +47,11 @@ static double figure_of(const ho_single_result *r, figure which)
     return value;
 }
 
+double ho_validation_error(const ho_single_result *result)
+{
+    return figure_of(result, VALIDATION_ERROR);
+}
+
 static ho_spread spread_of(const double *values, size_t count)
 {
     ho_spread s = {NAN, NAN, 0};
@@ -89,13 +94,17 @@ static bool detects(const ho_row *row)
     return spread(row, RECALL).count > 0;
 }
 
-/* Values of hyperparameter `index`, in the order of the first run that knows them. */
-static double *brief_values(const ho_row *row, size_t index)
+/* Values of a hyperparameter; NaN for runs that tune none of that name. */
+static double *brief_values(const ho_row *row, const char *name)
 {
     double *values = ho_alloc((row->count + 1) * sizeof *values);
-    for (size_t i = 0; i < row->count; i++)
-        values[i] =
-            index < row->results[i].brief_count && row->results[i].count ? row->results[i].briefs[index].best : NAN;
+    for (size_t i = 0; i < row->count; i++) {
+        const ho_single_result *r = &row->results[i];
+        values[i] = NAN;
+        for (size_t b = 0; r->count && b < r->brief_count; b++)
+            if (strcmp(r->briefs[b].name, name) == 0)
+                values[i] = r->briefs[b].best;
+    }
     return values;
 }
 
@@ -143,9 +152,9 @@ static void json_figure(ho_json *json, const char *key, const ho_row *row, figur
     free(values);
 }
 
-static void json_brief(ho_json *json, const ho_row *row, const ho_brief *b, size_t index)
+static void json_brief(ho_json *json, const ho_row *row, const ho_brief *b)
 {
-    double *values = brief_values(row, index);
+    double *values = brief_values(row, b->name);
     if (b->rank == 0) {
         json_values(json, b->name, values, row->count);
     } else {
@@ -182,12 +191,18 @@ void ho_row_json(ho_json *json, const ho_row *row)
     }
     ho_json_open(json, "hyperparameters", '{');
     for (size_t i = 0; i < known->brief_count; i++)
-        json_brief(json, row, &known->briefs[i], i);
+        json_brief(json, row, &known->briefs[i]);
     ho_json_close(json, '}');
     ho_json_open(json, "folders", '[');
     for (size_t i = 0; i < row->count; i++)
         ho_json_string(json, NULL, row->folders[i]);
     ho_json_close(json, ']');
+    if (row->chosen) {
+        ho_json_open(json, "chosen", '[');
+        for (size_t i = 0; i < row->count; i++)
+            ho_json_string(json, NULL, row->chosen[i]);
+        ho_json_close(json, ']');
+    }
     ho_json_close(json, '}');
 }
 
@@ -276,12 +291,32 @@ static void print_briefs(const ho_row *row)
     const ho_single_result *known = first_known(row);
     for (size_t i = 0; i < known->brief_count; i++) {
         const ho_brief *b = &known->briefs[i];
-        double *values = brief_values(row, i);
+        double *values = brief_values(row, b->name);
         ho_spread s = spread_of(values, row->count);
         printf("%s%s%s %.3g", i ? ", " : "", b->name, b->rank ? " (sum)" : "", s.mean);
         if (!isnan(s.sd))
             printf(" +- %.2g", s.sd);
         free(values);
+    }
+}
+
+/* Which variants a choice fell on: "; chosen: DH-1000 x 2, DH-1500". */
+static void print_chosen(const ho_row *row)
+{
+    const char *before = "; chosen: ";
+    for (size_t i = 0; row->chosen && i < row->count; i++) {
+        size_t same = 0, first = i;
+        for (size_t j = row->count; j-- > 0;)
+            if (strcmp(row->chosen[j], row->chosen[i]) == 0) {
+                first = j;
+                same++;
+            }
+        if (first != i)
+            continue;
+        printf("%s%s", before, row->chosen[i]);
+        if (same > 1)
+            printf(" x %zu", same);
+        before = ", ";
     }
 }
 
@@ -320,6 +355,7 @@ void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, in
         print_spread((ho_spread){spread(row, SECONDS).mean, NAN, spread(row, SECONDS).count}, 1, 1, 10);
         printf("  ");
         print_briefs(row);
+        print_chosen(row);
         print_missing(row);
         putchar('\n');
     }

@@ -197,7 +197,7 @@ static ho_status write_result(ho_single *s, const ho_single_result *result, ho_e
         json_column(&json, &result->columns[i]);
     ho_results_hypers(&json, "hyperparameters", s->training, s->best);
     const char *const here[] = {"."};
-    const ho_row row = {s->pipeline->name, ho_strategy_name(s->pipeline), result, 1, here};
+    const ho_row row = {s->pipeline->name, ho_strategy_name(s->pipeline), result, 1, here, NULL};
     ho_json_open(&json, "rows", '[');
     ho_row_json(&json, &row);
     ho_json_close(&json, ']');

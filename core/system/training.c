@@ -400,6 +400,12 @@ const ho_hyperparameter *ho_training_hypers(const ho_training *training, size_t 
     return training->hypers;
 }
 
+void ho_training_restrict_directions(ho_training *training, const double *directions, int64_t count)
+{
+    training->restricted = directions;
+    training->restricted_count = count;
+}
+
 int64_t ho_training_lambda_size(const ho_training *training)
 {
     return training->lambda_size;
