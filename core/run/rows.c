@@ -233,9 +233,14 @@ static void print_line(const char *name, const ho_single_result *r, size_t offse
 
 static void print_heading(const ho_pipeline *p)
 {
-    printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s, T = %lld", p->name, p->data_label,
-           (long long)p->training.count, (long long)p->validation.count, (long long)p->test.count,
-           p->problem.dynamics->loaded->plugin.name, (long long)p->problem.steps);
+    long long replaced = 0;
+    for (int64_t i = 0; p->noise && i < p->training.count; i++)
+        replaced += p->noise[i] != 0;
+    printf("\n%s on %s: %lld training", p->name, p->data_label, (long long)p->training.count);
+    if (replaced)
+        printf(" (%lld labels replaced)", replaced);
+    printf(", %lld validation, %lld test examples; %s, T = %lld", (long long)p->validation.count,
+           (long long)p->test.count, p->problem.dynamics->loaded->plugin.name, (long long)p->problem.steps);
 }
 
 void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
