@@ -146,8 +146,7 @@ static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
 static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, const char *prefix, bool alone,
                                ho_term *term)
 {
-    static const char *const for_loss[] = {"loss",   "path",   "name",    "reduce",
-                                           "target", "weight", "weights", NULL};
+    static const char *const for_loss[] = {"loss", "path", "name", "reduce", "target", "weight", "weights", NULL};
     static const char *const for_penalty[] = {"penalty", "path", "name", "on", "weight", NULL};
     if (ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
         return r->error->status;

@@ -14,13 +14,12 @@ ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_er
     const char *name = variant->key;
     if (name[0] == '.' || name[0] == '\0' || strspn(name, letters) != strlen(name))
         return ho_fail_at(error, HO_INVALID, variant->key_place,
-                          "%s: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'",
-                          where, name);
+                          "%s: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'", where,
+                          name);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(name, taken[i]) == 0)
             return ho_fail_at(error, HO_INVALID, variant->key_place,
-                              "%s: \"%s\": a run folder holds another thing of that name", where,
-                              name);
+                              "%s: \"%s\": a run folder holds another thing of that name", where, name);
     return HO_OK;
 }
 

@@ -55,7 +55,8 @@ const char **ho_variant_names(ho_arena *arena, const ho_tree *variants);
 /* ---- choose.c ---------------------------------------------------------------------------------------------------- */
 
 ho_status ho_choose_check(ho_arena *arena, const ho_tree *root, ho_error *error);
-/* Fills the choices of an experiment whose variants are known; those of which some variant does not run are left out. */
+/* Fills the choices of an experiment whose variants are known; those of which some variant does not run are left out.
+ */
 void ho_choose_read(ho_experiment *experiment);
 
 /* ---- mention.c -------------------------------------------------------------------------------------------------- */
@@ -101,7 +102,8 @@ typedef struct ho_noise {
 
 ho_status ho_noise_read(ho_reading *reading, const ho_tree *node, ho_noise *noise);
 /* Replaces the labels of share * count examples (rounded; half upwards) by another class each, drawn evenly from the
- * other classes. Which and by what depends on seed, count, and number of classes only. replaced[i]: 1 where so, else 0. */
+ * other classes. Which and by what depends on seed, count, and number of classes only. replaced[i]: 1 where so, else 0.
+ */
 void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, double *replaced);
 /* The same on the training part's `target`, which it has; what was replaced is kept among the pipeline's truths. */
 ho_status ho_noise_apply(ho_reading *reading, const ho_noise *noise, const char *target);

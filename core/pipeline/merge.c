@@ -7,8 +7,8 @@
 /* Trees are walked by recursion, so one setting must not make them deeper than a file can. */
 enum { MOST_LEVELS = 64 };
 
-/* What an item of a list is called: its name, else the plugin of an objective term or the label of a data source. NULL: it
- * has no name. */
+/* What an item of a list is called: its name, else the plugin of an objective term or the label of a data source. NULL:
+ * it has no name. */
 static const char *item_name(const ho_tree *item)
 {
     static const char *const keys[] = {"name", "loss", "penalty", "label"};

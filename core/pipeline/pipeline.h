@@ -46,15 +46,15 @@ typedef struct ho_pipeline {
     /* Data, split and standardised. */
     ho_dataset *dataset;                    /* truths and class names */
     ho_examples training, validation, test; /* test may be empty */
-    const double *noise, *true_labels;      /* of the training examples, for scoring only: 1 where the label was replaced;
-                                               the labels before that; NULL: no noise was asked for */
-    const ho_examples *raw;                 /* the training part before it was standardised, where single examples have
-                                               weights; else the training part */
-    ho_examples unstandardized;             /* what raw points to then */
-    const char *data_label;                 /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
-    size_t data_choice, data_choices;       /* which source of the list was used, from 0; how many there are */
-    const char *data_missing;               /* why earlier sources were passed over ("no file PATH"), or NULL */
-    char **data_files;                      /* paths that were read, NULL-terminated */
+    const double *noise, *true_labels; /* of the training examples, for scoring only: 1 where the label was replaced;
+                                          the labels before that; NULL: no noise was asked for */
+    const ho_examples *raw;            /* the training part before it was standardised, where single examples have
+                                          weights; else the training part */
+    ho_examples unstandardized;        /* what raw points to then */
+    const char *data_label;            /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
+    size_t data_choice, data_choices;  /* which source of the list was used, from 0; how many there are */
+    const char *data_missing;          /* why earlier sources were passed over ("no file PATH"), or NULL */
+    char **data_files;                 /* paths that were read, NULL-terminated */
 
     ho_instance *mode; /* the hypergradient mode */
 

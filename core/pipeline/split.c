@@ -65,10 +65,8 @@ static void order_by_class(const ho_target *labels, int64_t count, size_t classe
 ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
                            ho_error *error)
 {
-    *part = (ho_examples){.count = count,
-                          .features = all->features,
-                          .target_count = all->target_count,
-                          .input_rank = all->input_rank};
+    *part = (ho_examples){
+        .count = count, .features = all->features, .target_count = all->target_count, .input_rank = all->input_rank};
     memcpy(part->input_dims, all->input_dims, sizeof part->input_dims);
     size_t width = (size_t)all->features, size = all->x32 ? sizeof(float) : sizeof(double);
     part->targets = ho_alloc(all->target_count * sizeof *part->targets);

@@ -236,8 +236,8 @@ static ho_status check_modes(check *c, ho_registry *registry, ho_error *error)
     ho_status status =
         ho_hypergradient(c->training, c->pipeline->mode, c->steps, c->lambda, &value, c->gradient, NULL, error);
     if (status == HO_OK)
-        printf("  E = %.12g, norm of the hypergradient %.6g (%s)\n", value, sqrt(dot(c->gradient, c->gradient, c->size)),
-               c->pipeline->mode->loaded->plugin.name);
+        printf("  E = %.12g, norm of the hypergradient %.6g (%s)\n", value,
+               sqrt(dot(c->gradient, c->gradient, c->size)), c->pipeline->mode->loaded->plugin.name);
     if (c->api->directions(c->system) > MOST_FORWARD)
         few = few_directions(c);
     for (size_t i = 0; i < count && status == HO_OK; i++) {

@@ -4,10 +4,10 @@
 
 #include "run/rows.h"
 
-/* For each repetition the run of least validation error among the choice's members, whose rows are among `rows` (one for
- * each variant, all of as many runs); the first of equals, and the first member where none has a validation error. The
- * figures are those of the chosen run, but for gradient evaluations and seconds: a choice costs what all its members do.
- * The row borrows from `rows`; free with ho_choice_free. */
+/* For each repetition the run of least validation error among the choice's members, whose rows are among `rows` (one
+ * for each variant, all of as many runs); the first of equals, and the first member where none has a validation error.
+ * The figures are those of the chosen run, but for gradient evaluations and seconds: a choice costs what all its
+ * members do. The row borrows from `rows`; free with ho_choice_free. */
 ho_row ho_choice_row(const ho_choice *choice, const ho_row *rows);
 void ho_choice_free(ho_row *row);
 

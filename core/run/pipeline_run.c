@@ -274,8 +274,12 @@ static ho_status finish(many *m, ho_error *error)
     ho_json_open(&json, "rows", '[');
     for (size_t v = 0; v < m->variants; v++) {
         size_t first = v * (size_t)repeat;
-        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name, m->strategies[v],
-                           &m->outcomes[first], (size_t)repeat, &folders[first], NULL};
+        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name,
+                           m->strategies[v],
+                           &m->outcomes[first],
+                           (size_t)repeat,
+                           &folders[first],
+                           NULL};
     }
     for (size_t c = 0; c < experiment->choice_count; c++)
         rows[m->variants + c] = ho_choice_row(&experiment->choices[c], rows);

@@ -231,9 +231,9 @@ ho_status ho_hypers_declare(ho_training *training, ho_owner *owner, ho_error *er
                               .initial = 1.0,
                               .domain = HO_NONNEGATIVE,
                               .doc = "weight of each training example in this term",
-                              .shape = ho_arena_format(training->arena, "%" PRId64,
-                                                       problem->weighted ? problem->weighted
-                                                                         : problem->training->count)};
+                              .shape =
+                                  ho_arena_format(training->arena, "%" PRId64,
+                                                  problem->weighted ? problem->weighted : problem->training->count)};
     const ho_loaded *loaded = owner->instance->loaded;
     bool per_example = owner->term && owner->term->per_example;
     owner->first = training->hyper_count;

@@ -151,7 +151,8 @@ struct ho_training {
     void **tuned_cotangents; /* where programs put derivatives by them */
     size_t tuned_count;
     int64_t lambda_size, directions;
-    const double *restricted; /* the directions, one after another, where they do not span the free subspace; else NULL */
+    const double
+        *restricted; /* the directions, one after another, where they do not span the free subspace; else NULL */
     int64_t restricted_count;
     double *lambda_initial;
 

@@ -48,12 +48,12 @@ typedef struct ho_problem {
     ho_precision precision;
     const ho_examples *training, *validation;
     int64_t classes_or_width; /* outputs of the model: the classes, or the width of the target, of the main target */
-    int64_t weighted; /* per-example weights are those of the first so many training examples, the others count with
-                         weight 1; 0: of all */
-    int64_t batch;            /* 0: full batch */
-    int64_t steps;            /* T */
-    ho_instance *model;       /* name "model" unless the pipeline gives another */
-    ho_instance *dynamics;    /* name "dynamics" unless the pipeline gives another */
+    int64_t weighted;   /* per-example weights are those of the first so many training examples, the others count with
+                           weight 1; 0: of all */
+    int64_t batch;      /* 0: full batch */
+    int64_t steps;      /* T */
+    ho_instance *model; /* name "model" unless the pipeline gives another */
+    ho_instance *dynamics; /* name "dynamics" unless the pipeline gives another */
     const ho_term *objective;
     size_t objective_count;
     const ho_term *validation_terms;

@@ -1,5 +1,5 @@
-/* Data hyper-cleaning: weights of single examples tuned on data whose labels are partly wrong; noise, the final training,
- * choices among variants, the files a run leaves, and what is refused. */
+/* Data hyper-cleaning: weights of single examples tuned on data whose labels are partly wrong; noise, the final
+ * training, choices among variants, the files a run leaves, and what is refused. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,7 +207,8 @@ Test(cleaning, check_proves_more_directions_than_forward_mode_can_carry)
     cr_expect(strstr(r.out, "mode doubled: hypergradient along 8 directions") && strstr(r.out, "FAILED"), "%s", r.out);
 }
 
-/* ---- the final training, variants, choices ------------------------------------------------------------------------ */
+/* ---- the final training, variants, choices ------------------------------------------------------------------------
+ */
 
 static void with_variants(void)
 {
@@ -247,9 +248,15 @@ Test(cleaning, a_choice_is_the_best_variant_of_each_repetition)
         double b = json_number(result, cli_format("rows/4/validation_error/values/%d", i));
         int best = b < a ? 4 : 3;
         cr_expect(json_is(result, cli_format("rows/5/chosen/%d", i), best == 3 ? "A" : "B"));
-        cr_expect(json_is(result, cli_format("rows/5/folders/%d", i), cli_format("%s/%d", best == 3 ? "A" : "B", i + 1)));
-        static const char *const figures[] = {"validation_error", "test_accuracy", "test_loss", "precision", "recall",
-                                              "f1", "hyperparameters/cross_entropy.weights/sum"};
+        cr_expect(
+            json_is(result, cli_format("rows/5/folders/%d", i), cli_format("%s/%d", best == 3 ? "A" : "B", i + 1)));
+        static const char *const figures[] = {"validation_error",
+                                              "test_accuracy",
+                                              "test_loss",
+                                              "precision",
+                                              "recall",
+                                              "f1",
+                                              "hyperparameters/cross_entropy.weights/sum"};
         for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
             cr_expect_eq(json_number(result, cli_format("rows/5/%s/values/%d", figures[f], i)),
                          json_number(result, cli_format("rows/%d/%s/values/%d", best, figures[f], i)), "%s",
@@ -318,8 +325,8 @@ Test(cleaning, the_final_training_weighs_validation_examples_with_1)
         const char *size = batch ? "batch=9" : "batch=full";
         cli_write("final.yaml", cli_format(text, "train", "train", "w40", "final: {train_on: training+validation}\n"));
         cli_write("hand.yaml", cli_format(text, "both", "both", "w80", ""));
-        cli_expect_done(cli_run("pipeline", "final.yaml", "--quiet", "--set", size, "--out",
-                                cli_format("final%d", batch), NULL));
+        cli_expect_done(
+            cli_run("pipeline", "final.yaml", "--quiet", "--set", size, "--out", cli_format("final%d", batch), NULL));
         cli_expect_done(
             cli_run("pipeline", "hand.yaml", "--quiet", "--set", size, "--out", cli_format("hand%d", batch), NULL));
         const char *final = cli_read(cli_format("final%d/result.json", batch));
@@ -358,19 +365,20 @@ Test(cleaning, what_is_wrong_is_said_where_it_stands)
         {"labels: 0.4", "labels: 0.4, use: most", ":8:29: ", "\"most\" is neither all nor clean", ""},
         {"labels: 0.4", "labels: 0.99, use: clean", ":8:10: ", "no example is left", ""},
         {"noise: {labels: 0.4}", "noise: 0.4", ":8:10: ", "noise", "map"},
-        {"weights: per_example", "weights: per_exampel", ":13:50: ", "\"per_exampel\"", "did you mean \"per_example\"?"},
+        {"weights: per_example", "weights: per_exampel", ":13:50: ", "\"per_exampel\"",
+         "did you mean \"per_example\"?"},
         {"weights: per_example", "weights: {a: 1}", ":13:50: ", "weights: found a map", "per_example"},
         {"weights: per_example", "weights: [1, 2]", ":13:50: ", "a list of 2 where one of 40 is due", ""},
         {"weights: per_example", "weights: many.npy", ":13:50: ", "many.npy has the shape (41)", "has (40)"},
         {"weights: per_example", "weights: none.npy", ":13:50: ", "none.npy", "no such file"},
         {", weights: per_example", "", ":18:3: ", "unknown hyperparameter \"cross_entropy.weights\"",
          "weights: per_example"},
-        {"validation: {loss: cross_entropy", "validation: {weights: per_example, loss: cross_entropy", ":16:23: ",
-         "the validation error has none for single examples", ""},
-        {"hypergradient: {mode: reverse}", "hypergradient: {mode: reverse}\nfinal: {train_on: validation}", ":13:50: ",
-         "train_on: validation", ""},
-        {"hypergradient: {mode: reverse}", "hypergradient: {mode: reverse}\nchoose: {R: [A, B]}", ":20:1: ",
-         "no variants", ""},
+        {"validation: {loss: cross_entropy", "validation: {weights: per_example, loss: cross_entropy",
+         ":16:23: ", "the validation error has none for single examples", ""},
+        {"hypergradient: {mode: reverse}", "hypergradient: {mode: reverse}\nfinal: {train_on: validation}",
+         ":13:50: ", "train_on: validation", ""},
+        {"hypergradient: {mode: reverse}", "hypergradient: {mode: reverse}\nchoose: {R: [A, B]}",
+         ":20:1: ", "no variants", ""},
     };
     double many[41] = {0};
     cli_npy("many.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (41,), }", many, sizeof many);
@@ -418,7 +426,8 @@ Test(cleaning, noise_needs_classes)
             sizeof target);
     cli_change("c.yaml", "  plugin: idx\n  inputs: x.gz\n  labels: y.gz\n",
                "  plugin: npy\n  inputs: x.npy\n  target: t.npy\n");
-    cli_change("c.yaml", "loss: cross_entropy, reduce: mean, weights", "loss: squared_error, name: cross_entropy, weights");
+    cli_change("c.yaml", "loss: cross_entropy, reduce: mean, weights",
+               "loss: squared_error, name: cross_entropy, weights");
     cli_change("c.yaml", "validation: {loss: cross_entropy", "validation: {loss: squared_error");
     cli_expect_refused("reals", cli_run("pipeline", "c.yaml", NULL), "c.yaml:8:10: ", "it holds reals", NULL);
 }
@@ -432,7 +441,8 @@ Test(cleaning, readers_without_an_order_have_no_weights)
     cli_expect_refused("unordered", cli_run("pipeline", "c.yaml", NULL), "c.yaml:12:50: weights: ", "\"unordered\"",
                        "another order each time", NULL);
     cli_change("c.yaml", ", weights: per_example", "");
-    cli_expect_done(cli_run("pipeline", "c.yaml", "--quiet", "--set", "hyperparameters=null", "--set", "outer=null", NULL));
+    cli_expect_done(
+        cli_run("pipeline", "c.yaml", "--quiet", "--set", "hyperparameters=null", "--set", "outer=null", NULL));
 }
 
 /* ---- the pipeline that people run -------------------------------------------------------------------------------- */

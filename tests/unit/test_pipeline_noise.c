@@ -23,8 +23,8 @@ Test(noise, replaces_the_stated_share_exactly_by_other_classes)
     static const struct {
         double share;
         int64_t count, classes, wanted;
-    } cases[] = {{0.5, 4000, 10, 2000}, {0.0, 100, 3, 0}, {0.3, 10, 2, 3}, {0.25, 10, 4, 3}, {0.24, 10, 4, 2},
-                 {0.999, 1000, 5, 999}};
+    } cases[] = {{0.5, 4000, 10, 2000}, {0.0, 100, 3, 0}, {0.3, 10, 2, 3},
+                 {0.25, 10, 4, 3},      {0.24, 10, 4, 2}, {0.999, 1000, 5, 999}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         noise(cases[k].share, 3, cases[k].count, cases[k].classes);
         int64_t changed = 0;

@@ -209,7 +209,8 @@ Test(weighted, replay_gives_the_same_bits)
         double lambda[SMALL_N], d[SMALL_N] = {1.0}, apart, moved;
         ho_training_lambda_initial(training, lambda);
         ho_vector *state = api->vector_new(system, 1), *next = api->vector_new(system, 1);
-        ho_vector *again = api->vector_new(system, 1), *z = api->vector_new(system, 1), *out = api->vector_new(system, 1);
+        ho_vector *again = api->vector_new(system, 1), *z = api->vector_new(system, 1),
+                  *out = api->vector_new(system, 1);
         cr_assert_eq(api->initial(system, lambda, state), HO_OK);
         for (int64_t t = 1; t <= 5; t++) {
             cr_assert_eq(api->step(system, t, lambda, state, next), HO_OK);
