@@ -452,14 +452,17 @@ Test(cleaning, finds_wrong_labels_among_digits)
     if (!getenv("HOTOOL_DATA") || !*getenv("HOTOOL_DATA"))
         cli_skip("HOTOOL_DATA is not set: MNIST is needed");
     const char *pipeline = cli_format("%s/mnist_cleaning.yaml", cli_environment("HOTOOL_CONFIGS"));
-    const char *const sets[] = {"--set", "data/MNIST/split/train=600", "--set", "data/MNIST/split/validation=600"};
+    const char *const sets[] = {"--set", "data/MNIST/split/train=1000", "--set", "data/MNIST/split/validation=1000"};
     cli_result r = cli_run("pipeline", pipeline, "--quiet", sets[0], sets[1], sets[2], sets[3], "--set", "repeat=1",
-                           "--set", "hyperparameters/cross_entropy.weights/constraint/at_most=300", "--variant",
+                           "--set", "hyperparameters/cross_entropy.weights/constraint/at_most=400", "--variant",
                            "Baseline", "--variant", "DH-2000", "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "data: MNIST (idx"), "%s", r.out);
     const char *result = cli_read("r/result.json");
-    cr_expect_gt(json_number(result, "rows/1/f1/mean"), 0.75, "%s", r.out);
-    cr_expect_gt(json_number(result, "rows/1/test_accuracy/mean"), json_number(result, "rows/0/test_accuracy/mean"));
+    /* A fifth of the examples and of the weights' sum: not as good as the whole, but far from chance (an F1 of 0.5 or
+     * so). */
+    cr_expect_gt(json_number(result, "rows/1/f1/mean"), 0.7, "%s", r.out);
+    cr_expect_gt(json_number(result, "rows/1/test_accuracy/mean"),
+                 json_number(result, "rows/0/test_accuracy/mean") + 0.02, "%s", r.out);
     cr_expect(strstr(cli_read("r/DH-2000/1/examples/lowest.npy") + 10, "(100, 28, 28)"));
 }
