@@ -175,7 +175,9 @@ SIZE(ho_data, 8);
 AT(ho_data_calls, struct_size, 0);
 AT(ho_data_calls, emits_parts, 4);
 AT(ho_data_calls, read, 8);
-SIZE(ho_data_calls, 16);
+AT(ho_data_calls, unordered, 16);
+AT(ho_data_calls, reserved, 20);
+SIZE(ho_data_calls, 24);
 
 /* ho_constrained */
 AT(ho_constrained, struct_size, 0);

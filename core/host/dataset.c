@@ -268,6 +268,7 @@ void ho_examples_free(ho_examples *examples)
         ho_large_free(examples->targets[i].values);
     }
     free(examples->targets);
+    ho_large_free(examples->rows);
     *examples = (ho_examples){0};
 }
 

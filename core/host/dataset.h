@@ -20,6 +20,9 @@ typedef struct ho_examples {
     double *x64;
     ho_target *targets;
     size_t target_count;
+    int64_t *rows; /* which of its reader's examples each one is, counted from 0; NULL: they stand as they were read */
+    int32_t input_rank; /* the shape of one input as it was emitted, whose product is `features`; 0: a number */
+    int64_t input_dims[HO_MAX_RANK - 1];
 } ho_examples;
 
 typedef struct ho_truth {

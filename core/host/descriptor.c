@@ -325,6 +325,8 @@ static ho_status read_calls(reader *r)
         need(r, r->loaded->calls.data.read, "read");
         if (r->loaded->calls.data.emits_parts > 1)
             return refuse(r, "emits_parts is %u, which is neither 0 nor 1", r->loaded->calls.data.emits_parts);
+        if (r->loaded->calls.data.unordered > 1)
+            return refuse(r, "unordered is %u, which is neither 0 nor 1", r->loaded->calls.data.unordered);
         return r->error->status;
     default:
         need(r, r->loaded->calls.constraint.fits, "fits");

@@ -101,6 +101,8 @@ static ho_status add_inputs(const incoming *in, ho_examples *part)
         return refuse(in, "are emitted twice for the same part");
     int64_t entries = in->count * in->width;
     part->features = in->width;
+    part->input_rank = in->array->rank - 1;
+    memcpy(part->input_dims, in->array->dims + 1, (size_t)part->input_rank * sizeof *part->input_dims);
     ho_error *error = in->emission->error;
     if (fits_f32(in->array, entries))
         part->x32 = ho_large_alloc((uint64_t)entries, sizeof *part->x32, "the inputs", error);

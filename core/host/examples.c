@@ -35,7 +35,8 @@ static const ho_target *target_named(const ho_examples *examples, const char *na
 
 ho_status ho_examples_join(const ho_examples *a, const ho_examples *b, ho_examples *both, ho_error *error)
 {
-    *both = (ho_examples){.count = a->count + b->count, .features = a->features};
+    *both = (ho_examples){.count = a->count + b->count, .features = a->features, .input_rank = a->input_rank};
+    memcpy(both->input_dims, a->input_dims, sizeof both->input_dims);
     ho_status status = join_inputs(a, b, both, error);
     both->targets = ho_alloc((a->target_count + 1) * sizeof *both->targets);
     for (size_t i = 0; i < a->target_count && status == HO_OK; i++) {

@@ -16,12 +16,13 @@ typedef struct data_source {
     ho_mention readers[READERS]; /* loaded NULL: none */
     bool divided;
     ho_split split;
-    bool stratified_given, standardize;
+    bool stratified_given, standardize, noisy;
+    ho_noise noise;
     char *missing; /* files that are not there, in the arena; NULL: none */
 } data_source;
 
 /* The keys beside a reader's own options. */
-static const char *const whole_keys[] = {"plugin", "path", "label", "split", "standardize", "test", NULL};
+static const char *const whole_keys[] = {"plugin", "path", "label", "split", "standardize", "test", "noise", NULL};
 static const char *const part_keys[] = {"plugin", "path", NULL};
 
 static const char *const *keys_of(int reader)
@@ -134,7 +135,7 @@ static ho_status read_whole(ho_reading *r, data_source *source)
 /* A source with a reader for each part. */
 static ho_status read_separate(ho_reading *r, data_source *source)
 {
-    static const char *const known[] = {"label", "train", "validation", "test", "standardize", NULL};
+    static const char *const known[] = {"label", "train", "validation", "test", "standardize", "noise", NULL};
     const ho_tree *node = source->node;
     if (!ho_tree_get(node, "train") && !ho_tree_get(node, "validation") && !ho_tree_get(node, "test"))
         return ho_fail_at(r->error, HO_INVALID, node->place,
@@ -159,9 +160,12 @@ static ho_status read_source(ho_reading *r, ho_tree *node, data_source *source)
     if ((ho_tree_get(node, "plugin") ? read_whole(r, source) : read_separate(r, source)) != HO_OK)
         return r->error->status;
     const ho_tree *label = ho_tree_get(node, "label"), *standardize = ho_tree_get(node, "standardize");
+    const ho_tree *noise = ho_tree_get(node, "noise");
     if ((label && ho_tree_string(label, "label", &source->label, r->error) != HO_OK) ||
-        (standardize && ho_tree_boolean(standardize, "standardize", &source->standardize, r->error) != HO_OK))
+        (standardize && ho_tree_boolean(standardize, "standardize", &source->standardize, r->error) != HO_OK) ||
+        (noise && ho_noise_read(r, noise, &source->noise) != HO_OK))
         return r->error->status;
+    source->noisy = noise != NULL;
     for (int i = 0; i < READERS; i++) {
         const ho_mention *reader = &source->readers[i];
         bool exist = true;
@@ -427,6 +431,58 @@ static ho_status settle_problem(ho_reading *r)
     return check_test(r);
 }
 
+/* The first term that weighs single examples; NULL: none. */
+static const ho_term *weighing_term(const ho_problem *problem)
+{
+    for (size_t i = 0; i < problem->objective_count; i++)
+        if (problem->objective[i].per_example)
+            return &problem->objective[i];
+    return NULL;
+}
+
+/* Weights of single examples stay with their examples only where these stand in the same order each time. */
+static ho_status check_order(ho_reading *r, const data_source *source)
+{
+    const ho_term *term = weighing_term(&r->pipeline->problem);
+    const ho_mention *reader = &source->readers[source->readers[WHOLE].loaded ? WHOLE : TRAINING];
+    if (!term || !reader->loaded->calls.data.unordered)
+        return HO_OK;
+    return ho_fail_at(r->error, HO_INVALID, term->weights_place,
+                      "weights: the data reader \"%s\" gives its examples in another order each time, so that a weight "
+                      "would not stay with its example",
+                      reader->loaded->plugin.name);
+}
+
+/* The inputs of weighed examples are shown as they are: standardising spares a copy. */
+static ho_status keep_raw(ho_reading *r, const data_source *source)
+{
+    ho_pipeline *p = r->pipeline;
+    p->raw = &p->training;
+    if (!source->standardize || !weighing_term(&p->problem))
+        return HO_OK;
+    int64_t *rows = ho_large_alloc((uint64_t)p->training.count, sizeof *rows, "the inputs", r->error);
+    for (int64_t i = 0; rows && i < p->training.count; i++)
+        rows[i] = i;
+    if (rows)
+        ho_examples_take(&p->training, rows, p->training.count, &p->unstandardized, r->error);
+    ho_large_free(rows);
+    p->raw = &p->unstandardized;
+    return r->error->status;
+}
+
+/* What is done to the parts once they are there. */
+static ho_status transform(ho_reading *r, const data_source *source)
+{
+    ho_pipeline *p = r->pipeline;
+    ho_examples *const parts[3] = {&p->training, &p->validation, &p->test};
+    const ho_target *target = source->noisy ? main_target(r, &p->training) : NULL;
+    if (target)
+        ho_noise_apply(r, &source->noise, target->name);
+    if (r->error->status == HO_OK && keep_raw(r, source) == HO_OK && source->standardize)
+        ho_standardize(parts, r->error);
+    return r->error->status;
+}
+
 ho_status ho_describe_data(ho_reading *r)
 {
     ho_tree *node = ho_tree_get(r->root, "data");
@@ -442,11 +498,8 @@ ho_status ho_describe_data(ho_reading *r)
         if (read_source(r, item, &sources[i]) != HO_OK)
             return r->error->status;
     const data_source *source = choose_source(r, node, sources, count);
-    if (!source || read_parts(r, source) != HO_OK)
+    if (!source || check_order(r, source) != HO_OK || read_parts(r, source) != HO_OK)
         return r->error->status;
     name_data(r, source);
-    ho_examples *const parts[3] = {&r->pipeline->training, &r->pipeline->validation, &r->pipeline->test};
-    if (source->standardize && ho_standardize(parts, r->error) != HO_OK)
-        return r->error->status;
-    return settle_problem(r);
+    return transform(r, source) == HO_OK ? settle_problem(r) : r->error->status;
 }

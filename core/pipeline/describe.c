@@ -18,6 +18,13 @@ static ho_status check_name(const ho_tree *node, const char **name, ho_error *er
                       "name: \"%s\": wanted are letters, digits, '_' and '-', beginning with a letter", text);
 }
 
+static const char *const per_example = "per_example";
+
+static bool is_word(const ho_tree *node, const char *word)
+{
+    return node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
+}
+
 /* The names that prefix hyperparameters must differ. */
 static ho_status check_unique(const ho_reading *r, const char *name, ho_place place)
 {
@@ -34,12 +41,13 @@ static ho_status check_unique(const ho_reading *r, const char *name, ho_place pl
                       "two parts of the pipeline are called \"%s\"; give one another \"name\"", name);
 }
 
-/* Records what the settings fix among a plugin's hyperparameters, and a term's weight. */
+/* Records what the settings fix among a plugin's hyperparameters, and a term's weight and weights. */
 static void fix_hypers(ho_reading *r, const ho_instance *instance, const ho_tree *settings, bool weighted)
 {
     for (ho_tree *child = settings ? settings->first : NULL; child; child = child->next) {
         bool weight = weighted && strcmp(child->key, "weight") == 0;
-        if (!weight && !ho_has_hyper(instance->loaded, child->key))
+        bool weights = weighted && strcmp(child->key, "weights") == 0 && !is_word(child, per_example);
+        if (!weight && !weights && !ho_has_hyper(instance->loaded, child->key))
             continue;
         ho_npy_settle(r->arena, child);
         r->settings[r->pipeline->problem.setting_count++] = (ho_hyper_setting){
@@ -48,6 +56,27 @@ static void fix_hypers(ho_reading *r, const ho_instance *instance, const ho_tree
             .value = child,
         };
     }
+}
+
+/* `weights` of a loss: the word per_example (all 1 unless they are tuned from elsewhere), or their values. */
+static ho_status read_weights(ho_reading *r, const ho_tree *node, ho_term *term)
+{
+    term->per_example = true;
+    term->weights_place = node->place;
+    double number;
+    size_t length = node->kind == HO_TREE_SCALAR ? strlen(node->text) : 0;
+    bool file = length > 4 && strcmp(node->text + length - 4, ".npy") == 0;
+    if (node->kind == HO_TREE_LIST || is_word(node, per_example) || file ||
+        (length && !node->quoted && ho_parse_real(node->text, &number)))
+        return HO_OK;
+    if (node->kind != HO_TREE_SCALAR)
+        return ho_fail_at(r->error, HO_INVALID, node->place,
+                          "weights: found %s; wanted is per_example, or the weights themselves: a list or a .npy file",
+                          ho_tree_kind_name(node->kind));
+    char near[HO_SUGGESTION];
+    return ho_fail_at(r->error, HO_INVALID, node->place,
+                      "weights: \"%s\" is neither per_example, nor a number, nor a .npy file%s", node->text,
+                      ho_suggest(ho_nearest(node->text, &per_example, 1), near));
 }
 
 /* Makes an instance from its mention. `fallback`: its name where the settings give none. */
@@ -117,7 +146,7 @@ static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
 static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, const char *prefix, bool alone,
                                ho_term *term)
 {
-    static const char *const for_loss[] = {"loss", "path", "name", "reduce", "target", "weight", NULL};
+    static const char *const for_loss[] = {"loss", "path", "name", "reduce", "target", "weight", "weights", NULL};
     static const char *const for_penalty[] = {"penalty", "path", "name", "on", "weight", NULL};
     if (ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
         return r->error->status;
@@ -135,10 +164,13 @@ static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, 
     if (!term->plugin)
         return r->error->status;
     const ho_tree *target = ho_tree_get(node, "target"), *on = ho_tree_get(node, "on");
+    const ho_tree *weights = ho_tree_get(node, "weights");
     if (loss)
         read_reduce(ho_tree_get(node, "reduce"), &term->mean, r->error);
     if (loss && target && ho_tree_string(target, "target", &term->target, r->error) == HO_OK)
         term->target_place = target->place;
+    if (r->error->status == HO_OK && loss && weights)
+        read_weights(r, weights, term);
     if (penalty && on)
         read_on(r, on, term);
     if (r->error->status == HO_OK)
@@ -179,6 +211,7 @@ static ho_tree *default_validation(ho_reading *r, const ho_tree *objective)
             ho_tree *copy = ho_tree_copy(r->arena, item);
             ho_tree_remove(copy, "name");
             ho_tree_remove(copy, "reduce");
+            ho_tree_remove(copy, "weights");
             ho_tree_append(list, copy);
         }
     return list;

@@ -10,19 +10,19 @@
 #define ON_REQUEST "on_request"
 
 /* A variant's name is a folder's name too, beside the files of the run. */
-static ho_status check_variant_name(const ho_tree *variant, ho_error *error)
+ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_error *error)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
     static const char *const taken[] = {"pipeline.yaml", "result.json", "report.html", "truth"};
     const char *name = variant->key;
     if (name[0] == '.' || name[0] == '\0' || strspn(name, letters) != strlen(name))
         return ho_fail_at(error, HO_INVALID, variant->key_place,
-                          "variants: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'",
+                          "%s: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'", where,
                           name);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(name, taken[i]) == 0)
             return ho_fail_at(error, HO_INVALID, variant->key_place,
-                              "variants: \"%s\": a run folder holds another thing of that name", name);
+                              "%s: \"%s\": a run folder holds another thing of that name", where, name);
     return HO_OK;
 }
 
@@ -35,13 +35,14 @@ static ho_status check_variants(const ho_tree *variants, ho_error *error)
     if (variants->count == 0)
         return ho_fail_at(error, HO_INVALID, variants->place, "variants: an empty map");
     for (const ho_tree *v = variants->first; v; v = v->next) {
-        if (check_variant_name(v, error) != HO_OK)
+        if (ho_variant_name_check(v, "variants", error) != HO_OK)
             return error->status;
         if (v->kind != HO_TREE_MAP)
             return ho_fail_at(error, HO_INVALID, v->place, "variants: %s: wanted is a map of changes ({} for none)",
                               v->key);
         for (const ho_tree *change = v->first; change; change = change->next)
-            if (strcmp(change->key, "variants") == 0 || strcmp(change->key, "repeat") == 0)
+            if (strcmp(change->key, "variants") == 0 || strcmp(change->key, "repeat") == 0 ||
+                strcmp(change->key, "choose") == 0)
                 return ho_fail_at(error, HO_INVALID, change->key_place, "variants: a variant cannot change \"%s\"",
                                   change->key);
     }
@@ -79,12 +80,13 @@ ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64
     for (size_t i = 0; i < request->set_count; i++)
         if (ho_tree_set(arena, root, request->sets[i], error) != HO_OK)
             return NULL;
-    if (check_variants(ho_tree_get(root, "variants"), error) != HO_OK || read_repeat(root, repeat, error) != HO_OK)
+    if (check_variants(ho_tree_get(root, "variants"), error) != HO_OK || ho_choose_check(arena, root, error) != HO_OK ||
+        read_repeat(root, repeat, error) != HO_OK)
         return NULL;
     return root;
 }
 
-static const char **names_of(ho_arena *arena, const ho_tree *variants)
+const char **ho_variant_names(ho_arena *arena, const ho_tree *variants)
 {
     size_t count = 0;
     const char **names = ho_arena_alloc(arena, ((variants ? variants->count : 0) + 1) * sizeof *names);
@@ -101,7 +103,7 @@ static ho_tree *find_variant(ho_arena *arena, const ho_tree *root, const char *f
         return variant;
     size_t count = variants ? variants->count : 0;
     char near[HO_SUGGESTION];
-    const char *nearest = ho_nearest(name, names_of(arena, variants), count);
+    const char *nearest = ho_nearest(name, ho_variant_names(arena, variants), count);
     ho_fail_at(error, HO_INVALID, variants ? variants->place : (ho_place){.file = file},
                count ? "no variant \"%s\"%s" : "no variant \"%s\": the pipeline has no variants%s", name,
                ho_suggest(nearest, near));
@@ -121,6 +123,7 @@ ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_req
     }
     ho_tree_remove(root, "variants");
     ho_tree_remove(root, "repeat");
+    ho_tree_remove(root, "choose");
     return HO_OK;
 }
 
@@ -161,11 +164,12 @@ ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char
     ho_experiment *e = ho_alloc(sizeof *e);
     e->arena = arena;
     e->root = ho_root_read(arena, request, &e->repeat, error);
-    if (e->root &&
-        (chosen_count ? choose(e, request->file, chosen, chosen_count, error) : choose_usual(e, error)) == HO_OK)
-        return e;
-    ho_experiment_free(e);
-    return NULL;
+    if (!e->root || (chosen_count ? choose(e, request->file, chosen, chosen_count, error) : choose_usual(e, error))) {
+        ho_experiment_free(e);
+        return NULL;
+    }
+    ho_choose_read(e);
+    return e;
 }
 
 /* Whether `settled` is what became of the relative path `path`: written at the same place, and ending in it. */

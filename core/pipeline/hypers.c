@@ -11,25 +11,33 @@ typedef struct name_list {
     size_t count, capacity;
 } name_list;
 
-static void add_names(ho_reading *r, name_list *list, const ho_instance *instance, bool weighted)
+static void add_name(ho_reading *r, name_list *list, const ho_instance *instance, const char *hyper)
 {
-    for (uint32_t i = 0; i < instance->loaded->hyper_count + weighted; i++) {
-        const char *hyper = i < instance->loaded->hyper_count ? instance->loaded->hypers[i].name : "weight";
-        ho_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names);
-        list->names[list->count++] = ho_arena_format(r->arena, "%s.%s", instance->name, hyper);
-    }
+    ho_grow((void **)&list->names, &list->capacity, list->count, sizeof *list->names);
+    list->names[list->count++] = ho_arena_format(r->arena, "%s.%s", instance->name, hyper);
+}
+
+/* `term`: NULL for the model and the dynamics. */
+static void add_names(ho_reading *r, name_list *list, const ho_instance *instance, const ho_term *term)
+{
+    for (uint32_t i = 0; i < instance->loaded->hyper_count; i++)
+        add_name(r, list, instance, instance->loaded->hypers[i].name);
+    if (term)
+        add_name(r, list, instance, "weight");
+    if (term && term->per_example)
+        add_name(r, list, instance, "weights");
 }
 
 static name_list all_names(ho_reading *r)
 {
     const ho_problem *p = &r->pipeline->problem;
     name_list list = {0};
-    add_names(r, &list, p->model, false);
-    add_names(r, &list, p->dynamics, false);
+    add_names(r, &list, p->model, NULL);
+    add_names(r, &list, p->dynamics, NULL);
     for (size_t i = 0; i < p->objective_count; i++)
-        add_names(r, &list, p->objective[i].plugin, true);
+        add_names(r, &list, p->objective[i].plugin, &p->objective[i]);
     for (size_t i = 0; i < p->validation_count; i++)
-        add_names(r, &list, p->validation_terms[i].plugin, true);
+        add_names(r, &list, p->validation_terms[i].plugin, &p->validation_terms[i]);
     return list;
 }
 
@@ -38,6 +46,12 @@ static ho_status check_known(const name_list *known, const ho_tree *entry, ho_er
     for (size_t i = 0; i < known->count; i++)
         if (strcmp(known->names[i], entry->key) == 0)
             return HO_OK;
+    const char *dot = strrchr(entry->key, '.');
+    if (dot && strcmp(dot, ".weights") == 0)
+        return ho_fail_at(error, HO_INVALID, entry->key_place,
+                          "unknown hyperparameter \"%s\": a loss of the objective has weights for single examples "
+                          "where it says `weights: per_example`",
+                          entry->key);
     char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(entry->key, known->names, known->count);
     char list[1024] = "";

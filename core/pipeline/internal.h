@@ -29,6 +29,10 @@ typedef struct ho_split {
 ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split,
                             ho_examples parts[3], ho_error *error);
 
+/* Those rows of a set of examples, in that order. */
+ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
+                           ho_error *error);
+
 /* Subtracts each feature's mean over the first part and divides by its standard deviation there, in every part;
  * features constant over the first part become 0. Refused where the result is not finite. */
 ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
@@ -42,6 +46,18 @@ ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
 ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64_t *repeat, ho_error *error);
 /* Lays the variant asked for over the root; `variants` and `repeat` are gone afterwards. */
 ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_request *request, ho_error *error);
+
+/* What a variant may be called; `where` is for messages. */
+ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_error *error);
+/* The names of variants, in order; NULL has none. */
+const char **ho_variant_names(ho_arena *arena, const ho_tree *variants);
+
+/* ---- choose.c ---------------------------------------------------------------------------------------------------- */
+
+ho_status ho_choose_check(ho_arena *arena, const ho_tree *root, ho_error *error);
+/* Fills the choices of an experiment whose variants are known; those of which some variant does not run are left out.
+ */
+void ho_choose_read(ho_experiment *experiment);
 
 /* ---- mention.c -------------------------------------------------------------------------------------------------- */
 
@@ -73,6 +89,24 @@ void ho_path_settle(ho_arena *arena, ho_tree *node);
 void ho_npy_settle(ho_arena *arena, ho_tree *node);
 bool ho_has_option(const ho_loaded *loaded, const char *name);
 bool ho_has_hyper(const ho_loaded *loaded, const char *name);
+
+/* ---- noise.c ---------------------------------------------------------------------------------------------------- */
+
+/* `noise` of the data: the share of the training labels that are replaced. */
+typedef struct ho_noise {
+    double share;
+    uint64_t seed;
+    bool clean; /* only the examples that kept their labels are used */
+    ho_place place;
+} ho_noise;
+
+ho_status ho_noise_read(ho_reading *reading, const ho_tree *node, ho_noise *noise);
+/* Replaces the labels of share * count examples (rounded; half upwards) by another class each, drawn evenly from the
+ * other classes. Which and by what depends on seed, count, and number of classes only. replaced[i]: 1 where so, else 0.
+ */
+void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, double *replaced);
+/* The same on the training part's `target`, which it has; what was replaced is kept among the pipeline's truths. */
+ho_status ho_noise_apply(ho_reading *reading, const ho_noise *noise, const char *target);
 
 /* ---- search.c --------------------------------------------------------------------------------------------------- */
 

@@ -7,10 +7,11 @@
 /* Trees are walked by recursion, so one setting must not make them deeper than a file can. */
 enum { MOST_LEVELS = 64 };
 
-/* What an item of a list is called: its name, else the plugin of an objective term. NULL: it has no name. */
+/* What an item of a list is called: its name, else the plugin of an objective term or the label of a data source. NULL:
+ * it has no name. */
 static const char *item_name(const ho_tree *item)
 {
-    static const char *const keys[] = {"name", "loss", "penalty"};
+    static const char *const keys[] = {"name", "loss", "penalty", "label"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const ho_tree *value = ho_tree_get(item, keys[i]);
         if (value && value->kind == HO_TREE_SCALAR)

@@ -101,8 +101,18 @@ static ho_status read_final(ho_reading *r)
     if (node && (ho_tree_expect(node, HO_TREE_MAP, "final", r->error) != HO_OK ||
                  ho_tree_only(node, "final", known, r->error) != HO_OK))
         return r->error->status;
-    return ho_read_word(r, ho_tree_get(node, "train_on"), "train_on", "training", "training+validation",
-                        &r->pipeline->final_on_both);
+    static const char *const words[] = {"training", "training+validation", "validation"};
+    const ho_tree *on = ho_tree_get(node, "train_on");
+    const char *text = words[0];
+    if (on && ho_tree_string(on, "train_on", &text, r->error) != HO_OK)
+        return r->error->status;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, words[i]) == 0) {
+            r->pipeline->final_on = (ho_final)i;
+            return HO_OK;
+        }
+    return ho_fail_at(r->error, HO_INVALID, on->place,
+                      "train_on: \"%s\" is none of training, training+validation, validation", text);
 }
 
 static bool is_word(const ho_tree *node, const char *word)
@@ -179,6 +189,7 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     ho_instance_free(p->dynamics);
     ho_instance_free(pipeline->mode);
     ho_instance_free(pipeline->outer);
+    ho_examples_free(&pipeline->unstandardized);
     ho_examples_free(&pipeline->training);
     ho_examples_free(&pipeline->validation);
     ho_examples_free(&pipeline->test);

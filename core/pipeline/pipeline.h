@@ -30,6 +30,10 @@ typedef struct ho_range {
     ho_place place;
 } ho_range;
 
+/* What the final training is on. Weights of single examples are those of the training part: validation examples count
+ * with weight 1. */
+typedef enum ho_final { HO_FINAL_TRAINING, HO_FINAL_BOTH, HO_FINAL_VALIDATION } ho_final;
+
 #define HO_MOST_CANDIDATES 100000 /* of a search */
 
 /* How a training is watched while it runs: looks at the validation part, of which the best one's weights are kept, and
@@ -51,10 +55,15 @@ typedef struct ho_pipeline {
     /* Data, split and standardised. */
     ho_dataset *dataset;                    /* truths and class names */
     ho_examples training, validation, test; /* test may be empty */
-    const char *data_label;                 /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
-    size_t data_choice, data_choices;       /* which source of the list was used, from 0; how many there are */
-    const char *data_missing;               /* why earlier sources were passed over ("no file PATH"), or NULL */
-    char **data_files;                      /* paths that were read, NULL-terminated */
+    const double *noise, *true_labels; /* of the training examples, for scoring only: 1 where the label was replaced;
+                                          the labels before that; NULL: no noise was asked for */
+    const ho_examples *raw;            /* the training part before it was standardised, where single examples have
+                                          weights; else the training part */
+    ho_examples unstandardized;        /* what raw points to then */
+    const char *data_label;            /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
+    size_t data_choice, data_choices;  /* which source of the list was used, from 0; how many there are */
+    const char *data_missing;          /* why earlier sources were passed over ("no file PATH"), or NULL */
+    char **data_files;                 /* paths that were read, NULL-terminated */
 
     ho_instance *mode; /* the hypergradient mode */
 
@@ -65,7 +74,7 @@ typedef struct ho_pipeline {
     int64_t candidates;          /* of a random search; 0: as many as cost what `outer_iterations` would */
     const ho_range *ranges;      /* of a search: one for each tuned hyperparameter */
     size_t range_count;
-    bool final_on_both; /* final training on training + validation */
+    ho_final final_on;
 
     bool watched; /* trainings whose result counts are watched as `stop` says */
     ho_stop stop;
@@ -82,6 +91,13 @@ typedef struct ho_pipeline {
 ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error);
 void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
 
+/* A further row of the table: for each repetition, the run of least validation error among some variants. */
+typedef struct ho_choice {
+    const char *name;
+    const size_t *members; /* which of the experiment's variants */
+    size_t count;
+} ho_choice;
+
 /* What a file asks to be run: each of its variants, each over a number of splits and seeds. */
 typedef struct ho_experiment {
     ho_arena *arena;
@@ -90,6 +106,8 @@ typedef struct ho_experiment {
     const char **variants; /* names to run, in order */
     size_t variant_count;  /* 0: the file has none */
     int64_t repeat;        /* at least 1 */
+    const ho_choice *choices;
+    size_t choice_count;
 } ho_experiment;
 
 /* Reads the file only as far as that. `chosen`: the variants wanted; all but those `on_request` where chosen_count is

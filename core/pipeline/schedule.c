@@ -133,9 +133,9 @@ ho_status ho_describe_stop(ho_reading *r)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(ho_tree_get(r->root, "outer"), "validation_batch")->place,
                           "validation_batch: %" PRId64 " examples, but the validation part has %" PRId64,
                           p->problem.validation_batch, p->validation.count);
-    if (p->watched && p->final_on_both)
+    if (p->watched && p->final_on != HO_FINAL_TRAINING)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "final")->place,
-                          "final: train_on: training+validation leaves no validation part to watch training by "
+                          "final: train_on: validation examples that are trained on cannot watch training too "
                           "(\"stop\", or updates online)");
     return check_end(r);
 }

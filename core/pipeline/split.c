@@ -62,15 +62,22 @@ static void order_by_class(const ho_target *labels, int64_t count, size_t classe
     free(next);
 }
 
-static ho_status copy_rows(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
+ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
                            ho_error *error)
 {
-    *part = (ho_examples){.count = count, .features = all->features, .target_count = all->target_count};
+    *part = (ho_examples){
+        .count = count, .features = all->features, .target_count = all->target_count, .input_rank = all->input_rank};
+    memcpy(part->input_dims, all->input_dims, sizeof part->input_dims);
     size_t width = (size_t)all->features, size = all->x32 ? sizeof(float) : sizeof(double);
     part->targets = ho_alloc(all->target_count * sizeof *part->targets);
     char *to = ho_large_alloc((uint64_t)count * width, size, "a part of the data", error);
     if (!to)
         return error->status;
+    part->rows = ho_large_alloc((uint64_t)count, sizeof *part->rows, "a part of the data", error);
+    if (!part->rows)
+        return error->status;
+    for (int64_t i = 0; i < count; i++)
+        part->rows[i] = all->rows ? all->rows[rows[i]] : rows[i];
     const char *from = all->x32 ? (const char *)all->x32 : (const char *)all->x64;
     if (all->x32)
         part->x32 = (float *)(void *)to;
@@ -139,7 +146,7 @@ static ho_status draw_part(const ho_examples *all, int part, int64_t wanted, uin
         starts[c] += taken[c];
         left[c] -= taken[c];
     }
-    ho_status status = copy_rows(all, chosen, wanted, out, error);
+    ho_status status = ho_examples_take(all, chosen, wanted, out, error);
     ho_large_free(chosen);
     free(taken);
     return status;

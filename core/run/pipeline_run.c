@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "run/choice.h"
 #include "run/progress.h"
 #include "run/results.h"
 #include "run/rows.h"
@@ -328,8 +329,10 @@ static void sum_up(const many *m, ho_error *error)
 static ho_status finish(many *m, ho_error *error)
 {
     const ho_pipeline *like = m->like;
-    int64_t repeat = m->experiment->repeat;
-    ho_row *rows = ho_alloc(m->variants * sizeof *rows);
+    const ho_experiment *experiment = m->experiment;
+    int64_t repeat = experiment->repeat;
+    size_t row_count = m->variants + experiment->choice_count;
+    ho_row *rows = ho_alloc(row_count * sizeof *rows);
     const char **folders = ho_alloc(m->count * sizeof *folders);
     ho_json json = {.pretty = true};
     sum_up(m, error);
@@ -343,18 +346,27 @@ static ho_status finish(many *m, ho_error *error)
     ho_json_open(&json, "rows", '[');
     for (size_t v = 0; v < m->variants; v++) {
         size_t first = v * (size_t)repeat;
-        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name, m->strategies[v],
-                           &m->outcomes[first], (size_t)repeat, &folders[first]};
-        ho_row_json(&json, &rows[v]);
+        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name,
+                           m->strategies[v],
+                           &m->outcomes[first],
+                           (size_t)repeat,
+                           &folders[first],
+                           NULL};
     }
+    for (size_t c = 0; c < experiment->choice_count; c++)
+        rows[m->variants + c] = ho_choice_row(&experiment->choices[c], rows);
+    for (size_t i = 0; i < row_count; i++)
+        ho_row_json(&json, &rows[i]);
     ho_json_close(&json, ']');
     ho_json_close(&json, '}');
     ho_error later = {0};
     if (ho_results_json(m->results, "result.json", &json, &later) != HO_OK)
         ho_fail(error, later.status, "%s", later.text);
     ho_json_free(&json);
-    ho_table_rows(like, rows, m->variants, repeat);
+    ho_table_rows(like, rows, row_count, repeat);
     printf("  results in %s\n", ho_results_folder(m->results));
+    for (size_t i = m->variants; i < row_count; i++)
+        ho_choice_free(&rows[i]);
     free(rows);
     free(folders);
     return error->status;

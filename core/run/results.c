@@ -176,6 +176,24 @@ ho_status ho_results_json(ho_results *r, const char *name, const ho_json *json, 
     return status;
 }
 
+ho_status ho_results_text(ho_results *r, const char *folder, const char *name, const char *text, size_t size,
+                          ho_error *error)
+{
+    char *path = file_in(r, folder, name, "");
+    if (subfolder(r, folder, error) == HO_OK)
+        ho_file_write(path, text, size, error);
+    free(path);
+    return error->status;
+}
+
+ho_status ho_results_array(ho_results *r, const char *folder, const char *name, int rank, const int64_t *dims,
+                           const double *values, ho_error *error)
+{
+    if (subfolder(r, folder, error) == HO_OK)
+        write_array(r, folder, name, rank, dims, values, error);
+    return error->status;
+}
+
 ho_status ho_results_lambda(ho_results *r, const char *folder, const ho_training *training, const double *lambda,
                             ho_error *error)
 {

@@ -18,6 +18,10 @@ const char *ho_results_folder(const ho_results *results);
 ho_status ho_results_line(ho_results *results, const ho_json *json, ho_error *error);
 /* Writes one file of the folder at once. */
 ho_status ho_results_json(ho_results *results, const char *name, const ho_json *json, ho_error *error);
+ho_status ho_results_text(ho_results *results, const char *folder, const char *name, const char *text, size_t size,
+                          ho_error *error);
+ho_status ho_results_array(ho_results *results, const char *folder, const char *name, int rank, const int64_t *dims,
+                           const double *values, ho_error *error); /* folder/NAME.npy */
 /* hyperparameters/NAME.npy, f64, shape as declared: the tuned ones out of lambda. `folder` may be "" for the run's own.
  */
 ho_status ho_results_lambda(ho_results *results, const char *folder, const ho_training *training, const double *lambda,

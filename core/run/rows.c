@@ -16,6 +16,9 @@ typedef enum figure {
     EVALUATIONS,
     CPU_SECONDS,
     SECONDS,
+    PRECISION,
+    RECALL,
+    F1,
 } figure;
 
 /* The validation figures are those that the choice was made by; the test figures are the final training's. */
@@ -27,6 +30,11 @@ static double figure_of(const ho_single_result *r, figure which)
         return r->count ? r->cpu_seconds : NAN;
     if (which == SECONDS)
         return r->count ? r->seconds : NAN;
+    if (which == PRECISION || which == RECALL || which == F1) {
+        const ho_detection *d = &r->detection;
+        double score = which == PRECISION ? d->precision : which == RECALL ? d->recall : d->f1;
+        return r->count ? score : NAN;
+    }
     double value = NAN;
     for (size_t i = 0; i < r->count; i++) {
         const ho_column *c = &r->columns[i];
@@ -43,6 +51,11 @@ static double figure_of(const ho_single_result *r, figure which)
             value = c->test.accuracy;
     }
     return value;
+}
+
+double ho_validation_error(const ho_single_result *result)
+{
+    return figure_of(result, VALIDATION_ERROR);
 }
 
 static ho_spread spread_of(const double *values, size_t count)
@@ -81,13 +94,23 @@ static ho_spread spread(const ho_row *row, figure which)
     return s;
 }
 
-/* Values of hyperparameter `index`, in the order of the first run that knows them. */
-static double *brief_values(const ho_row *row, size_t index)
+/* Whether some run of the row had labels to find by their weights. */
+static bool detects(const ho_row *row)
+{
+    return spread(row, RECALL).count > 0;
+}
+
+/* Values of a hyperparameter; NaN for runs that tune none of that name. */
+static double *brief_values(const ho_row *row, const char *name)
 {
     double *values = ho_alloc((row->count + 1) * sizeof *values);
-    for (size_t i = 0; i < row->count; i++)
-        values[i] =
-            index < row->results[i].brief_count && row->results[i].count ? row->results[i].briefs[index].best : NAN;
+    for (size_t i = 0; i < row->count; i++) {
+        const ho_single_result *r = &row->results[i];
+        values[i] = NAN;
+        for (size_t b = 0; r->count && b < r->brief_count; b++)
+            if (strcmp(r->briefs[b].name, name) == 0)
+                values[i] = r->briefs[b].best;
+    }
     return values;
 }
 
@@ -135,9 +158,9 @@ static void json_figure(ho_json *json, const char *key, const ho_row *row, figur
     free(values);
 }
 
-static void json_brief(ho_json *json, const ho_row *row, const ho_brief *b, size_t index)
+static void json_brief(ho_json *json, const ho_row *row, const ho_brief *b)
 {
-    double *values = brief_values(row, index);
+    double *values = brief_values(row, b->name);
     if (b->rank == 0) {
         json_values(json, b->name, values, row->count);
     } else {
@@ -169,14 +192,25 @@ void ho_row_json(ho_json *json, const ho_row *row)
     json_figure(json, "gradient_evaluations", row, EVALUATIONS);
     json_figure(json, "cpu_seconds", row, CPU_SECONDS);
     json_figure(json, "seconds", row, SECONDS);
+    if (detects(row)) {
+        json_figure(json, "precision", row, PRECISION);
+        json_figure(json, "recall", row, RECALL);
+        json_figure(json, "f1", row, F1);
+    }
     ho_json_open(json, "hyperparameters", '{');
     for (size_t i = 0; i < known->brief_count; i++)
-        json_brief(json, row, &known->briefs[i], i);
+        json_brief(json, row, &known->briefs[i]);
     ho_json_close(json, '}');
     ho_json_open(json, "folders", '[');
     for (size_t i = 0; i < row->count; i++)
         ho_json_string(json, NULL, row->folders[i]);
     ho_json_close(json, ']');
+    if (row->chosen) {
+        ho_json_open(json, "chosen", '[');
+        for (size_t i = 0; i < row->count; i++)
+            ho_json_string(json, NULL, row->chosen[i]);
+        ho_json_close(json, ']');
+    }
     ho_json_close(json, '}');
 }
 
@@ -207,8 +241,13 @@ static void print_line(const char *name, const ho_single_result *r, size_t offse
 
 static void print_heading(const ho_pipeline *p)
 {
-    printf("\n%s on %s: %lld training, %lld validation, %lld test examples; %s", p->name, p->data_label,
-           (long long)p->training.count, (long long)p->validation.count, (long long)p->test.count,
+    long long replaced = 0;
+    for (int64_t i = 0; p->noise && i < p->training.count; i++)
+        replaced += p->noise[i] != 0;
+    printf("\n%s on %s: %lld training", p->name, p->data_label, (long long)p->training.count);
+    if (replaced)
+        printf(" (%lld labels replaced)", replaced);
+    printf(", %lld validation, %lld test examples; %s", (long long)p->validation.count, (long long)p->test.count,
            p->problem.dynamics->loaded->plugin.name);
     if (p->problem.steps > 0)
         printf(", T = %lld", (long long)p->problem.steps);
@@ -241,6 +280,9 @@ void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
             print_number(strcmp(r->columns[c].title, "initial") == 0 ? b->initial : b->best, false);
         putchar('\n');
     }
+    if (r->count > 0 && !isnan(r->detection.recall))
+        printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", r->detection.precision,
+               r->detection.recall, r->detection.f1);
     printf("  ");
     if (p->online)
         printf("%lld updates; ", (long long)r->done);
@@ -269,12 +311,32 @@ static void print_briefs(const ho_row *row)
     const ho_single_result *known = first_known(row);
     for (size_t i = 0; i < known->brief_count; i++) {
         const ho_brief *b = &known->briefs[i];
-        double *values = brief_values(row, i);
+        double *values = brief_values(row, b->name);
         ho_spread s = spread_of(values, row->count);
         printf("%s%s%s %.3g", i ? ", " : "", b->name, b->rank ? " (sum)" : "", s.mean);
         if (!isnan(s.sd))
             printf(" +- %.2g", s.sd);
         free(values);
+    }
+}
+
+/* Which variants a choice fell on: "; chosen: DH-1000 x 2, DH-1500". */
+static void print_chosen(const ho_row *row)
+{
+    const char *before = "; chosen: ";
+    for (size_t i = 0; row->chosen && i < row->count; i++) {
+        size_t same = 0, first = i;
+        for (size_t j = row->count; j-- > 0;)
+            if (strcmp(row->chosen[j], row->chosen[i]) == 0) {
+                first = j;
+                same++;
+            }
+        if (first != i)
+            continue;
+        printf("%s%s", before, row->chosen[i]);
+        if (same > 1)
+            printf(" x %zu", same);
+        before = ", ";
     }
 }
 
@@ -287,11 +349,25 @@ static void print_missing(const ho_row *row)
                ho_outcome_name(first_failed(row)->outcome.status));
 }
 
-static void print_mean(const ho_row *row, figure which, int digits, int width)
-{
-    ho_spread s = spread(row, which);
-    print_spread((ho_spread){s.mean, NAN, s.count}, 1, digits, width);
-}
+/* The columns of the final table; those that no row has a figure for are left out. */
+static const struct {
+    figure which;
+    const char *title;
+    int width, digits;
+    bool percent, means_only;
+} columns[] = {
+    {VALIDATION_ERROR, "validation error", 17, 3, false, false},
+    {VALIDATION_ACCURACY, "validation acc. %", 18, 2, true, false},
+    {TEST_ACCURACY, "test accuracy %", 17, 2, true, false},
+    {PRECISION, "precision", 17, 3, false, false},
+    {RECALL, "recall", 17, 3, false, false},
+    {F1, "F1", 17, 3, false, false},
+    {BEST_EPOCH, "best epoch", 15, 1, false, false},
+    {EVALUATIONS, "gradients", 11, 0, false, true},
+    {CPU_SECONDS, "CPU s", 9, 1, false, true},
+    {SECONDS, "seconds", 9, 1, false, true},
+};
+#define COLUMNS (sizeof columns / sizeof *columns)
 
 static bool any_row(const ho_row *rows, size_t count, figure which)
 {
@@ -304,30 +380,32 @@ static bool any_row(const ho_row *rows, size_t count, figure which)
 void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, int64_t repeat)
 {
     size_t widest = 6;
-    bool watched = any_row(rows, count, BEST_EPOCH);
+    bool shown[COLUMNS];
+    for (size_t c = 0; c < COLUMNS; c++)
+        shown[c] = any_row(rows, count, columns[c].which);
     for (size_t i = 0; i < count; i++)
         widest = strlen(rows[i].variant) > widest ? strlen(rows[i].variant) : widest;
     print_heading(like);
     if (repeat > 1)
         printf("; mean +- sd of %lld splits and seeds", (long long)repeat);
-    printf("\n  %-*s  %-13s %16s %18s %18s", (int)widest, "method", "strategy", "validation error", "validation acc. %",
-           "test accuracy %");
-    if (watched)
-        printf(" %16s", "best epoch");
-    printf(" %10s %9s %9s  %s\n", "gradients", "CPU s", "seconds", "tuned hyperparameters");
+    printf("\n  %-*s  %-13s", (int)widest, "method", "strategy");
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (shown[c])
+            printf("%*s", columns[c].width, columns[c].title);
+    printf("  tuned hyperparameters\n");
     for (size_t i = 0; i < count; i++) {
         const ho_row *row = &rows[i];
-        printf("  %-*s  %-13s ", (int)widest, row->variant, row->strategy);
-        print_spread(spread(row, VALIDATION_ERROR), 1, 3, 16);
-        print_spread(spread(row, VALIDATION_ACCURACY), 100, 2, 19);
-        print_spread(spread(row, TEST_ACCURACY), 100, 2, 19);
-        if (watched)
-            print_spread(spread(row, BEST_EPOCH), 1, 1, 17);
-        print_mean(row, EVALUATIONS, 0, 11);
-        print_mean(row, CPU_SECONDS, 1, 10);
-        print_mean(row, SECONDS, 1, 10);
+        printf("  %-*s  %-13s", (int)widest, row->variant, row->strategy);
+        for (size_t c = 0; c < COLUMNS; c++) {
+            ho_spread s = spread(row, columns[c].which);
+            if (columns[c].means_only)
+                s.sd = NAN;
+            if (shown[c])
+                print_spread(s, columns[c].percent ? 100 : 1, columns[c].digits, columns[c].width);
+        }
         printf("  ");
         print_briefs(row);
+        print_chosen(row);
         print_missing(row);
         putchar('\n');
     }

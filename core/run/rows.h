@@ -10,6 +10,7 @@ typedef struct ho_row {
     const ho_single_result *results; /* one for each repetition */
     size_t count;
     const char *const *folders; /* of each, seen from the run's folder */
+    const char *const *chosen;  /* of a choice (choice.h): the variant of each run; else NULL */
 } ho_row;
 
 /* Of the repetitions that have the figure. */
@@ -17,6 +18,9 @@ typedef struct ho_spread {
     double mean, sd; /* the sample's; NaN for fewer than one, two */
     size_t count;
 } ho_spread;
+
+/* The validation error that a run is compared by; NaN where it has none. */
+double ho_validation_error(const ho_single_result *result);
 
 /* One JSON object: the format that `hotool report` reads. */
 void ho_row_json(ho_json *json, const ho_row *row);

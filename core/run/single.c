@@ -16,7 +16,7 @@
 struct ho_single {
     const ho_single_request *request;
     ho_pipeline *pipeline;
-    ho_training *training, *both; /* both: on training + validation, where the final training is; else NULL */
+    ho_training *training, *both; /* both: the final training's, where that is not on the training part alone */
     ho_examples joined;
     ho_problem problem_of_both;
     ho_outer *optimizer; /* NULL: a search, updates online, or nothing to tune */
@@ -253,7 +253,9 @@ static ho_status measure_all(ho_single *s, ho_single_result *result, ho_error *e
     bool tuned = s->outer.done > 0 || is_trained(s);
     ho_error own = {0};
     ho_status status = HO_OK;
-    if ((s->request->whole && !is_trained(s)) || !tuned)
+    /* Where validation examples are all that is trained on, and nothing was tuned, nothing validates. */
+    bool unseen = !tuned && s->pipeline->final_on == HO_FINAL_VALIDATION;
+    if (((s->request->whole && !is_trained(s)) || !tuned) && !unseen)
         status = measure(s, s->training, "initial", s->initial, !tuned && !s->both, result, &own);
     /* A search may have found its way from hyperparameters that diverge. */
     if (status == HO_DIVERGED && tuned)
@@ -326,7 +328,7 @@ static ho_status write_result(ho_single *s, const ho_single_result *result, ho_e
         json_column(&json, &result->columns[i]);
     ho_results_hypers(&json, "hyperparameters", s->training, s->best);
     const char *const here[] = {"."};
-    const ho_row row = {s->pipeline->name, ho_strategy_name(s->pipeline), result, 1, here};
+    const ho_row row = {s->pipeline->name, ho_strategy_name(s->pipeline), result, 1, here, NULL};
     ho_json_open(&json, "rows", '[');
     ho_row_json(&json, &row);
     ho_json_close(&json, ']');
@@ -362,6 +364,7 @@ ho_status ho_single_run(ho_single *s, ho_results *results, ho_single_result *res
     result->evaluations = ho_training_evaluations(s->training) - before;
     ho_error later = {0};
     ho_results_lambda(s->results, "hyperparameters", s->training, s->best, &later);
+    ho_weighed_write(s->results, s->pipeline, s->training, s->best, &result->detection, &later);
     /* A run that diverged away from good hyperparameters still shows what these are worth; and so does one that was
      * interrupted, where nothing has to be trained for it. */
     bool kept = is_trained(s) && !isnan(ho_course_kept(s->course)->value);
@@ -379,26 +382,44 @@ ho_status ho_single_run(ho_single *s, ho_results *results, ho_single_result *res
     return result->outcome.status;
 }
 
-/* Training on training + validation takes a system of its own: another number of examples. */
+/* The final training's examples: validation behind training, or alone. */
+static ho_status settle_both(ho_single *s, ho_error *error)
+{
+    ho_pipeline *p = s->pipeline;
+    s->problem_of_both = p->problem;
+    if (p->final_on == HO_FINAL_BOTH) {
+        s->problem_of_both.training = &s->joined;
+        s->problem_of_both.weighted = p->training.count;
+        return ho_examples_join(&p->training, &p->validation, &s->joined, error);
+    }
+    s->problem_of_both.training = &p->validation;
+    for (size_t i = 0; i < p->problem.objective_count; i++)
+        if (p->problem.objective[i].per_example)
+            return ho_fail_at(error, HO_INVALID, p->problem.objective[i].weights_place,
+                              "weights: they are the training examples', and final: train_on: validation has none of "
+                              "these");
+    return HO_OK;
+}
+
+/* Training on other examples than the training part takes a system of its own. */
 static ho_status open_both(ho_single *s, ho_error *error)
 {
     ho_pipeline *p = s->pipeline;
-    if (ho_examples_join(&p->training, &p->validation, &s->joined, error) != HO_OK)
+    if (settle_both(s, error) != HO_OK)
         return error->status;
-    s->problem_of_both = p->problem;
-    s->problem_of_both.training = &s->joined;
+    bool joined = p->final_on == HO_FINAL_BOTH;
+    const char *on = joined ? "training+validation" : "validation";
     ho_error own = {0};
     s->both = ho_training_new(&s->problem_of_both, &own);
     if (!s->both)
-        return ho_fail(error, own.status,
-                       "%s; this is about final: train_on: training+validation, which has the targets of both parts",
-                       own.text);
+        return ho_fail(error, own.status, "%s; this is about final: train_on: %s%s", own.text, on,
+                       joined ? ", which has the targets of both parts" : "");
     ho_training_interrupt(s->both, s->request->interrupt);
     if (ho_training_lambda_size(s->both) != ho_training_lambda_size(s->training))
         return ho_fail(error, HO_INVALID,
-                       "%s: final: train_on: training+validation: a tuned hyperparameter has an entry "
-                       "for each training example, so it says nothing of the others",
-                       p->file);
+                       "%s: final: train_on: %s: a tuned hyperparameter has an entry for each training example, so it "
+                       "says nothing of the others",
+                       p->file, on);
     return HO_OK;
 }
 
@@ -426,7 +447,7 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
         s->optimizer = ho_outer_new(p, s->training, error);
     if (error->status == HO_OK && p->watched)
         s->course = ho_course_new(p, s->training, error);
-    if (error->status == HO_OK && p->final_on_both)
+    if (error->status == HO_OK && p->final_on != HO_FINAL_TRAINING)
         open_both(s, error);
     if (error->status == HO_OK)
         return s;

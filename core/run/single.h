@@ -3,6 +3,7 @@
 #define HO_RUN_SINGLE_H
 
 #include "run/results.h"
+#include "run/weighed.h"
 
 /* What training with some lambda comes to; NaN where there is nothing to say. */
 typedef struct ho_column {
@@ -31,6 +32,7 @@ typedef struct ho_single_result {
     int64_t evaluations; /* of the objective's gradient: outer loop and final training */
     double seconds;      /* of all of the run */
     double cpu_seconds;  /* the same, of processor time */
+    ho_detection detection;
     ho_brief *briefs;
     size_t brief_count;
     char *folder;

@@ -117,6 +117,15 @@ static int64_t target_width(const ho_training *training, size_t target)
     return training->targets[target].labels ? 1 : training->targets[target].width;
 }
 
+bool ho_weighs_examples(const ho_training *training)
+{
+    const ho_problem *problem = training->problem;
+    for (size_t i = 0; i < problem->objective_count; i++)
+        if (problem->objective[i].per_example)
+            return true;
+    return false;
+}
+
 ho_status ho_part_reserve(ho_training *training, int64_t count, ho_part *part, ho_error *error)
 {
     size_t size = ho_number_size(training);
@@ -190,6 +199,8 @@ ho_feed *ho_feed_new(ho_training *training, int64_t size, const char *what)
 void ho_feed_bind(ho_training *training, const ho_feed *feed, const ho_part *part)
 {
     training->leaves[feed->inputs].data = part->inputs;
+    if (feed->batch)
+        training->leaves[feed->rows].data = part->rows;
     for (size_t i = 0; i < training->target_count; i++)
         training->leaves[feed->targets[i]].data = part->targets[i];
 }
@@ -225,6 +236,8 @@ static void load(ho_training *training, const char *stream, const ho_part *all, 
         for (size_t j = 0; j < training->target_count; j++)
             if (all->targets[j])
                 copy_row(all->targets[j], row, (void *)batch->targets[j], i, (size_t)target_width(training, j) * size);
+        if (batch->rows)
+            ho_numbers_put(training, &(double){(double)row}, 1, (char *)batch->rows + (size_t)i * size);
     }
 }
 

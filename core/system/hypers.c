@@ -235,17 +235,30 @@ ho_status ho_hypers_declare(ho_training *training, ho_owner *owner, ho_error *er
 {
     static const ho_hyper weight = {
         .name = "weight", .initial = 1.0, .domain = HO_NONNEGATIVE, .doc = "weight of this term in its sum"};
+    const ho_problem *problem = training->problem;
+    const ho_hyper weights = {.name = "weights",
+                              .initial = 1.0,
+                              .domain = HO_NONNEGATIVE,
+                              .doc = "weight of each training example in this term",
+                              .shape =
+                                  ho_arena_format(training->arena, "%" PRId64,
+                                                  problem->weighted ? problem->weighted : problem->training->count)};
     const ho_loaded *loaded = owner->instance->loaded;
+    bool per_example = owner->term && owner->term->per_example;
     owner->first = training->hyper_count;
     for (uint32_t i = 0; i < loaded->hyper_count; i++) {
         if (owner->term && !strcmp(loaded->hypers[i].name, weight.name))
             return ho_fail_at(error, HO_INVALID, owner->instance->place,
                               "%s: declares a hyperparameter \"weight\", which is the name of a term's weight",
                               loaded->path);
+        if (per_example && !strcmp(loaded->hypers[i].name, weights.name))
+            return ho_fail_at(error, HO_INVALID, owner->term->weights_place,
+                              "weights: %s declares a hyperparameter \"weights\" of its own", loaded->path);
         if (declare(training, owner, &loaded->hypers[i], error))
             return error->status;
     }
-    if (owner->term && declare(training, owner, &weight, error))
+    if ((owner->term && declare(training, owner, &weight, error)) ||
+        (per_example && declare(training, owner, &weights, error)))
         return error->status;
     owner->count = training->hyper_count - owner->first;
     return HO_OK;

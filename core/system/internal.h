@@ -38,7 +38,7 @@ char *ho_domain_print(double lower, double upper, char text[80]);
 /* ---- the training ---------------------------------------------------------------------------------------------- */
 
 /* A plugin in its role, which owns the hyperparameters first..first+count-1: those of its table in order, then, for a
- * term, its weight. */
+ * term, its weight, then its weights of single examples where it has them. */
 typedef struct ho_owner {
     const ho_instance *instance;
     const ho_term *term; /* NULL: the model, the dynamics */
@@ -66,6 +66,9 @@ typedef struct ho_feed {
     int64_t size;
     size_t inputs;   /* leaf (size, features) */
     size_t *targets; /* leaf of each used target: (size) for labels, else (size, width) */
+    bool batch;      /* a step's examples where these have weights of their own; else all there are, in order, or
+                        examples that have none */
+    size_t rows;     /* of a batch: leaf (size), which training examples these are */
 } ho_feed;
 
 /* Examples in the run's precision. */
@@ -73,6 +76,7 @@ typedef struct ho_part {
     int64_t count;
     const void *inputs;
     const void **targets; /* by training->targets; NULL: these examples lack it, and no term here uses it */
+    void *rows;           /* of a batch where single examples have weights: which training examples these are */
 } ho_part;
 
 /* Leaves for tangents (columns >= 1: with that leading axis) or cotangents (columns 0) of the state, and for tangents
@@ -151,6 +155,9 @@ struct ho_training {
     void **tuned_cotangents; /* where programs put derivatives by them */
     size_t tuned_count;
     int64_t lambda_size, directions;
+    const double
+        *restricted; /* the directions, one after another, where they do not span the free subspace; else NULL */
+    int64_t restricted_count;
     double *lambda_initial;
 
     ho_weight_tensor *weights;
@@ -234,6 +241,8 @@ size_t ho_target_measured(const ho_training *training);
 const ho_target *ho_examples_target(const ho_examples *examples, const char *name);
 ho_status ho_part_fill(ho_training *training, const ho_examples *examples, const char *what, ho_part *part,
                        ho_error *error);
+/* Whether some term of the objective weighs single examples. */
+bool ho_weighs_examples(const ho_training *training);
 /* Room for `count` examples. */
 ho_status ho_part_reserve(ho_training *training, int64_t count, ho_part *part, ho_error *error);
 ho_feed *ho_feed_new(ho_training *training, int64_t size, const char *what);

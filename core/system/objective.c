@@ -272,7 +272,21 @@ static bool is_loss(const ho_owner *owner)
 
 static ho_node weight_of(const ho_training *training, const ho_owner *owner)
 {
-    return training->hyper_nodes[owner->first + owner->count - 1];
+    return training->hyper_nodes[owner->first + owner->instance->loaded->hyper_count];
+}
+
+/* The weights of the feed's examples in a term that weighs each by itself. */
+static ho_node example_weights(const ho_training *training, const ho_owner *owner, const ho_feed *feed)
+{
+    const ho_problem *problem = training->problem;
+    ho_graph *graph = training->graph;
+    ho_node weights = training->hyper_nodes[owner->first + owner->instance->loaded->hyper_count + 1];
+    int64_t rest = problem->weighted ? problem->training->count - problem->weighted : 0;
+    if (rest > 0) {
+        ho_node parts[] = {weights, ho_fill(graph, ho_shape_of(1, &rest), 1.0)};
+        weights = ho_concat(graph, parts, 2, 1);
+    }
+    return feed->batch ? ho_gather(graph, weights, training->leaves[feed->rows].node, 1) : weights;
 }
 
 ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed,
@@ -297,7 +311,10 @@ ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t cou
         const ho_owner *owner = &owners[i];
         ho_node value;
         if (is_loss(owner)) {
-            value = ho_sum_all(graph, trace_loss(training, owner, feed, answers));
+            value = trace_loss(training, owner, feed, answers);
+            if (owner->term->per_example)
+                value = ho_binary(graph, HO_OP_MUL, value, example_weights(training, owner, feed));
+            value = ho_sum_all(graph, value);
             if (owner->term->mean)
                 value = ho_binary(graph, HO_OP_DIV, value, ho_const(graph, (double)feed->size));
         } else {

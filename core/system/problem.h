@@ -13,6 +13,10 @@ typedef struct ho_term {
     bool mean;           /* losses: mean over the batch, else sum */
     const char *target;  /* losses: the target's name; NULL: the only one */
     ho_place target_place;
+    bool per_example; /* losses of the objective: one weight for each training example, the hyperparameter NAME.weights
+                         of shape (weighted examples): the loss of an example is multiplied by it before `mean` or sum
+                         reduces over the batch (a mean divides by the number of examples, not by their weights) */
+    ho_place weights_place;
     const char *const *on; /* penalties: patterns of weight names; on_count 0: every weight of rank 2 and more */
     size_t on_count;
     ho_place on_place;
@@ -44,6 +48,8 @@ typedef struct ho_problem {
     ho_precision precision;
     const ho_examples *training, *validation;
     int64_t classes_or_width; /* outputs of the model: the classes, or the width of the target, of the main target */
+    int64_t weighted;         /* per-example weights are those of the first so many training examples, the others count
+                                 with weight 1; 0: of all */
     int64_t batch;            /* 0: full batch */
     int64_t steps;            /* T; 0: no end */
     int64_t validation_batch; /* examples that the validation error is taken over, drawn anew when the run says so

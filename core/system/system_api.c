@@ -127,15 +127,20 @@ static int64_t call_lambda_size(ho_system *s)
 
 static int64_t call_directions(ho_system *s)
 {
-    return of(s)->directions;
+    const ho_training *training = of(s);
+    return training->restricted ? training->restricted_count : training->directions;
 }
 
 static void call_direction(ho_system *s, int64_t i, double *lambda)
 {
     ho_training *training = of(s);
-    if (i < 0 || i >= training->directions || !lambda)
+    int64_t count = call_directions(s);
+    size_t size = (size_t)training->lambda_size;
+    if (i < 0 || i >= count || !lambda)
         ho_fail(&training->error, HO_FAILED, "direction: there is no direction %" PRId64 " in 0..%" PRId64, i,
-                training->directions - 1);
+                count - 1);
+    else if (training->restricted)
+        memcpy(lambda, training->restricted + (size_t)i * size, size * sizeof *lambda);
     else
         ho_direction(training, i, lambda);
 }

@@ -79,7 +79,7 @@ static ho_status add_owners(ho_training *training, ho_error *error)
         if (add_owner(training, p->validation_terms[i].plugin, &p->validation_terms[i], error))
             return error->status;
     for (size_t i = 0; i < training->owner_count; i++)
-        hypers += training->owners[i].instance->loaded->hyper_count + 1;
+        hypers += training->owners[i].instance->loaded->hyper_count + 2;
     ho_arena *arena = training->arena;
     training->hypers = ho_arena_alloc(arena, hypers * sizeof *training->hypers);
     training->hyper_nodes = ho_arena_alloc(arena, hypers * sizeof *training->hyper_nodes);
@@ -112,6 +112,16 @@ static ho_status check_problem(const ho_training *training, ho_error *error)
     if (p->objective_count == 0 || p->validation_count == 0)
         return ho_fail(error, HO_INVALID, "the %s has no term",
                        p->objective_count == 0 ? "objective" : "validation error");
+    for (size_t i = 0; i < p->validation_count; i++)
+        if (p->validation_terms[i].per_example)
+            return ho_fail_at(error, HO_INVALID, p->validation_terms[i].weights_place,
+                              "weights: the validation error has none for single examples: they are the training "
+                              "examples' and belong into a term of the objective");
+    if (ho_weighs_examples(training) && p->batch > 0 && p->precision == HO_F32 && p->training->count > 1 << 24)
+        return ho_fail(error, HO_INVALID,
+                       "weights of single examples in mini-batches: f32 cannot number more than %d examples; "
+                       "use precision f64 or the full batch",
+                       1 << 24);
     return HO_OK;
 }
 
@@ -190,9 +200,19 @@ static ho_status make_data(ho_training *training, ho_error *error)
     if (ho_part_fill(training, p->training, "training", &training->training_part, error) ||
         ho_part_fill(training, p->validation, "validation", &training->validation_part, error))
         return error->status;
+    bool numbered = p->batch > 0 && ho_weighs_examples(training);
     if (p->batch > 0 && ho_part_reserve(training, p->batch, &training->batch_part, error))
         return error->status;
+    if (numbered)
+        training->batch_part.rows =
+            ho_training_block(training, p->batch, ho_number_size(training), "numbers of examples", error);
+    if (error->status)
+        return error->status;
     training->training_feed = ho_feed_new(training, p->batch > 0 ? p->batch : p->training->count, "training");
+    training->training_feed->batch = numbered;
+    if (numbered)
+        training->training_feed->rows =
+            ho_training_leaf(training, "numbers of examples", ho_shape_of(1, &p->batch), NULL);
     bool draws = p->validation_batch > 0;
     if (draws && ho_part_reserve(training, p->validation_batch, &training->draw_part, error))
         return error->status;
@@ -386,6 +406,12 @@ const ho_hyperparameter *ho_training_hypers(const ho_training *training, size_t 
 {
     *count = training->hyper_count;
     return training->hypers;
+}
+
+void ho_training_restrict_directions(ho_training *training, const double *directions, int64_t count)
+{
+    training->restricted = directions;
+    training->restricted_count = count;
 }
 
 int64_t ho_training_lambda_size(const ho_training *training)

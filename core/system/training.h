@@ -71,6 +71,11 @@ ho_status ho_training_project(ho_training *training, double *lambda, ho_error *e
 /* Orthogonal projection of a gradient onto the free subspace (symmetrise, zero diagonal). */
 void ho_training_free_gradient(const ho_training *training, double *gradient);
 
+/* From now on modes see only these directions, `count` times lambda_size entries (borrowed; NULL: those of the whole
+ * free subspace again). A forward mode's hypergradient then holds the projections on them alone: with orthonormal
+ * directions its inner product with each of them is that of the hypergradient. For checks where there are very many. */
+void ho_training_restrict_directions(ho_training *training, const double *directions, int64_t count);
+
 const ho_weight_tensor *ho_training_weights(const ho_training *training, size_t *count);
 /* One weight tensor of a state, as doubles. */
 void ho_training_weight_get(const ho_training *training, const ho_vector *state, size_t index, double *values);

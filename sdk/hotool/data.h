@@ -81,6 +81,10 @@ typedef struct ho_data_calls {
     uint32_t emits_parts; /* 1: the reader emits parts 1 to 3 and takes no split */
     /* Emits everything. HO_OK, or what a call returned; HO_FAILED where ho_data_alloc gave NULL. */
     ho_status (*read)(void *self, ho_data *d);
+    /* Since 1.1. 1: reading twice may give the examples in another order (a folder's listing, a stream). What is kept
+     * for each example by its place, such as weights, is refused then. */
+    uint32_t unordered;
+    uint32_t reserved;
 } ho_data_calls;
 
 #ifdef __cplusplus

@@ -162,7 +162,7 @@ Test(pipeline, a_small_one)
     cr_expect_str_eq(p->outer->loaded->plugin.name, "sgd");
     cr_expect_eq(p->outer_iterations, 3);
     cr_expect_eq(p->outer_values->count, 1);
-    cr_expect_not(p->final_on_both);
+    cr_expect_eq(p->final_on, HO_FINAL_TRAINING);
     cr_expect_eq(p->data_choices, 1);
     cr_expect_null(p->data_missing);
     cr_expect_str_eq(p->data_label, "npy, .../x.npy");
@@ -207,7 +207,7 @@ Test(pipeline, everything_said)
     const char *ending = strstr(p->problem.starts[0].path, "/pipelines/ok/W.npy");
     cr_expect(ending && strlen(ending) == strlen("/pipelines/ok/W.npy"), "%s", p->problem.starts[0].path);
     cr_expect_str_eq(p->mode->loaded->plugin.name, "forward");
-    cr_expect(p->final_on_both);
+    cr_expect_eq(p->final_on, HO_FINAL_BOTH);
     cr_expect_str_eq(p->data_label, "two files (npy, .../x.npy)");
     ho_pipeline_free(p);
 }
