@@ -100,9 +100,9 @@ ho_status ho_noise_apply(ho_reading *r, const ho_noise *noise, const char *targe
         if (strcmp(p->training.targets[i].name, target) == 0)
             labels = &p->training.targets[i];
     int64_t count = p->training.count;
-    if (!labels->labels || labels->classes < 2)
+    if (!labels || !labels->labels || labels->classes < 2)
         return ho_fail_at(r->error, HO_INVALID, noise->place, "noise: labels: the target \"%s\" has %s", target,
-                          labels->labels ? "a single class" : "no classes: it holds reals");
+                          labels && labels->labels ? "a single class" : "no classes: it holds reals");
     if (noise->clean) {
         double *replaced = ho_large_alloc((uint64_t)count, sizeof *replaced, "label noise", r->error);
         if (replaced) {
