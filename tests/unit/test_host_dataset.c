@@ -138,6 +138,9 @@ Test(host_dataset, bytes_become_f32_and_further_axes_are_flattened)
 {
     cr_assert_not_null(read_with(&whole, emits_bytes), "%s", error.text);
     cr_assert_eq(dataset->parts[0].features, 4);
+    cr_assert_eq(dataset->parts[0].input_rank, 2);
+    cr_assert(dataset->parts[0].input_dims[0] == 2 && dataset->parts[0].input_dims[1] == 2);
+    cr_assert_null(dataset->parts[0].rows);
     cr_assert_not_null(dataset->parts[0].x32);
     cr_assert_float_eq(dataset->parts[0].x32[7], 255, 0);
 }

@@ -164,6 +164,27 @@ Test(split, the_seed_decides)
     free_parts(&all, a);
 }
 
+Test(split, examples_keep_their_rows_and_their_inputs_shape)
+{
+    const int64_t sizes[3] = {30, 30, 40};
+    ho_examples all = numbered(sizes, 3, true), parts[3] = {{0}}, few = {0};
+    ho_split split = {.counts = {50, 20, HO_REST}, .stratified = true, .seed = 4};
+    all.input_rank = 2;
+    all.input_dims[0] = all.input_dims[1] = 1;
+    cr_assert_eq(ho_split_examples(&all, all.targets, &split, parts, &error), HO_OK);
+    for (int p = 0; p < 3; p++) {
+        cr_expect(parts[p].input_rank == 2 && parts[p].input_dims[1] == 1);
+        for (int64_t i = 0; i < parts[p].count; i++)
+            cr_expect_eq(parts[p].rows[i], row_of(&parts[p], i));
+    }
+    /* Some of a part: rows are still those of the source. */
+    cr_assert_eq(ho_examples_take(&parts[0], (const int64_t[]){7, 0, 7}, 3, &few, &error), HO_OK);
+    for (int64_t i = 0; i < 3; i++)
+        cr_expect_eq(few.rows[i], row_of(&parts[0], i == 1 ? 0 : 7));
+    ho_examples_free(&few);
+    free_parts(&all, parts);
+}
+
 Test(split, classes_are_mixed_in_every_part)
 {
     const int64_t sizes[2] = {100, 100};
