@@ -26,11 +26,12 @@ ho_row ho_choice_row(const ho_choice *choice, const ho_row *rows)
         folders[i] = best->folders[i];
         chosen[i] = best->variant;
         results[i].evaluations = 0;
-        results[i].seconds = 0;
+        results[i].seconds = results[i].cpu_seconds = 0;
         for (size_t k = 0; k < choice->count; k++) {
             const ho_single_result *member = &rows[choice->members[k]].results[i];
             results[i].evaluations += member->evaluations;
             results[i].seconds += member->seconds;
+            results[i].cpu_seconds += member->cpu_seconds;
         }
     }
     return (ho_row){choice->name, "choice", results, count, folders, chosen};
