@@ -21,25 +21,25 @@ static void unary(const ho_instruction *instruction, const block *b)
     case HO_OP_SIGN:
         UNARY(x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x);
     case HO_OP_EXP:
-        UNARY(MATH(exp)(x));
+        MAPPED(exp);
     case HO_OP_EXPM1:
-        UNARY(MATH(expm1)(x));
+        MAPPED(expm1);
     case HO_OP_LOG:
-        UNARY(MATH(log)(x));
+        MAPPED(log);
     case HO_OP_LOG1P:
-        UNARY(MATH(log1p)(x));
+        MAPPED(log1p);
     case HO_OP_SQRT:
         UNARY(MATH(sqrt)(x));
     case HO_OP_RSQRT:
         UNARY(x == 0 ? (REAL)0 : 1 / MATH(sqrt)(x));
     case HO_OP_TANH:
-        UNARY(MATH(tanh)(x));
+        MAPPED(tanh);
     case HO_OP_SIN:
-        UNARY(MATH(sin)(x));
+        MAPPED(sin);
     case HO_OP_COS:
-        UNARY(MATH(cos)(x));
+        MAPPED(cos);
     case HO_OP_ERF:
-        UNARY(MATH(erf)(x));
+        MAPPED(erf);
     case HO_OP_FLOOR:
         UNARY(MATH(floor)(x));
     default:

@@ -43,6 +43,8 @@ static REAL *entries(const block *b, const ho_operand *operand)
                                        : (REAL *)b->address[operand->index] + operand->offset + b->first;
 }
 
+#include "exec/vector_math.inc.h"
+
 #include "exec/elementwise.inc.h"
 
 static void copy(const ho_instruction *instruction, const block *b)
