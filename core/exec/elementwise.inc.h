@@ -11,8 +11,8 @@
 static void unary(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;
-    REAL *d = entries(b, &instruction->dst);
-    const REAL *a = entries(b, &instruction->in[0]);
+    const REAL *a = source(b, &instruction->in[0]);
+    REAL *d = target(b, &instruction->dst);
     switch (instruction->op) {
     case HO_OP_NEG:
         UNARY(-x);
@@ -73,18 +73,19 @@ static void binary(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;
     const ho_operand *in = instruction->in;
-    REAL *d = entries(b, &instruction->dst), s = 0, t = 0;
+    REAL s = 0, t = 0;
     const REAL *p = NULL, *q = NULL;
     if (in[0].kind == HO_IN_SLOT) {
         s = (REAL)b->slots[in[0].index];
     } else {
-        p = entries(b, &in[0]);
+        p = source(b, &in[0]);
     }
     if (in[1].kind == HO_IN_SLOT) {
         t = (REAL)b->slots[in[1].index];
     } else {
-        q = entries(b, &in[1]);
+        q = source(b, &in[1]);
     }
+    REAL *d = target(b, &instruction->dst);
     switch (instruction->op) {
     case HO_OP_ADD:
         BINARY(x + y);
@@ -194,15 +195,15 @@ INLINE void pair_seconds(const uint32_t first, const ho_instruction *instruction
 
 static void pair(const ho_instruction *instruction, const block *b)
 {
-    REAL *d = entries(b, &instruction->dst);
     pair_operands o = {{NULL, NULL, NULL}, {0, 0, 0}};
     for (int j = 0; j < 3; j++) {
         if (instruction->in[j].kind == HO_IN_SLOT) {
             o.s[j] = (REAL)b->slots[instruction->in[j].index];
         } else {
-            o.p[j] = entries(b, &instruction->in[j]);
+            o.p[j] = source(b, &instruction->in[j]);
         }
     }
+    REAL *d = target(b, &instruction->dst);
     switch (instruction->first) {
     case HO_OP_ADD:
         pair_seconds(HO_OP_ADD, instruction, d, &o, b->n);
@@ -227,18 +228,19 @@ static void select_entries(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;
     const ho_operand *in = instruction->in;
-    REAL *d = entries(b, &instruction->dst), s = 0, t = 0;
-    const REAL *c = entries(b, &in[0]), *p = NULL, *q = NULL;
+    REAL s = 0, t = 0;
+    const REAL *c = source(b, &in[0]), *p = NULL, *q = NULL;
     if (in[1].kind == HO_IN_SLOT) {
         s = (REAL)b->slots[in[1].index];
     } else {
-        p = entries(b, &in[1]);
+        p = source(b, &in[1]);
     }
     if (in[2].kind == HO_IN_SLOT) {
         t = (REAL)b->slots[in[2].index];
     } else {
-        q = entries(b, &in[2]);
+        q = source(b, &in[2]);
     }
+    REAL *d = target(b, &instruction->dst);
     if (p != NULL && q != NULL) {
         SELECT(p[i], q[i])
     } else if (p != NULL) {

@@ -95,6 +95,7 @@ typedef struct writer {
     emitter *e;
     ho_kernel *kernel;
     int32_t level;
+    bool streams; /* outputs go past the caches */
     size_t instruction_capacity, strided_capacity, reduce_capacity;
     int32_t temps;
     ho_view *loaded; /* views loaded so far, with their temporaries */
@@ -243,13 +244,17 @@ static void write_element(writer *w, int32_t index)
             in[i] = operand(w, item, &item->in[i], i == 0 && fill);
         }
     }
-    ho_operand dst = direct ? storage(w->e, index, 0) : new_temp(w);
-    item->temp = direct ? -1 : dst.index;
+    bool streamed = direct && w->streams && item->output >= 0;
+    ho_operand place = direct ? storage(w->e, index, 0) : new_temp(w), dst = streamed ? new_temp(w) : place;
+    item->temp = dst.kind == HO_IN_TEMP ? dst.index : -1;
     if (copies) {
         load(w, &item->in[0], &dst);
     } else {
         ho_instruction *instruction = new_instruction(w, item->op, dst);
         memcpy(instruction->in, in, sizeof in);
+    }
+    if (streamed) {
+        new_instruction(w, HO_DO_STREAM, place)->in[0] = dst;
     }
     if (in_rows) {
         ho_operand at = storage(w->e, index, 0);
@@ -390,12 +395,26 @@ static void share_temps(writer *w)
     free(unused);
 }
 
+/* Bytes of outputs from which on a kernel writes them past the caches: they are read again in another run only, and
+ * would drive out what this one still needs. */
+#define STREAM_LEAST ((int64_t)4 << 20)
+
+static bool should_stream(const emitter *e, const int32_t *members, size_t count)
+{
+    int64_t entries = 0;
+    for (size_t i = 0; i < count; i++) {
+        const ho_item *item = &e->low->items[members[i]];
+        entries += item->kind == HO_ITEM_ELEMENT && item->output >= 0 ? item->count : 0;
+    }
+    return entries * (int64_t)item_bytes(e) >= STREAM_LEAST;
+}
+
 static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_t elements, int32_t level)
 {
     size_t at = e->plan->step_count;
     new_step(e, HO_STEP_KERNEL, level);
     ho_kernel kernel = {.count = elements};
-    writer w = {.e = e, .kernel = &kernel, .level = level};
+    writer w = {.e = e, .kernel = &kernel, .level = level, .streams = should_stream(e, members, count)};
     for (size_t i = 0; i < count; i++) {
         const ho_item *item = &e->low->items[members[i]];
         if (item->kind == HO_ITEM_REDUCE || item->stored) {

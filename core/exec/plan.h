@@ -42,6 +42,7 @@ typedef struct ho_operand {
 #define HO_DO_REDUCE 202u /* folds in[0] into `reduce` */
 #define HO_DO_PAIR \
     203u /* dst = second(first(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], first(...)) */
+#define HO_DO_STREAM 204u /* dst = in[0], past the caches */
 
 /* A reduction of (outer, extent, inner) over its middle axis. */
 typedef struct ho_reduce_into {

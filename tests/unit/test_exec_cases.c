@@ -1,4 +1,5 @@
 /* Plans in particular cases: outputs of every kind, errors, NaN, products of every layout, reuse of buffers. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,93 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
 }
 
 /* A chain of products and elementwise ops needs a few buffers, however long it is. */
+/* Ops that an implementation may compute some entries at a time. */
+static const uint32_t functions[] = {HO_OP_EXP,  HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P,
+                                     HO_OP_TANH, HO_OP_SIN,   HO_OP_COS, HO_OP_ERF};
+
+/* Units in the last place of float between two values; 0 for NaN and NaN. */
+static double ulps(float got, double want)
+{
+    int exponent;
+    if (isnan(got) || isnan(want) || isinf((float)want)) {
+        return isnan(got) == isnan(want) && (isnan(want) || got == (float)want) ? 0 : INFINITY;
+    }
+    frexp((float)want == 0 ? FLT_TRUE_MIN : (double)(float)want, &exponent);
+    return fabs((double)got - want) / ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
+}
+
+static void check_function(uint32_t op, const float *x, int64_t n, int64_t period)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node in = ho_leaf(g, "x", ho_shape_of(1, &n)), out = ho_unary(g, op, in);
+    ho_plan *plan = ho_plan_new(g, HO_F32, &in, 1, &out, 1, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    float *y = calloc((size_t)n, sizeof *y);
+    ho_plan_run(plan, (const void *const[]){x}, (void *const[]){y});
+    for (int64_t i = 0; i < n; i++) {
+        double want = ho_op_scalar(op, (double)x[i], 0, 0);
+        cr_assert(ulps(y[i], want) <= 5, "%s(%a) = %a, wanted %a", ho_op_name(op), (double)x[i], (double)y[i], want);
+        cr_assert(memcmp(&y[i], &y[i % period], sizeof *y) == 0 || isnan(y[i]), "%s(%a): %a at %d, %a at %d",
+                  ho_op_name(op), (double)x[i], (double)y[i], (int)i, (double)y[i % period], (int)(i % period));
+    }
+    free(y);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
+{
+    const float special[] = {0.0f,  -0.0f,  INFINITY, -INFINITY, NAN,   FLT_TRUE_MIN, -FLT_TRUE_MIN, 1e-40f, FLT_MIN,
+                             -1.0f, -1e-7f, 1e-7f,    88.7f,     89.0f, -87.4f,       -104.0f,       1e10f,  -1e10f};
+    enum { PERIOD = 91 }; /* odd: each value comes to lie at every place of a vector, and in the last, partial one */
+    int64_t most = PERIOD * 16 + 5, specials = (int64_t)(sizeof special / sizeof *special);
+    float *x = calloc((size_t)most, sizeof *x);
+    for (int64_t i = 0; i < most; i++) {
+        int64_t j = i % PERIOD;
+        x[i] = j < specials ? special[j] : (float)(j - 54) * 0.37f;
+    }
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+        for (int64_t n = most - 8; n <= most; n++) {
+            check_function(functions[f], x, n, PERIOD);
+        }
+    }
+    free(x);
+}
+
+/* A state of several megabytes is written another way. */
+Test(exec_cases, large_outputs_are_the_same_as_small_ones)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    int64_t n = 3 * 700001, k = 700001;
+    ho_node v = ho_leaf(g, "v", ho_shape_of(2, (int64_t[]){3, k})),
+            w = ho_leaf(g, "w", ho_shape_of(2, (int64_t[]){3, k}));
+    ho_node row = ho_leaf(g, "row", ho_shape_of(2, (int64_t[]){1, k}));
+    ho_node moved = ho_binary(g, HO_OP_ADD, v, ho_expand(g, row, ho_shape_of(2, (int64_t[]){3, k})));
+    ho_node in[] = {v, w, row}, out[] = {moved, ho_binary(g, HO_OP_MUL, moved, w)};
+    ho_plan *plan = ho_plan_new(g, HO_F32, in, 3, out, 2, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    float *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y), *r = calloc((size_t)k, sizeof *r);
+    float *a = calloc((size_t)n + 1, sizeof *a), *b = calloc((size_t)n + 1, sizeof *b);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (float)(i % 1001);
+        y[i] = (float)(i % 7);
+        r[i % k] = (float)(i % k % 13);
+    }
+    ho_plan_run(plan, (const void *const[]){x, y, r}, (void *const[]){a + 1, b + 1});
+    for (int64_t i = 0; i < n; i++) {
+        cr_assert(a[i + 1] == x[i] + r[i % k] && b[i + 1] == (x[i] + r[i % k]) * y[i], "entry %lld", (long long)i);
+    }
+    free(x);
+    free(y);
+    free(r);
+    free(a);
+    free(b);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
 Test(exec_cases, buffers_are_reused)
 {
     ho_error error = {0};
