@@ -468,7 +468,21 @@ static ho_matrix matrix_of(emitter *e, const ho_view *view)
     return m;
 }
 
-static void emit_product(emitter *e, int32_t index)
+/* Where a product goes: dense, or in the rows of an arrangement, which are then rows of its matrices or whole ones. */
+static ho_matrix result_matrix(emitter *e, int32_t index, int64_t m, int64_t n)
+{
+    const ho_item *item = &e->low->items[index];
+    ho_operand at = storage(e, index, 0);
+    ho_matrix c = {.buffer = at.index, .offset = at.offset, .row = n, .column = 1, .step = m * n};
+    if (item->parent >= 0 && item->row < item->count) {
+        c.row = item->row == n ? item->row_step : n;
+        c.step = item->row == n ? m * item->row_step : item->row_step;
+    }
+    return c;
+}
+
+/* in[first] @ in[first + 1], added to what is there if it is not the item's first product. */
+static void emit_product(emitter *e, int32_t index, uint32_t first)
 {
     const ho_item *item = &e->low->items[index];
     new_step(e, HO_STEP_PRODUCT, item->level);
@@ -476,18 +490,18 @@ static void emit_product(emitter *e, int32_t index)
     ho_product p = {.batch = rank == 3 ? item->shape.dims[0] : 1,
                     .m = item->shape.dims[rank - 2],
                     .n = item->shape.dims[rank - 1],
+                    .add = first > 0,
                     .pack = -1};
-    p.k = item->in[0].shape.dims[item->in[0].shape.rank - 1];
-    p.a = matrix_of(e, &item->in[0]);
-    p.b = matrix_of(e, &item->in[1]);
-    ho_operand at = storage(e, index, 0);
-    p.c = (ho_matrix){.buffer = at.index, .offset = at.offset, .row = p.n, .column = 1, .step = p.m * p.n};
+    p.k = item->in[first].shape.dims[item->in[first].shape.rank - 1];
+    p.a = matrix_of(e, &item->in[first]);
+    p.b = matrix_of(e, &item->in[first + 1]);
+    p.c = result_matrix(e, index, p.m, p.n);
     /* A batch of rows against one matrix is one product with more rows. */
-    if (p.batch > 1 && p.b.step == 0 && p.a.column == 1 && p.a.step == p.m * p.a.row) {
+    if (p.batch > 1 && p.b.step == 0 && p.a.column == 1 && p.a.step == p.m * p.a.row && p.c.step == p.m * p.c.row) {
         p.m *= p.batch;
         p.batch = 1;
     }
-    int64_t pack = e->plan->arithmetic->pack_size(&p);
+    int64_t pack = p.add ? -1 : e->plan->arithmetic->pack_size(&p);
     if (pack >= 0) {
         p.pack = new_buffer(e, (uint64_t)(pack > 0 ? pack : 1) * item_bytes(e));
         touch(e, p.pack);
@@ -553,7 +567,9 @@ static void emit_level(emitter *e, const int32_t *members, size_t count, int32_t
             emit_zeros(e, members[i]);
             break;
         case HO_ITEM_PRODUCT:
-            emit_product(e, members[i]);
+            for (uint32_t first = 0; first < items[members[i]].arity; first += 2) {
+                emit_product(e, members[i], first);
+            }
             break;
         case HO_ITEM_INDEX:
             emit_indexing(e, members[i]);

@@ -177,7 +177,7 @@ static void print_step(FILE *out, const ho_step *step)
         fprintf(out, "product %" PRId64 " x (%" PRId64 ", %" PRId64 ") @ (%" PRId64 ", %" PRId64 ")%s", p->batch, p->m,
                 p->k, p->k, p->n, p->pack < 0 ? " blas" : "");
         print_matrix(out, &p->c);
-        fputs(" <-", out);
+        fputs(p->add ? " +=" : " <-", out);
         print_matrix(out, &p->a);
         print_matrix(out, &p->b);
         fputs("\n", out);

@@ -71,8 +71,11 @@ typedef struct ho_kernel {
     int32_t temps;
 } ho_kernel;
 
-/* c = a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the next of the
- * batch) are element strides. */
+/* Products of no more columns than this need not go to the BLAS, which alone can add to what is there. */
+#define HO_NARROW 32
+
+/* c = a @ b, or c += a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the
+ * next of the batch) are element strides. */
 typedef struct ho_matrix {
     int32_t buffer;
     int64_t offset, row, column, step;
@@ -81,6 +84,7 @@ typedef struct ho_matrix {
 typedef struct ho_product {
     int64_t batch, m, n, k;
     ho_matrix a, b, c;
+    bool add;
     int32_t pack; /* buffer for packed operands, or -1 */
 } ho_product;
 
@@ -166,7 +170,7 @@ typedef enum ho_item_kind {
     HO_ITEM_SCALAR,  /* rank 0: a leaf, a number, an elementwise op, or one element of a tensor (HO_OP_RESHAPE) */
     HO_ITEM_ELEMENT, /* elementwise; HO_OP_STOP copies a view */
     HO_ITEM_REDUCE,
-    HO_ITEM_PRODUCT,
+    HO_ITEM_PRODUCT, /* in[0] @ in[1], or in[0] @ in[1] + in[2] @ in[3] */
     HO_ITEM_ARRANGE, /* a buffer that other items write their parts of: concat and pad */
     HO_ITEM_INDEX
 } ho_item_kind;
@@ -211,6 +215,7 @@ typedef struct ho_lowered {
     size_t count, capacity;
     ho_view *views;      /* of each graph node, by id; item -1: not needed */
     uint32_t *uses;      /* of each graph node: operands and outputs */
+    uint32_t *summed;    /* of each graph node: uses that are sums of two products, which make the product anew */
     int32_t *copies;     /* of each graph node: the item that is its dense copy, or -1 */
     ho_binding *outputs; /* HO_IN_SLOT: item with the slot; HO_IN_BUFFER: the item that lives there */
     size_t input_count, output_count;
