@@ -294,107 +294,6 @@ static void write_item(writer *w, int32_t index)
     }
 }
 
-static bool is_arithmetic(uint32_t op)
-{
-    return op == HO_OP_ADD || op == HO_OP_SUB || op == HO_OP_MUL;
-}
-
-/* Two instructions become one where the second alone reads the result of the first: it then never leaves a register. */
-static void pair_up(writer *w)
-{
-    ho_kernel *k = w->kernel;
-    size_t *made_by = ho_alloc(((size_t)w->temps + 1) * sizeof *made_by),
-           *readers = ho_alloc(((size_t)w->temps + 1) * sizeof *readers);
-    for (size_t i = 0; i < k->length; i++) {
-        const ho_instruction *instruction = &k->instructions[i];
-        if (instruction->dst.kind == HO_IN_TEMP) {
-            made_by[instruction->dst.index] = i;
-        }
-        for (int j = 0; j < 3; j++) {
-            if (instruction->in[j].kind == HO_IN_TEMP) {
-                readers[instruction->in[j].index]++;
-            }
-        }
-    }
-    size_t length = 0;
-    for (size_t i = 0; i < k->length; i++) {
-        ho_instruction *second = &k->instructions[i];
-        for (int j = 0; j < 2 && (is_arithmetic(second->op) || second->op == HO_OP_DIV); j++) {
-            if (second->in[j].kind != HO_IN_TEMP || readers[second->in[j].index] != 1) {
-                continue;
-            }
-            ho_instruction *first = &k->instructions[made_by[second->in[j].index]];
-            if (is_arithmetic(first->op)) {
-                bool commutes = second->op == HO_OP_ADD || second->op == HO_OP_MUL;
-                *second = (ho_instruction){.op = HO_DO_PAIR,
-                                           .dst = second->dst,
-                                           .extra = -1,
-                                           .first = first->op,
-                                           .second = second->op,
-                                           .swapped = j == 1 && !commutes,
-                                           .in = {first->in[0], first->in[1], second->in[1 - j]}};
-                first->op = 0;
-            }
-        }
-    }
-    for (size_t i = 0; i < k->length; i++) {
-        if (k->instructions[i].op != 0) {
-            k->instructions[length++] = k->instructions[i];
-        }
-    }
-    k->length = length;
-    free(made_by);
-    free(readers);
-}
-
-/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for
- * loops read each entry before they write it. */
-static void share_temps(writer *w)
-{
-    ho_kernel *k = w->kernel;
-    size_t n = (size_t)w->temps;
-    size_t *last = ho_alloc((n + 1) * sizeof *last);
-    int32_t *real = ho_alloc((n + 1) * sizeof *real), *unused = ho_alloc((n + 1) * sizeof *unused);
-    size_t unused_count = 0;
-    for (size_t i = 0; i < k->length; i++) {
-        ho_instruction *instruction = &k->instructions[i];
-        if (instruction->dst.kind == HO_IN_TEMP) {
-            last[instruction->dst.index] = i;
-        }
-        for (int j = 0; j < 3; j++) {
-            if (instruction->in[j].kind == HO_IN_TEMP) {
-                last[instruction->in[j].index] = i;
-            }
-        }
-    }
-    for (size_t i = 0; i < k->length; i++) {
-        ho_instruction *instruction = &k->instructions[i];
-        for (int j = 0; j < 3; j++) {
-            ho_operand *in = &instruction->in[j];
-            if (in->kind != HO_IN_TEMP) {
-                continue;
-            }
-            size_t virtual = (size_t)in->index;
-            in->index = real[virtual];
-            if (last[virtual] == i) {
-                last[virtual] = SIZE_MAX; /* freed once, though read twice here */
-                unused[unused_count++] = in->index;
-            }
-        }
-        if (instruction->dst.kind == HO_IN_TEMP) {
-            size_t virtual = (size_t)instruction->dst.index;
-            real[virtual] = unused_count > 0 ? unused[--unused_count] : k->temps++;
-            instruction->dst.index = real[virtual];
-            if (last[virtual] == i) {
-                unused[unused_count++] = real[virtual]; /* nothing reads it */
-            }
-        }
-    }
-    free(last);
-    free(real);
-    free(unused);
-}
-
 /* Bytes of outputs from which on a kernel writes them past the caches: they are read again in another run only, and
  * would drive out what this one still needs. */
 #define STREAM_LEAST ((int64_t)4 << 20)
@@ -421,8 +320,8 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
             write_item(&w, members[i]);
         }
     }
-    pair_up(&w);
-    share_temps(&w);
+    ho_pair_up(&kernel, w.temps);
+    ho_share_temps(&kernel, w.temps);
     free(w.loaded);
     free(w.loaded_temps);
     free(w.visits);

@@ -3,8 +3,9 @@
  *
  *   lower.c    graph nodes become items (values that are computed) and views (rearrangements that are only looked at)
  *   fuse.c     items get levels; elementwise items of one level and length become one kernel
+ *   emit.c     items become steps that run; tidy.c pairs a kernel's instructions and shares its temporaries
  *   buffers.c  stored items get addresses, reused once nothing reads them any more
- *   plan.c     the three in turn; run.c runs the steps; kernels.inc.h does the arithmetic
+ *   plan.c     all in turn; run.c runs the steps; kernels.inc.h does the arithmetic
  */
 #ifndef HO_EXEC_PLAN_H
 #define HO_EXEC_PLAN_H
@@ -241,6 +242,12 @@ void ho_fuse_levels(ho_lowered *low);
 bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in);
 /* Writes the plan's steps; buffers are numbered, and their lifetimes noted in *buffers (arena). */
 void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
+/* Both for a kernel whose temporaries are numbered 0..temps-1, each written once (tidy.c). Two instructions become one
+ * where the second alone reads the result of the first: it then never leaves a register. */
+void ho_pair_up(ho_kernel *kernel, int32_t temps);
+/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for
+ * loops look operands up before they write an entry. Sets kernel->temps. */
+void ho_share_temps(ho_kernel *kernel, int32_t temps);
 /* Lays buffers out in one allocation and fills in addresses and constants. */
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error);
 
