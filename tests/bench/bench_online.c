@@ -8,7 +8,8 @@
  * shared, so read the ratios.
  *
  * In matrix products, a step has three for each layer (forward, by the weights, by the layer's input), and every column
- * of tangents twice as many: 1 + 2m times the products of plain training are the floor of forward mode.
+ * of tangents twice as many: 1 + 2m times the products of plain training are the floor of forward mode. (The inputs
+ * have no tangent: the first layer needs fewer, 6.88 times the operations here instead of 7.)
  */
 #include <cblas.h>
 #include <math.h>
