@@ -100,7 +100,7 @@ static void count_up(void *to, int64_t n, ho_precision precision)
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error)
 {
     uint64_t size = place_all(low, buffers, plan->buffer_count);
-    uint64_t block = HO_TEMP_STRIDE * (plan->precision == HO_F32 ? sizeof(float) : sizeof(double));
+    uint64_t block = HO_TEMP_STRIDE * (plan->precision == HO_F32 ? sizeof(float) : sizeof(double)) + sizeof(void *);
     uint64_t temps = 0;
     for (size_t i = 0; i < plan->step_count; i++) {
         const ho_step *step = &plan->steps[i];

@@ -11,8 +11,8 @@
 static void unary(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;
-    REAL *d = entries(b, &instruction->dst);
-    const REAL *a = entries(b, &instruction->in[0]);
+    const REAL *a = source(b, &instruction->in[0]);
+    REAL *d = target(b, &instruction->dst);
     switch (instruction->op) {
     case HO_OP_NEG:
         UNARY(-x);
@@ -21,25 +21,25 @@ static void unary(const ho_instruction *instruction, const block *b)
     case HO_OP_SIGN:
         UNARY(x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x);
     case HO_OP_EXP:
-        UNARY(MATH(exp)(x));
+        MAPPED(exp);
     case HO_OP_EXPM1:
-        UNARY(MATH(expm1)(x));
+        MAPPED(expm1);
     case HO_OP_LOG:
-        UNARY(MATH(log)(x));
+        MAPPED(log);
     case HO_OP_LOG1P:
-        UNARY(MATH(log1p)(x));
+        MAPPED(log1p);
     case HO_OP_SQRT:
         UNARY(MATH(sqrt)(x));
     case HO_OP_RSQRT:
         UNARY(x == 0 ? (REAL)0 : 1 / MATH(sqrt)(x));
     case HO_OP_TANH:
-        UNARY(MATH(tanh)(x));
+        MAPPED(tanh);
     case HO_OP_SIN:
-        UNARY(MATH(sin)(x));
+        MAPPED(sin);
     case HO_OP_COS:
-        UNARY(MATH(cos)(x));
+        MAPPED(cos);
     case HO_OP_ERF:
-        UNARY(MATH(erf)(x));
+        MAPPED(erf);
     case HO_OP_FLOOR:
         UNARY(MATH(floor)(x));
     default:
@@ -73,18 +73,19 @@ static void binary(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;
     const ho_operand *in = instruction->in;
-    REAL *d = entries(b, &instruction->dst), s = 0, t = 0;
+    REAL s = 0, t = 0;
     const REAL *p = NULL, *q = NULL;
     if (in[0].kind == HO_IN_SLOT) {
         s = (REAL)b->slots[in[0].index];
     } else {
-        p = entries(b, &in[0]);
+        p = source(b, &in[0]);
     }
     if (in[1].kind == HO_IN_SLOT) {
         t = (REAL)b->slots[in[1].index];
     } else {
-        q = entries(b, &in[1]);
+        q = source(b, &in[1]);
     }
+    REAL *d = target(b, &instruction->dst);
     switch (instruction->op) {
     case HO_OP_ADD:
         BINARY(x + y);
@@ -194,15 +195,15 @@ INLINE void pair_seconds(const uint32_t first, const ho_instruction *instruction
 
 static void pair(const ho_instruction *instruction, const block *b)
 {
-    REAL *d = entries(b, &instruction->dst);
     pair_operands o = {{NULL, NULL, NULL}, {0, 0, 0}};
     for (int j = 0; j < 3; j++) {
         if (instruction->in[j].kind == HO_IN_SLOT) {
             o.s[j] = (REAL)b->slots[instruction->in[j].index];
         } else {
-            o.p[j] = entries(b, &instruction->in[j]);
+            o.p[j] = source(b, &instruction->in[j]);
         }
     }
+    REAL *d = target(b, &instruction->dst);
     switch (instruction->first) {
     case HO_OP_ADD:
         pair_seconds(HO_OP_ADD, instruction, d, &o, b->n);
@@ -227,18 +228,19 @@ static void select_entries(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;
     const ho_operand *in = instruction->in;
-    REAL *d = entries(b, &instruction->dst), s = 0, t = 0;
-    const REAL *c = entries(b, &in[0]), *p = NULL, *q = NULL;
+    REAL s = 0, t = 0;
+    const REAL *c = source(b, &in[0]), *p = NULL, *q = NULL;
     if (in[1].kind == HO_IN_SLOT) {
         s = (REAL)b->slots[in[1].index];
     } else {
-        p = entries(b, &in[1]);
+        p = source(b, &in[1]);
     }
     if (in[2].kind == HO_IN_SLOT) {
         t = (REAL)b->slots[in[2].index];
     } else {
-        q = entries(b, &in[2]);
+        q = source(b, &in[2]);
     }
+    REAL *d = target(b, &instruction->dst);
     if (p != NULL && q != NULL) {
         SELECT(p[i], q[i])
     } else if (p != NULL) {

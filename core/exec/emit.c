@@ -95,6 +95,7 @@ typedef struct writer {
     emitter *e;
     ho_kernel *kernel;
     int32_t level;
+    bool streams; /* outputs go past the caches */
     size_t instruction_capacity, strided_capacity, reduce_capacity;
     int32_t temps;
     ho_view *loaded; /* views loaded so far, with their temporaries */
@@ -243,13 +244,17 @@ static void write_element(writer *w, int32_t index)
             in[i] = operand(w, item, &item->in[i], i == 0 && fill);
         }
     }
-    ho_operand dst = direct ? storage(w->e, index, 0) : new_temp(w);
-    item->temp = direct ? -1 : dst.index;
+    bool streamed = direct && w->streams && item->output >= 0;
+    ho_operand place = direct ? storage(w->e, index, 0) : new_temp(w), dst = streamed ? new_temp(w) : place;
+    item->temp = dst.kind == HO_IN_TEMP ? dst.index : -1;
     if (copies) {
         load(w, &item->in[0], &dst);
     } else {
         ho_instruction *instruction = new_instruction(w, item->op, dst);
         memcpy(instruction->in, in, sizeof in);
+    }
+    if (streamed) {
+        new_instruction(w, HO_DO_STREAM, place)->in[0] = dst;
     }
     if (in_rows) {
         ho_operand at = storage(w->e, index, 0);
@@ -289,105 +294,18 @@ static void write_item(writer *w, int32_t index)
     }
 }
 
-static bool is_arithmetic(uint32_t op)
-{
-    return op == HO_OP_ADD || op == HO_OP_SUB || op == HO_OP_MUL;
-}
+/* Bytes of outputs from which on a kernel writes them past the caches: they are read again in another run only, and
+ * would drive out what this one still needs. */
+#define STREAM_LEAST ((int64_t)4 << 20)
 
-/* Two instructions become one where the second alone reads the result of the first: it then never leaves a register. */
-static void pair_up(writer *w)
+static bool should_stream(const emitter *e, const int32_t *members, size_t count)
 {
-    ho_kernel *k = w->kernel;
-    size_t *made_by = ho_alloc(((size_t)w->temps + 1) * sizeof *made_by),
-           *readers = ho_alloc(((size_t)w->temps + 1) * sizeof *readers);
-    for (size_t i = 0; i < k->length; i++) {
-        const ho_instruction *instruction = &k->instructions[i];
-        if (instruction->dst.kind == HO_IN_TEMP) {
-            made_by[instruction->dst.index] = i;
-        }
-        for (int j = 0; j < 3; j++) {
-            if (instruction->in[j].kind == HO_IN_TEMP) {
-                readers[instruction->in[j].index]++;
-            }
-        }
+    int64_t entries = 0;
+    for (size_t i = 0; i < count; i++) {
+        const ho_item *item = &e->low->items[members[i]];
+        entries += item->kind == HO_ITEM_ELEMENT && item->output >= 0 ? item->count : 0;
     }
-    size_t length = 0;
-    for (size_t i = 0; i < k->length; i++) {
-        ho_instruction *second = &k->instructions[i];
-        for (int j = 0; j < 2 && (is_arithmetic(second->op) || second->op == HO_OP_DIV); j++) {
-            if (second->in[j].kind != HO_IN_TEMP || readers[second->in[j].index] != 1) {
-                continue;
-            }
-            ho_instruction *first = &k->instructions[made_by[second->in[j].index]];
-            if (is_arithmetic(first->op)) {
-                bool commutes = second->op == HO_OP_ADD || second->op == HO_OP_MUL;
-                *second = (ho_instruction){.op = HO_DO_PAIR,
-                                           .dst = second->dst,
-                                           .extra = -1,
-                                           .first = first->op,
-                                           .second = second->op,
-                                           .swapped = j == 1 && !commutes,
-                                           .in = {first->in[0], first->in[1], second->in[1 - j]}};
-                first->op = 0;
-            }
-        }
-    }
-    for (size_t i = 0; i < k->length; i++) {
-        if (k->instructions[i].op != 0) {
-            k->instructions[length++] = k->instructions[i];
-        }
-    }
-    k->length = length;
-    free(made_by);
-    free(readers);
-}
-
-/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for
- * loops read each entry before they write it. */
-static void share_temps(writer *w)
-{
-    ho_kernel *k = w->kernel;
-    size_t n = (size_t)w->temps;
-    size_t *last = ho_alloc((n + 1) * sizeof *last);
-    int32_t *real = ho_alloc((n + 1) * sizeof *real), *unused = ho_alloc((n + 1) * sizeof *unused);
-    size_t unused_count = 0;
-    for (size_t i = 0; i < k->length; i++) {
-        ho_instruction *instruction = &k->instructions[i];
-        if (instruction->dst.kind == HO_IN_TEMP) {
-            last[instruction->dst.index] = i;
-        }
-        for (int j = 0; j < 3; j++) {
-            if (instruction->in[j].kind == HO_IN_TEMP) {
-                last[instruction->in[j].index] = i;
-            }
-        }
-    }
-    for (size_t i = 0; i < k->length; i++) {
-        ho_instruction *instruction = &k->instructions[i];
-        for (int j = 0; j < 3; j++) {
-            ho_operand *in = &instruction->in[j];
-            if (in->kind != HO_IN_TEMP) {
-                continue;
-            }
-            size_t virtual = (size_t)in->index;
-            in->index = real[virtual];
-            if (last[virtual] == i) {
-                last[virtual] = SIZE_MAX; /* freed once, though read twice here */
-                unused[unused_count++] = in->index;
-            }
-        }
-        if (instruction->dst.kind == HO_IN_TEMP) {
-            size_t virtual = (size_t)instruction->dst.index;
-            real[virtual] = unused_count > 0 ? unused[--unused_count] : k->temps++;
-            instruction->dst.index = real[virtual];
-            if (last[virtual] == i) {
-                unused[unused_count++] = real[virtual]; /* nothing reads it */
-            }
-        }
-    }
-    free(last);
-    free(real);
-    free(unused);
+    return entries * (int64_t)item_bytes(e) >= STREAM_LEAST;
 }
 
 static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_t elements, int32_t level)
@@ -395,15 +313,15 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
     size_t at = e->plan->step_count;
     new_step(e, HO_STEP_KERNEL, level);
     ho_kernel kernel = {.count = elements};
-    writer w = {.e = e, .kernel = &kernel, .level = level};
+    writer w = {.e = e, .kernel = &kernel, .level = level, .streams = should_stream(e, members, count)};
     for (size_t i = 0; i < count; i++) {
         const ho_item *item = &e->low->items[members[i]];
         if (item->kind == HO_ITEM_REDUCE || item->stored) {
             write_item(&w, members[i]);
         }
     }
-    pair_up(&w);
-    share_temps(&w);
+    ho_pair_up(&kernel, w.temps);
+    ho_share_temps(&kernel, w.temps);
     free(w.loaded);
     free(w.loaded_temps);
     free(w.visits);
@@ -449,7 +367,21 @@ static ho_matrix matrix_of(emitter *e, const ho_view *view)
     return m;
 }
 
-static void emit_product(emitter *e, int32_t index)
+/* Where a product goes: dense, or in the rows of an arrangement, which are then rows of its matrices or whole ones. */
+static ho_matrix result_matrix(emitter *e, int32_t index, int64_t m, int64_t n)
+{
+    const ho_item *item = &e->low->items[index];
+    ho_operand at = storage(e, index, 0);
+    ho_matrix c = {.buffer = at.index, .offset = at.offset, .row = n, .column = 1, .step = m * n};
+    if (item->parent >= 0 && item->row < item->count) {
+        c.row = item->row == n ? item->row_step : n;
+        c.step = item->row == n ? m * item->row_step : item->row_step;
+    }
+    return c;
+}
+
+/* in[first] @ in[first + 1], added to what is there if it is not the item's first product. */
+static void emit_product(emitter *e, int32_t index, uint32_t first)
 {
     const ho_item *item = &e->low->items[index];
     new_step(e, HO_STEP_PRODUCT, item->level);
@@ -457,18 +389,18 @@ static void emit_product(emitter *e, int32_t index)
     ho_product p = {.batch = rank == 3 ? item->shape.dims[0] : 1,
                     .m = item->shape.dims[rank - 2],
                     .n = item->shape.dims[rank - 1],
+                    .add = first > 0,
                     .pack = -1};
-    p.k = item->in[0].shape.dims[item->in[0].shape.rank - 1];
-    p.a = matrix_of(e, &item->in[0]);
-    p.b = matrix_of(e, &item->in[1]);
-    ho_operand at = storage(e, index, 0);
-    p.c = (ho_matrix){.buffer = at.index, .offset = at.offset, .row = p.n, .column = 1, .step = p.m * p.n};
+    p.k = item->in[first].shape.dims[item->in[first].shape.rank - 1];
+    p.a = matrix_of(e, &item->in[first]);
+    p.b = matrix_of(e, &item->in[first + 1]);
+    p.c = result_matrix(e, index, p.m, p.n);
     /* A batch of rows against one matrix is one product with more rows. */
-    if (p.batch > 1 && p.b.step == 0 && p.a.column == 1 && p.a.step == p.m * p.a.row) {
+    if (p.batch > 1 && p.b.step == 0 && p.a.column == 1 && p.a.step == p.m * p.a.row && p.c.step == p.m * p.c.row) {
         p.m *= p.batch;
         p.batch = 1;
     }
-    int64_t pack = e->plan->arithmetic->pack_size(&p);
+    int64_t pack = p.add ? -1 : e->plan->arithmetic->pack_size(&p);
     if (pack >= 0) {
         p.pack = new_buffer(e, (uint64_t)(pack > 0 ? pack : 1) * item_bytes(e));
         touch(e, p.pack);
@@ -534,7 +466,9 @@ static void emit_level(emitter *e, const int32_t *members, size_t count, int32_t
             emit_zeros(e, members[i]);
             break;
         case HO_ITEM_PRODUCT:
-            emit_product(e, members[i]);
+            for (uint32_t first = 0; first < items[members[i]].arity; first += 2) {
+                emit_product(e, members[i], first);
+            }
             break;
         case HO_ITEM_INDEX:
             emit_indexing(e, members[i]);

@@ -8,6 +8,10 @@
 
 #include "exec/kernels.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #define JOIN_(a, b, c) a##b##c
 #define JOIN(a, b, c)  JOIN_(a, b, c)
 #if REAL_IS_F32
@@ -35,26 +39,61 @@ typedef struct block {
     void *const *address;
     double *slots;
     REAL *temps;
+    const REAL **at; /* where the value of each temporary is: its own place, or memory that a load found it in */
 } block;
 
-static REAL *entries(const block *b, const ho_operand *operand)
+/* Where to read an operand. */
+static const REAL *source(const block *b, const ho_operand *operand)
 {
-    return operand->kind == HO_IN_TEMP ? b->temps + (int64_t)operand->index * HO_TEMP_STRIDE
-                                       : (REAL *)b->address[operand->index] + operand->offset + b->first;
+    return operand->kind == HO_IN_TEMP ? b->at[operand->index]
+                                       : (const REAL *)b->address[operand->index] + operand->offset + b->first;
 }
+
+/* Where to write a result; asked for after the operands, one of which may have been the same temporary. */
+static REAL *target(const block *b, const ho_operand *operand)
+{
+    if (operand->kind != HO_IN_TEMP) {
+        return (REAL *)b->address[operand->index] + operand->offset + b->first;
+    }
+    REAL *own = b->temps + (int64_t)operand->index * HO_TEMP_STRIDE;
+    b->at[operand->index] = own;
+    return own;
+}
+
+#include "exec/vector_math.inc.h"
 
 #include "exec/elementwise.inc.h"
 
 static void copy(const ho_instruction *instruction, const block *b)
 {
-    REAL *d = entries(b, &instruction->dst);
     if (instruction->in[0].kind == HO_IN_SLOT) {
-        REAL value = (REAL)b->slots[instruction->in[0].index];
+        REAL *d = target(b, &instruction->dst), value = (REAL)b->slots[instruction->in[0].index];
         for (int64_t i = 0; i < b->n; i++) {
             d[i] = value;
         }
     } else {
-        memmove(d, entries(b, &instruction->in[0]), (size_t)b->n * sizeof *d); /* may be one place */
+        const REAL *a = source(b, &instruction->in[0]);
+        memmove(target(b, &instruction->dst), a, (size_t)b->n * sizeof *a); /* may be one place */
+    }
+}
+
+/* Whole vectors are written to memory without reading its lines into the cache first. */
+static void stream(const ho_instruction *instruction, const block *b)
+{
+    const REAL *a = source(b, &instruction->in[0]);
+    REAL *d = target(b, &instruction->dst);
+    int64_t i = 0;
+#if defined(__AVX2__)
+    const int64_t lanes = (int64_t)(32 / sizeof(REAL));
+    for (; i < b->n && (uintptr_t)(d + i) % 32 != 0; i++) {
+        d[i] = a[i];
+    }
+    for (; i + lanes <= b->n; i += lanes) {
+        _mm256_stream_si256((__m256i *)(void *)(d + i), _mm256_loadu_si256((const __m256i *)(const void *)(a + i)));
+    }
+#endif
+    for (; i < b->n; i++) {
+        d[i] = a[i];
     }
 }
 
@@ -152,13 +191,19 @@ static void load_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int
     }
 }
 
+/* A block that lies in one piece is not moved. */
 static void load(const ho_instruction *instruction, const ho_strided *array, const block *b)
 {
-    REAL *d = entries(b, &instruction->dst);
     const REAL *from = b->address[array->buffer];
     int32_t last = array->rank - 1;
     int64_t stride = array->strides[last], left = b->n, length = array->dims[last];
-    for (lines l = lines_from(array, b->first); left > 0;) {
+    lines l = lines_from(array, b->first);
+    if (stride == 1 && line_length(&l, left) == left && instruction->dst.kind == HO_IN_TEMP) {
+        b->at[instruction->dst.index] = from + l.at;
+        return;
+    }
+    REAL *d = target(b, &instruction->dst);
+    while (left > 0) {
         int64_t n = line_length(&l, left), rows = 1;
         if (n == length && last > 0) {
             rows = array->dims[last - 1] - l.index[last - 1];
@@ -173,7 +218,7 @@ static void load(const ho_instruction *instruction, const ho_strided *array, con
 
 static void store(const ho_instruction *instruction, const ho_strided *array, const block *b)
 {
-    const REAL *a = entries(b, &instruction->in[0]);
+    const REAL *a = source(b, &instruction->in[0]);
     REAL *to = b->address[array->buffer];
     int64_t stride = array->strides[array->rank - 1], left = b->n;
     for (lines l = lines_from(array, b->first); left > 0;) {
@@ -320,13 +365,15 @@ static void run_block(const ho_kernel *kernel, const block *b)
             select_entries(instruction, b);
         } else if (op == HO_DO_PAIR) {
             pair(instruction, b);
+        } else if (op == HO_DO_STREAM) {
+            stream(instruction, b);
         } else if (op == HO_DO_LOAD) {
             load(instruction, &kernel->strided[instruction->extra], b);
         } else if (op == HO_DO_STORE) {
             store(instruction, &kernel->strided[instruction->extra], b);
         } else {
             const ho_reduce_into *r = &kernel->reduces[instruction->extra];
-            const REAL *a = entries(b, &instruction->in[0]);
+            const REAL *a = source(b, &instruction->in[0]);
             if (r->inner == 1) {
                 reduce_lines(r, a, b);
             } else {
@@ -339,11 +386,15 @@ static void run_block(const ho_kernel *kernel, const block *b)
 static void run_kernel(const ho_kernel *kernel, void *const *address, double *slots, void *temps)
 {
     block b = {.address = address, .slots = slots, .temps = temps};
+    b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
     for (b.first = 0; b.first < kernel->count; b.first += HO_BLOCK) {
         int64_t left = kernel->count - b.first;
         b.n = left < HO_BLOCK ? left : HO_BLOCK;
         run_block(kernel, &b);
     }
+#if defined(__AVX2__)
+    _mm_sfence(); /* what was streamed is there for other threads */
+#endif
 }
 
 /* ---- gather and scatter ---------------------------------------------------------------------------------------- */

@@ -263,14 +263,32 @@ static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
     return whole_view(low, item);
 }
 
-static ho_view lower_product(ho_lowered *low, const ho_graph_node *node)
+/* One product, or the sum of two. */
+static ho_view lower_products(ho_lowered *low, const ho_node *factors, uint32_t count, ho_shape shape)
 {
-    ho_view a = matrix_view(low, node->in[0]), b = matrix_view(low, node->in[1]);
-    ho_item *item = add_item(low, HO_ITEM_PRODUCT, node->op, node->shape);
-    set_operands(low, item, 2);
-    item->in[0] = a;
-    item->in[1] = b;
+    ho_view views[4];
+    for (uint32_t i = 0; i < count; i++) {
+        views[i] = matrix_view(low, factors[i]);
+    }
+    ho_item *item = add_item(low, HO_ITEM_PRODUCT, HO_OP_MATMUL, shape);
+    set_operands(low, item, count);
+    memcpy(item->in, views, count * sizeof *views);
     return whole_view(low, item);
+}
+
+/* Whether a node is the sum of two products, which a BLAS adds up in place. That depends on the node alone, so that its
+ * bits do not depend on who else uses the products. */
+static bool sums_products(const ho_lowered *low, const ho_graph_node *node)
+{
+    return node->op == HO_OP_ADD && node->shape.rank >= 2 && node->shape.dims[node->shape.rank - 1] > HO_NARROW &&
+           ho_graph_at(low->graph, node->in[0])->op == HO_OP_MATMUL &&
+           ho_graph_at(low->graph, node->in[1])->op == HO_OP_MATMUL;
+}
+
+static ho_view lower_sum_of_products(ho_lowered *low, const ho_graph_node *node)
+{
+    const ho_node *a = ho_graph_at(low->graph, node->in[0])->in, *b = ho_graph_at(low->graph, node->in[1])->in;
+    return lower_products(low, (const ho_node[]){a[0], a[1], b[0], b[1]}, 4, node->shape);
 }
 
 static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
@@ -285,8 +303,8 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
     return whole_view(low, item);
 }
 
-/* Whether an elementwise item is seen through this use of node `id` alone. Only then may its rows lie apart: for other
- * users it has to be dense. */
+/* Whether an elementwise item or a product is seen through this use of node `id` alone. Only then may its rows lie
+ * apart: for other users it has to be dense. */
 static bool is_sole_use(const ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
@@ -294,7 +312,18 @@ static bool is_sole_use(const ho_lowered *low, ho_node id)
         id = node->in[0];
         node = ho_graph_at(low->graph, id);
     }
-    return low->uses[id] == 1 && ho_op_is_elementwise(node->op);
+    return low->uses[id] == 1 && (ho_op_is_elementwise(node->op) || node->op == HO_OP_MATMUL);
+}
+
+/* Whether an item can be computed in rows of `row` entries that lie apart: a product if these are rows of its matrices,
+ * or whole matrices. */
+static bool goes_in_rows(const ho_item *item, int64_t row)
+{
+    if (item->kind != HO_ITEM_PRODUCT) {
+        return item->kind == HO_ITEM_ELEMENT;
+    }
+    int64_t n = item->shape.dims[item->shape.rank - 1], m = item->shape.dims[item->shape.rank - 2];
+    return row == n || row == m * n;
 }
 
 /* Makes the value of node `part` the part of an arrangement that lies `place` elements from its start, in rows of `row`
@@ -306,7 +335,7 @@ static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row,
     bool computed = item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item);
     bool free_to_move = computed && item->output < 0 && item->parent < 0;
     if (row < ho_shape_count(&view->shape)) {
-        free_to_move = free_to_move && is_sole_use(low, part);
+        free_to_move = free_to_move && goes_in_rows(item, row) && is_sole_use(low, part);
     }
     if (!free_to_move) {
         item = add_copy(low, *view);
@@ -378,12 +407,12 @@ static ho_view lower_node(ho_lowered *low, ho_node id)
     case HO_OP_CONCAT:
         return lower_arrange(low, node);
     case HO_OP_MATMUL:
-        return lower_product(low, node);
+        return lower_products(low, node->in, 2, node->shape);
     case HO_OP_GATHER:
     case HO_OP_SCATTER:
         return lower_indexing(low, node);
     default:
-        return lower_elementwise(low, node);
+        return sums_products(low, node) ? lower_sum_of_products(low, node) : lower_elementwise(low, node);
     }
 }
 
@@ -414,6 +443,7 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
     size_t ids = (size_t)ho_graph_size(low->graph) + 1, length = 0;
     low->views = ho_arena_alloc(low->arena, ids * sizeof *low->views);
     low->uses = ho_arena_alloc(low->arena, ids * sizeof *low->uses);
+    low->summed = ho_arena_alloc(low->arena, ids * sizeof *low->summed);
     low->copies = ho_arena_alloc(low->arena, ids * sizeof *low->copies);
     low->outputs = ho_arena_alloc(low->arena, (low->output_count + 1) * sizeof *low->outputs);
     int32_t *output_of = ho_arena_alloc(low->arena, ids * sizeof *output_of);
@@ -431,8 +461,10 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
     ho_node *order = ho_graph_order(low->graph, outputs, low->output_count, &length);
     for (size_t n = 0; n < length; n++) {
         const ho_graph_node *node = ho_graph_at(low->graph, order[n]);
+        bool sum = sums_products(low, node);
         for (uint32_t i = 0; i < node->arity; i++) {
             low->uses[node->in[i]]++;
+            low->summed[node->in[i]] += sum;
         }
     }
     ho_status status = HO_OK;
@@ -449,6 +481,9 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
                 add_item(low, node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT, node->op, node->shape);
             leaf->input = input_of[id];
             low->views[id] = whole_view(low, leaf);
+            continue;
+        }
+        if (low->summed[id] == low->uses[id]) {
             continue;
         }
         low->views[id] = lower_node(low, id);

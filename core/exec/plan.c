@@ -121,11 +121,12 @@ static void print_kernel(FILE *out, const ho_kernel *kernel)
     fprintf(out, "kernel over %" PRId64 ", %" PRId32 " temporaries\n", kernel->count, kernel->temps);
     for (size_t i = 0; i < kernel->length; i++) {
         const ho_instruction *instruction = &kernel->instructions[i];
-        const char *name = instruction->op == HO_DO_LOAD    ? "load"
-                           : instruction->op == HO_DO_STORE ? "store"
-                           : instruction->op == HO_OP_STOP  ? "copy"
-                           : instruction->op == HO_DO_PAIR  ? ho_op_name(instruction->first)
-                                                            : "reduce";
+        const char *name = instruction->op == HO_DO_LOAD     ? "load"
+                           : instruction->op == HO_DO_STORE  ? "store"
+                           : instruction->op == HO_DO_STREAM ? "stream"
+                           : instruction->op == HO_OP_STOP   ? "copy"
+                           : instruction->op == HO_DO_PAIR   ? ho_op_name(instruction->first)
+                                                             : "reduce";
         bool special = instruction->op >= HO_DO_LOAD || instruction->op == HO_OP_STOP;
         fprintf(out, "        %-8s", special ? name : ho_op_name(instruction->op));
         print_operand(out, &instruction->dst);
@@ -176,7 +177,7 @@ static void print_step(FILE *out, const ho_step *step)
         fprintf(out, "product %" PRId64 " x (%" PRId64 ", %" PRId64 ") @ (%" PRId64 ", %" PRId64 ")%s", p->batch, p->m,
                 p->k, p->k, p->n, p->pack < 0 ? " blas" : "");
         print_matrix(out, &p->c);
-        fputs(" <-", out);
+        fputs(p->add ? " +=" : " <-", out);
         print_matrix(out, &p->a);
         print_matrix(out, &p->b);
         fputs("\n", out);

@@ -3,8 +3,9 @@
  *
  *   lower.c    graph nodes become items (values that are computed) and views (rearrangements that are only looked at)
  *   fuse.c     items get levels; elementwise items of one level and length become one kernel
+ *   emit.c     items become steps that run; tidy.c pairs a kernel's instructions and shares its temporaries
  *   buffers.c  stored items get addresses, reused once nothing reads them any more
- *   plan.c     the three in turn; run.c runs the steps; kernels.inc.h does the arithmetic
+ *   plan.c     all in turn; run.c runs the steps; kernels.inc.h does the arithmetic
  */
 #ifndef HO_EXEC_PLAN_H
 #define HO_EXEC_PLAN_H
@@ -42,6 +43,7 @@ typedef struct ho_operand {
 #define HO_DO_REDUCE 202u /* folds in[0] into `reduce` */
 #define HO_DO_PAIR \
     203u /* dst = second(first(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], first(...)) */
+#define HO_DO_STREAM 204u /* dst = in[0], past the caches */
 
 /* A reduction of (outer, extent, inner) over its middle axis. */
 typedef struct ho_reduce_into {
@@ -70,8 +72,11 @@ typedef struct ho_kernel {
     int32_t temps;
 } ho_kernel;
 
-/* c = a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the next of the
- * batch) are element strides. */
+/* Products of no more columns than this need not go to the BLAS, which alone can add to what is there. */
+#define HO_NARROW 32
+
+/* c = a @ b, or c += a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the
+ * next of the batch) are element strides. */
 typedef struct ho_matrix {
     int32_t buffer;
     int64_t offset, row, column, step;
@@ -80,6 +85,7 @@ typedef struct ho_matrix {
 typedef struct ho_product {
     int64_t batch, m, n, k;
     ho_matrix a, b, c;
+    bool add;
     int32_t pack; /* buffer for packed operands, or -1 */
 } ho_product;
 
@@ -165,7 +171,7 @@ typedef enum ho_item_kind {
     HO_ITEM_SCALAR,  /* rank 0: a leaf, a number, an elementwise op, or one element of a tensor (HO_OP_RESHAPE) */
     HO_ITEM_ELEMENT, /* elementwise; HO_OP_STOP copies a view */
     HO_ITEM_REDUCE,
-    HO_ITEM_PRODUCT,
+    HO_ITEM_PRODUCT, /* in[0] @ in[1], or in[0] @ in[1] + in[2] @ in[3] */
     HO_ITEM_ARRANGE, /* a buffer that other items write their parts of: concat and pad */
     HO_ITEM_INDEX
 } ho_item_kind;
@@ -210,6 +216,7 @@ typedef struct ho_lowered {
     size_t count, capacity;
     ho_view *views;      /* of each graph node, by id; item -1: not needed */
     uint32_t *uses;      /* of each graph node: operands and outputs */
+    uint32_t *summed;    /* of each graph node: uses that are sums of two products, which make the product anew */
     int32_t *copies;     /* of each graph node: the item that is its dense copy, or -1 */
     ho_binding *outputs; /* HO_IN_SLOT: item with the slot; HO_IN_BUFFER: the item that lives there */
     size_t input_count, output_count;
@@ -235,6 +242,12 @@ void ho_fuse_levels(ho_lowered *low);
 bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in);
 /* Writes the plan's steps; buffers are numbered, and their lifetimes noted in *buffers (arena). */
 void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
+/* Both for a kernel whose temporaries are numbered 0..temps-1, each written once (tidy.c). Two instructions become one
+ * where the second alone reads the result of the first: it then never leaves a register. */
+void ho_pair_up(ho_kernel *kernel, int32_t temps);
+/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for
+ * loops look operands up before they write an entry. Sets kernel->temps. */
+void ho_share_temps(ho_kernel *kernel, int32_t temps);
 /* Lays buffers out in one allocation and fills in addresses and constants. */
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error);
 

@@ -21,13 +21,12 @@
 typedef REAL vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 
-#define LANES  ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
-#define PANEL  (2 * LANES)
-#define NARROW 32
+#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+#define PANEL (2 * LANES)
 /* Rows of b used at a time: a panel of them stays in the second-level cache. */
 #define DEPTH ((int64_t)2048)
 /* The most columns, with a batch's side by side. */
-#define COLUMNS_MOST (4 * NARROW)
+#define COLUMNS_MOST (4 * HO_NARROW)
 
 /* Columns are those of all the batch side by side where a is the same for all. */
 static bool joins_batch(const ho_product *p)
@@ -69,7 +68,7 @@ static int64_t panels(const ho_product *p)
 
 static int64_t pack_size(const ho_product *p)
 {
-    if (p->n > NARROW || panels(p) * PANEL > COLUMNS_MOST) {
+    if (p->n > HO_NARROW || panels(p) * PANEL > COLUMNS_MOST) {
         return -1;
     }
     if (goes_down(p)) {

@@ -35,17 +35,18 @@ static void run_blas(ho_precision precision, const ho_product *p, void *const *a
     blasint m = (blasint)p->m, n = (blasint)p->n, k = (blasint)p->k;
     blasint lda = (blasint)(ta == CblasNoTrans ? p->a.row : p->a.column);
     blasint ldb = (blasint)(tb == CblasNoTrans ? p->b.row : p->b.column), ldc = (blasint)p->c.row;
+    float beta = p->add ? 1.0f : 0.0f;
     for (int64_t i = 0; i < p->batch; i++) {
         int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step,
                 at_c = p->c.offset + i * p->c.step;
         if (precision == HO_F32) {
             cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)address[p->a.buffer] + at_a, lda,
-                        (const float *)address[p->b.buffer] + at_b, ldb, 0.0f, (float *)address[p->c.buffer] + at_c,
+                        (const float *)address[p->b.buffer] + at_b, ldb, beta, (float *)address[p->c.buffer] + at_c,
                         ldc);
         } else {
             cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)address[p->a.buffer] + at_a, lda,
-                        (const double *)address[p->b.buffer] + at_b, ldb, 0.0, (double *)address[p->c.buffer] + at_c,
-                        ldc);
+                        (const double *)address[p->b.buffer] + at_b, ldb, (double)beta,
+                        (double *)address[p->c.buffer] + at_c, ldc);
         }
     }
 }

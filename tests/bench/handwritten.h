@@ -7,4 +7,13 @@
 float handwritten_train(int n, int d, int k, int steps, const float *x, const double *labels, const float *a, float rho,
                         float learning_rate);
 
+/* A network of `layers` hidden layers (tanh or relu) with a softmax and a least-squares head, whose weight is given at
+ * each step of momentum on one batch. */
+typedef struct handwritten_network handwritten_network;
+handwritten_network *handwritten_network_new(int features, int width, int layers, int classes, int reals, int batch,
+                                             int tanh);
+void handwritten_network_free(handwritten_network *net);
+void handwritten_network_step(handwritten_network *net, const float *x, const double *labels, const double *reals,
+                              float learning_rate, float momentum, float weight);
+
 #endif

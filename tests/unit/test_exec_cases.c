@@ -1,4 +1,5 @@
 /* Plans in particular cases: outputs of every kind, errors, NaN, products of every layout, reuse of buffers. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,93 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
 }
 
 /* A chain of products and elementwise ops needs a few buffers, however long it is. */
+/* Ops that an implementation may compute some entries at a time. */
+static const uint32_t functions[] = {HO_OP_EXP,  HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P,
+                                     HO_OP_TANH, HO_OP_SIN,   HO_OP_COS, HO_OP_ERF};
+
+/* Units in the last place of float between two values; 0 for NaN and NaN. */
+static double ulps(float got, double want)
+{
+    int exponent;
+    if (isnan(got) || isnan(want) || isinf((float)want)) {
+        return isnan(got) == isnan(want) && (isnan(want) || got == (float)want) ? 0 : INFINITY;
+    }
+    frexp((float)want == 0 ? FLT_TRUE_MIN : (double)(float)want, &exponent);
+    return fabs((double)got - want) / ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
+}
+
+static void check_function(uint32_t op, const float *x, int64_t n, int64_t period)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node in = ho_leaf(g, "x", ho_shape_of(1, &n)), out = ho_unary(g, op, in);
+    ho_plan *plan = ho_plan_new(g, HO_F32, &in, 1, &out, 1, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    float *y = calloc((size_t)n, sizeof *y);
+    ho_plan_run(plan, (const void *const[]){x}, (void *const[]){y});
+    for (int64_t i = 0; i < n; i++) {
+        double want = ho_op_scalar(op, (double)x[i], 0, 0);
+        cr_assert(ulps(y[i], want) <= 5, "%s(%a) = %a, wanted %a", ho_op_name(op), (double)x[i], (double)y[i], want);
+        cr_assert(memcmp(&y[i], &y[i % period], sizeof *y) == 0 || isnan(y[i]), "%s(%a): %a at %d, %a at %d",
+                  ho_op_name(op), (double)x[i], (double)y[i], (int)i, (double)y[i % period], (int)(i % period));
+    }
+    free(y);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
+{
+    const float special[] = {0.0f,  -0.0f,  INFINITY, -INFINITY, NAN,   FLT_TRUE_MIN, -FLT_TRUE_MIN, 1e-40f, FLT_MIN,
+                             -1.0f, -1e-7f, 1e-7f,    88.7f,     89.0f, -87.4f,       -104.0f,       1e10f,  -1e10f};
+    enum { PERIOD = 91 }; /* odd: each value comes to lie at every place of a vector, and in the last, partial one */
+    int64_t most = PERIOD * 16 + 5, specials = (int64_t)(sizeof special / sizeof *special);
+    float *x = calloc((size_t)most, sizeof *x);
+    for (int64_t i = 0; i < most; i++) {
+        int64_t j = i % PERIOD;
+        x[i] = j < specials ? special[j] : (float)(j - 54) * 0.37f;
+    }
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+        for (int64_t n = most - 8; n <= most; n++) {
+            check_function(functions[f], x, n, PERIOD);
+        }
+    }
+    free(x);
+}
+
+/* A state of several megabytes is written another way. */
+Test(exec_cases, large_outputs_are_the_same_as_small_ones)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    int64_t n = 3 * 700001, k = 700001;
+    ho_node v = ho_leaf(g, "v", ho_shape_of(2, (int64_t[]){3, k})),
+            w = ho_leaf(g, "w", ho_shape_of(2, (int64_t[]){3, k}));
+    ho_node row = ho_leaf(g, "row", ho_shape_of(2, (int64_t[]){1, k}));
+    ho_node moved = ho_binary(g, HO_OP_ADD, v, ho_expand(g, row, ho_shape_of(2, (int64_t[]){3, k})));
+    ho_node in[] = {v, w, row}, out[] = {moved, ho_binary(g, HO_OP_MUL, moved, w)};
+    ho_plan *plan = ho_plan_new(g, HO_F32, in, 3, out, 2, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    float *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y), *r = calloc((size_t)k, sizeof *r);
+    float *a = calloc((size_t)n + 1, sizeof *a), *b = calloc((size_t)n + 1, sizeof *b);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (float)(i % 1001);
+        y[i] = (float)(i % 7);
+        r[i % k] = (float)(i % k % 13);
+    }
+    ho_plan_run(plan, (const void *const[]){x, y, r}, (void *const[]){a + 1, b + 1});
+    for (int64_t i = 0; i < n; i++) {
+        cr_assert(a[i + 1] == x[i] + r[i % k] && b[i + 1] == (x[i] + r[i % k]) * y[i], "entry %lld", (long long)i);
+    }
+    free(x);
+    free(y);
+    free(r);
+    free(a);
+    free(b);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
 Test(exec_cases, buffers_are_reused)
 {
     ho_error error = {0};
@@ -191,6 +279,110 @@ static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precisi
     }
     ho_plan_free(plan);
     ho_graph_free(g);
+}
+
+/* a @ b + c @ d, from x (3, m, k), y (k, n) and z (3, k, n); beside it one of the products, the sum transposed and the
+ * sum in the middle of a concat. */
+typedef struct sum_case {
+    ho_graph *graph;
+    ho_node in[3], sum, others[3];
+    int64_t counts[3], sizes[4]; /* entries of the inputs; of sum and others */
+} sum_case;
+
+static sum_case make_sum(ho_graph *g, int64_t m, int64_t n, int64_t k, bool batched)
+{
+    sum_case s = {.graph = g, .counts = {3 * m * k, k * n, 3 * k * n}};
+    s.in[0] = ho_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k}));
+    s.in[1] = ho_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}));
+    s.in[2] = ho_leaf(g, "z", ho_shape_of(3, (int64_t[]){3, k, n}));
+    ho_node x = s.in[0], z = s.in[2];
+    if (!batched) {
+        x = ho_reshape(g, ho_slice(g, x, 3, 1, 1), ho_shape_of(2, (int64_t[]){m, k}));
+        z = ho_reshape(g, ho_slice(g, z, 3, 2, 1), ho_shape_of(2, (int64_t[]){k, n}));
+    }
+    ho_node left = ho_matmul(g, x, s.in[1]);
+    s.sum = ho_binary(g, HO_OP_ADD, left, ho_matmul(g, x, z));
+    ho_shape shape = ho_graph_at(g, s.sum)->shape, flat = ho_shape_of(2, (int64_t[]){3, m * n});
+    ho_node rows = batched ? ho_reshape(g, s.sum, flat) : s.sum;
+    s.others[0] = left;
+    s.others[1] = ho_transpose(g, s.sum);
+    s.others[2] = ho_concat(g, (ho_node[]){ho_unary(g, HO_OP_NEG, rows), rows, rows}, 3, 1);
+    s.sizes[0] = s.sizes[1] = s.sizes[2] = ho_shape_count(&shape);
+    s.sizes[3] = 3 * s.sizes[0];
+    return s;
+}
+
+static void check_sum(int64_t m, int64_t n, int64_t k, bool batched, ho_precision precision)
+{
+    ho_error error = {0};
+    sum_case s = make_sum(ho_graph_new(&error), m, n, k, batched);
+    ho_node alone[] = {ho_concat(
+        s.graph,
+        (ho_node[]){ho_fill(s.graph, ho_shape_of(1, &n), 1), ho_reshape(s.graph, s.sum, ho_shape_of(1, &s.sizes[0]))},
+        2, 1)};
+    ho_node all[] = {s.sum, s.others[0], s.others[1], s.others[2]};
+    ho_plan *plans[] = {ho_plan_new(s.graph, precision, s.in, 3, &s.sum, 1, &error),
+                        ho_plan_new(s.graph, precision, s.in, 3, all, 4, &error),
+                        ho_plan_new(s.graph, precision, s.in, 3, alone, 1, &error)};
+    cr_assert(plans[0] && plans[1] && plans[2], "%s", error.text);
+    double *values[3], *truth[4];
+    void *in[3], *inexact[3], *one, *many[4], *last;
+    size_t size = precision == HO_F32 ? sizeof(float) : sizeof(double);
+    for (int i = 0; i < 3; i++) {
+        values[i] = whole_numbers(s.counts[i], 7 + (uint64_t)i);
+        in[i] = as_precision(values[i], s.counts[i], precision);
+        for (int64_t j = 0; j < s.counts[i]; j++) {
+            values[i][j] /= 7;
+        }
+        inexact[i] = as_precision(values[i], s.counts[i], precision);
+        for (int64_t j = 0; j < s.counts[i]; j++) {
+            values[i][j] = round(7 * values[i][j]);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        truth[i] = ho_alloc((size_t)s.sizes[i] * sizeof(double));
+        many[i] = ho_alloc((size_t)s.sizes[i] * size);
+    }
+    one = ho_alloc((size_t)s.sizes[0] * size);
+    last = ho_alloc((size_t)(n + s.sizes[0]) * size);
+    /* Sums that are rounded show the order they were made in. */
+    ho_plan_run(plans[0], (const void *const *)inexact, &one);
+    ho_plan_run(plans[1], (const void *const *)inexact, many);
+    ho_plan_run(plans[2], (const void *const *)inexact, &last);
+    cr_assert(memcmp(one, many[0], (size_t)s.sizes[0] * size) == 0, "bits depend on other outputs");
+    cr_assert(memcmp(one, (char *)last + (size_t)n * size, (size_t)s.sizes[0] * size) == 0, "bits depend on the place");
+    ho_plan_run(plans[1], (const void *const *)in, many);
+    cr_assert(ho_reference_run(s.graph, precision, s.in, (const double *const *)values, 3, all, truth, 4, NULL,
+                               &error) == HO_OK);
+    for (int i = 0; i < 4; i++) {
+        for (int64_t j = 0; j < s.sizes[i]; j++) {
+            double got = precision == HO_F32 ? (double)((float *)many[i])[j] : ((double *)many[i])[j];
+            cr_assert(got == truth[i][j], "%lld x %lld x %lld, output %d, entry %lld: %g, wanted %g", (long long)m,
+                      (long long)n, (long long)k, i, (long long)j, got, truth[i][j]);
+        }
+        free(truth[i]);
+        free(many[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        free(values[i]);
+        free(in[i]);
+        free(inexact[i]);
+        ho_plan_free(plans[i]);
+    }
+    free(one);
+    free(last);
+    ho_graph_free(s.graph);
+}
+
+Test(exec_cases, sums_of_products_agree_whoever_else_uses_them)
+{
+    const int64_t sizes[][3] = {{5, 40, 7}, {33, 33, 1}, {1, 65, 400}, {70, 32, 9}, {64, 129, 31}, {4, 3, 2}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int batched = 0; batched < 2; batched++) {
+            check_sum(sizes[i][0], sizes[i][1], sizes[i][2], batched, HO_F32);
+            check_sum(sizes[i][0], sizes[i][1], sizes[i][2], batched, HO_F64);
+        }
+    }
 }
 
 static void check_all_products(void)
