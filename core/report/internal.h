@@ -70,7 +70,7 @@ typedef struct ho_report_row {
     const char *strategy;          /* "hypergradient", "online", "grid", "random", "none" */
     const char *outcome, *message; /* message may be NULL */
     int64_t runs;
-    ho_statistic validation_error, test_accuracy, gradient_evaluations, seconds;
+    ho_statistic validation_error, validation_accuracy, test_accuracy, gradient_evaluations, seconds;
     ho_statistic best_epoch, cpu_seconds, precision, recall, f1; /* of some kinds of runs */
     ho_report_hyper *hypers;
     size_t hyper_count;

@@ -268,7 +268,7 @@ static void put_results(const ho_report *report, FILE *html)
     if (runs > 1)
         fprintf(html, "Mean \xc2\xb1 standard deviation over %lld repeats, each with its own split and seed. ",
                 (long long)runs);
-    fputs("Hyperparameters were chosen by the validation error alone; the test examples took no part in the "
+    fputs("Hyperparameters were chosen on the validation examples alone; the test examples took no part in the "
           "choice.",
           html);
     if (report->row_count > 1)

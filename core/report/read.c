@@ -164,6 +164,7 @@ static ho_status read_figures(const reader *r, ho_report_row *row, const json_t 
         const char *key;
         ho_statistic *figure;
     } figures[] = {{"validation_error", &row->validation_error},
+                   {"validation_accuracy", &row->validation_accuracy},
                    {"test_accuracy", &row->test_accuracy},
                    {"gradient_evaluations", &row->gradient_evaluations},
                    {"seconds", &row->seconds},

@@ -179,6 +179,7 @@ static const ho_statistic *figure(const ho_report_row *row, const column *c)
 
 static const column before[] = {
     {"validation_error", "Validation<br>error", offsetof(ho_report_row, validation_error), PLAIN, -1, true},
+    {"validation_accuracy", "Validation<br>accuracy", offsetof(ho_report_row, validation_accuracy), PERCENT, 1, false},
     {"test_accuracy", "Test<br>accuracy", offsetof(ho_report_row, test_accuracy), PERCENT, 1, true},
     {"precision", "Precision", offsetof(ho_report_row, precision), PERCENT, 1, false},
     {"recall", "Recall", offsetof(ho_report_row, recall), PERCENT, 1, false},

@@ -20,6 +20,7 @@ static const char result[] =
     " \"rows\": [\n"
     "  {\"variant\": \"RTHO\", \"strategy\": \"online\", \"runs\": 2, \"outcome\": \"done\",\n"
     "   \"validation_error\": {\"mean\": 2.5, \"sd\": 0.7, \"values\": [2, 3]},\n"
+    "   \"validation_accuracy\": {\"mean\": 0.35, \"sd\": 0.02, \"values\": [0.33, 0.37]},\n"
     "   \"test_accuracy\": {\"mean\": 0.3, \"sd\": 0.01, \"values\": [0.29, 0.31]},\n"
     "   \"gradient_evaluations\": {\"mean\": 45, \"sd\": 7, \"values\": [50, 40]},\n"
     "   \"best_epoch\": {\"mean\": 1.75, \"sd\": 0.5, \"values\": [1.5, 2]},\n"
@@ -103,6 +104,7 @@ Test(courses, have_their_figures_in_the_table, .init = report_enter, .fini = rep
     write_run();
     const char *page = report_page_of_run(), *online = report_row_of(page, "RTHO");
     report_holds(online, "online hypergradient");
+    report_holds(online, "data-column=\"validation_accuracy\" data-mean=\"0.35\"");
     report_holds(online, "data-column=\"best_epoch\" data-mean=\"1.75\"");
     report_holds(online, "data-column=\"cpu_seconds\" data-mean=\"3.5\"");
     report_holds(report_row_of(page, "plain"), "data-column=\"cpu_seconds\"><span class=\"sd\">\xe2\x80\x93<");
