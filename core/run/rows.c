@@ -313,8 +313,8 @@ static void print_briefs(const ho_row *row)
         const ho_brief *b = &known->briefs[i];
         double *values = brief_values(row, b->name);
         ho_spread s = spread_of(values, row->count);
-        printf("%s%s%s %.3g", i ? ", " : "", b->name, b->rank ? " (sum)" : "", s.mean);
-        if (!isnan(s.sd))
+        printf("%s%s%s %.4g", i ? ", " : "", b->name, b->rank ? " (sum)" : "", s.mean);
+        if (s.sd > 1e-9 * fabs(s.mean)) /* what is left of rounding is no spread */
             printf(" +- %.2g", s.sd);
         free(values);
     }
