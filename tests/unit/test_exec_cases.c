@@ -86,7 +86,6 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
     ho_graph_free(g);
 }
 
-/* A chain of products and elementwise ops needs a few buffers, however long it is. */
 /* Ops that an implementation may compute some entries at a time. */
 static const uint32_t functions[] = {HO_OP_EXP,  HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P,
                                      HO_OP_TANH, HO_OP_SIN,   HO_OP_COS, HO_OP_ERF};
@@ -174,6 +173,7 @@ Test(exec_cases, large_outputs_are_the_same_as_small_ones)
     ho_graph_free(g);
 }
 
+/* A chain of products and elementwise ops needs a few buffers, however long it is. */
 Test(exec_cases, buffers_are_reused)
 {
     ho_error error = {0};
@@ -381,6 +381,65 @@ Test(exec_cases, sums_of_products_agree_whoever_else_uses_them)
         for (int batched = 0; batched < 2; batched++) {
             check_sum(sizes[i][0], sizes[i][1], sizes[i][2], batched, HO_F32);
             check_sum(sizes[i][0], sizes[i][1], sizes[i][2], batched, HO_F64);
+        }
+    }
+}
+
+/* x (3, m, k) @ y (k, n), and the same added to another product, alone and as whole matrices in the middle of a concat,
+ * where the rows of the three do not follow each other. */
+static void check_place(int64_t m, int64_t n, int64_t k, ho_precision precision)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const ho_node in[] = {ho_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k})),
+                          ho_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}))};
+    const int64_t counts[] = {3 * m * k, k * n}, size = 3 * m * n;
+    ho_node left = ho_matmul(g, in[0], in[1]);
+    ho_node products[] = {left, ho_binary(g, HO_OP_ADD, left, ho_matmul(g, ho_unary(g, HO_OP_NEG, in[0]), in[1]))};
+    void *values[2];
+    for (int i = 0; i < 2; i++) {
+        double *whole = whole_numbers(counts[i], 3 + (uint64_t)i);
+        for (int64_t j = 0; j < counts[i]; j++) {
+            whole[j] /= 7; /* sums that are rounded show the order they were made in */
+        }
+        values[i] = as_precision(whole, counts[i], precision);
+        free(whole);
+    }
+    for (int i = 0; i < 2; i++) {
+        ho_node flat = ho_reshape(g, products[i], ho_shape_of(2, (int64_t[]){3, m * n}));
+        ho_node one = ho_fill(g, ho_shape_of(2, (int64_t[]){3, 1}), 1);
+        ho_node placed = ho_concat(g, (ho_node[]){one, flat, one}, 3, 1);
+        ho_plan *plans[] = {ho_plan_new(g, precision, in, 2, &products[i], 1, &error),
+                            ho_plan_new(g, precision, in, 2, &placed, 1, &error)};
+        cr_assert(plans[0] && plans[1], "%s", error.text);
+        size_t bytes = precision == HO_F32 ? sizeof(float) : sizeof(double), row = (size_t)(m * n) * bytes;
+        char *alone = ho_alloc((size_t)size * bytes), *rows = ho_alloc((size_t)(size + 6) * bytes);
+        ho_plan_run(plans[0], (const void *const *)values, (void *const[]){alone});
+        ho_plan_run(plans[1], (const void *const *)values, (void *const[]){rows});
+        for (size_t b = 0; b < 3; b++) {
+            cr_assert(memcmp(alone + b * row, rows + b * (row + 2 * bytes) + bytes, row) == 0,
+                      "%lld x %lld x %lld, %s, f%zu: other bits in a concat", (long long)m, (long long)n, (long long)k,
+                      i ? "sum" : "product", 8 * bytes);
+        }
+        free(alone);
+        free(rows);
+        ho_plan_free(plans[0]);
+        ho_plan_free(plans[1]);
+    }
+    free(values[0]);
+    free(values[1]);
+    ho_graph_free(g);
+}
+
+/* A BLAS has other ways for small products than for large ones; the last sizes are small alone and large together. */
+Test(exec_cases, products_have_the_same_bits_in_a_concat)
+{
+    const int64_t sizes[][3] = {{5, 40, 7}, {3, 4, 600}, {1, 65, 400}, {17, 33, 700}, {20, 50, 900}, {1, 600, 1500}};
+    for (int threads = 1; threads <= 2; threads++) {
+        ho_exec_threads(threads);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            check_place(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
+            check_place(sizes[i][0], sizes[i][1], sizes[i][2], HO_F64);
         }
     }
 }
