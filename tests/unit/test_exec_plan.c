@@ -552,7 +552,7 @@ Test(exec_plan, a_run_allocates_nothing)
         ho_plan_run(plan, (const void *const *)s.values, results);
     }
     cr_assert(allocations == before, "%zu allocations", allocations - before);
-    void *probe = malloc(1); /* the count does count */
+    void *volatile probe = malloc(1); /* the count does count */
     cr_assert(allocations == before + 1 && probe != NULL);
     free(probe);
     free_results(results, s.count);
