@@ -111,8 +111,9 @@ const ho_cli_command ho_cli_commands[] = {
     {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",
      "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures\n"
      "them on the test part; for a file with variants or repetitions, each of them. Results go to a folder of their\n"
-     "own (--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for each\n"
-     "update and look during training, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what is done.",
+     "own (--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for\n"
+     "each update and look during training, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what\n"
+     "is done.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out,\n"

@@ -357,7 +357,7 @@ static ho_matrix matrix_of(emitter *e, const ho_view *view)
     m.row = view->strides[rank - 2];
     m.column = view->strides[rank - 1];
     m.step = rank == 3 && view->shape.dims[0] > 1 ? view->strides[0] : 0;
-    if ((m.column == 1 || columns == 1) && (rows == 1 || m.row >= columns)) {
+    if (ho_lies_by_rows(view)) {
         m.column = 1;
         m.row = rows == 1 ? columns : m.row;
     } else {
@@ -395,8 +395,7 @@ static void emit_product(emitter *e, int32_t index, uint32_t first)
     p.a = matrix_of(e, &item->in[first]);
     p.b = matrix_of(e, &item->in[first + 1]);
     p.c = result_matrix(e, index, p.m, p.n);
-    /* A batch of rows against one matrix is one product with more rows. */
-    if (p.batch > 1 && p.b.step == 0 && p.a.column == 1 && p.a.step == p.m * p.a.row && p.c.step == p.m * p.c.row) {
+    if (ho_batch_is_rows(&item->in[first], &item->in[first + 1])) {
         p.m *= p.batch;
         p.batch = 1;
     }

@@ -29,7 +29,8 @@ size_t ho_plan_bytes(const ho_plan *plan);
 /* Human-readable: kernels, fusion groups, buffers. */
 void ho_plan_dump(const ho_plan *plan, FILE *out);
 
-/* Threads used by matrix products from now on (1 or more). */
+/* Threads used by matrix products from now on (1 or more). A large product's bits may depend on their number: a BLAS
+ * splits its sums in other places. */
 void ho_exec_threads(int threads);
 int ho_exec_thread_count(void);
 

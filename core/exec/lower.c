@@ -133,15 +133,29 @@ static ho_view dense_view(ho_lowered *low, ho_node id)
     return !is_scalar(&low->items[view->item]) && ho_view_is_dense(view) ? *view : stored_copy(low, id);
 }
 
+bool ho_lies_by_rows(const ho_view *view)
+{
+    int32_t rank = view->shape.rank;
+    int64_t rows = view->shape.dims[rank - 2], columns = view->shape.dims[rank - 1];
+    return (view->strides[rank - 1] == 1 || columns == 1) && (rows == 1 || view->strides[rank - 2] >= columns);
+}
+
 /* Whether a BLAS could read the last two axes: one of them with stride 1, the other's stride no shorter than a line. */
 static bool is_matrix(const ho_view *view)
 {
     int32_t rank = view->shape.rank;
     int64_t rows = view->shape.dims[rank - 2], columns = view->shape.dims[rank - 1];
-    int64_t row = view->strides[rank - 2], column = view->strides[rank - 1];
-    bool by_rows = (column == 1 || columns == 1) && (rows == 1 || row >= columns);
-    bool by_columns = (row == 1 || rows == 1) && (columns == 1 || column >= rows);
-    return by_rows || by_columns;
+    bool by_columns = (view->strides[rank - 2] == 1 || rows == 1) && (columns == 1 || view->strides[rank - 1] >= rows);
+    return by_columns || ho_lies_by_rows(view);
+}
+
+bool ho_batch_is_rows(const ho_view *a, const ho_view *b)
+{
+    if (a->shape.rank != 3 || a->shape.dims[0] == 1 || (b->shape.rank == 3 && b->strides[0] != 0)) {
+        return false;
+    }
+    int64_t rows = a->shape.dims[1], row = rows == 1 ? a->shape.dims[2] : a->strides[1];
+    return ho_lies_by_rows(a) && a->strides[0] == rows * row;
 }
 
 static ho_view matrix_view(ho_lowered *low, ho_node id)
@@ -316,14 +330,18 @@ static bool is_sole_use(const ho_lowered *low, ho_node id)
 }
 
 /* Whether an item can be computed in rows of `row` entries that lie apart: a product if these are rows of its matrices,
- * or whole matrices. */
+ * or whole matrices that are not computed as one. (To compute them each alone would be other bits.) */
 static bool goes_in_rows(const ho_item *item, int64_t row)
 {
     if (item->kind != HO_ITEM_PRODUCT) {
         return item->kind == HO_ITEM_ELEMENT;
     }
     int64_t n = item->shape.dims[item->shape.rank - 1], m = item->shape.dims[item->shape.rank - 2];
-    return row == n || row == m * n;
+    bool alone = true;
+    for (uint32_t first = 0; first < item->arity; first += 2) {
+        alone = alone && !ho_batch_is_rows(&item->in[first], &item->in[first + 1]);
+    }
+    return row == n || (row == m * n && alone);
 }
 
 /* Makes the value of node `part` the part of an arrangement that lies `place` elements from its start, in rows of `row`

@@ -236,6 +236,11 @@ bool ho_view_is_dense(const ho_view *view);
 /* Whether the view is its item's whole storage, flat. */
 bool ho_view_is_whole(const ho_view *view, const ho_item *item);
 
+/* Whether the last two axes are a matrix whose rows lie in one piece each. */
+bool ho_lies_by_rows(const ho_view *view);
+/* Whether the products of a batch of matrices a with one b are a single product with more rows. */
+bool ho_batch_is_rows(const ho_view *a, const ho_view *b);
+
 /* Gives items levels, and says which are stored. */
 void ho_fuse_levels(ho_lowered *low);
 /* Whether `user` can take its operand straight from the kernel that computes it, when both are of one level. */

@@ -135,7 +135,7 @@ ho_status ho_report_take_step(ho_report *report, ho_report_row *row, size_t repe
 {
     const json_t *step = json_object_get(record, "step");
     moment m = {report, place, repeat, json_number_value(step)};
-    if (!json_is_integer(step) || m.step < 0 || m.step > MOST_STEPS)
+    if (!json_is_integer(step) || m.step < 1 || m.step > MOST_STEPS)
         return ho_fail_at(error, HO_INVALID, place, "step: wanted is a whole number from 1 to %.0f", MOST_STEPS);
     if (m.step < *last)
         return ho_fail_at(error, HO_INVALID, place, "step: is %.0f after %.0f: wanted are lines in the order of steps",

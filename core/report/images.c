@@ -156,7 +156,7 @@ static const uint8_t *picture(const ho_report_images *images, int i)
 ho_status ho_report_tile(const ho_report_images *images, int i, char **address, ho_error *error)
 {
     uint8_t *png;
-    size_t size, length;
+    size_t size = 0, length;
     if (encode(picture(images, i), images->width, images->height, images->channels, &png, &size, error) != HO_OK)
         return error->status;
     FILE *out = ho_report_text(address, &length);

@@ -142,6 +142,15 @@ static void least_so_far(ho_report_curve *curve)
     }
 }
 
+/* A zero byte would end the text before the file ends. */
+static bool no_zero(const char *path, const uint8_t *bytes, uint64_t size, ho_error *error)
+{
+    const uint8_t *zero = memchr(bytes, 0, size);
+    if (zero)
+        ho_fail(error, HO_INVALID, "%s: byte %td: is zero, wanted is text", path, zero - bytes);
+    return !zero;
+}
+
 ho_status ho_report_read_metrics(ho_report *report, ho_report_row *row, ho_error *error)
 {
     bool tuned = strcmp(row->strategy, "none") != 0, steered = strcmp(row->strategy, "hypergradient") == 0;
@@ -153,7 +162,7 @@ ho_status ho_report_read_metrics(ho_report *report, ho_report_row *row, ho_error
             uint64_t size;
             if (!ho_file_exists(path))
                 ho_fail(error, HO_INVALID, "%s: no such file: the run folder is incomplete", path);
-            else if (ho_file_read(path, MOST_BYTES, &bytes, &size, error) == HO_OK)
+            else if (ho_file_read(path, MOST_BYTES, &bytes, &size, error) == HO_OK && no_zero(path, bytes, size, error))
                 take_lines(report, row, f, path, (const char *)bytes, error);
             ho_large_free(bytes);
         }

@@ -106,7 +106,8 @@ static int by_weight(const void *left, const void *right)
     return (a->example > b->example) - (a->example < b->example);
 }
 
-static ho_status rank(table *t, int64_t count, ho_error *error)
+/* Fills in t->order; false: no memory. */
+static bool rank(table *t, int64_t count, ho_error *error)
 {
     ranked *all = ho_large_alloc((uint64_t)count, sizeof *all, "the order of the weights", error);
     t->order = all ? ho_large_alloc((uint64_t)count, sizeof *t->order, "the order of the weights", error) : NULL;
@@ -117,7 +118,7 @@ static ho_status rank(table *t, int64_t count, ho_error *error)
     for (int64_t i = 0; t->order && i < count; i++)
         t->order[i] = all[i].example;
     ho_large_free(all);
-    return error->status;
+    return t->order != NULL;
 }
 
 static bool is_picture(const ho_examples *examples)
@@ -155,7 +156,7 @@ ho_status ho_weighed_write(ho_results *results, const ho_pipeline *pipeline, con
     t.target = target_of(pipeline);
     if (pipeline->noise)
         *detection = ho_detect(t.weights, pipeline->noise, count);
-    if (rank(&t, count, error) == HO_OK && write_csv(results, "weights.csv", &t, NULL, count, error) == HO_OK &&
+    if (rank(&t, count, error) && write_csv(results, "weights.csv", &t, NULL, count, error) == HO_OK &&
         write_csv(results, "lowest.csv", &t, t.order, lowest, error) == HO_OK && is_picture(pipeline->raw))
         write_pictures(results, &t, lowest, error);
     ho_large_free(t.order);

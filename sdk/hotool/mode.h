@@ -6,8 +6,8 @@
  * (Franceschi, Donini, Frasconi, Pontil, ICLR 2017 workshop, equations 1 to 5.) States are opaque vectors: a mode sees
  * neither precision nor layout. lambda is an array of doubles: every tuned hyperparameter's entries, one after another.
  *
- * Calls that take a step's number t (1..T) and lambda are pure functions of their arguments: a step replayed gives the
- * same bits, and `next` of step, jvp and vjp are bit-identical. All vectors of a call are distinct.
+ * Calls that take a step's number t (1..T) and lambda are pure functions of their arguments: a call made again gives
+ * the same bits, and `next` of step and jvp are bit-identical. All vectors of a call are distinct.
  *
  * Thread: the one that called the mode, and only until that call returns. Status: pass on what a call returns; its
  * message is with the host. Calls return HO_FAILED (no memory; or a t, lambda or vector that cannot be), HO_DIVERGED

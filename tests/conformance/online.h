@@ -186,11 +186,8 @@ static inline ho_status online_run(online *o, bool moves, online_log *log, ho_co
     ho_course *course = ho_course_new(o->pipeline, o->training, &o->error);
     cr_assert_not_null(course, "%s", o->error.text);
     log->of = o;
-    const ho_course_request request = {.lambda = o->initial,
-                                       .online = moves,
-                                       .report = online_report,
-                                       .warn = online_warn,
-                                       .context = log};
+    const ho_course_request request = {
+        .lambda = o->initial, .online = moves, .report = online_report, .warn = online_warn, .context = log};
     ho_status status = ho_course_run(course, &request, result, &o->error);
     if (kept)
         *kept = course;

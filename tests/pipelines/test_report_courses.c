@@ -224,6 +224,7 @@ Test(courses, are_refused_with_file_and_line, .init = report_enter, .fini = repo
         {"\"step\": 20", "\"step\": 20.5", 3, "step: wanted is a whole number"},
         {"\"step\": 20", "\"step\": null", 3, "step: wanted is a whole number"},
         {"\"step\": 10", "\"step\": -1", 1, "step: wanted is a whole number"},
+        {"\"step\": 10", "\"step\": 0", 1, "step: wanted is a whole number"},
         {"\"step\": 50", "\"step\": 1e3", 5, "step: wanted is a whole number"},
         {"\"step\": 50", "\"step\": 9999999999999999", 5, "step: wanted is a whole number"},
         {"\"step\": 20", "\"step\": 9", 3, "step: is 9 after 10"},
@@ -262,6 +263,10 @@ Test(courses, of_an_incomplete_run_are_missed, .init = report_enter, .fini = rep
     write_run();
     cr_assert_eq(remove("run/RTHO/2/metrics.jsonl"), 0);
     report_expect_refused("no metrics", "run", "run/RTHO/2/metrics.jsonl", "incomplete");
+    write_run();
+    cr_assert_eq(ho_file_write("run/RTHO/2/metrics.jsonl", "{\"step\": 1}\n\0{\"step\": 2}\n", 25, &(ho_error){0}),
+                 HO_OK);
+    report_expect_refused("a zero byte", "run", "run/RTHO/2/metrics.jsonl", "byte 12: is zero");
     write_run();
     report_change("run/result.json", "\"mean\": 1.75", "\"mean\": \"1.75\"");
     report_expect_refused("best_epoch", "run", "run/result.json", "rows[0]: best_epoch: wanted is");

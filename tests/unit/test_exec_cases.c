@@ -86,7 +86,6 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
     ho_graph_free(g);
 }
 
-/* A chain of products and elementwise ops needs a few buffers, however long it is. */
 /* Ops that an implementation may compute some entries at a time. */
 static const uint32_t functions[] = {HO_OP_EXP,  HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P,
                                      HO_OP_TANH, HO_OP_SIN,   HO_OP_COS, HO_OP_ERF};
@@ -141,39 +140,7 @@ Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
     free(x);
 }
 
-/* A state of several megabytes is written another way. */
-Test(exec_cases, large_outputs_are_the_same_as_small_ones)
-{
-    ho_error error = {0};
-    ho_graph *g = ho_graph_new(&error);
-    int64_t n = 3 * 700001, k = 700001;
-    ho_node v = ho_leaf(g, "v", ho_shape_of(2, (int64_t[]){3, k})),
-            w = ho_leaf(g, "w", ho_shape_of(2, (int64_t[]){3, k}));
-    ho_node row = ho_leaf(g, "row", ho_shape_of(2, (int64_t[]){1, k}));
-    ho_node moved = ho_binary(g, HO_OP_ADD, v, ho_expand(g, row, ho_shape_of(2, (int64_t[]){3, k})));
-    ho_node in[] = {v, w, row}, out[] = {moved, ho_binary(g, HO_OP_MUL, moved, w)};
-    ho_plan *plan = ho_plan_new(g, HO_F32, in, 3, out, 2, &error);
-    cr_assert(plan != NULL, "%s", error.text);
-    float *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y), *r = calloc((size_t)k, sizeof *r);
-    float *a = calloc((size_t)n + 1, sizeof *a), *b = calloc((size_t)n + 1, sizeof *b);
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = (float)(i % 1001);
-        y[i] = (float)(i % 7);
-        r[i % k] = (float)(i % k % 13);
-    }
-    ho_plan_run(plan, (const void *const[]){x, y, r}, (void *const[]){a + 1, b + 1});
-    for (int64_t i = 0; i < n; i++) {
-        cr_assert(a[i + 1] == x[i] + r[i % k] && b[i + 1] == (x[i] + r[i % k]) * y[i], "entry %lld", (long long)i);
-    }
-    free(x);
-    free(y);
-    free(r);
-    free(a);
-    free(b);
-    ho_plan_free(plan);
-    ho_graph_free(g);
-}
-
+/* A chain of products and elementwise ops needs a few buffers, however long it is. */
 Test(exec_cases, buffers_are_reused)
 {
     ho_error error = {0};
@@ -208,11 +175,9 @@ Test(exec_cases, long_chains_are_no_deep_recursion)
     ho_graph_free(g);
 }
 
-/* ---- products -------------------------------------------------------------------------------------------------- */
+/* ---- large outputs --------------------------------------------------------------------------------------------- */
 
-#define PRODUCTS 8
-
-/* The value of a leaf of a product, from small whole numbers, so that sums are exact in f32 too. */
+/* The value of a leaf, from small whole numbers, so that sums are exact in f32 too. */
 static double *whole_numbers(int64_t count, uint64_t seed)
 {
     double *values = ho_alloc((size_t)count * sizeof *values);
@@ -235,6 +200,75 @@ static void *as_precision(const double *values, int64_t count, ho_precision prec
     }
     return result;
 }
+
+static double number_at(const void *array, int64_t i, ho_precision precision)
+{
+    return precision == HO_F32 ? (double)((const float *)array)[i] : ((const double *)array)[i];
+}
+
+#define LARGE 700001
+
+/* v + row and (v + row) * w, the first added up beside; v turned, and its last two rows: copies. Every array begins one
+ * entry from where its memory does. */
+static void check_large(ho_precision precision)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const int64_t k = LARGE, n = 3 * k;
+    ho_shape all = ho_shape_of(2, (int64_t[]){3, k});
+    ho_node in[] = {ho_leaf(g, "v", all), ho_leaf(g, "w", all), ho_leaf(g, "row", ho_shape_of(2, (int64_t[]){1, k}))};
+    ho_node moved = ho_binary(g, HO_OP_ADD, in[0], ho_expand(g, in[2], all));
+    ho_node out[] = {moved, ho_binary(g, HO_OP_MUL, moved, in[1]), ho_sum_all(g, moved), ho_transpose(g, in[0]),
+                     ho_slice(g, in[0], 2, 1, 2)};
+    ho_plan *plan = ho_plan_new(g, precision, in, 3, out, 5, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    size_t size = precision == HO_F32 ? sizeof(float) : sizeof(double);
+    double *values[3], sum, added = 0;
+    void *inputs[3], *memory[4];
+    for (int i = 0; i < 3; i++) {
+        values[i] = whole_numbers(n, 5 + (uint64_t)i);
+        inputs[i] = as_precision(values[i], n, precision);
+    }
+    for (int i = 0; i < 4; i++) {
+        memory[i] = ho_alloc((size_t)(n + 1) * size);
+    }
+    char *results[4];
+    for (int i = 0; i < 4; i++) {
+        results[i] = (char *)memory[i] + size;
+    }
+    ho_plan_run(plan, (const void *const *)inputs,
+                (void *const[]){results[0], results[1], &sum, results[2], results[3]});
+    for (int64_t i = 0; i < n; i++) {
+        double due = values[0][i] + values[2][i % k];
+        added += due;
+        cr_assert(number_at(results[0], i, precision) == due, "sum, entry %lld", (long long)i);
+        cr_assert(number_at(results[1], i, precision) == due * values[1][i], "product, entry %lld", (long long)i);
+        cr_assert(number_at(results[2], i % k * 3 + i / k, precision) == values[0][i], "turned, %lld", (long long)i);
+        cr_assert(i < k || number_at(results[3], i - k, precision) == values[0][i], "rows, %lld", (long long)i);
+    }
+    cr_assert(sum == added, "%g, added up one by one %g", sum, added);
+    for (int i = 0; i < 4; i++) {
+        cr_assert(number_at(memory[i], 0, precision) == 0, "what lies before output %d", i);
+        free(memory[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        free(values[i]);
+        free(inputs[i]);
+    }
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
+
+/* Outputs of several megabytes are written another way. */
+Test(exec_cases, large_outputs_are_the_same_as_small_ones)
+{
+    check_large(HO_F32);
+    check_large(HO_F64);
+}
+
+/* ---- products -------------------------------------------------------------------------------------------------- */
+
+#define PRODUCTS 8
 
 /* All layouts of an (m, k) @ (k, n) product at once: plain, transposed, batched by 3. */
 static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precision)
@@ -381,6 +415,65 @@ Test(exec_cases, sums_of_products_agree_whoever_else_uses_them)
         for (int batched = 0; batched < 2; batched++) {
             check_sum(sizes[i][0], sizes[i][1], sizes[i][2], batched, HO_F32);
             check_sum(sizes[i][0], sizes[i][1], sizes[i][2], batched, HO_F64);
+        }
+    }
+}
+
+/* x (3, m, k) @ y (k, n), and the same added to another product, alone and as whole matrices in the middle of a concat,
+ * where the rows of the three do not follow each other. */
+static void check_place(int64_t m, int64_t n, int64_t k, ho_precision precision)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const ho_node in[] = {ho_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k})),
+                          ho_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}))};
+    const int64_t counts[] = {3 * m * k, k * n}, size = 3 * m * n;
+    ho_node left = ho_matmul(g, in[0], in[1]);
+    ho_node products[] = {left, ho_binary(g, HO_OP_ADD, left, ho_matmul(g, ho_unary(g, HO_OP_NEG, in[0]), in[1]))};
+    void *values[2];
+    for (int i = 0; i < 2; i++) {
+        double *whole = whole_numbers(counts[i], 3 + (uint64_t)i);
+        for (int64_t j = 0; j < counts[i]; j++) {
+            whole[j] /= 7; /* sums that are rounded show the order they were made in */
+        }
+        values[i] = as_precision(whole, counts[i], precision);
+        free(whole);
+    }
+    for (int i = 0; i < 2; i++) {
+        ho_node flat = ho_reshape(g, products[i], ho_shape_of(2, (int64_t[]){3, m * n}));
+        ho_node one = ho_fill(g, ho_shape_of(2, (int64_t[]){3, 1}), 1);
+        ho_node placed = ho_concat(g, (ho_node[]){one, flat, one}, 3, 1);
+        ho_plan *plans[] = {ho_plan_new(g, precision, in, 2, &products[i], 1, &error),
+                            ho_plan_new(g, precision, in, 2, &placed, 1, &error)};
+        cr_assert(plans[0] && plans[1], "%s", error.text);
+        size_t bytes = precision == HO_F32 ? sizeof(float) : sizeof(double), row = (size_t)(m * n) * bytes;
+        char *alone = ho_alloc((size_t)size * bytes), *rows = ho_alloc((size_t)(size + 6) * bytes);
+        ho_plan_run(plans[0], (const void *const *)values, (void *const[]){alone});
+        ho_plan_run(plans[1], (const void *const *)values, (void *const[]){rows});
+        for (size_t b = 0; b < 3; b++) {
+            cr_assert(memcmp(alone + b * row, rows + b * (row + 2 * bytes) + bytes, row) == 0,
+                      "%lld x %lld x %lld, %s, f%zu: other bits in a concat", (long long)m, (long long)n, (long long)k,
+                      i ? "sum" : "product", 8 * bytes);
+        }
+        free(alone);
+        free(rows);
+        ho_plan_free(plans[0]);
+        ho_plan_free(plans[1]);
+    }
+    free(values[0]);
+    free(values[1]);
+    ho_graph_free(g);
+}
+
+/* A BLAS has other ways for small products than for large ones; the last sizes are small alone and large together. */
+Test(exec_cases, products_have_the_same_bits_in_a_concat)
+{
+    const int64_t sizes[][3] = {{5, 40, 7}, {3, 4, 600}, {1, 65, 400}, {17, 33, 700}, {20, 50, 900}, {1, 600, 1500}};
+    for (int threads = 1; threads <= 2; threads++) {
+        ho_exec_threads(threads);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            check_place(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
+            check_place(sizes[i][0], sizes[i][1], sizes[i][2], HO_F64);
         }
     }
 }

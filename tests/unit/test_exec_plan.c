@@ -39,6 +39,7 @@ typedef struct sample {
 } sample;
 
 static unsigned seen[128]; /* ops in the graphs that were compared */
+static unsigned sums;      /* of products, wide ones */
 
 static const ho_graph_node *at(const sample *s, ho_node node)
 {
@@ -220,6 +221,7 @@ static ho_node random_rearrangement(sample *s)
     }
 }
 
+/* A product, or the sum of two; some are wide enough for the BLAS. */
 static ho_node random_product(sample *s)
 {
     ho_node a = any(s);
@@ -227,7 +229,8 @@ static ho_node random_product(sample *s)
     if (shape.rank < 2 || shape.rank > 3) {
         return a;
     }
-    ho_shape other = ho_shape_of(2, (int64_t[]){shape.dims[shape.rank - 1], odd_size()});
+    int64_t width = draw(3) ? odd_size() : 33 + (int64_t)draw(16);
+    ho_shape other = ho_shape_of(2, (int64_t[]){shape.dims[shape.rank - 1], width});
     if (draw(3) == 0) {
         other = ho_shape_of(3, (int64_t[]){shape.rank == 3 ? shape.dims[0] : s->lead, other.dims[0], other.dims[1]});
     }
@@ -237,9 +240,16 @@ static ho_node random_product(sample *s)
         other.dims[other.rank - 1] = other.dims[other.rank - 2];
         other.dims[other.rank - 2] = last;
     }
-    ho_node b = like(s, &other);
+    ho_node b = like(s, &other), c = like(s, &other);
+    /* Values stay small by the factor, so that products as they are meet sums and concats. */
+    a = ho_binary(s->graph, HO_OP_MUL, a, ho_const(s->graph, 0.25));
     ho_node product = ho_matmul(s->graph, a, turned ? ho_transpose(s->graph, b) : b);
-    return ho_binary(s->graph, HO_OP_MUL, product, ho_const(s->graph, 0.25));
+    if (draw(2)) {
+        return product;
+    }
+    sums += width > 32;
+    return ho_binary(s->graph, HO_OP_ADD, product,
+                     ho_matmul(s->graph, tame(s, a), turned ? ho_transpose(s->graph, c) : c));
 }
 
 static ho_node random_indexing(sample *s)
@@ -442,6 +452,7 @@ static void sweep(ho_precision precision, double tolerance, uint64_t first, uint
         note_ops(&s);
         sample_free(&s);
     }
+    cr_assert(sums >= 100, "%u sums of products were drawn", sums);
     for (uint32_t op = 1; op < 128; op++) {
         /* ho_op_name knows which numbers are ops; stop is looked through by no one but still a node. */
         const uint32_t ops[] = {HO_OP_LEAF,    HO_OP_CONST,   HO_OP_IOTA,   HO_OP_SELECT,    HO_OP_SUM,
@@ -552,7 +563,7 @@ Test(exec_plan, a_run_allocates_nothing)
         ho_plan_run(plan, (const void *const *)s.values, results);
     }
     cr_assert(allocations == before, "%zu allocations", allocations - before);
-    void *probe = malloc(1); /* the count does count */
+    void *volatile probe = malloc(1); /* the count does count */
     cr_assert(allocations == before + 1 && probe != NULL);
     free(probe);
     free_results(results, s.count);

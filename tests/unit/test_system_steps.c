@@ -303,7 +303,8 @@ Test(system_replay, next_states_are_the_same_bits_whoever_asks)
                 expect_ok(training, system->api->step(system, 2, lambda, state, again));
                 expect_ok(training, system->api->step(system, 10, lambda, state, again));
                 expect_same(training, next, again, "replay");
-                /* Threads do not change them either: the state after ten steps at one thread is the one at two. */
+                /* Nor do threads change products as small as these: the state after ten steps at one thread is the one
+                 * at two. */
                 ho_exec_threads(1);
                 ho_vector *single = reached(training, lambda, 10);
                 expect_same(training, next, single, "threads");
