@@ -160,7 +160,9 @@ static ho_status read_source(ho_reading *r, ho_tree *node, data_source *source)
     if ((ho_tree_get(node, "plugin") ? read_whole(r, source) : read_separate(r, source)) != HO_OK)
         return r->error->status;
     const ho_tree *label = ho_tree_get(node, "label"), *standardize = ho_tree_get(node, "standardize");
-    const ho_tree *noise = ho_tree_get(node, "noise");
+    /* A reader that makes its data up may well have an option "noise" of its own. */
+    const ho_loaded *whole = source->readers[WHOLE].loaded;
+    const ho_tree *noise = whole && ho_has_option(whole, "noise") ? NULL : ho_tree_get(node, "noise");
     if ((label && ho_tree_string(label, "label", &source->label, r->error) != HO_OK) ||
         (standardize && ho_tree_boolean(standardize, "standardize", &source->standardize, r->error) != HO_OK) ||
         (noise && ho_noise_read(r, noise, &source->noise) != HO_OK))

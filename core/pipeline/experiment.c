@@ -26,6 +26,15 @@ ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_er
     return HO_OK;
 }
 
+static bool on_request(const ho_tree *variant, ho_error *error)
+{
+    const ho_tree *node = ho_tree_get(variant, ON_REQUEST);
+    bool value = false;
+    if (node)
+        ho_tree_boolean(node, "variants: " ON_REQUEST, &value, error);
+    return value;
+}
+
 static ho_status check_variants(const ho_tree *variants, ho_error *error)
 {
     if (!variants)
@@ -40,6 +49,9 @@ static ho_status check_variants(const ho_tree *variants, ho_error *error)
         if (v->kind != HO_TREE_MAP)
             return ho_fail_at(error, HO_INVALID, v->place, "variants: %s: wanted is a map of changes ({} for none)",
                               v->key);
+        on_request(v, error);
+        if (error->status != HO_OK)
+            return error->status;
         for (const ho_tree *change = v->first; change; change = change->next)
             if (strcmp(change->key, "variants") == 0 || strcmp(change->key, "repeat") == 0 ||
                 strcmp(change->key, "choose") == 0)
@@ -47,15 +59,6 @@ static ho_status check_variants(const ho_tree *variants, ho_error *error)
                                   change->key);
     }
     return HO_OK;
-}
-
-static bool on_request(const ho_tree *variant, ho_error *error)
-{
-    const ho_tree *node = ho_tree_get(variant, ON_REQUEST);
-    bool value = false;
-    if (node)
-        ho_tree_boolean(node, "variants: " ON_REQUEST, &value, error);
-    return value;
 }
 
 static ho_status read_repeat(const ho_tree *root, int64_t *repeat, ho_error *error)
@@ -151,7 +154,7 @@ static ho_status choose_usual(ho_experiment *e, ho_error *error)
     for (const ho_tree *v = variants ? variants->first : NULL; v; v = v->next)
         if (!on_request(v, error))
             e->variants[e->variant_count++] = v->key;
-    if (error->status == HO_OK && variants && e->variant_count == 0)
+    if (variants && e->variant_count == 0)
         ho_fail_at(error, HO_INVALID, variants->place,
                    "variants: each runs on request only; choose with --variant NAME");
     return error->status;

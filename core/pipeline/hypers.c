@@ -234,6 +234,12 @@ static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
         return ho_fail_at(r->error, HO_INVALID, node->place, "outer: \"iterations\" is missing");
     if (!search && candidates)
         return ho_fail_at(r->error, HO_INVALID, candidates->key_place, "candidates: only searches have them");
+    static const char *const of_random[] = {"cpu_seconds", "as_long_as"};
+    for (size_t i = 0; p->strategy != HO_STRATEGY_RANDOM && i < sizeof of_random / sizeof *of_random; i++) {
+        const ho_tree *time = ho_tree_get(node, of_random[i]);
+        if (time)
+            return ho_fail_at(r->error, HO_INVALID, time->key_place, "%s: only a random search has it", of_random[i]);
+    }
     if (iterations && ho_tree_integer(iterations, "iterations", &p->outer_iterations, r->error) != HO_OK)
         return r->error->status;
     if (iterations && p->outer_iterations < 1)

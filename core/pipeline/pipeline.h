@@ -101,7 +101,6 @@ typedef struct ho_choice {
 /* What a file asks to be run: each of its variants, each over a number of splits and seeds. */
 typedef struct ho_experiment {
     ho_arena *arena;
-    const char *name;
     ho_tree *root;         /* with variants, as merged with `sets` */
     const char **variants; /* names to run, in order */
     size_t variant_count;  /* 0: the file has none */

@@ -46,7 +46,7 @@ struct ho_course {
     ho_course_result *result;
     void *run;               /* the mode's; NULL: plain steps */
     ho_vector *state, *next; /* of plain steps */
-    ho_vector *anchor;       /* the state at step `anchored`; since then lambda has not changed */
+    ho_vector *anchor;       /* the last state that was found finite, after step `anchored`; lambda is still the same */
     int64_t anchored;
     double begun, cpu_begun;
     int64_t stale; /* looks since this run's best */
@@ -254,6 +254,7 @@ static ho_status look(ho_course *c, ho_course_event *event, ho_error *error)
     event->look = ++c->result->looks;
     event->training_error = probe.loss;
     keep_best(c, c->pipeline->stop.by_accuracy ? -event->validation.accuracy : event->validation.loss, event);
+    drop_anchor(c, event->step);
     return HO_OK;
 }
 
@@ -318,9 +319,12 @@ static ho_status update(ho_course *c, ho_course_event *event, ho_error *error)
     if (!isfinite(event->error) || !isfinite(event->gradient_norm))
         return tangents_diverged(c, event->step, event, error);
     watch_growth(c, event);
-    if (ho_mover_step(c->mover, c->lambda, c->gradient, 1.0, error) != HO_OK)
+    if (ho_mover_step(c->mover, c->lambda, c->gradient, 1.0, error) != HO_OK) {
+        ho_error_prefix(error, "step %" PRId64 ", after update %" PRId64, event->step, event->update);
         return error->status;
+    }
     c->result->updates++;
+    drop_anchor(c, event->step);
     if (!c->pipeline->warm_restart)
         return HO_OK;
     ho_calling(c->pipeline->mode->loaded, "forget");
@@ -338,7 +342,10 @@ static double epoch_at(const ho_course *c, int64_t step)
 /* The step that ends the last epoch. */
 static int64_t last_of_epochs(const ho_course *c)
 {
-    double last = ceil(c->pipeline->stop.epochs / epoch_at(c, 1));
+    const ho_problem *p = &c->pipeline->problem;
+    /* Multiplied first, so that whole numbers stay whole. */
+    double examples = c->pipeline->stop.epochs * (p->batch > 0 ? (double)p->training->count : 1.0);
+    double last = ceil(examples / (p->batch > 0 ? (double)p->batch : 1.0));
     return c->pipeline->stop.epochs > 0 && last < 9e18 ? (int64_t)last : INT64_MAX;
 }
 
@@ -406,8 +413,9 @@ static ho_status after_step(ho_course *c, int64_t step, ho_error *error)
 static ho_status run_on(ho_course *c, ho_error *error)
 {
     ho_status status = start(c, error);
+    if (status == HO_OK)
+        drop_anchor(c, 0);
     for (int64_t step = 0, next; status == HO_OK && !c->result->ended; step = next) {
-        drop_anchor(c, step);
         next = next_event(c, step);
         status = advance(c, step, next, error);
         if (status == HO_OK)

@@ -238,6 +238,9 @@ static ho_status find_like(many *m, size_t v, const ho_pipeline *pipeline, ho_er
             m->like_variant[v] = i;
     if (m->like_variant[v] != v)
         return HO_OK;
+    if (m->experiment->variant_count && strcmp(m->experiment->variants[v], pipeline->as_long_as) == 0)
+        return ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place,
+                          "as_long_as: \"%s\" is this variant itself; wanted is another", pipeline->as_long_as);
     char near[HO_SUGGESTION];
     return ho_fail_at(
         error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is no variant that runs beside this one%s",
@@ -245,15 +248,27 @@ static ho_status find_like(many *m, size_t v, const ho_pipeline *pipeline, ho_er
         ho_suggest(ho_nearest(pipeline->as_long_as, m->experiment->variants, m->experiment->variant_count), near));
 }
 
+/* Where a variant says whose time it takes; the file may say so for all. */
+static ho_place as_long_as_place(const ho_experiment *e, const char *variant)
+{
+    const ho_tree *own = ho_tree_get(ho_tree_get(ho_tree_get(e->root, "variants"), variant), "outer");
+    const ho_tree *node = ho_tree_get(own, "as_long_as");
+    node = node ? node : ho_tree_get(ho_tree_get(e->root, "outer"), "as_long_as");
+    return node ? node->place : (ho_place){0};
+}
+
 /* The tasks in order, those that take another's time last. */
 static ho_status order_tasks(many *m, ho_error *error)
 {
     size_t at = 0, repeat = (size_t)m->experiment->repeat;
-    for (size_t v = 0; v < m->variants; v++)
-        if (m->like_variant[m->like_variant[v]] != m->like_variant[v])
-            return ho_fail(error, HO_INVALID, "%s: as_long_as: %s takes the time of %s, which takes another's itself",
-                           m->experiment->name, m->experiment->variants[v],
-                           m->experiment->variants[m->like_variant[v]]);
+    for (size_t v = 0; v < m->variants; v++) {
+        const char *const *names = m->experiment->variants;
+        size_t like = m->like_variant[v];
+        if (m->like_variant[like] != like)
+            return ho_fail_at(error, HO_INVALID, as_long_as_place(m->experiment, names[v]),
+                              "as_long_as: %s takes the time of %s, which takes another's itself", names[v],
+                              names[like]);
+    }
     for (int waits = 0; waits < 2; waits++)
         for (size_t i = 0; i < m->count; i++) {
             size_t like = m->like_variant[i / repeat];

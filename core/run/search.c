@@ -115,13 +115,14 @@ static ho_status draw(const ho_pipeline *pipeline, ho_training *training, int64_
     return ho_training_project(training, lambda, error);
 }
 
-/* Trains with a candidate. *value orders candidates: the less, the better. */
+/* Trains with a candidate. *value orders candidates: the less, the better; NaN: there is nothing to compare. */
 static ho_status try_candidate(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
                                bool first, const double *lambda, double *value, double *validation_error, ho_error *own)
 {
     if (!request->course) {
-        ho_status status = ho_train(training, pipeline->problem.steps, lambda, NULL, value, own);
-        *validation_error = *value;
+        double reached = NAN;
+        ho_status status = ho_train(training, pipeline->problem.steps, lambda, NULL, &reached, own);
+        *value = *validation_error = status == HO_OK ? reached : (double)NAN;
         return status;
     }
     ho_course_result course;
@@ -129,8 +130,7 @@ static ho_status try_candidate(const ho_pipeline *pipeline, ho_training *trainin
     ho_status status = ho_course_run(request->course, &watched, &course, own);
     *value = course.value;
     *validation_error = course.validation.loss;
-    /* One that diverged after a good look is worth what it was then. */
-    return status == HO_DIVERGED && course.looks > 0 ? HO_OK : status;
+    return status;
 }
 
 ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
@@ -156,14 +156,17 @@ ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, cons
             record.diverged = own.text;
             ho_fail(&first, own.status, "%s", own.text);
         }
-        if (run == HO_OK) {
+        /* One that diverged or was interrupted after a good look is worth what it was then. */
+        bool worth = !isnan(value) && (run == HO_OK || run == HO_DIVERGED || run == HO_INTERRUPTED);
+        if (worth) {
             result->done++;
             record.error = validation_error;
             record.best = isnan(least) || value < least;
-        } else if (run != HO_DIVERGED) {
-            status = ho_fail(error, run, "%s", own.text);
-            break;
         }
+        if (run != HO_OK && run != HO_DIVERGED)
+            status = ho_fail(error, run, "%s", own.text);
+        if (status != HO_OK && !worth)
+            break;
         if (record.best) {
             least = value;
             result->best_error = validation_error;
@@ -171,7 +174,8 @@ ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, cons
             memcpy(result->best, lambda, (size_t)size * sizeof *lambda);
         }
         record.seconds = ho_seconds() - begun;
-        status = request->report(request->context, &record, error);
+        ho_status told = request->report(request->context, &record, error);
+        status = status == HO_OK ? told : status;
     }
     free(lambda);
     if (status == HO_OK && result->done == 0)

@@ -23,8 +23,9 @@ typedef struct ho_search_request {
     void *context;
 } ho_search_request;
 
-/* Tries them. `result` as for ho_outer_run. A candidate that diverges is passed over (record.diverged says why);
- * HO_DIVERGED where all did. */
+/* Tries them. `result` as for ho_outer_run. A candidate that diverges is passed over (record.diverged says why), unless
+ * it is watched and had a look before, which counts then, as it does for the one that an interruption ends; HO_DIVERGED
+ * where all were passed over. */
 ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
                         ho_outer_result *result, ho_error *error);
 

@@ -27,6 +27,7 @@ struct ho_single {
     ho_outer_result outer;
     double begun, cpu_begun;
     int64_t last_cost; /* of the last training for a column, in evaluations */
+    bool aside;        /* the training under way is for comparison: its looks are none of the run's lines */
 };
 
 const char *ho_strategy_name(const ho_pipeline *pipeline)
@@ -118,7 +119,7 @@ static double share_of(const ho_single *s, const ho_course_event *e)
 static ho_status report_event(void *context, const ho_course_event *e, ho_error *error)
 {
     ho_single *s = context;
-    if (ho_line_event(s->results, s->training, e, error) != HO_OK)
+    if (!s->aside && ho_line_event(s->results, s->training, e, error) != HO_OK)
         return error->status;
     if (e->update && s->outer.done++ == 0)
         s->outer.initial_error = e->error;
@@ -152,7 +153,7 @@ static ho_status train_watched(ho_single *s, const double *lambda, bool online, 
 {
     ho_course_result course;
     const ho_course_request request = {
-        .lambda = lambda, .online = online, .cpu_until = INFINITY, .report = report_event, .warn = warn, .context = s};
+        .lambda = lambda, .online = online, .report = report_event, .warn = warn, .context = s};
     return ho_course_run(s->course, &request, &course, error);
 }
 
@@ -207,8 +208,8 @@ static ho_status trained(ho_single *s, ho_training *training, const double *lamb
     *state = kept->state;
     c->validation_error = kept->validation.loss;
     c->best_epoch = kept->epoch;
-    /* Training that diverged after a good look is worth what it was then; the caller tells of it. */
-    return status == HO_DIVERGED && !isnan(kept->value) ? HO_OK : status;
+    /* Training that diverged or was interrupted after a good look is worth what it was then; the caller tells of it. */
+    return (status == HO_DIVERGED || status == HO_INTERRUPTED) && !isnan(kept->value) ? HO_OK : status;
 }
 
 /* Trains, measures, and adds the column; the weights are written where `weights` says so. */
@@ -224,6 +225,7 @@ static ho_status measure(ho_single *s, ho_training *training, const char *title,
     ho_vector *own;
     const ho_vector *state;
     ho_error training_error = {0};
+    s->aside = !weights;
     ho_status status = trained(s, training, lambda, &own, &state, &c, &training_error);
     if (training_error.status != HO_OK)
         ho_fail(error, training_error.status, "%s", training_error.text);
@@ -423,12 +425,23 @@ static ho_status open_both(ho_single *s, ho_error *error)
     return HO_OK;
 }
 
+/* Updates come between steps: none follows the last. */
+static ho_status check_updates(const ho_pipeline *p, ho_error *error)
+{
+    if (!p->online || p->problem.steps == 0 || p->update_every < p->problem.steps)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, ho_tree_get(ho_tree_get(p->root, "outer"), "every")->place,
+                      "every: the hyperparameters would never move: %lld steps from update to update, and training has "
+                      "%lld",
+                      (long long)p->update_every, (long long)p->problem.steps);
+}
+
 ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
 {
     ho_pipeline *p = request->pipeline;
     ho_single *s = ho_alloc(sizeof *s);
     *s = (ho_single){.request = request, .pipeline = p};
-    s->training = ho_training_new(&p->problem, error);
+    s->training = check_updates(p, error) == HO_OK ? ho_training_new(&p->problem, error) : NULL;
     if (!s->training) {
         ho_single_free(s);
         return NULL;

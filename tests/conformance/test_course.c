@@ -155,6 +155,14 @@ Test(course, epochs_end_an_unbounded_training_with_a_look)
     cr_expect(made->events[made->count - 1].look != 0);
 }
 
+/* 35 / 50 is no binary fraction, and 21 epochs of it are not quite 30 steps. */
+Test(course, whole_epochs_end_at_their_last_step)
+{
+    ho_course_result result =
+        end_of((const char *const[]){"steps=unbounded", "batch=35", "stop={every: 7, epochs: 21}", NULL}, false);
+    cr_expect_eq(result.steps, 30);
+}
+
 Test(course, the_clock_ends_an_unbounded_training)
 {
     double begun = ho_seconds();
@@ -236,6 +244,37 @@ Test(course, a_training_that_diverges_is_told_with_step_and_plugin_and_keeps_its
     if (result.looks > 0)
         cr_expect(isfinite(kept->value) && ho_training_finite(o->training, kept->state));
     ho_course_free(course);
+}
+
+/* The step that went wrong, though the clock was looked at between it and the next look. */
+Test(course, the_clock_does_not_hide_the_step_that_diverged)
+{
+    static const char *const sets[][7] = {{"precision=f32", "steps=400", "model/activation=linear", "stop={every: 400}",
+                                           "outer=null", "hyperparameters/dynamics.learning_rate/init=4.0", NULL},
+                                          {"precision=f32", "steps=400", "model/activation=linear",
+                                           "stop={every: 400, seconds: 1.0e6}", "outer=null",
+                                           "hyperparameters/dynamics.learning_rate/init=4.0", NULL}};
+    char told[2][sizeof o->error.text];
+    for (int i = 0; i < 2; i++) {
+        if (o)
+            close_all();
+        open_with(sets[i]);
+        ho_course_result result;
+        cr_assert_eq(online_run(o, false, made, &result, NULL), HO_DIVERGED, "it came through");
+        memcpy(told[i], o->error.text, sizeof told[i]);
+    }
+    cr_expect_str_eq(told[0], told[1]);
+}
+
+Test(course, hyperparameters_that_overflow_are_told_with_their_step)
+{
+    open_with((const char *const[]){"hyperparameters={model.init_scale: {init: 1.1}}",
+                                    "dynamics={learning_rate: 0.1, momentum: 0.7}", "validation/weight=1.0e10",
+                                    "outer/learning_rate=1.0e308", NULL});
+    ho_course_result result;
+    cr_assert_eq(online_run(o, true, made, &result, NULL), HO_DIVERGED, "it came through");
+    cr_expect(strstr(o->error.text, "step 4, after update 1: ") && strstr(o->error.text, "infinite"), "%s",
+              o->error.text);
 }
 
 /* Momentum just below 1 and a rate at the edge: the weights stay bounded by tanh's slope for long, their tangents do

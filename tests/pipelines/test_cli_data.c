@@ -51,6 +51,21 @@ Test(data, each_reader_feeds_a_run)
         cr_expect_float_eq(truth[i], i / 4 != i % 4 && i / 8 == i % 4 / 2 ? 1 : 0, 0, "entry %d is %g", i, truth[i]);
 }
 
+/* Label noise is asked for by the same word; where a reader has an option of that name, the word is the reader's. */
+Test(data, a_reader_keeps_its_own_option_noise)
+{
+    static const char *const readers[] = {"generated, features: 9, training: 30, validation: 30, test: 100",
+                                          "generated_frames, width: 5, embedding: 0, length: 3"};
+    for (int i = 0; i < 2; i++) {
+        double loss[2];
+        for (int loud = 0; loud < 2; loud++)
+            loss[loud] = json_number(run_with(cli_format("data: {plugin: %s, noise: %d}\n", readers[i], loud ? 50 : 0),
+                                              cli_format("r%d%d", i, loud)),
+                                     "tuned/validation_error");
+        cr_expect_lt(loss[0], loss[1], "%s: %g without noise, %g in noise", readers[i], loss[0], loss[1]);
+    }
+}
+
 Test(data, a_separate_test_file_takes_no_part_in_the_split)
 {
     cli_npy_blobs("x1.npy", "y1.npy", 0, 80);

@@ -120,6 +120,7 @@ Test(online, outer_iterations_may_end_in_a_training_that_is_watched)
     const char *result = result_of("r");
     cr_expect_eq(lines_with("r", "\"iteration\""), 6);
     cr_expect_geq(lines_with("r", "\"look\""), 2);
+    cr_expect_eq(lines_with("r", "\"look\": 1,"), 1, "lines of the training that is for comparison");
     cr_expect(json_number(result, "tuned/best_epoch") > 0 && json_number(result, "initial/best_epoch") > 0, "%s",
               result);
 }
@@ -168,9 +169,13 @@ Test(online, a_search_takes_as_long_as_a_variant_beside_it)
     r = cli_run("pipeline", "v.yaml", "--set", "variants/RANDOM/outer/as_long_as=PLANE", NULL);
     cli_expect_refused("misspelt", r, "as_long_as: \"PLANE\"", "did you mean \"PLAIN\"?", NULL);
     r = cli_run("pipeline", "v.yaml", "--set", "variants/RANDOM/outer/as_long_as=RANDOM", NULL);
-    cli_expect_refused("itself", r, "as_long_as: \"RANDOM\"", NULL);
+    cli_expect_refused("itself", r, "as_long_as: \"RANDOM\" is this variant itself", NULL);
     r = cli_run("pipeline", "v.yaml", "--set", "variants/GRID/outer={strategy: random, as_long_as: RANDOM}", NULL);
-    cli_expect_refused("chain", r, "GRID takes the time of RANDOM, which takes another's itself", NULL);
+    cli_expect_refused("chain", r, "--set: as_long_as: GRID takes the time of RANDOM, which takes another's itself",
+                       NULL);
+    cli_change("v.yaml", "outer: {strategy: grid}", "outer: {strategy: random, as_long_as: RANDOM}");
+    cli_expect_refused("chain in the file", cli_run("pipeline", "v.yaml", NULL), "v.yaml:", ": as_long_as: GRID takes",
+                       NULL);
     cli_expect_done(cli_run("pipeline", "v.yaml", "--variant", "RANDOM", "--variant", "MOVED", "--jobs", "1", NULL));
 }
 
@@ -185,6 +190,25 @@ Test(online, a_search_ends_when_its_time_is_over)
     cr_expect_geq(json_number(result_of("r/RANDOM/1"), "cpu_seconds"), 0.2);
 }
 
+Test(online, time_is_refused_where_no_random_search_would_take_it)
+{
+    cli_result r = cli_run("pipeline", "v.yaml", "--set", "variants/GRID/outer/cpu_seconds=3", NULL);
+    cli_expect_refused("grid", r, "cpu_seconds: only a random search has it", "variant GRID", NULL);
+    r = cli_run("pipeline", "v.yaml", "--set", "variants/MOVED/outer/as_long_as=PLAIN", NULL);
+    cli_expect_refused("online", r, "as_long_as: only a random search has it", "variant MOVED", NULL);
+}
+
+Test(online, updates_that_would_never_come_are_refused)
+{
+    cli_result r = cli_run("pipeline", "o.yaml", "--set", "outer/every=60", NULL);
+    cli_expect_refused("at the end", r, "every: ", "60 steps from update to update", "training has 60", NULL);
+    r = cli_run("pipeline", "o.yaml", "--set", "outer/every=59", "--out", "r", NULL);
+    cli_expect_done(r);
+    cr_expect_eq(lines_with("r", "\"update\""), 1);
+    /* Proofs have no use for updates. */
+    cr_expect_eq(cli_run("check", "o.yaml", "--set", "steps=5", NULL).status, 0);
+}
+
 Test(online, a_variant_on_request_runs_when_it_is_named)
 {
     cli_change("v.yaml", "  PLAIN: {outer: null}\n", "  PLAIN: {outer: null, on_request: true}\n");
@@ -197,6 +221,8 @@ Test(online, a_variant_on_request_runs_when_it_is_named)
     cr_expect_null(strstr(cli_read("p/PLAIN/1/pipeline.yaml"), "on_request"));
     r = cli_run("pipeline", "v.yaml", "--set", "variants/GRID/on_request=perhaps", NULL);
     cli_expect_refused("word", r, "on_request", "perhaps", NULL);
+    r = cli_run("pipeline", "v.yaml", "--variant", "GRID", "--set", "variants/GRID/on_request=perhaps", NULL);
+    cli_expect_refused("word, though it is named", r, "on_request", "perhaps", NULL);
     r = cli_run("pipeline", "o.yaml", "--set", "variants={A: {on_request: true}}", NULL);
     cli_expect_refused("all", r, "choose with --variant", NULL);
 }
@@ -217,21 +243,56 @@ Test(online, a_divergence_keeps_the_best_weights)
     cr_expect(strstr(r.out, "test accuracy"), "no table of what is kept: %s", r.out);
 }
 
+/* Waits until metrics.jsonl holds `what`, lets the run go on for a moment, and presses Ctrl-C. */
+static cli_result interrupt_after(pid_t child, const char *what, long milliseconds)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000}, more = {.tv_nsec = milliseconds * 1000 * 1000};
+    for (int tries = 0; tries < 3000; tries++) {
+        if (cli_exists("r/metrics.jsonl") && strstr(cli_read("r/metrics.jsonl"), what))
+            break;
+        nanosleep(&moment, NULL);
+    }
+    nanosleep(&more, NULL);
+    kill(child, SIGINT);
+    return cli_finish(child);
+}
+
 Test(online, ctrl_c_keeps_the_best_weights)
 {
     pid_t child = cli_start("pipeline", "o.yaml", "--set", "steps=unbounded", "--set", "stop={every: 12, epochs: 1e9}",
                             "--out", "r", NULL);
-    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
-    for (int tries = 0; tries < 3000; tries++) {
-        if (cli_exists("r/metrics.jsonl") && strstr(cli_read("r/metrics.jsonl"), "\"look\": 3"))
-            break;
-        nanosleep(&moment, NULL);
-    }
-    kill(child, SIGINT);
-    cli_result r = cli_finish(child);
+    cli_result r = interrupt_after(child, "\"look\": 3", 0);
     cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
     const char *result = result_of("r");
     cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
     cr_expect(json_number(result, "tuned/test_accuracy") > 0, "%s", result);
     cr_expect(cli_exists("r/weights/W.npy") && cli_exists("r/hyperparameters/mtl.rho.npy"));
+}
+
+Test(online, ctrl_c_keeps_the_best_weights_of_plain_training_too)
+{
+    pid_t child = cli_start("pipeline", "o.yaml", "--set", "outer=null", "--set", "hyperparameters=null", "--set",
+                            "steps=unbounded", "--set", "stop={every: 12, epochs: 1e9}", "--out", "r", NULL);
+    cli_result r = interrupt_after(child, "\"look\": 3", 0);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    const char *result = result_of("r");
+    cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect(json_number(result, "initial/test_accuracy") > 0, "%s", result);
+    cr_expect(cli_exists("r/weights/W.npy"));
+}
+
+/* The second candidate is the better one, and is under way: its weights are kept with its hyperparameters. */
+Test(online, ctrl_c_in_a_search_keeps_weights_and_hyperparameters_of_one_candidate)
+{
+    pid_t child = cli_start("pipeline", "o.yaml", "--set", "steps=unbounded", "--set", "stop={every: 12, seconds: 3}",
+                            "--set", "hyperparameters={mtl.A: null, mtl.rho: {range: {values: [1, 0.001]}}}", "--set",
+                            "outer={strategy: grid, schedule: null, every: null}", "--out", "r", NULL);
+    cli_result r = interrupt_after(child, "\"iteration\": 1", 500);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    const char *result = result_of("r");
+    cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect_eq(*cli_array("r/hyperparameters/mtl.rho.npy", 1), 0.001);
+    cr_expect_float_eq(json_number(result, "best_iteration"), 2, 0);
+    cr_expect_float_eq(json_number(result, "tuned/validation_error"), json_number(result, "best_validation_error"), 0);
+    cr_expect_eq(lines_with("r", "\"iteration\": 2"), 1);
 }
