@@ -115,13 +115,11 @@ static ho_status describe_part(ho_reading *r, uint32_t kind, ho_instance **insta
 
 static ho_status read_reduce(const ho_tree *node, bool *mean, ho_error *error)
 {
-    const char *text = "mean";
-    if (node && ho_tree_string(node, "reduce", &text, error) != HO_OK)
-        return error->status;
-    *mean = strcmp(text, "mean") == 0;
-    if (*mean || strcmp(text, "sum") == 0)
-        return HO_OK;
-    return ho_fail_at(error, HO_INVALID, node->place, "reduce: \"%s\" is neither sum nor mean", text);
+    static const char *const words[] = {"sum", "mean", NULL};
+    int which;
+    ho_read_choice(node, "reduce", words, &which, error);
+    *mean = !node || which == 1;
+    return error->status;
 }
 
 static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)

@@ -168,19 +168,11 @@ static ho_status check_own_steps(ho_reading *r)
 
 static ho_status read_strategy(ho_reading *r, const ho_tree *node)
 {
-    static const char *const names[] = {"hypergradient", "grid", "random"};
-    const char *text = names[0];
-    if (node && ho_tree_string(node, "strategy", &text, r->error) != HO_OK)
-        return r->error->status;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(text, names[i]) == 0) {
-            r->pipeline->strategy = (ho_strategy)i;
-            return HO_OK;
-        }
-    char near[HO_SUGGESTION];
-    const char *nearest = ho_nearest(text, names, 3);
-    return ho_fail_at(r->error, HO_INVALID, node->place, "strategy: \"%s\" is none of hypergradient, grid, random%s",
-                      text, ho_suggest(nearest, near));
+    static const char *const strategies[] = {"hypergradient", "grid", "random", NULL};
+    int which;
+    ho_read_choice(node, "strategy", strategies, &which, r->error);
+    r->pipeline->strategy = (ho_strategy)which;
+    return r->error->status;
 }
 
 /* The outer optimizer's own settings, apart from what else stands in `outer`. */

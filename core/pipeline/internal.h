@@ -121,13 +121,14 @@ ho_status ho_describe_search(ho_reading *reading, const ho_tree *outer);
 ho_status ho_describe_schedule(ho_reading *reading, const ho_tree *outer);
 /* `stop`, and whether `steps` goes with it and with `outer`; once all else is known. */
 ho_status ho_describe_stop(ho_reading *reading);
-/* A whole number of at least `least`; left alone where the node is NULL. */
-ho_status ho_read_count(ho_reading *reading, const ho_tree *node, const char *key, int64_t least, int64_t *value);
-/* A number above 0, likewise. */
-ho_status ho_read_positive(ho_reading *reading, const ho_tree *node, const char *key, double *value);
-/* One of two words; the first where the node is NULL. */
-ho_status ho_read_word(ho_reading *reading, const ho_tree *node, const char *key, const char *first, const char *second,
-                       bool *is_second);
+
+/* ---- settings.c ------------------------------------------------------------------------------------------------ */
+
+/* Each leaves *value alone where the node is NULL. A whole number of at least `least`; a number above 0. */
+ho_status ho_read_count(const ho_tree *node, const char *key, int64_t least, int64_t *value, ho_error *error);
+ho_status ho_read_positive(const ho_tree *node, const char *key, double *value, ho_error *error);
+/* Which of the words (ending with NULL) it is; the first where the node is NULL. */
+ho_status ho_read_choice(const ho_tree *node, const char *key, const char *const *words, int *which, ho_error *error);
 
 /* ---- describe.c, hypers.c, data.c: parts of the tree into pipeline->problem and its kin ---------------------------
  */

@@ -29,13 +29,11 @@ ho_status ho_noise_read(ho_reading *r, const ho_tree *node, ho_noise *noise)
         return ho_fail_at(r->error, HO_INVALID, seed->place, "noise: seed: %s is less than 0", seed->text);
     if (seed)
         noise->seed = (uint64_t)number;
-    const char *word = "all";
-    if (use && ho_tree_string(use, "noise: use", &word, r->error) != HO_OK)
-        return r->error->status;
-    noise->clean = strcmp(word, "clean") == 0;
-    if (!noise->clean && strcmp(word, "all") != 0)
-        return ho_fail_at(r->error, HO_INVALID, use->place, "noise: use: \"%s\" is neither all nor clean", word);
-    return HO_OK;
+    static const char *const words[] = {"all", "clean", NULL};
+    int which;
+    ho_read_choice(use, "noise: use", words, &which, r->error);
+    noise->clean = which == 1;
+    return r->error->status;
 }
 
 void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, double *replaced)

@@ -101,18 +101,11 @@ static ho_status read_final(ho_reading *r)
     if (node && (ho_tree_expect(node, HO_TREE_MAP, "final", r->error) != HO_OK ||
                  ho_tree_only(node, "final", known, r->error) != HO_OK))
         return r->error->status;
-    static const char *const words[] = {"training", "training+validation", "validation"};
-    const ho_tree *on = ho_tree_get(node, "train_on");
-    const char *text = words[0];
-    if (on && ho_tree_string(on, "train_on", &text, r->error) != HO_OK)
-        return r->error->status;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(text, words[i]) == 0) {
-            r->pipeline->final_on = (ho_final)i;
-            return HO_OK;
-        }
-    return ho_fail_at(r->error, HO_INVALID, on->place,
-                      "train_on: \"%s\" is none of training, training+validation, validation", text);
+    static const char *const words[] = {"training", "training+validation", "validation", NULL};
+    int which;
+    ho_read_choice(ho_tree_get(node, "train_on"), "train_on", words, &which, r->error);
+    r->pipeline->final_on = (ho_final)which;
+    return r->error->status;
 }
 
 static bool is_word(const ho_tree *node, const char *word)
@@ -124,13 +117,14 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
 {
     ho_problem *p = &r->pipeline->problem;
     int64_t seed = 1;
-    bool f64 = false;
+    static const char *const precisions[] = {"f32", "f64", NULL};
+    int f64;
     const ho_tree *batch = ho_tree_get(r->root, "batch"), *steps = ho_tree_get(r->root, "steps");
     bool full = is_word(batch, "full"), unbounded = is_word(steps, "unbounded");
-    if (read_name(r) != HO_OK || ho_read_count(r, ho_tree_get(r->root, "seed"), "seed", 0, &seed) != HO_OK ||
-        ho_read_word(r, ho_tree_get(r->root, "precision"), "precision", "f32", "f64", &f64) != HO_OK ||
-        (!unbounded && ho_read_count(r, steps, "steps", 1, &p->steps) != HO_OK) ||
-        (!full && ho_read_count(r, batch, "batch", 1, &p->batch) != HO_OK))
+    if (read_name(r) != HO_OK || ho_read_count(ho_tree_get(r->root, "seed"), "seed", 0, &seed, r->error) != HO_OK ||
+        ho_read_choice(ho_tree_get(r->root, "precision"), "precision", precisions, &f64, r->error) != HO_OK ||
+        (!unbounded && ho_read_count(steps, "steps", 1, &p->steps, r->error) != HO_OK) ||
+        (!full && ho_read_count(batch, "batch", 1, &p->batch, r->error) != HO_OK))
         return r->error->status;
     if (seed > INT64_MAX - HO_MOST_REPETITIONS)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,

@@ -7,51 +7,17 @@
 /* Looks are no nearer than this where `stop` does not say: a full batch's epoch is one step. */
 #define LEAST_DEFAULT_LOOK 10
 
-ho_status ho_read_count(ho_reading *r, const ho_tree *node, const char *key, int64_t least, int64_t *value)
-{
-    if (!node)
-        return HO_OK;
-    if (ho_tree_integer(node, key, value, r->error) != HO_OK)
-        return r->error->status;
-    if (*value < least)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: %" PRId64 " is less than %" PRId64, key, *value,
-                          least);
-    return HO_OK;
-}
-
-ho_status ho_read_positive(ho_reading *r, const ho_tree *node, const char *key, double *value)
-{
-    if (!node)
-        return HO_OK;
-    if (ho_tree_real(node, key, value, r->error) != HO_OK)
-        return r->error->status;
-    if (!(*value > 0))
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: %s is not above 0", key, node->text);
-    return HO_OK;
-}
-
-ho_status ho_read_word(ho_reading *r, const ho_tree *node, const char *key, const char *first, const char *second,
-                       bool *is_second)
-{
-    const char *text = first;
-    if (node && ho_tree_string(node, key, &text, r->error) != HO_OK)
-        return r->error->status;
-    *is_second = strcmp(text, second) == 0;
-    if (*is_second || strcmp(text, first) == 0)
-        return HO_OK;
-    return ho_fail_at(r->error, HO_INVALID, node->place, "%s: \"%s\" is neither %s nor %s", key, text, first, second);
-}
-
 ho_status ho_describe_schedule(ho_reading *r, const ho_tree *outer)
 {
+    static const char *const schedules[] = {"batch", "online", NULL};
     static const char *const of_online[] = {"every", "validation_batch", "warm_restart"};
     ho_pipeline *p = r->pipeline;
     int64_t draw = 0;
     const ho_tree *every = ho_tree_get(outer, "every"), *warm = ho_tree_get(outer, "warm_restart");
-    bool online = false;
-    if (ho_read_word(r, ho_tree_get(outer, "schedule"), "schedule", "batch", "online", &online) != HO_OK ||
-        ho_read_count(r, every, "every", 1, &p->update_every) != HO_OK ||
-        ho_read_count(r, ho_tree_get(outer, "validation_batch"), "validation_batch", 1, &draw) != HO_OK ||
+    int online;
+    if (ho_read_choice(ho_tree_get(outer, "schedule"), "schedule", schedules, &online, r->error) != HO_OK ||
+        ho_read_count(every, "every", 1, &p->update_every, r->error) != HO_OK ||
+        ho_read_count(ho_tree_get(outer, "validation_batch"), "validation_batch", 1, &draw, r->error) != HO_OK ||
         (warm && ho_tree_boolean(warm, "warm_restart", &p->warm_restart, r->error) != HO_OK))
         return r->error->status;
     for (size_t i = 0; !online && i < sizeof of_online / sizeof *of_online; i++) {
@@ -109,6 +75,7 @@ static bool measures_accuracy(const ho_pipeline *p)
 
 ho_status ho_describe_stop(ho_reading *r)
 {
+    static const char *const quantities[] = {"validation_error", "validation_accuracy", NULL};
     static const char *const known[] = {"on", "every", "patience", "epochs", "seconds", NULL};
     ho_pipeline *p = r->pipeline;
     ho_stop *stop = &p->stop;
@@ -118,12 +85,14 @@ ho_status ho_describe_stop(ho_reading *r)
                  ho_tree_only(node, "stop", known, r->error) != HO_OK))
         return r->error->status;
     const ho_tree *on = ho_tree_get(node, "on");
-    if (ho_read_word(r, on, "on", "validation_error", "validation_accuracy", &stop->by_accuracy) != HO_OK ||
-        ho_read_count(r, ho_tree_get(node, "every"), "every", 1, &stop->every) != HO_OK ||
-        ho_read_count(r, ho_tree_get(node, "patience"), "patience", 1, &stop->patience) != HO_OK ||
-        ho_read_positive(r, ho_tree_get(node, "epochs"), "epochs", &stop->epochs) != HO_OK ||
-        ho_read_positive(r, ho_tree_get(node, "seconds"), "seconds", &stop->seconds) != HO_OK)
+    int by_accuracy;
+    if (ho_read_choice(on, "on", quantities, &by_accuracy, r->error) != HO_OK ||
+        ho_read_count(ho_tree_get(node, "every"), "every", 1, &stop->every, r->error) != HO_OK ||
+        ho_read_count(ho_tree_get(node, "patience"), "patience", 1, &stop->patience, r->error) != HO_OK ||
+        ho_read_positive(ho_tree_get(node, "epochs"), "epochs", &stop->epochs, r->error) != HO_OK ||
+        ho_read_positive(ho_tree_get(node, "seconds"), "seconds", &stop->seconds, r->error) != HO_OK)
         return r->error->status;
+    stop->by_accuracy = by_accuracy == 1;
     if (stop->by_accuracy && !measures_accuracy(p))
         return ho_fail_at(r->error, HO_INVALID, on->place,
                           "on: validation_accuracy, but the validation error's first loss has no labels");

@@ -21,13 +21,11 @@ static ho_status read_values(ho_reading *r, const ho_tree *node, ho_range *range
 
 static ho_status read_scale(ho_reading *r, const ho_tree *node, ho_range *range)
 {
-    const char *text = "linear";
-    if (node && ho_tree_string(node, "scale", &text, r->error) != HO_OK)
-        return r->error->status;
-    range->logarithmic = strcmp(text, "log") == 0;
-    if (!range->logarithmic && strcmp(text, "linear") != 0)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "scale: \"%s\" is neither linear nor log", text);
-    return HO_OK;
+    static const char *const scales[] = {"linear", "log", NULL};
+    int which;
+    ho_read_choice(node, "scale", scales, &which, r->error);
+    range->logarithmic = which == 1;
+    return r->error->status;
 }
 
 static ho_status read_ends(ho_reading *r, const ho_tree *node, ho_range *range)
@@ -82,7 +80,7 @@ static ho_status read_time(ho_reading *r, const ho_tree *outer)
 {
     ho_pipeline *p = r->pipeline;
     const ho_tree *seconds = ho_tree_get(outer, "cpu_seconds"), *like = ho_tree_get(outer, "as_long_as");
-    if (ho_read_positive(r, seconds, "cpu_seconds", &p->cpu_seconds) != HO_OK ||
+    if (ho_read_positive(seconds, "cpu_seconds", &p->cpu_seconds, r->error) != HO_OK ||
         (like && ho_tree_string(like, "as_long_as", &p->as_long_as, r->error) != HO_OK))
         return r->error->status;
     if (seconds && like)
