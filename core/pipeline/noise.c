@@ -23,18 +23,11 @@ ho_status ho_noise_read(ho_reading *r, const ho_tree *node, ho_noise *noise)
     if (!(noise->share >= 0 && noise->share < 1))
         return ho_fail_at(r->error, HO_INVALID, share->place, "noise: labels: %s is no share in [0, 1)", share->text);
     int64_t number = 0;
-    if (seed && ho_tree_integer(seed, "noise: seed", &number, r->error) != HO_OK)
+    if (ho_read_count(r, seed, "noise: seed", 0, &number) != HO_OK ||
+        ho_read_word(r, use, "noise: use", "all", "clean", &noise->clean) != HO_OK)
         return r->error->status;
-    if (number < 0)
-        return ho_fail_at(r->error, HO_INVALID, seed->place, "noise: seed: %s is less than 0", seed->text);
     if (seed)
         noise->seed = (uint64_t)number;
-    const char *word = "all";
-    if (use && ho_tree_string(use, "noise: use", &word, r->error) != HO_OK)
-        return r->error->status;
-    noise->clean = strcmp(word, "clean") == 0;
-    if (!noise->clean && strcmp(word, "all") != 0)
-        return ho_fail_at(r->error, HO_INVALID, use->place, "noise: use: \"%s\" is neither all nor clean", word);
     return HO_OK;
 }
 
