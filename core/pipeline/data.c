@@ -430,6 +430,10 @@ static ho_status settle_problem(ho_reading *r)
     p->problem.training = &p->training;
     p->problem.validation = &p->validation;
     p->problem.classes_or_width = target->labels ? target->classes : target->width;
+    if (p->problem.batch > p->training.count)
+        return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "batch")->place,
+                          "batch: %" PRId64 " examples, but the training part has %" PRId64, p->problem.batch,
+                          p->training.count);
     return check_test(r);
 }
 

@@ -8,7 +8,7 @@
 
 ho_status ho_noise_read(ho_reading *r, const ho_tree *node, ho_noise *noise)
 {
-    static const char *const known[] = {"labels", "seed", "use", NULL};
+    static const char *const known[] = {"labels", "seed", "use", NULL}, *const uses[] = {"all", "clean", NULL};
     *noise = (ho_noise){.seed = r->pipeline->problem.seed, .place = node->place};
     if (ho_tree_expect(node, HO_TREE_MAP, "noise", r->error) != HO_OK ||
         ho_tree_only(node, "noise", known, r->error) != HO_OK)
@@ -23,17 +23,14 @@ ho_status ho_noise_read(ho_reading *r, const ho_tree *node, ho_noise *noise)
     if (!(noise->share >= 0 && noise->share < 1))
         return ho_fail_at(r->error, HO_INVALID, share->place, "noise: labels: %s is no share in [0, 1)", share->text);
     int64_t number = 0;
-    if (seed && ho_tree_integer(seed, "noise: seed", &number, r->error) != HO_OK)
+    int which;
+    if (ho_read_count(seed, "noise: seed", 0, &number, r->error) != HO_OK ||
+        ho_read_choice(use, "noise: use", uses, &which, r->error) != HO_OK)
         return r->error->status;
-    if (number < 0)
-        return ho_fail_at(r->error, HO_INVALID, seed->place, "noise: seed: %s is less than 0", seed->text);
+    noise->clean = which == 1;
     if (seed)
         noise->seed = (uint64_t)number;
-    static const char *const words[] = {"all", "clean", NULL};
-    int which;
-    ho_read_choice(use, "noise: use", words, &which, r->error);
-    noise->clean = which == 1;
-    return r->error->status;
+    return HO_OK;
 }
 
 void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, double *replaced)

@@ -280,7 +280,9 @@ void ho_table_single(const ho_pipeline *p, const ho_single_result *r)
             print_number(strcmp(r->columns[c].title, "initial") == 0 ? b->initial : b->best, false);
         putchar('\n');
     }
-    if (r->count > 0 && !isnan(r->detection.recall))
+    if (r->count > 0 && isnan(r->detection.precision) && !isnan(r->detection.recall))
+        printf("  replaced labels found: none\n");
+    else if (r->count > 0 && !isnan(r->detection.recall))
         printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", r->detection.precision,
                r->detection.recall, r->detection.f1);
     printf("  ");
@@ -299,6 +301,8 @@ static void print_spread(ho_spread s, double factor, int digits, int width)
     char text[64];
     if (s.count == 0)
         snprintf(text, sizeof text, "-");
+    else if (digits && factor * fabs(s.mean) >= 1e6) /* it would fill the line digit by digit */
+        snprintf(text, sizeof text, "%.3g", factor * s.mean);
     else if (isnan(s.sd))
         snprintf(text, sizeof text, "%.*f", digits, factor * s.mean);
     else
@@ -313,7 +317,11 @@ static void print_briefs(const ho_row *row)
         const ho_brief *b = &known->briefs[i];
         double *values = brief_values(row, b->name);
         ho_spread s = spread_of(values, row->count);
-        printf("%s%s%s %.4g", i ? ", " : "", b->name, b->rank ? " (sum)" : "", s.mean);
+        printf("%s%s%s ", i ? ", " : "", b->name, b->rank ? " (sum)" : "");
+        if (s.count)
+            printf("%.4g", s.mean);
+        else
+            putchar('-');
         if (s.sd > 1e-9 * fabs(s.mean)) /* what is left of rounding is no spread */
             printf(" +- %.2g", s.sd);
         free(values);

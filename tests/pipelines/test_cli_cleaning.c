@@ -118,6 +118,14 @@ Test(cleaning, low_weights_find_the_wrong_labels)
     cr_expect_eq(lines_of(cli_read("r/examples/lowest.csv")), 101);
 }
 
+Test(cleaning, weights_that_find_nothing_say_so)
+{
+    cli_result r =
+        cli_run("pipeline", "c.yaml", "--quiet", "--set", "outer=null", "--set", "hyperparameters=null", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "replaced labels found: none") && !strstr(r.out, "nan"), "%s", r.out);
+}
+
 Test(cleaning, the_lowest_weights_come_with_their_pictures)
 {
     cli_expect_done(cli_run("pipeline", "c.yaml", "--quiet", "--out", "r", NULL));

@@ -198,6 +198,21 @@ Test(online, time_is_refused_where_no_random_search_would_take_it)
     cli_expect_refused("online", r, "as_long_as: only a random search has it", "variant MOVED", NULL);
 }
 
+Test(online, batches_larger_than_their_part_are_refused_where_they_stand)
+{
+    cli_change("o.yaml", "batch: 8", "batch: 41");
+    cli_expect_refused("batch", cli_run("pipeline", "o.yaml", NULL), "o.yaml:16:8: batch: 41 examples",
+                       "training part has 40", NULL);
+}
+
+Test(online, an_error_that_overflows_its_column_is_told_in_short)
+{
+    cli_result r = cli_run("pipeline", "v.yaml", "--variant", "PLAIN", "--set", "validation/weight=1e20", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(row_of(r.out, "PLAIN"), "e+"), "%s", r.out);
+    cr_expect_null(strstr(row_of(r.out, "PLAIN"), "00000"), "%s", r.out);
+}
+
 Test(online, updates_that_would_never_come_are_refused)
 {
     cli_result r = cli_run("pipeline", "o.yaml", "--set", "outer/every=60", NULL);
