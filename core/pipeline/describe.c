@@ -20,11 +20,6 @@ static ho_status check_name(const ho_tree *node, const char **name, ho_error *er
 
 static const char *const per_example = "per_example";
 
-static bool is_word(const ho_tree *node, const char *word)
-{
-    return node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
-}
-
 /* The names that prefix hyperparameters must differ. */
 static ho_status check_unique(const ho_reading *r, const char *name, ho_place place)
 {
@@ -46,7 +41,7 @@ static void fix_hypers(ho_reading *r, const ho_instance *instance, const ho_tree
 {
     for (ho_tree *child = settings ? settings->first : NULL; child; child = child->next) {
         bool weight = weighted && strcmp(child->key, "weight") == 0;
-        bool weights = weighted && strcmp(child->key, "weights") == 0 && !is_word(child, per_example);
+        bool weights = weighted && strcmp(child->key, "weights") == 0 && !ho_is_word(child, per_example);
         if (!weight && !weights && !ho_has_hyper(instance->loaded, child->key))
             continue;
         ho_npy_settle(r->arena, child);
@@ -66,7 +61,7 @@ static ho_status read_weights(ho_reading *r, const ho_tree *node, ho_term *term)
     double number;
     size_t length = node->kind == HO_TREE_SCALAR ? strlen(node->text) : 0;
     bool file = length > 4 && strcmp(node->text + length - 4, ".npy") == 0;
-    if (node->kind == HO_TREE_LIST || is_word(node, per_example) || file ||
+    if (node->kind == HO_TREE_LIST || ho_is_word(node, per_example) || file ||
         (length && !node->quoted && ho_parse_real(node->text, &number)))
         return HO_OK;
     if (node->kind != HO_TREE_SCALAR)

@@ -124,6 +124,7 @@ ho_status ho_describe_stop(ho_reading *reading);
 
 /* ---- settings.c ------------------------------------------------------------------------------------------------ */
 
+bool ho_is_word(const ho_tree *node, const char *word); /* NULL is none */
 /* Each leaves *value alone where the node is NULL. A whole number of at least `least`; a number above 0. */
 ho_status ho_read_count(const ho_tree *node, const char *key, int64_t least, int64_t *value, ho_error *error);
 ho_status ho_read_positive(const ho_tree *node, const char *key, double *value, ho_error *error);

@@ -108,11 +108,6 @@ static ho_status read_final(ho_reading *r)
     return r->error->status;
 }
 
-static bool is_word(const ho_tree *node, const char *word)
-{
-    return node && node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
-}
-
 static ho_status read_run(ho_reading *r, int64_t repetition)
 {
     ho_problem *p = &r->pipeline->problem;
@@ -120,7 +115,7 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
     static const char *const precisions[] = {"f32", "f64", NULL};
     int f64;
     const ho_tree *batch = ho_tree_get(r->root, "batch"), *steps = ho_tree_get(r->root, "steps");
-    bool full = is_word(batch, "full"), unbounded = is_word(steps, "unbounded");
+    bool full = ho_is_word(batch, "full"), unbounded = ho_is_word(steps, "unbounded");
     if (read_name(r) != HO_OK || ho_read_count(ho_tree_get(r->root, "seed"), "seed", 0, &seed, r->error) != HO_OK ||
         ho_read_choice(ho_tree_get(r->root, "precision"), "precision", precisions, &f64, r->error) != HO_OK ||
         (!unbounded && ho_read_count(steps, "steps", 1, &p->steps, r->error) != HO_OK) ||

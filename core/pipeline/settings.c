@@ -6,6 +6,11 @@
 #include "base/text.h"
 #include "pipeline/internal.h"
 
+bool ho_is_word(const ho_tree *node, const char *word)
+{
+    return node && node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
+}
+
 ho_status ho_read_count(const ho_tree *node, const char *key, int64_t least, int64_t *value, ho_error *error)
 {
     if (!node)

@@ -12,6 +12,9 @@
 #define MOST_PROBED 2000 /* training examples that looks measure */
 #define TIMED_STEPS 20   /* at most so many between glances at the clock, where time ends the training */
 
+/* Directions beyond which a mode that carries tangents is slow enough to be told of. */
+#define MANY_DIRECTIONS 100
+
 /* A tangent has exploded once its norm has grown so many times faster than in proportion to the steps, against the
  * fastest of the first updates. */
 #define EXPLOSION     100.0
@@ -410,11 +413,26 @@ static ho_status after_step(ho_course *c, int64_t step, ho_error *error)
     return update(c, &second, error) == HO_OK ? tell(c, &second, error) : error->status;
 }
 
+/* Told before anybody waits for it. */
+static void warn_of_directions(const ho_course *c)
+{
+    int64_t directions = c->api->directions(c->system);
+    if (!c->run || !calls_of(c)->tangent_norms || directions <= MANY_DIRECTIONS || !c->request->warn)
+        return;
+    char *text = ho_format("mode \"%s\" carries a tangent for each of %" PRId64 " directions of the hyperparameters "
+                           "through every step; reverse mode with warm_restart may be far quicker",
+                           stepper(c), directions);
+    c->request->warn(c->request->context, text);
+    free(text);
+}
+
 static ho_status run_on(ho_course *c, ho_error *error)
 {
     ho_status status = start(c, error);
-    if (status == HO_OK)
+    if (status == HO_OK) {
+        warn_of_directions(c);
         drop_anchor(c, 0);
+    }
     for (int64_t step = 0, next; status == HO_OK && !c->result->ended; step = next) {
         next = next_event(c, step);
         status = advance(c, step, next, error);

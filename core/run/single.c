@@ -123,7 +123,7 @@ static ho_status report_event(void *context, const ho_course_event *e, ho_error 
         return error->status;
     if (e->update && s->outer.done++ == 0)
         s->outer.initial_error = e->error;
-    if (e->look) /* what is kept is not yet this look's, where it is better */
+    if (e->look && !s->optimizer) /* after outer iterations the bar is full */
         tell(s, share_of(s, e), "step %lld, epoch %.1f  validation error %.5g, accuracy %.2f %%%s", (long long)e->step,
              e->epoch, e->validation.loss, 100 * e->validation.accuracy, e->best ? " (best)" : "");
     return HO_OK;

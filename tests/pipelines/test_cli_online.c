@@ -242,6 +242,18 @@ Test(online, a_variant_on_request_runs_when_it_is_named)
     cli_expect_refused("all", r, "choose with --variant", NULL);
 }
 
+Test(online, very_many_tangents_are_told_of)
+{
+    cli_result r = cli_run("pipeline", "o.yaml", "--set", "objective={cross_entropy: {weights: per_example}}", "--set",
+                           "hyperparameters/cross_entropy.weights=1.0", "--set",
+                           "data/split={train: 110, validation: 5, test: rest}", "--set", "steps=12", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.err, "mode \"forward\" carries a tangent for each of 117 directions"), "%s", r.err);
+    r = cli_run("pipeline", "o.yaml", NULL);
+    cli_expect_done(r);
+    cr_expect_null(strstr(r.err, "carries a tangent"), "%s", r.err);
+}
+
 /* ---- trouble ----------------------------------------------------------------------------------------------------- */
 
 Test(online, a_divergence_keeps_the_best_weights)
