@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base/rng.h"
+#include "bench.h"
 #include "handwritten.h"
 #include "run/gradient.h"
 #include "system/optimizer.h"
@@ -36,20 +37,6 @@
 #define FLOOR     (1 + 2 * TUNED)
 #define MOST_TURN (ROUNDS * EVERY)
 
-typedef struct bench {
-    ho_registry *registry;
-    ho_error error;
-    ho_arena *arena;
-} bench;
-
-static void must(const bench *b, bool good)
-{
-    if (good)
-        return;
-    fprintf(stderr, "bench: %s\n", b->error.text);
-    exit(1);
-}
-
 static double now(void)
 {
     struct timespec t;
@@ -64,13 +51,6 @@ static void least(double *best, double seconds)
 
 /* ---- the problem ------------------------------------------------------------------------------------------------- */
 
-static ho_tree *scalar(bench *b, const char *text)
-{
-    ho_tree *node = ho_tree_new(b->arena, HO_TREE_SCALAR, (ho_place){0});
-    node->text = text;
-    return node;
-}
-
 static ho_tree *list(bench *b, size_t count, const char *const *texts)
 {
     ho_tree *node = ho_tree_new(b->arena, HO_TREE_LIST, (ho_place){0});
@@ -83,15 +63,6 @@ static void set(ho_tree *map, const char *key, ho_tree *value)
 {
     value->key = key;
     ho_tree_append(map, value);
-}
-
-static ho_instance *make(bench *b, uint32_t kind, const char *plugin, const char *name, const ho_tree *options)
-{
-    const ho_loaded *loaded = ho_registry_find(b->registry, kind, plugin, (ho_place){0}, &b->error);
-    must(b, loaded != NULL);
-    ho_instance *instance = ho_instance_new(loaded, name, options, NULL, (ho_place){0}, &b->error);
-    must(b, instance != NULL);
-    return instance;
 }
 
 static ho_instance *network(bench *b, const char *activation)

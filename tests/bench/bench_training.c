@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "bench.h"
 #include "handwritten.h"
 #include "run/gradient.h"
 
@@ -18,36 +19,6 @@
 #define K       10
 #define T       400
 #define REPEATS 7
-
-typedef struct bench {
-    ho_registry *registry;
-    ho_error error;
-    ho_arena *arena;
-} bench;
-
-static void must(const bench *b, bool good)
-{
-    if (good)
-        return;
-    fprintf(stderr, "bench: %s\n", b->error.text);
-    exit(1);
-}
-
-static ho_instance *make(bench *b, uint32_t kind, const char *plugin, const char *name)
-{
-    const ho_loaded *loaded = ho_registry_find(b->registry, kind, plugin, (ho_place){0}, &b->error);
-    must(b, loaded != NULL);
-    ho_instance *instance = ho_instance_new(loaded, name, NULL, NULL, (ho_place){0}, &b->error);
-    must(b, instance != NULL);
-    return instance;
-}
-
-static ho_tree *number(bench *b, const char *text)
-{
-    ho_tree *node = ho_tree_new(b->arena, HO_TREE_SCALAR, (ho_place){0});
-    node->text = text;
-    return node;
-}
 
 static ho_examples random_examples(uint64_t stream)
 {
@@ -128,26 +99,27 @@ int main(void)
     ho_examples training = random_examples(1), validation = random_examples(2);
 
     problem q = {0};
-    q.objective[0] = (ho_term){.plugin = make(&b, HO_LOSS, "cross_entropy", "cross_entropy")};
-    q.objective[1] = (ho_term){.plugin = make(&b, HO_PENALTY, "task_interaction", "mtl")};
-    q.validation = (ho_term){.plugin = make(&b, HO_LOSS, "cross_entropy", "validation"), .mean = true};
-    q.settings[0] = (ho_hyper_setting){.name = "mtl.A", .tuned = true, .value = number(&b, "0.01")};
-    q.settings[1] = (ho_hyper_setting){.name = "mtl.rho", .tuned = true, .value = number(&b, "0.01")};
+    q.objective[0] = (ho_term){.plugin = make(&b, HO_LOSS, "cross_entropy", "cross_entropy", NULL)};
+    q.objective[1] = (ho_term){.plugin = make(&b, HO_PENALTY, "task_interaction", "mtl", NULL)};
+    q.validation = (ho_term){.plugin = make(&b, HO_LOSS, "cross_entropy", "validation", NULL), .mean = true};
+    q.settings[0] = (ho_hyper_setting){.name = "mtl.A", .tuned = true, .value = scalar(&b, "0.01")};
+    q.settings[1] = (ho_hyper_setting){.name = "mtl.rho", .tuned = true, .value = scalar(&b, "0.01")};
     q.p = (ho_problem){.seed = 1,
                        .precision = HO_F32,
                        .training = &training,
                        .validation = &validation,
                        .classes_or_width = K,
                        .steps = T,
-                       .model = make(&b, HO_MODEL, "softmax", "model"),
-                       .dynamics = make(&b, HO_DYNAMICS, "adam", "dynamics"),
+                       .model = make(&b, HO_MODEL, "softmax", "model", NULL),
+                       .dynamics = make(&b, HO_DYNAMICS, "adam", "dynamics", NULL),
                        .objective = q.objective,
                        .objective_count = 2,
                        .validation_terms = &q.validation,
                        .validation_count = 1,
                        .settings = q.settings,
                        .setting_count = 2};
-    ho_instance *forward = make(&b, HO_MODE, "forward", "forward"), *reverse = make(&b, HO_MODE, "reverse", "reverse");
+    ho_instance *forward = make(&b, HO_MODE, "forward", "forward", NULL),
+                *reverse = make(&b, HO_MODE, "reverse", "reverse", NULL);
 
     float a[K * K];
     for (int i = 0; i < K * K; i++)
@@ -166,7 +138,7 @@ int main(void)
     long after = resident_kilobytes();
 
     /* Three scalars for forward mode: the tied interaction, rho, the learning rate. */
-    q.settings[0] = (ho_hyper_setting){.name = "mtl.a", .tuned = true, .value = number(&b, "0.01")};
+    q.settings[0] = (ho_hyper_setting){.name = "mtl.a", .tuned = true, .value = scalar(&b, "0.01")};
     q.settings[2] = (ho_hyper_setting){.name = "dynamics.learning_rate", .tuned = true};
     q.p.setting_count = 3;
     ho_training *three = ho_training_new(&q.p, &b.error);
