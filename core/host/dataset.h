@@ -46,6 +46,8 @@ typedef struct ho_dataset {
 ho_dataset *ho_dataset_read(const ho_instance *reader, ho_error *error);
 void ho_dataset_free(ho_dataset *dataset); /* NULL is fine */
 void ho_examples_free(ho_examples *examples);
+/* The target of that name; NULL: there is none. */
+ho_target *ho_examples_target(const ho_examples *examples, const char *name);
 /* a's examples, then b's; features agree. Targets that only one has are left out. *both is freed with ho_examples_free.
  */
 ho_status ho_examples_join(const ho_examples *a, const ho_examples *b, ho_examples *both, ho_error *error);

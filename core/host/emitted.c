@@ -217,14 +217,6 @@ ho_status ho_emission_add(ho_emission *emission, uint32_t part, const ho_array *
 
 static const char *const part_names[4] = {"the whole", "the training part", "the validation part", "the test part"};
 
-static ho_target *target_named(ho_examples *part, const char *name)
-{
-    for (size_t i = 0; i < part->target_count; i++)
-        if (strcmp(part->targets[i].name, name) == 0)
-            return &part->targets[i];
-    return NULL;
-}
-
 #define disagree(e, ...) refuse_(e, NULL, "its parts do not fit together", __VA_ARGS__)
 
 /* A part may lack a target of the training part: one that only training uses cannot always be had elsewhere. */
@@ -235,7 +227,7 @@ static ho_status compare_parts(ho_emission *e, ho_examples *first, ho_examples *
                         first->features);
     for (size_t i = 0; i < part->target_count; i++) {
         const ho_target *target = &part->targets[i];
-        const ho_target *other = target_named(first, target->name);
+        const ho_target *other = ho_examples_target(first, target->name);
         if (!other)
             return disagree(e, "%s has the target \"%s\", the training part has not", name, target->name);
         if (target->labels != other->labels || target->width != other->width)
@@ -253,7 +245,7 @@ static ho_status settle_classes(ho_emission *e, const char *name)
 {
     int64_t declared = 0, needed = 0;
     for (int part = 0; part < 4; part++) {
-        const ho_target *target = target_named(&e->dataset->parts[part], name);
+        const ho_target *target = ho_examples_target(&e->dataset->parts[part], name);
         if (target && target->classes > declared)
             declared = target->classes;
         if (target && -target->classes > needed)
@@ -263,7 +255,7 @@ static ho_status settle_classes(ho_emission *e, const char *name)
         return disagree(e, "the target \"%s\" has the label %" PRId64 ", but %" PRId64 " classes", name, needed - 1,
                         declared);
     for (int part = 0; part < 4; part++) {
-        ho_target *target = target_named(&e->dataset->parts[part], name);
+        ho_target *target = ho_examples_target(&e->dataset->parts[part], name);
         if (target && target->labels)
             target->classes = declared ? declared : needed;
     }

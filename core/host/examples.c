@@ -25,7 +25,7 @@ static ho_status join_inputs(const ho_examples *a, const ho_examples *b, ho_exam
     return HO_OK;
 }
 
-static const ho_target *target_named(const ho_examples *examples, const char *name)
+ho_target *ho_examples_target(const ho_examples *examples, const char *name)
 {
     for (size_t i = 0; i < examples->target_count; i++)
         if (strcmp(examples->targets[i].name, name) == 0)
@@ -40,7 +40,7 @@ ho_status ho_examples_join(const ho_examples *a, const ho_examples *b, ho_exampl
     ho_status status = join_inputs(a, b, both, error);
     both->targets = ho_alloc((a->target_count + 1) * sizeof *both->targets);
     for (size_t i = 0; i < a->target_count && status == HO_OK; i++) {
-        const ho_target *ta = &a->targets[i], *tb = target_named(b, ta->name);
+        const ho_target *ta = &a->targets[i], *tb = ho_examples_target(b, ta->name);
         if (!tb)
             continue; /* only one of the parts has it: the whole cannot */
         ho_target *t = &both->targets[both->target_count++];

@@ -246,14 +246,6 @@ static ho_status read_into(ho_reading *r, const ho_mention *reader, ho_examples 
     return HO_OK;
 }
 
-static ho_target *find_target(const ho_examples *examples, const char *name)
-{
-    for (size_t i = 0; i < examples->target_count; i++)
-        if (strcmp(examples->targets[i].name, name) == 0)
-            return &examples->targets[i];
-    return NULL;
-}
-
 /* The target of the first loss. */
 static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
 {
@@ -270,7 +262,7 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
     if (!examples->target_count) {
         ho_fail_at(r->error, HO_INVALID, loss->plugin->place, "%s: the data has no targets", loss->plugin->name);
     } else if (loss->target) {
-        const ho_target *target = find_target(examples, loss->target);
+        const ho_target *target = ho_examples_target(examples, loss->target);
         if (target)
             return target;
         char suggestion[HO_SUGGESTION];
@@ -318,7 +310,7 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
                           part->features, training->features);
     for (size_t i = 0; i < training->target_count; i++) {
         const ho_target *wanted = &training->targets[i];
-        ho_target *target = find_target(part, wanted->name);
+        ho_target *target = ho_examples_target(part, wanted->name);
         if (!target)
             continue; /* the losses that use it there say so */
         if (target->labels != wanted->labels || target->width != wanted->width)
@@ -343,8 +335,8 @@ static ho_status check_test(ho_reading *r)
     for (size_t i = 0; p->test.count && i < p->problem.validation_count; i++) {
         const ho_term *term = &p->problem.validation_terms[i];
         const char *name = term->target ? term->target : p->training.targets[0].name;
-        if (term->plugin->loaded->plugin.kind == HO_LOSS && find_target(&p->validation, name) &&
-            !find_target(&p->test, name))
+        if (term->plugin->loaded->plugin.kind == HO_LOSS && ho_examples_target(&p->validation, name) &&
+            !ho_examples_target(&p->test, name))
             return ho_fail_at(r->error, HO_INVALID, term->target ? term->target_place : term->plugin->place,
                               "loss \"%s\": the test data has no target \"%s\"", term->plugin->loaded->plugin.name,
                               name);

@@ -90,10 +90,7 @@ static ho_status keep_clean(ho_reading *r, const ho_noise *noise, const double *
 ho_status ho_noise_apply(ho_reading *r, const ho_noise *noise, const char *target)
 {
     ho_pipeline *p = r->pipeline;
-    ho_target *labels = NULL;
-    for (size_t i = 0; i < p->training.target_count; i++)
-        if (strcmp(p->training.targets[i].name, target) == 0)
-            labels = &p->training.targets[i];
+    ho_target *labels = ho_examples_target(&p->training, target);
     int64_t count = p->training.count;
     if (!labels || !labels->labels || labels->classes < 2)
         return ho_fail_at(r->error, HO_INVALID, noise->place, "noise: labels: the target \"%s\" has %s", target,

@@ -67,10 +67,10 @@ static bool measures_accuracy(const ho_pipeline *p)
     const ho_term *loss = p->problem.validation_terms, *end = loss + p->problem.validation_count;
     while (loss < end && loss->plugin->loaded->plugin.kind != HO_LOSS)
         loss++;
-    for (size_t i = 0; loss < end && i < p->training.target_count; i++)
-        if (!loss->target || strcmp(p->training.targets[i].name, loss->target) == 0)
-            return p->training.targets[i].labels;
-    return false;
+    if (loss == end || p->training.target_count == 0)
+        return false;
+    const ho_target *target = loss->target ? ho_examples_target(&p->training, loss->target) : p->training.targets;
+    return target && target->labels;
 }
 
 ho_status ho_describe_stop(ho_reading *r)

@@ -34,7 +34,8 @@ struct ho_course {
     const ho_system_api *api;
     ho_mover *mover; /* NULL: the pipeline does not go online */
     int64_t size;    /* of lambda */
-    size_t hypers;
+    const ho_hyperparameter *hypers;
+    size_t hyper_count;
     int64_t *probe; /* rows of the training part */
     int64_t probed;
     double *lambda, *gradient;
@@ -76,14 +77,14 @@ ho_course *ho_course_new(const ho_pipeline *pipeline, ho_training *training, ho_
                      .api = ho_training_system(training)->api,
                      .size = ho_training_lambda_size(training),
                      .best = {.value = NAN}};
-    ho_training_hypers(training, &c->hypers);
+    c->hypers = ho_training_hypers(training, &c->hyper_count);
     size_t bytes = ((size_t)c->size + 1) * sizeof(double);
     c->lambda = ho_alloc(bytes);
     c->gradient = ho_alloc(bytes);
     c->direction_norms = ho_alloc(bytes);
     c->best_lambda = ho_alloc(bytes);
-    c->norms = ho_alloc((c->hypers + 1) * sizeof *c->norms);
-    c->growths = ho_alloc((c->hypers + 1) * sizeof *c->growths);
+    c->norms = ho_alloc((c->hyper_count + 1) * sizeof *c->norms);
+    c->growths = ho_alloc((c->hyper_count + 1) * sizeof *c->growths);
     draw_probe(c);
     ho_vector **vectors[] = {&c->state, &c->next, &c->anchor, &c->best_state};
     ho_status status = HO_OK;
@@ -208,12 +209,11 @@ static ho_status diverged(ho_course *c, int64_t step, const char *what, ho_error
 
 static ho_status tangents_diverged(ho_course *c, int64_t step, const ho_course_event *event, ho_error *error)
 {
-    const ho_hyperparameter *hypers = ho_training_hypers(c->training, &(size_t){0});
-    for (size_t i = 0; event->norms && i < c->hypers; i++)
-        if (hypers[i].tuned && !isfinite(event->norms[i])) {
+    for (size_t i = 0; event->norms && i < c->hyper_count; i++)
+        if (c->hypers[i].tuned && !isfinite(event->norms[i])) {
             char *text = ho_format("the tangents of the weights by %s are no longer finite, though the weights are: "
                                    "training is unstable in it (at the update before, their norm was %.3g)",
-                                   hypers[i].name, c->growths[i].last);
+                                   c->hypers[i].name, c->growths[i].last);
             ho_status status = diverged(c, step, text, error);
             free(text);
             return status;
@@ -265,19 +265,18 @@ static ho_status look(ho_course *c, ho_course_event *event, ho_error *error)
 
 static ho_status measure_tangents(ho_course *c, ho_course_event *event, ho_error *error)
 {
-    const ho_hyperparameter *hypers = ho_training_hypers(c->training, &(size_t){0});
     if (!calls_of(c)->tangent_norms)
         return HO_OK;
     ho_calling(c->pipeline->mode->loaded, "tangent_norms");
     if (settle(c, calls_of(c)->tangent_norms(c->run, c->direction_norms), error) != HO_OK)
         return error->status;
     const double *of = c->direction_norms;
-    for (size_t i = 0; i < c->hypers; i++) {
+    for (size_t i = 0; i < c->hyper_count; i++) {
         c->norms[i] = NAN;
-        if (!hypers[i].tuned)
+        if (!c->hypers[i].tuned)
             continue;
-        c->norms[i] = ho_norm(of, hypers[i].directions);
-        of += hypers[i].directions;
+        c->norms[i] = ho_norm(of, c->hypers[i].directions);
+        of += c->hypers[i].directions;
     }
     event->norms = c->norms;
     return HO_OK;
@@ -287,11 +286,10 @@ static ho_status measure_tangents(ho_course *c, ho_course_event *event, ho_error
  * dynamics contract. */
 static void watch_growth(ho_course *c, const ho_course_event *event)
 {
-    const ho_hyperparameter *hypers = ho_training_hypers(c->training, &(size_t){0});
-    for (size_t i = 0; event->norms && i < c->hypers; i++) {
+    for (size_t i = 0; event->norms && i < c->hyper_count; i++) {
         growth *g = &c->growths[i];
         double rate = event->norms[i] / (double)event->step;
-        if (!hypers[i].tuned)
+        if (!c->hypers[i].tuned)
             continue;
         g->last = event->norms[i];
         if (event->update <= FIRST_UPDATES) {
@@ -301,7 +299,7 @@ static void watch_growth(ho_course *c, const ho_course_event *event)
             char *text = ho_format("step %" PRId64 ": the tangents of the weights by %s explode (norm %.3g, and in the "
                                    "first updates %.3g a step): training has become unstable in it; a smaller outer "
                                    "step, a tighter constraint or warm_restart may help",
-                                   event->step, hypers[i].name, event->norms[i], g->first);
+                                   event->step, c->hypers[i].name, event->norms[i], g->first);
             c->request->warn(c->request->context, text);
             free(text);
         }
@@ -453,7 +451,7 @@ ho_status ho_course_run(ho_course *c, const ho_course_request *request, ho_cours
     c->begun = ho_seconds();
     c->cpu_begun = ho_cpu_seconds();
     memcpy(c->lambda, request->lambda, (size_t)c->size * sizeof *c->lambda);
-    memset(c->growths, 0, (c->hypers + 1) * sizeof *c->growths);
+    memset(c->growths, 0, (c->hyper_count + 1) * sizeof *c->growths);
     ho_status status = run_on(c, error);
     if (status != HO_OK)
         result->ended = NULL;

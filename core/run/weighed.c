@@ -46,10 +46,8 @@ static const ho_target *target_of(const ho_pipeline *p)
     const ho_term *term = p->problem.objective;
     while (!term->per_example)
         term++;
-    for (size_t i = 0; i < p->training.target_count; i++)
-        if (!term->target || strcmp(p->training.targets[i].name, term->target) == 0)
-            return &p->training.targets[i];
-    return p->training.targets;
+    /* The training has been made: the target is there. */
+    return term->target ? ho_examples_target(&p->training, term->target) : p->training.targets;
 }
 
 typedef struct table {

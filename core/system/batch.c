@@ -7,14 +7,6 @@
 
 #include "base/rng.h"
 
-const ho_target *ho_examples_target(const ho_examples *examples, const char *name)
-{
-    for (size_t i = 0; i < examples->target_count; i++)
-        if (!strcmp(examples->targets[i].name, name))
-            return &examples->targets[i];
-    return NULL;
-}
-
 static const char *list_targets(ho_training *training, const ho_examples *examples)
 {
     const char *list = "";

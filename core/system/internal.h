@@ -237,8 +237,6 @@ ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t cou
 ho_status ho_targets_resolve(ho_training *training, ho_error *error);
 /* The target that accuracy is about, of the validation error's first loss; the main one where it has none. */
 size_t ho_target_measured(const ho_training *training);
-/* The target of that name; NULL: there is none. */
-const ho_target *ho_examples_target(const ho_examples *examples, const char *name);
 ho_status ho_part_fill(ho_training *training, const ho_examples *examples, const char *what, ho_part *part,
                        ho_error *error);
 /* Whether some term of the objective weighs single examples. */

@@ -7,7 +7,7 @@
 
 #include "timit_made.h"
 
-TestSuite(timit, .init = setup, .fini = teardown);
+TestSuite(timit, .init = setup_timit, .fini = teardown);
 
 static const ho_target *target(int part, const char *name)
 {

@@ -3,7 +3,7 @@
 
 #include "timit_made.h"
 
-TestSuite(timit_bad, .init = setup, .fini = teardown);
+TestSuite(timit_bad, .init = setup_timit, .fini = teardown);
 
 Test(timit_bad, truncated_audio)
 {

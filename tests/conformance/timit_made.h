@@ -11,52 +11,18 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "base/tree.h"
-#include "host/dataset.h"
+#include "reading.h"
 
-static ho_error error;
-static ho_arena *arena;
-static ho_registry *registry;
-static ho_dataset *dataset;
-static char folder[] = "/tmp/hotool_timit_XXXXXX";
-
-static inline void setup(void)
+/* With a cache of its own. */
+static inline void setup_timit(void)
 {
-    error = (ho_error){0};
-    arena = ho_arena_new();
-    registry = ho_registry_new(NULL, &error);
-    dataset = NULL;
-    cr_assert_not_null(registry, "%s", error.text);
-    cr_assert_not_null(mkdtemp(folder));
+    setup();
     cr_assert_eq(setenv("XDG_CACHE_HOME", folder, 1), 0);
-}
-
-static inline void teardown(void)
-{
-    char command[64];
-    ho_dataset_free(dataset);
-    ho_registry_free(registry);
-    ho_arena_free(arena);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    cr_expect_eq(system(command), 0);
-}
-
-static inline const char *path(const char *name)
-{
-    return ho_arena_format(arena, "%s/%s", folder, name);
 }
 
 /* ---- made-up corpora ------------------------------------------------------------------------------------------- */
 
 enum { RIFF_HEADER = 44, NIST_HEADER = 1024 };
-
-static inline void put(const char *name, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path(name), "wb");
-    cr_assert_not_null(file);
-    cr_assert_eq(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
 
 static inline void put_text(const char *name, const char *text)
 {
@@ -164,14 +130,6 @@ static inline void put_one_speaker(const char *speaker, const char *alignment)
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
-
-static inline ho_tree *scalar(const char *key, const char *text)
-{
-    ho_tree *node = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){"x.yaml", 3, 5});
-    node->key = key;
-    node->text = text;
-    return node;
-}
 
 static inline bool is_list(const char *key)
 {
