@@ -22,37 +22,37 @@ typedef ho_node (*rule)(const context *c);
 /* Short builders. */
 static ho_node number(const context *c, double value)
 {
-    return ho_const(c->graph, value);
+    return ho_node_const(c->graph, value);
 }
 
 static ho_node add(const context *c, ho_node a, ho_node b)
 {
-    return ho_binary(c->graph, HO_OP_ADD, a, b);
+    return ho_node_binary(c->graph, HO_OP_ADD, a, b);
 }
 
 static ho_node sub(const context *c, ho_node a, ho_node b)
 {
-    return ho_binary(c->graph, HO_OP_SUB, a, b);
+    return ho_node_binary(c->graph, HO_OP_SUB, a, b);
 }
 
 static ho_node mul(const context *c, ho_node a, ho_node b)
 {
-    return ho_binary(c->graph, HO_OP_MUL, a, b);
+    return ho_node_binary(c->graph, HO_OP_MUL, a, b);
 }
 
 static ho_node divide(const context *c, ho_node a, ho_node b)
 {
-    return ho_binary(c->graph, HO_OP_DIV, a, b);
+    return ho_node_binary(c->graph, HO_OP_DIV, a, b);
 }
 
 static ho_node negate(const context *c, ho_node a)
 {
-    return ho_unary(c->graph, HO_OP_NEG, a);
+    return ho_node_unary(c->graph, HO_OP_NEG, a);
 }
 
 static ho_node unary(const context *c, uint32_t op, ho_node a)
 {
-    return ho_unary(c->graph, op, a);
+    return ho_node_unary(c->graph, op, a);
 }
 
 static ho_shape shape_of(const context *c, ho_node a)
@@ -83,9 +83,9 @@ static ho_node spread(const context *c, ho_node d, ho_shape shape)
         ho_shape ones = shape;
         for (int32_t i = 0; i < ones.rank; i++)
             ones.dims[i] = 1;
-        d = ho_reshape(c->graph, d, batched(c, ones));
+        d = ho_node_reshape(c->graph, d, batched(c, ones));
     }
-    return ho_expand(c->graph, d, batched(c, shape));
+    return ho_node_expand(c->graph, d, batched(c, shape));
 }
 
 /* A tangent of operand i, fit to meet others of y's shape in an elementwise op. */
@@ -107,8 +107,8 @@ static ho_node residual(const context *c, ho_node a)
     ho_shape shape = shape_of(c, a);
     if (c->columns == 0 || shape.rank == 0)
         return a;
-    a = ho_reshape(c->graph, a, with_leading(1, shape));
-    return ho_expand(c->graph, a, batched(c, shape));
+    a = ho_node_reshape(c->graph, a, with_leading(1, shape));
+    return ho_node_expand(c->graph, a, batched(c, shape));
 }
 
 /* The tangent where dy = factor * dx of operand i. */
@@ -233,18 +233,19 @@ static ho_node pow_by_base(const context *c)
     double known;
     if (!ho_is_constant(c->graph, b, &known)) {
         ho_node zero = number(c, 0);
-        ho_node both = mul(c, ho_binary(c->graph, HO_OP_EQUAL, b, zero), ho_binary(c->graph, HO_OP_EQUAL, a, zero));
-        exponent = ho_select(c->graph, both, number(c, 1), exponent);
+        ho_node both =
+            mul(c, ho_node_binary(c->graph, HO_OP_EQUAL, b, zero), ho_node_binary(c->graph, HO_OP_EQUAL, a, zero));
+        exponent = ho_node_select(c->graph, both, number(c, 1), exponent);
     }
-    return scaled(c, 0, mul(c, b, ho_binary(c->graph, HO_OP_POW, a, exponent)));
+    return scaled(c, 0, mul(c, b, ho_node_binary(c->graph, HO_OP_POW, a, exponent)));
 }
 
 /* log(a) a^b where a > 0, else 0; log's argument is masked too, so that its own derivatives stay finite. */
 static ho_node pow_by_exponent(const context *c)
 {
-    ho_node a = c->x[0], zero = number(c, 0), positive = ho_binary(c->graph, HO_OP_LESS, zero, a);
-    ho_node log = unary(c, HO_OP_LOG, ho_select(c->graph, positive, a, number(c, 1)));
-    return scaled(c, 1, ho_select(c->graph, positive, mul(c, log, c->y), zero));
+    ho_node a = c->x[0], zero = number(c, 0), positive = ho_node_binary(c->graph, HO_OP_LESS, zero, a);
+    ho_node log = unary(c, HO_OP_LOG, ho_node_select(c->graph, positive, a, number(c, 1)));
+    return scaled(c, 1, ho_node_select(c->graph, positive, mul(c, log, c->y), zero));
 }
 
 static ho_node jvp_pow(const context *c)
@@ -258,20 +259,20 @@ static ho_node jvp_pow(const context *c)
 static ho_node jvp_extreme(const context *c)
 {
     bool max = c->op.op == HO_OP_MAX;
-    ho_node chosen = ho_binary(c->graph, HO_OP_LESS, c->x[max ? 1 : 0], c->x[max ? 0 : 1]);
-    return ho_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
+    ho_node chosen = ho_node_binary(c->graph, HO_OP_LESS, c->x[max ? 1 : 0], c->x[max ? 0 : 1]);
+    return ho_node_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
 }
 
 static ho_node jvp_select(const context *c)
 {
     if (!c->dx[1] && !c->dx[2])
         return 0;
-    return ho_select(c->graph, residual(c, c->x[0]), tangent(c, 1), tangent(c, 2));
+    return ho_node_select(c->graph, residual(c, c->x[0]), tangent(c, 1), tangent(c, 2));
 }
 
 static ho_node jvp_sum(const context *c)
 {
-    return ho_reduce(c->graph, HO_OP_SUM, c->dx[0], c->op.axis, c->op.extent);
+    return ho_node_reduce(c->graph, HO_OP_SUM, c->dx[0], c->op.axis, c->op.extent);
 }
 
 static ho_node jvp_maximum(const context *c)
@@ -279,51 +280,51 @@ static ho_node jvp_maximum(const context *c)
     ho_shape shape = shape_of(c, c->x[0]);
     ho_node y = c->y;
     if (c->op.shape.rank > 0) {
-        y = ho_reshape(c->graph, y, ho_kept_shape(shape, c->op.axis, c->op.extent));
-        y = ho_expand(c->graph, y, shape);
+        y = ho_node_reshape(c->graph, y, ho_kept_shape(shape, c->op.axis, c->op.extent));
+        y = ho_node_expand(c->graph, y, shape);
     }
-    ho_node mask = ho_binary(c->graph, HO_OP_EQUAL, c->x[0], y);
-    ho_node ties = ho_reduce(c->graph, HO_OP_SUM, mask, c->op.axis, c->op.extent);
-    ho_node sum = ho_reduce(c->graph, HO_OP_SUM, scaled(c, 0, mask), c->op.axis, c->op.extent);
+    ho_node mask = ho_node_binary(c->graph, HO_OP_EQUAL, c->x[0], y);
+    ho_node ties = ho_node_reduce(c->graph, HO_OP_SUM, mask, c->op.axis, c->op.extent);
+    ho_node sum = ho_node_reduce(c->graph, HO_OP_SUM, scaled(c, 0, mask), c->op.axis, c->op.extent);
     return over(c, sum, ties);
 }
 
 static ho_node jvp_reshape(const context *c)
 {
-    return ho_reshape(c->graph, c->dx[0], batched(c, c->op.shape));
+    return ho_node_reshape(c->graph, c->dx[0], batched(c, c->op.shape));
 }
 
 static ho_node jvp_expand(const context *c)
 {
     if (shape_of(c, c->x[0]).rank == 0)
         return spread(c, c->dx[0], c->op.shape);
-    return ho_expand(c->graph, c->dx[0], batched(c, c->op.shape));
+    return ho_node_expand(c->graph, c->dx[0], batched(c, c->op.shape));
 }
 
 static ho_node jvp_transpose(const context *c)
 {
-    return ho_transpose(c->graph, c->dx[0]);
+    return ho_node_transpose(c->graph, c->dx[0]);
 }
 
 static ho_node jvp_slice(const context *c)
 {
     int64_t length = ho_axis_size(&c->op.shape, c->op.axis);
-    return ho_slice(c->graph, c->dx[0], c->op.axis, c->op.extent, length);
+    return ho_node_slice(c->graph, c->dx[0], c->op.axis, c->op.extent, length);
 }
 
 static ho_node jvp_pad(const context *c)
 {
     ho_shape from = shape_of(c, c->x[0]);
     int64_t after = ho_axis_size(&c->op.shape, c->op.axis) - ho_axis_size(&from, c->op.axis) - c->op.extent;
-    return ho_pad(c->graph, c->dx[0], c->op.axis, c->op.extent, after);
+    return ho_node_pad(c->graph, c->dx[0], c->op.axis, c->op.extent, after);
 }
 
 static ho_node jvp_concat(const context *c)
 {
     ho_node *parts = ho_alloc(c->op.arity * sizeof *parts);
     for (uint32_t i = 0; i < c->op.arity; i++)
-        parts[i] = c->dx[i] ? c->dx[i] : ho_fill(c->graph, batched(c, shape_of(c, c->x[i])), 0);
-    ho_node result = ho_concat(c->graph, parts, c->op.arity, c->op.axis);
+        parts[i] = c->dx[i] ? c->dx[i] : ho_node_fill(c->graph, batched(c, shape_of(c, c->x[i])), 0);
+    ho_node result = ho_node_concat(c->graph, parts, c->op.arity, c->op.axis);
     free(parts);
     return result;
 }
@@ -338,7 +339,7 @@ static ho_node mapped_factor(const context *c, ho_node a, int32_t rank, bool is_
     ho_shape ones = ho_shape_of(4, (int64_t[]){is_tangent ? c->columns : 1, rank == 2 ? 1 : outer, rows, last});
     ho_shape full = ho_shape_of(4, (int64_t[]){c->columns, outer, rows, last});
     ho_shape flat = ho_shape_of(3, (int64_t[]){c->columns * outer, rows, last});
-    return ho_reshape(c->graph, ho_expand(c->graph, ho_reshape(c->graph, a, ones), full), flat);
+    return ho_node_reshape(c->graph, ho_node_expand(c->graph, ho_node_reshape(c->graph, a, ones), full), flat);
 }
 
 static ho_node jvp_matmul(const context *c)
@@ -351,9 +352,9 @@ static ho_node jvp_matmul(const context *c)
         if (c->columns > 0 && c->op.shape.rank > 2) {
             a = mapped_factor(c, a, shape_of(c, c->x[0]).rank, i == 0);
             b = mapped_factor(c, b, shape_of(c, c->x[1]).rank, i == 1);
-            product = ho_reshape(c->graph, ho_matmul(c->graph, a, b), batched(c, c->op.shape));
+            product = ho_node_reshape(c->graph, ho_node_matmul(c->graph, a, b), batched(c, c->op.shape));
         } else {
-            product = ho_matmul(c->graph, a, b);
+            product = ho_node_matmul(c->graph, a, b);
         }
         sum = sum ? ho_term_add(c->graph, sum, product) : product;
     }
@@ -362,13 +363,13 @@ static ho_node jvp_matmul(const context *c)
 
 static ho_node jvp_gather(const context *c)
 {
-    return c->dx[0] ? ho_gather(c->graph, c->dx[0], c->x[1], c->op.axis) : 0;
+    return c->dx[0] ? ho_node_gather(c->graph, c->dx[0], c->x[1], c->op.axis) : 0;
 }
 
 static ho_node jvp_scatter(const context *c)
 {
     int64_t size = ho_axis_size(&c->op.shape, c->op.axis);
-    return c->dx[0] ? ho_scatter(c->graph, c->dx[0], c->x[1], c->op.axis, size) : 0;
+    return c->dx[0] ? ho_node_scatter(c->graph, c->dx[0], c->x[1], c->op.axis, size) : 0;
 }
 
 static const rule rules[] = {
@@ -465,7 +466,7 @@ static void seed(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
             return;
         }
         ho_node *tangent = &tangents[inputs[i]];
-        *tangent = *tangent ? ho_binary(graph, HO_OP_ADD, *tangent, given[i]) : given[i];
+        *tangent = *tangent ? ho_node_binary(graph, HO_OP_ADD, *tangent, given[i]) : given[i];
     }
 }
 

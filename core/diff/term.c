@@ -27,14 +27,14 @@ static bool masked(const ho_graph *graph, ho_node a, mask *m)
 static ho_node apply_mask(ho_graph *graph, const mask *m, ho_node a)
 {
     bool minus = ho_term_unsigned(graph, &a);
-    ho_node zero = ho_const(graph, 0);
-    a = ho_select(graph, m->condition, m->inverted ? zero : a, m->inverted ? a : zero);
+    ho_node zero = ho_node_const(graph, 0);
+    a = ho_node_select(graph, m->condition, m->inverted ? zero : a, m->inverted ? a : zero);
     return ho_term_signed(graph, minus, a);
 }
 
 ho_node ho_term_signed(ho_graph *graph, bool minus, ho_node a)
 {
-    return minus ? ho_unary(graph, HO_OP_NEG, a) : a;
+    return minus ? ho_node_unary(graph, HO_OP_NEG, a) : a;
 }
 
 bool ho_term_unsigned(const ho_graph *graph, ho_node *a)
@@ -60,9 +60,9 @@ ho_node ho_term_scale(ho_graph *graph, uint32_t op, ho_node a, ho_node factor)
         ho_node in[] = {node->in[0], node->in[1]};
         for (int i = 0; i < 2; i++)
             if (ho_graph_at(graph, in[i])->shape.rank == 0)
-                return ho_binary(graph, HO_OP_MUL, ho_binary(graph, op, in[i], factor), in[1 - i]);
+                return ho_node_binary(graph, HO_OP_MUL, ho_node_binary(graph, op, in[i], factor), in[1 - i]);
     }
-    return ho_binary(graph, op, a, factor);
+    return ho_node_binary(graph, op, a, factor);
 }
 
 ho_node ho_term_add(ho_graph *graph, ho_node a, ho_node b)
@@ -77,6 +77,6 @@ ho_node ho_term_add(ho_graph *graph, ho_node a, ho_node b)
         return apply_mask(graph, &m, ho_term_add(graph, a, b));
     }
     if (minus_a == minus_b)
-        return ho_term_signed(graph, minus_a, ho_binary(graph, HO_OP_ADD, a, b));
-    return ho_binary(graph, HO_OP_SUB, minus_a ? b : a, minus_a ? a : b);
+        return ho_term_signed(graph, minus_a, ho_node_binary(graph, HO_OP_ADD, a, b));
+    return ho_node_binary(graph, HO_OP_SUB, minus_a ? b : a, minus_a ? a : b);
 }

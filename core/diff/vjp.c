@@ -33,7 +33,7 @@ static ho_shape shape_of(const transposition *t, ho_node a)
 /* A cotangent in the shape of its node. */
 static ho_node full(const transposition *t, ho_node a, ho_shape shape)
 {
-    return shape.rank > 0 && shape_of(t, a).rank == 0 ? ho_expand(t->graph, a, shape) : a;
+    return shape.rank > 0 && shape_of(t, a).rank == 0 ? ho_node_expand(t->graph, a, shape) : a;
 }
 
 /* Adds to the cotangent of node `to`. */
@@ -53,9 +53,10 @@ static void give_entries(transposition *t, const link *l, uint32_t i, ho_node va
     ho_shape shape = shape_of(t, l->in[i]);
     if (shape.rank == 0 && l->op.shape.rank > 0) {
         if (shape_of(t, value).rank > 0)
-            value = ho_sum_all(t->graph, value);
+            value = ho_node_sum_all(t->graph, value);
         else
-            value = ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, (double)ho_shape_count(&l->op.shape)));
+            value = ho_node_binary(t->graph, HO_OP_MUL, value,
+                                   ho_node_const(t->graph, (double)ho_shape_count(&l->op.shape)));
     }
     give(t, l, l->in[i], value);
 }
@@ -72,7 +73,7 @@ static void not_linear(transposition *t, const link *l)
 
 static void transpose_neg(transposition *t, const link *l)
 {
-    give(t, l, l->in[0], ho_unary(t->graph, HO_OP_NEG, l->cotangent));
+    give(t, l, l->in[0], ho_node_unary(t->graph, HO_OP_NEG, l->cotangent));
 }
 
 static void transpose_add(transposition *t, const link *l)
@@ -103,9 +104,9 @@ static void transpose_select(transposition *t, const link *l)
     }
     for (uint32_t i = 1; i < 3; i++) {
         if (is_linear(t, l, i)) {
-            ho_node zero = ho_const(t->graph, 0), taken = i == 1 ? l->cotangent : zero,
+            ho_node zero = ho_node_const(t->graph, 0), taken = i == 1 ? l->cotangent : zero,
                     other = i == 1 ? zero : l->cotangent;
-            give_entries(t, l, i, ho_select(t->graph, l->in[0], taken, other));
+            give_entries(t, l, i, ho_node_select(t->graph, l->in[0], taken, other));
         }
     }
 }
@@ -115,8 +116,8 @@ static void transpose_sum(transposition *t, const link *l)
     ho_shape shape = shape_of(t, l->in[0]);
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank > 0) {
-        value = ho_reshape(t->graph, value, ho_kept_shape(shape, l->op.axis, l->op.extent));
-        value = ho_expand(t->graph, value, shape);
+        value = ho_node_reshape(t->graph, value, ho_kept_shape(shape, l->op.axis, l->op.extent));
+        value = ho_node_expand(t->graph, value, shape);
     }
     give(t, l, l->in[0], value);
 }
@@ -125,7 +126,7 @@ static void transpose_reshape(transposition *t, const link *l)
 {
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank > 0)
-        value = ho_reshape(t->graph, value, shape_of(t, l->in[0]));
+        value = ho_node_reshape(t->graph, value, shape_of(t, l->in[0]));
     give(t, l, l->in[0], value);
 }
 
@@ -139,16 +140,16 @@ static void transpose_expand(transposition *t, const link *l)
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank == 0) {
         int64_t repeats = ho_shape_count(&to) / ho_shape_count(&from);
-        give(t, l, l->in[0], ho_binary(t->graph, HO_OP_MUL, value, ho_const(t->graph, (double)repeats)));
+        give(t, l, l->in[0], ho_node_binary(t->graph, HO_OP_MUL, value, ho_node_const(t->graph, (double)repeats)));
         return;
     }
     for (int32_t first = 0, last; first < to.rank; first = last + 1) {
         for (last = first; last < to.rank && from.dims[last] != to.dims[last]; last++) {
         }
         if (last > first)
-            value = ho_reduce(t->graph, HO_OP_SUM, value, to.rank - first, last - first);
+            value = ho_node_reduce(t->graph, HO_OP_SUM, value, to.rank - first, last - first);
     }
-    give(t, l, l->in[0], ho_reshape(t->graph, value, from));
+    give(t, l, l->in[0], ho_node_reshape(t->graph, value, from));
 }
 
 /* Of a product, the factors are transposed rather than the result: a matrix product reads either way at no cost. */
@@ -158,9 +159,9 @@ static void transpose_transpose(transposition *t, const link *l)
     const ho_graph_node *node = ho_graph_at(t->graph, value);
     if (node->op == HO_OP_MATMUL) {
         ho_node a = node->in[0], b = node->in[1];
-        value = ho_matmul(t->graph, ho_transpose(t->graph, b), ho_transpose(t->graph, a));
+        value = ho_node_matmul(t->graph, ho_node_transpose(t->graph, b), ho_node_transpose(t->graph, a));
     } else if (node->shape.rank > 0) {
-        value = ho_transpose(t->graph, value);
+        value = ho_node_transpose(t->graph, value);
     }
     give(t, l, l->in[0], value);
 }
@@ -169,7 +170,7 @@ static void transpose_slice(transposition *t, const link *l)
 {
     ho_shape from = shape_of(t, l->in[0]), to = l->op.shape;
     int64_t after = ho_axis_size(&from, l->op.axis) - l->op.extent - ho_axis_size(&to, l->op.axis);
-    give(t, l, l->in[0], ho_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
+    give(t, l, l->in[0], ho_node_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
 }
 
 /* Gives operand i the range of the cotangent where the op put it. */
@@ -178,7 +179,7 @@ static void give_range(transposition *t, const link *l, uint32_t i, int64_t star
     ho_shape from = shape_of(t, l->in[i]);
     ho_node value = l->cotangent;
     if (shape_of(t, value).rank > 0)
-        value = ho_slice(t->graph, value, l->op.axis, start, ho_axis_size(&from, l->op.axis));
+        value = ho_node_slice(t->graph, value, l->op.axis, start, ho_axis_size(&from, l->op.axis));
     give(t, l, l->in[i], value);
 }
 
@@ -203,7 +204,7 @@ static ho_node stacked(const transposition *t, ho_node a)
 {
     ho_shape shape = shape_of(t, a);
     int64_t dims[] = {shape.dims[0] * shape.dims[1], shape.dims[2]};
-    return ho_reshape(t->graph, a, ho_shape_of(2, dims));
+    return ho_node_reshape(t->graph, a, ho_shape_of(2, dims));
 }
 
 static void transpose_matmul(transposition *t, const link *l)
@@ -212,15 +213,15 @@ static void transpose_matmul(transposition *t, const link *l)
     if (is_linear(t, l, 0) && is_linear(t, l, 1)) {
         not_linear(t, l);
     } else if (is_linear(t, l, 0)) {
-        value = ho_matmul(t->graph, value, ho_transpose(t->graph, b));
+        value = ho_node_matmul(t->graph, value, ho_node_transpose(t->graph, b));
         bool mapped = l->op.shape.rank > shape_of(t, a).rank;
-        give(t, l, a, mapped ? ho_reduce(t->graph, HO_OP_SUM, value, 3, 1) : value);
+        give(t, l, a, mapped ? ho_node_reduce(t->graph, HO_OP_SUM, value, 3, 1) : value);
     } else {
         if (l->op.shape.rank > shape_of(t, b).rank) {
             a = stacked(t, a);
             value = stacked(t, value);
         }
-        give(t, l, b, ho_matmul(t->graph, ho_transpose(t->graph, a), value));
+        give(t, l, b, ho_node_matmul(t->graph, ho_node_transpose(t->graph, a), value));
     }
 }
 
@@ -233,7 +234,7 @@ static void transpose_gather(transposition *t, const link *l)
     ho_shape from = shape_of(t, l->in[0]);
     int64_t size = ho_axis_size(&from, l->op.axis);
     ho_node value = full(t, l->cotangent, l->op.shape);
-    give(t, l, l->in[0], ho_scatter(t->graph, value, l->in[1], l->op.axis, size));
+    give(t, l, l->in[0], ho_node_scatter(t->graph, value, l->in[1], l->op.axis, size));
 }
 
 static void transpose_scatter(transposition *t, const link *l)
@@ -243,7 +244,7 @@ static void transpose_scatter(transposition *t, const link *l)
         return;
     }
     ho_node value = full(t, l->cotangent, l->op.shape);
-    give(t, l, l->in[0], ho_gather(t->graph, value, l->in[1], l->op.axis));
+    give(t, l, l->in[0], ho_node_gather(t->graph, value, l->in[1], l->op.axis));
 }
 
 static const rule rules[] = {
@@ -312,7 +313,7 @@ ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents,
     uint32_t previous = ho_graph_source_enter(graph, "host", __FILE__, __LINE__);
     ho_node *leaves = ho_alloc((input_count + output_count + 1) * sizeof *leaves), *tangents = leaves + input_count;
     for (size_t i = 0; i < input_count; i++)
-        leaves[i] = inputs[i] ? ho_leaf(graph, "tangent", ho_graph_at(graph, inputs[i])->shape) : HO_POISON;
+        leaves[i] = inputs[i] ? ho_node_leaf(graph, "tangent", ho_graph_at(graph, inputs[i])->shape) : HO_POISON;
     ho_status status = ho_jvp(graph, 0, inputs, leaves, input_count, outputs, tangents, output_count);
     if (!status) {
         size_t size = (size_t)ho_graph_size(graph) + 1, length = 0, used = 0;
@@ -349,10 +350,10 @@ ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_
         ho_graph_fail(graph, "gradient: of one number only, not of shape %s",
                       ho_shape_print(&ho_graph_at(graph, value)->shape, text));
     }
-    ho_node one = ho_const(graph, 1);
+    ho_node one = ho_node_const(graph, 1);
     ho_status status = ho_vjp(graph, inputs, gradients, input_count, &value, &one, 1);
     for (size_t i = 0; i < input_count && !status; i++)
         if (!gradients[i])
-            gradients[i] = ho_fill(graph, ho_graph_at(graph, inputs[i])->shape, 0);
+            gradients[i] = ho_node_fill(graph, ho_graph_at(graph, inputs[i])->shape, 0);
     return status ? status : ho_graph_error(graph)->status;
 }

@@ -20,22 +20,22 @@ static ho_node make(ho_graph *graph, ho_draft *draft)
     return simpler ? simpler : ho_intern(graph, draft);
 }
 
-ho_node ho_leaf(ho_graph *graph, const char *name, ho_shape shape)
+ho_node ho_node_leaf(ho_graph *graph, const char *name, ho_shape shape)
 {
     return make(graph, &(ho_draft){.op = HO_OP_LEAF, .shape = shape, .name = name ? name : ""});
 }
 
-ho_node ho_const(ho_graph *graph, double value)
+ho_node ho_node_const(ho_graph *graph, double value)
 {
-    return ho_fill(graph, ho_scalar_shape(), value);
+    return ho_node_fill(graph, ho_scalar_shape(), value);
 }
 
-ho_node ho_fill(ho_graph *graph, ho_shape shape, double value)
+ho_node ho_node_fill(ho_graph *graph, ho_shape shape, double value)
 {
     return make(graph, &(ho_draft){.op = HO_OP_CONST, .shape = shape, .value = value});
 }
 
-ho_node ho_iota(ho_graph *graph, int64_t n)
+ho_node ho_node_iota(ho_graph *graph, int64_t n)
 {
     return make(graph, &(ho_draft){.op = HO_OP_IOTA, .shape = {.rank = 1, .dims = {n}}});
 }
@@ -48,90 +48,90 @@ static ho_node make_elementwise(ho_graph *graph, uint32_t op, uint32_t arity, ho
     return make(graph, &(ho_draft){.op = op, .arity = arity, .operands = {a, b, c}});
 }
 
-ho_node ho_unary(ho_graph *graph, uint32_t op, ho_node a)
+ho_node ho_node_unary(ho_graph *graph, uint32_t op, ho_node a)
 {
     return make_elementwise(graph, op, 1, a, 0, 0);
 }
 
-ho_node ho_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b)
+ho_node ho_node_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b)
 {
     return make_elementwise(graph, op, 2, a, b, 0);
 }
 
-ho_node ho_select(ho_graph *graph, ho_node c, ho_node a, ho_node b)
+ho_node ho_node_select(ho_graph *graph, ho_node c, ho_node a, ho_node b)
 {
     return make_elementwise(graph, HO_OP_SELECT, 3, c, a, b);
 }
 
-ho_node ho_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent)
+ho_node ho_node_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent)
 {
     if (op != HO_OP_SUM && op != HO_OP_MAXIMUM)
         return ho_graph_fail(graph, "op %" PRIu32 " is no reduction", op);
     return make(graph, &(ho_draft){.op = op, .arity = 1, .operands = {a}, .axis = axis, .extent = extent});
 }
 
-ho_node ho_sum_all(ho_graph *graph, ho_node a)
+ho_node ho_node_sum_all(ho_graph *graph, ho_node a)
 {
     if (!a || a >= graph->count)
         return make(graph, &(ho_draft){.op = HO_OP_SUM, .arity = 1, .operands = {a}});
     int32_t rank = ho_graph_at(graph, a)->shape.rank;
-    return rank ? ho_reduce(graph, HO_OP_SUM, a, rank, rank) : a;
+    return rank ? ho_node_reduce(graph, HO_OP_SUM, a, rank, rank) : a;
 }
 
-ho_node ho_reshape(ho_graph *graph, ho_node a, ho_shape shape)
+ho_node ho_node_reshape(ho_graph *graph, ho_node a, ho_shape shape)
 {
     return make(graph, &(ho_draft){.op = HO_OP_RESHAPE, .arity = 1, .operands = {a}, .shape = shape});
 }
 
-ho_node ho_expand(ho_graph *graph, ho_node a, ho_shape shape)
+ho_node ho_node_expand(ho_graph *graph, ho_node a, ho_shape shape)
 {
     if (a && a < graph->count && ho_graph_at(graph, a)->shape.rank == 0 && shape.rank > 0 &&
         shape.rank <= HO_RANK_MAX) {
         ho_shape ones = {.rank = shape.rank};
         for (int32_t i = 0; i < shape.rank; i++)
             ones.dims[i] = 1;
-        a = ho_reshape(graph, a, ones);
+        a = ho_node_reshape(graph, a, ones);
     }
     return make(graph, &(ho_draft){.op = HO_OP_EXPAND, .arity = 1, .operands = {a}, .shape = shape});
 }
 
-ho_node ho_transpose(ho_graph *graph, ho_node a)
+ho_node ho_node_transpose(ho_graph *graph, ho_node a)
 {
     return make(graph, &(ho_draft){.op = HO_OP_TRANSPOSE, .arity = 1, .operands = {a}});
 }
 
-ho_node ho_slice(ho_graph *graph, ho_node a, int64_t axis, int64_t start, int64_t length)
+ho_node ho_node_slice(ho_graph *graph, ho_node a, int64_t axis, int64_t start, int64_t length)
 {
     return make(
         graph,
         &(ho_draft){.op = HO_OP_SLICE, .arity = 1, .operands = {a}, .axis = axis, .extent = start, .size = length});
 }
 
-ho_node ho_pad(ho_graph *graph, ho_node a, int64_t axis, int64_t before, int64_t after)
+ho_node ho_node_pad(ho_graph *graph, ho_node a, int64_t axis, int64_t before, int64_t after)
 {
     return make(
         graph,
         &(ho_draft){.op = HO_OP_PAD, .arity = 1, .operands = {a}, .axis = axis, .extent = before, .size = after});
 }
 
-ho_node ho_concat(ho_graph *graph, const ho_node *parts, uint32_t count, int64_t axis)
+ho_node ho_node_concat(ho_graph *graph, const ho_node *parts, uint32_t count, int64_t axis)
 {
     if (!parts)
         count = 0;
     return make(graph, &(ho_draft){.op = HO_OP_CONCAT, .arity = count, .in = parts, .axis = axis});
 }
 
-ho_node ho_matmul(ho_graph *graph, ho_node a, ho_node b)
+ho_node ho_node_matmul(ho_graph *graph, ho_node a, ho_node b)
 {
     return make(graph, &(ho_draft){.op = HO_OP_MATMUL, .arity = 2, .operands = {a, b}});
 }
 
-ho_node ho_gather(ho_graph *graph, ho_node a, ho_node indices, int64_t axis)
+ho_node ho_node_gather(ho_graph *graph, ho_node a, ho_node indices, int64_t axis)
 {
     return make(graph, &(ho_draft){.op = HO_OP_GATHER, .arity = 2, .operands = {a, indices}, .axis = axis});
 }
 
-ho_node ho_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axis, int64_t size)
+ho_node ho_node_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axis, int64_t size)
 {
     return make(graph,
                 &(ho_draft){.op = HO_OP_SCATTER, .arity = 2, .operands = {a, indices}, .axis = axis, .size = size});
@@ -156,7 +156,7 @@ ho_draft ho_draft_of(const ho_graph *graph, ho_node id)
     return draft;
 }
 
-ho_node ho_rebuild(ho_graph *graph, ho_node like, const ho_node *in)
+ho_node ho_node_rebuild(ho_graph *graph, ho_node like, const ho_node *in)
 {
     if (!like)
         return HO_POISON;
@@ -212,7 +212,7 @@ static ho_node broadcast_to(ho_graph *graph, ho_node a, ho_shape shape)
     ho_shape aligned = {.rank = shape.rank};
     for (int32_t i = 1; i <= shape.rank; i++)
         aligned.dims[shape.rank - i] = i <= own.rank ? ho_axis_size(&own, i) : 1;
-    return ho_expand(graph, ho_reshape(graph, a, aligned), shape);
+    return ho_node_expand(graph, ho_node_reshape(graph, a, aligned), shape);
 }
 
 static ho_node make_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, ho_node a, ho_node b, ho_node c)
@@ -234,12 +234,12 @@ static ho_node make_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, ho_n
     return make_elementwise(graph, op, arity, in[0], in[1], in[2]);
 }
 
-ho_node ho_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b)
+ho_node ho_node_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b)
 {
     return make_broadcast(graph, op, 2, a, b, 0);
 }
 
-ho_node ho_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b)
+ho_node ho_node_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b)
 {
     return make_broadcast(graph, HO_OP_SELECT, 3, c, a, b);
 }

@@ -17,7 +17,7 @@ enum { END = 0, NUMBER = 256, NAME, LESS_EQUAL, GREATER_EQUAL, EQUAL };
 typedef struct parser {
     ho_graph *graph;
     const ho_scope *scope;
-    ho_gradient_at gradient;
+    ho_gradient_fn gradient;
     void *context;
     const char *text;
     int depth;
@@ -131,7 +131,7 @@ static ho_node parse_unary(parser *p);
 static ho_node binary(parser *p, uint32_t op, size_t start, ho_node a, ho_node b)
 {
     p->graph->column = start + 1;
-    return p->failed ? HO_POISON : ho_binary_broadcast(p->graph, op, a, b);
+    return p->failed ? HO_POISON : ho_node_binary_broadcast(p->graph, op, a, b);
 }
 
 static bool parse_axis(parser *p, int64_t *axis)
@@ -226,7 +226,7 @@ static ho_node parse_primary(parser *p)
     ho_node value;
     switch (p->kind) {
     case NUMBER:
-        value = ho_const(p->graph, p->number);
+        value = ho_node_const(p->graph, p->number);
         next(p);
         return value;
     case NAME:
@@ -254,7 +254,7 @@ static ho_node parse_unary(parser *p)
         next(p);
         value = parse_unary(p);
         p->graph->column = start + 1;
-        value = ho_unary(p->graph, HO_OP_NEG, value);
+        value = ho_node_unary(p->graph, HO_OP_NEG, value);
     } else {
         value = parse_primary(p);
         start = p->start;
@@ -280,7 +280,7 @@ static ho_node parse_product(parser *p)
             value = binary(p, kind == '*' ? HO_OP_MUL : HO_OP_DIV, start, value, right);
         } else {
             p->graph->column = start + 1;
-            value = ho_matmul(p->graph, value, right);
+            value = ho_node_matmul(p->graph, value, right);
         }
     }
     return value;
@@ -324,7 +324,7 @@ static ho_node parse_comparison(parser *p)
     return binary(p, op, start, a, b);
 }
 
-ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_at gradient, void *context, const char *text)
+ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradient, void *context, const char *text)
 {
     parser p = {.graph = graph, .scope = scope, .gradient = gradient, .context = context, .text = text ? text : ""};
     /* A gradient may be traced while another formula is read. */

@@ -18,11 +18,11 @@ bool ho_name_legal(const char *name);
 size_t ho_name_length(const char *text);
 
 /* What formulas may call beside the built-in functions: grad(p). NULL where there is no objective. */
-typedef ho_node (*ho_gradient_at)(void *context, ho_node point);
+typedef ho_node (*ho_gradient_fn)(void *context, ho_node point);
 
 /* The formula's value. Errors go to the graph's sticky error with the formula, the column, and the nearest name or
  * function: `adam.c:9: plugin "adam": formula "beta*m": column 1: unknown name "beta"; did you mean "beta1"?`.
  * Nesting deeper than 200 is refused. */
-ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_at gradient, void *context, const char *text);
+ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradient, void *context, const char *text);
 
 #endif

@@ -7,44 +7,45 @@
 
 static ho_node relu(ho_graph *graph, const ho_node *in)
 {
-    return ho_binary(graph, HO_OP_MAX, in[0], ho_const(graph, 0));
+    return ho_node_binary(graph, HO_OP_MAX, in[0], ho_node_const(graph, 0));
 }
 
 static ho_node sigmoid(ho_graph *graph, const ho_node *in)
 {
-    ho_node half = ho_const(graph, 0.5);
-    ho_node tanh_half = ho_unary(graph, HO_OP_TANH, ho_binary(graph, HO_OP_MUL, in[0], half));
-    return ho_binary(graph, HO_OP_MUL, half, ho_binary(graph, HO_OP_ADD, ho_const(graph, 1), tanh_half));
+    ho_node half = ho_node_const(graph, 0.5);
+    ho_node tanh_half = ho_node_unary(graph, HO_OP_TANH, ho_node_binary(graph, HO_OP_MUL, in[0], half));
+    return ho_node_binary(graph, HO_OP_MUL, half, ho_node_binary(graph, HO_OP_ADD, ho_node_const(graph, 1), tanh_half));
 }
 
 /* log(1 + exp(x)) = m + log1p(expm1(-m) + exp(x - m)) for any m. With m = max(x, 0) nothing overflows; as m does not
  * matter it is stopped, and every derivative is right, at 0 too. */
 static ho_node softplus(ho_graph *graph, const ho_node *in)
 {
-    ho_node m = ho_unary(graph, HO_OP_STOP, relu(graph, in));
-    ho_node low = ho_unary(graph, HO_OP_EXPM1, ho_unary(graph, HO_OP_NEG, m));
-    ho_node high = ho_unary(graph, HO_OP_EXP, ho_binary(graph, HO_OP_SUB, in[0], m));
-    return ho_binary(graph, HO_OP_ADD, m, ho_unary(graph, HO_OP_LOG1P, ho_binary(graph, HO_OP_ADD, low, high)));
+    ho_node m = ho_node_unary(graph, HO_OP_STOP, relu(graph, in));
+    ho_node low = ho_node_unary(graph, HO_OP_EXPM1, ho_node_unary(graph, HO_OP_NEG, m));
+    ho_node high = ho_node_unary(graph, HO_OP_EXP, ho_node_binary(graph, HO_OP_SUB, in[0], m));
+    return ho_node_binary(graph, HO_OP_ADD, m,
+                          ho_node_unary(graph, HO_OP_LOG1P, ho_node_binary(graph, HO_OP_ADD, low, high)));
 }
 
 static ho_node dot(ho_graph *graph, const ho_node *in)
 {
-    return ho_sum_all(graph, ho_binary_broadcast(graph, HO_OP_MUL, in[0], in[1]));
+    return ho_node_sum_all(graph, ho_node_binary_broadcast(graph, HO_OP_MUL, in[0], in[1]));
 }
 
 static ho_node norm(ho_graph *graph, const ho_node *in)
 {
-    return ho_unary(graph, HO_OP_SQRT, ho_sum_all(graph, ho_binary(graph, HO_OP_MUL, in[0], in[0])));
+    return ho_node_unary(graph, HO_OP_SQRT, ho_node_sum_all(graph, ho_node_binary(graph, HO_OP_MUL, in[0], in[0])));
 }
 
 static ho_node select_entries(ho_graph *graph, const ho_node *in)
 {
-    return ho_select_broadcast(graph, in[0], in[1], in[2]);
+    return ho_node_select_broadcast(graph, in[0], in[1], in[2]);
 }
 
 static ho_node transpose(ho_graph *graph, const ho_node *in)
 {
-    return ho_transpose(graph, in[0]);
+    return ho_node_transpose(graph, in[0]);
 }
 
 static const ho_function functions[] = {
@@ -108,14 +109,14 @@ static ho_node reduce(ho_graph *graph, const ho_function *function, ho_node a, c
             return HO_POISON;
         extent = 1;
     }
-    ho_node reduced = shape.rank ? ho_reduce(graph, function->op, a, from_end, extent) : a;
+    ho_node reduced = shape.rank ? ho_node_reduce(graph, function->op, a, from_end, extent) : a;
     if (function->mean) {
         int64_t entries = ho_shape_count(&shape) / ho_shape_count(&ho_graph_at(graph, reduced)->shape);
-        reduced = ho_binary(graph, HO_OP_DIV, reduced, ho_const(graph, (double)entries));
+        reduced = ho_node_binary(graph, HO_OP_DIV, reduced, ho_node_const(graph, (double)entries));
     }
     if (!function->keep)
         return reduced;
-    return ho_reshape(graph, reduced, ho_kept_shape(shape, from_end, extent));
+    return ho_node_reshape(graph, reduced, ho_kept_shape(shape, from_end, extent));
 }
 
 ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_node *in, const int64_t *axis)
@@ -124,6 +125,6 @@ ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_
         return function->build(graph, in);
     if (function->axis)
         return reduce(graph, function, in[0], axis);
-    return function->operands == 1 ? ho_unary(graph, function->op, in[0])
-                                   : ho_binary_broadcast(graph, function->op, in[0], in[1]);
+    return function->operands == 1 ? ho_node_unary(graph, function->op, in[0])
+                                   : ho_node_binary_broadcast(graph, function->op, in[0], in[1]);
 }

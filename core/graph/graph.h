@@ -73,7 +73,8 @@ bool ho_shape_equal(const ho_shape *a, const ho_shape *b);
 int64_t ho_shape_count(const ho_shape *shape);
 /* The size of an axis counted from the end. */
 int64_t ho_axis_size(const ho_shape *shape, int64_t axis);
-/* `shape` with `extent` axes from `axis` on (as in ho_reduce) of size 1: what was reduced, ready to be repeated. */
+/* `shape` with `extent` axes from `axis` on (as in ho_node_reduce) of size 1: what was reduced, ready to be repeated.
+ */
 ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent);
 /* "(50, 10)", "()" for rank 0; into a caller's buffer, which is returned. */
 #define HO_SHAPE_TEXT 128
@@ -82,31 +83,31 @@ char *ho_shape_print(const ho_shape *shape, char text[HO_SHAPE_TEXT]);
 /* Builders: check, fold constants, simplify (x+0, x*1, x*0, --x, x^2, select on a constant, reshape of reshape,
  * transpose of transpose, slice of concat or pad, adjacent pads added into a concat, ...), and return the existing node
  * where there is one. Simplification never changes the bits of a value that stays finite, except x*0 = 0. */
-ho_node ho_leaf(ho_graph *graph, const char *name, ho_shape shape); /* every call makes a new leaf */
-ho_node ho_const(ho_graph *graph, double value);                    /* rank 0 */
-ho_node ho_fill(ho_graph *graph, ho_shape shape, double value);     /* CONST of any shape */
-ho_node ho_iota(ho_graph *graph, int64_t n);
-ho_node ho_unary(ho_graph *graph, uint32_t op, ho_node a);
-ho_node ho_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
-ho_node ho_select(ho_graph *graph, ho_node c, ho_node a, ho_node b);
-ho_node ho_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent); /* SUM or MAXIMUM */
-ho_node ho_sum_all(ho_graph *graph, ho_node a);                                           /* to rank 0 */
-ho_node ho_reshape(ho_graph *graph, ho_node a, ho_shape shape);
-ho_node ho_expand(ho_graph *graph, ho_node a, ho_shape shape); /* rank as a's; from rank 0 to any shape too */
-ho_node ho_transpose(ho_graph *graph, ho_node a);
-ho_node ho_slice(ho_graph *graph, ho_node a, int64_t axis, int64_t start, int64_t length);
-ho_node ho_pad(ho_graph *graph, ho_node a, int64_t axis, int64_t before, int64_t after);
-ho_node ho_concat(ho_graph *graph, const ho_node *parts, uint32_t count, int64_t axis);
-ho_node ho_matmul(ho_graph *graph, ho_node a, ho_node b);
-ho_node ho_gather(ho_graph *graph, ho_node a, ho_node indices, int64_t axis);
-ho_node ho_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axis, int64_t size);
+ho_node ho_node_leaf(ho_graph *graph, const char *name, ho_shape shape); /* every call makes a new leaf */
+ho_node ho_node_const(ho_graph *graph, double value);                    /* rank 0 */
+ho_node ho_node_fill(ho_graph *graph, ho_shape shape, double value);     /* CONST of any shape */
+ho_node ho_node_iota(ho_graph *graph, int64_t n);
+ho_node ho_node_unary(ho_graph *graph, uint32_t op, ho_node a);
+ho_node ho_node_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
+ho_node ho_node_select(ho_graph *graph, ho_node c, ho_node a, ho_node b);
+ho_node ho_node_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent); /* SUM or MAXIMUM */
+ho_node ho_node_sum_all(ho_graph *graph, ho_node a);                                           /* to rank 0 */
+ho_node ho_node_reshape(ho_graph *graph, ho_node a, ho_shape shape);
+ho_node ho_node_expand(ho_graph *graph, ho_node a, ho_shape shape); /* rank as a's; from rank 0 to any shape too */
+ho_node ho_node_transpose(ho_graph *graph, ho_node a);
+ho_node ho_node_slice(ho_graph *graph, ho_node a, int64_t axis, int64_t start, int64_t length);
+ho_node ho_node_pad(ho_graph *graph, ho_node a, int64_t axis, int64_t before, int64_t after);
+ho_node ho_node_concat(ho_graph *graph, const ho_node *parts, uint32_t count, int64_t axis);
+ho_node ho_node_matmul(ho_graph *graph, ho_node a, ho_node b);
+ho_node ho_node_gather(ho_graph *graph, ho_node a, ho_node indices, int64_t axis);
+ho_node ho_node_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axis, int64_t size);
 /* Builds op of a node with other operands (same attributes); for rewriting passes. */
-ho_node ho_rebuild(ho_graph *graph, ho_node like, const ho_node *in);
+ho_node ho_node_rebuild(ho_graph *graph, ho_node like, const ho_node *in);
 
 /* NumPy's broadcasting (axes aligned at the end, 1 repeats) before an elementwise op; the message names both shapes.
  * Operands of rank 0 are left as they are. */
-ho_node ho_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
-ho_node ho_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b);
+ho_node ho_node_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
+ho_node ho_node_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b);
 
 /* Whether a node is the same known number in every entry. */
 bool ho_is_constant(const ho_graph *graph, ho_node a, double *value);

@@ -33,13 +33,13 @@ static ho_node slice_concat(ho_graph *graph, const ho_draft *draft, const ho_dra
     for (uint32_t i = 0; i < concat->arity; i++) {
         int64_t size = size_of(graph, concat->in[i], draft->axis);
         if (wanted >= start && wanted + draft->size <= start + size)
-            return ho_slice(graph, concat->in[i], draft->axis, wanted - start, draft->size);
+            return ho_node_slice(graph, concat->in[i], draft->axis, wanted - start, draft->size);
         if (wanted == start) {
             int64_t end = start;
             for (uint32_t j = i; j < concat->arity && end < wanted + draft->size; j++) {
                 end += size_of(graph, concat->in[j], draft->axis);
                 if (end == wanted + draft->size)
-                    return ho_concat(graph, concat->in + i, j - i + 1, draft->axis);
+                    return ho_node_concat(graph, concat->in + i, j - i + 1, draft->axis);
             }
             return HO_POISON;
         }
@@ -55,9 +55,9 @@ static ho_node slice_pad(ho_graph *graph, const ho_draft *draft, const ho_draft 
     int64_t from = draft->extent - pad->extent, to = from + draft->size;
     int64_t first = from > 0 ? from : 0, last = to < inner ? to : inner;
     if (first >= last)
-        return ho_fill(graph, draft->shape, 0);
-    ho_node part = ho_slice(graph, pad->in[0], draft->axis, first, last - first);
-    return ho_pad(graph, part, draft->axis, first - from, to - last);
+        return ho_node_fill(graph, draft->shape, 0);
+    ho_node part = ho_node_slice(graph, pad->in[0], draft->axis, first, last - first);
+    return ho_node_pad(graph, part, draft->axis, first - from, to - last);
 }
 
 ho_node ho_simplify_slice(ho_graph *graph, const ho_draft *draft)
@@ -69,7 +69,7 @@ ho_node ho_simplify_slice(ho_graph *graph, const ho_draft *draft)
         return HO_POISON;
     switch (a.op) {
     case HO_OP_SLICE:
-        return ho_slice(graph, a.in[0], a.axis, a.extent + draft->extent, draft->size);
+        return ho_node_slice(graph, a.in[0], a.axis, a.extent + draft->extent, draft->size);
     case HO_OP_PAD:
         return slice_pad(graph, draft, &a);
     case HO_OP_CONCAT:
@@ -85,9 +85,9 @@ ho_node ho_simplify_pad(ho_graph *graph, const ho_draft *draft)
     if (ho_shape_equal(&a.shape, &draft->shape))
         return draft->in[0];
     if (is_zero(graph, draft->in[0]))
-        return ho_fill(graph, draft->shape, 0);
+        return ho_node_fill(graph, draft->shape, 0);
     if (a.op == HO_OP_PAD && a.axis == draft->axis)
-        return ho_pad(graph, a.in[0], a.axis, a.extent + draft->extent, a.size + draft->size);
+        return ho_node_pad(graph, a.in[0], a.axis, a.extent + draft->extent, a.size + draft->size);
     return HO_POISON;
 }
 
@@ -98,10 +98,10 @@ static ho_node join(ho_graph *graph, ho_node left, ho_node right, int64_t axis)
     if (a.op != b.op)
         return HO_POISON;
     if (a.op == HO_OP_CONST && a.value == b.value && signbit(a.value) == signbit(b.value))
-        return ho_fill(graph, resized(a.shape, axis, ho_axis_size(&a.shape, axis) + ho_axis_size(&b.shape, axis)),
-                       a.value);
+        return ho_node_fill(graph, resized(a.shape, axis, ho_axis_size(&a.shape, axis) + ho_axis_size(&b.shape, axis)),
+                            a.value);
     if (a.op == HO_OP_SLICE && a.axis == axis && b.axis == axis && a.in[0] == b.in[0] && a.extent + a.size == b.extent)
-        return ho_slice(graph, a.in[0], axis, a.extent, a.size + b.size);
+        return ho_node_slice(graph, a.in[0], axis, a.extent, a.size + b.size);
     return HO_POISON;
 }
 
@@ -141,9 +141,9 @@ ho_node ho_simplify_concat(ho_graph *graph, const ho_draft *draft)
         uint32_t first = is_zero(graph, parts[0]) ? 1 : 0;
         uint32_t last = is_zero(graph, parts[count - 1]) ? count - 1 : count;
         if (changed || count < draft->arity || last - first < count) {
-            found = ho_concat(graph, parts + first, last - first, axis);
-            found = ho_pad(graph, found, axis, first ? size_of(graph, parts[0], axis) : 0,
-                           last < count ? size_of(graph, parts[count - 1], axis) : 0);
+            found = ho_node_concat(graph, parts + first, last - first, axis);
+            found = ho_node_pad(graph, found, axis, first ? size_of(graph, parts[0], axis) : 0,
+                                last < count ? size_of(graph, parts[count - 1], axis) : 0);
         }
     }
     free(parts);
@@ -226,16 +226,18 @@ static ho_node lay_together(ho_graph *graph, ho_node a, ho_node b, bool add)
         if (next->start < end)
             goto done;
         if (next->start > end)
-            append(graph, &parts, &capacity, &count, ho_fill(graph, resized(shape, axis, next->start - end), 0), axis);
-        append(graph, &parts, &capacity, &count, both ? ho_binary(graph, HO_OP_ADD, l.node, r.node) : next->node, axis);
+            append(graph, &parts, &capacity, &count, ho_node_fill(graph, resized(shape, axis, next->start - end), 0),
+                   axis);
+        append(graph, &parts, &capacity, &count, both ? ho_node_binary(graph, HO_OP_ADD, l.node, r.node) : next->node,
+               axis);
         end = next->end;
         step(graph, next);
         if (both)
             step(graph, &r);
     }
     if (end < size)
-        append(graph, &parts, &capacity, &count, ho_fill(graph, resized(shape, axis, size - end), 0), axis);
-    found = ho_concat(graph, parts, count, axis);
+        append(graph, &parts, &capacity, &count, ho_node_fill(graph, resized(shape, axis, size - end), 0), axis);
+    found = ho_node_concat(graph, parts, count, axis);
 done:
     free(parts);
     return found;
@@ -249,7 +251,7 @@ static ho_node regroup(ho_graph *graph, ho_node sum, ho_node b)
     for (int i = 0; inner.op == HO_OP_ADD && i < 2; i++) {
         ho_node together = lay_together(graph, inner.in[i], b, false);
         if (together)
-            return ho_binary(graph, HO_OP_ADD, inner.in[1 - i], together);
+            return ho_node_binary(graph, HO_OP_ADD, inner.in[1 - i], together);
     }
     return HO_POISON;
 }

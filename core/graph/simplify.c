@@ -24,7 +24,7 @@ static bool is_op(const ho_graph *graph, ho_node a, uint32_t op)
 /* An operand as the whole result: one of rank 0 is repeated. */
 static ho_node whole(ho_graph *graph, ho_node a, const ho_draft *draft)
 {
-    return ho_shape_equal(&at(graph, a)->shape, &draft->shape) ? a : ho_expand(graph, a, draft->shape);
+    return ho_shape_equal(&at(graph, a)->shape, &draft->shape) ? a : ho_node_expand(graph, a, draft->shape);
 }
 
 /* The rank-0 node that a tensor repeats, or HO_POISON. */
@@ -62,7 +62,7 @@ static void narrow_operands(ho_graph *graph, ho_draft *draft)
         if (narrowed[i]) {
             ho_node a = draft->operands[i];
             draft->operands[i] =
-                is_op(graph, a, HO_OP_CONST) ? ho_const(graph, at(graph, a)->value) : repeated_scalar(graph, a);
+                is_op(graph, a, HO_OP_CONST) ? ho_node_const(graph, at(graph, a)->value) : repeated_scalar(graph, a);
         }
 }
 
@@ -72,7 +72,7 @@ static ho_node fold(ho_graph *graph, const ho_draft *draft)
     for (uint32_t i = 0; i < draft->arity; i++)
         if (!ho_is_constant(graph, draft->in[i], &value[i]))
             return HO_POISON;
-    return ho_fill(graph, draft->shape, ho_op_scalar(draft->op, value[0], value[1], value[2]));
+    return ho_node_fill(graph, draft->shape, ho_op_scalar(draft->op, value[0], value[1], value[2]));
 }
 
 static ho_node simplify_add(ho_graph *graph, const ho_draft *draft)
@@ -83,11 +83,11 @@ static ho_node simplify_add(ho_graph *graph, const ho_draft *draft)
     if (is_value(graph, a, 0))
         return whole(graph, b, draft);
     if (is_op(graph, b, HO_OP_NEG))
-        return ho_binary(graph, HO_OP_SUB, a, at(graph, b)->in[0]);
+        return ho_node_binary(graph, HO_OP_SUB, a, at(graph, b)->in[0]);
     if (is_op(graph, a, HO_OP_NEG))
-        return ho_binary(graph, HO_OP_SUB, b, at(graph, a)->in[0]);
+        return ho_node_binary(graph, HO_OP_SUB, b, at(graph, a)->in[0]);
     if (a == b)
-        return ho_binary(graph, HO_OP_MUL, a, ho_const(graph, 2));
+        return ho_node_binary(graph, HO_OP_MUL, a, ho_node_const(graph, 2));
     return ho_simplify_sum_of_pieces(graph, a, b);
 }
 
@@ -98,9 +98,9 @@ static ho_node simplify_sub(ho_graph *graph, const ho_draft *draft)
     if (is_value(graph, b, 0))
         return whole(graph, a, draft);
     if (is_value(graph, a, 0))
-        return ho_unary(graph, HO_OP_NEG, whole(graph, b, draft));
+        return ho_node_unary(graph, HO_OP_NEG, whole(graph, b, draft));
     if (is_op(graph, b, HO_OP_NEG))
-        return ho_binary(graph, HO_OP_ADD, a, at(graph, b)->in[0]);
+        return ho_node_binary(graph, HO_OP_ADD, a, at(graph, b)->in[0]);
     return HO_POISON;
 }
 
@@ -112,18 +112,18 @@ static ho_node simplify_mul(ho_graph *graph, const ho_draft *draft)
         if (!ho_is_constant(graph, a, &value))
             continue;
         if (value == 0)
-            return ho_fill(graph, draft->shape, 0);
+            return ho_node_fill(graph, draft->shape, 0);
         if (value == 1)
             return whole(graph, b, draft);
         if (value == -1)
-            return ho_unary(graph, HO_OP_NEG, whole(graph, b, draft));
+            return ho_node_unary(graph, HO_OP_NEG, whole(graph, b, draft));
         if (is_op(graph, b, HO_OP_NEG)) {
             ho_node inner = at(graph, b)->in[0];
-            return ho_binary(graph, HO_OP_MUL, inner, ho_fill(graph, at(graph, a)->shape, -value));
+            return ho_node_binary(graph, HO_OP_MUL, inner, ho_node_fill(graph, at(graph, a)->shape, -value));
         }
     }
     if (is_op(graph, draft->in[0], HO_OP_NEG) && is_op(graph, draft->in[1], HO_OP_NEG))
-        return ho_binary(graph, HO_OP_MUL, at(graph, draft->in[0])->in[0], at(graph, draft->in[1])->in[0]);
+        return ho_node_binary(graph, HO_OP_MUL, at(graph, draft->in[0])->in[0], at(graph, draft->in[1])->in[0]);
     return HO_POISON;
 }
 
@@ -135,7 +135,7 @@ static ho_node simplify_div(ho_graph *graph, const ho_draft *draft)
     int exponent;
     if (!ho_is_constant(graph, b, &value) || fabs(frexp(value, &exponent)) != 0.5 || exponent < -100 || exponent > 100)
         return HO_POISON;
-    return ho_binary(graph, HO_OP_MUL, a, ho_fill(graph, at(graph, b)->shape, 1 / value));
+    return ho_node_binary(graph, HO_OP_MUL, a, ho_node_fill(graph, at(graph, b)->shape, 1 / value));
 }
 
 static ho_node simplify_pow(ho_graph *graph, const ho_draft *draft)
@@ -143,22 +143,22 @@ static ho_node simplify_pow(ho_graph *graph, const ho_draft *draft)
     ho_node a = draft->in[0], b = draft->in[1];
     double value;
     if (is_value(graph, a, 1))
-        return ho_fill(graph, draft->shape, 1);
+        return ho_node_fill(graph, draft->shape, 1);
     if (!ho_is_constant(graph, b, &value))
         return HO_POISON;
     if (value == 0)
-        return ho_fill(graph, draft->shape, 1);
+        return ho_node_fill(graph, draft->shape, 1);
     if (value != 1 && value != 2 && value != 3 && value != 0.5 && value != -1)
         return HO_POISON;
     a = whole(graph, a, draft);
     if (value == 1)
         return a;
     if (value == 0.5)
-        return ho_unary(graph, HO_OP_SQRT, a);
+        return ho_node_unary(graph, HO_OP_SQRT, a);
     if (value == -1)
-        return ho_binary(graph, HO_OP_DIV, ho_const(graph, 1), a);
-    ho_node square = ho_binary(graph, HO_OP_MUL, a, a);
-    return value == 2 ? square : ho_binary(graph, HO_OP_MUL, square, a);
+        return ho_node_binary(graph, HO_OP_DIV, ho_node_const(graph, 1), a);
+    ho_node square = ho_node_binary(graph, HO_OP_MUL, a, a);
+    return value == 2 ? square : ho_node_binary(graph, HO_OP_MUL, square, a);
 }
 
 static ho_node simplify_elementwise(ho_graph *graph, ho_draft *draft)
@@ -209,9 +209,9 @@ static ho_node simplify_reduce(ho_graph *graph, const ho_draft *draft)
     int64_t entries = ho_shape_count(&at(graph, a)->shape) / ho_shape_count(&draft->shape);
     double value;
     if (entries == 1)
-        return ho_reshape(graph, a, draft->shape);
+        return ho_node_reshape(graph, a, draft->shape);
     if (ho_is_constant(graph, a, &value))
-        return ho_fill(graph, draft->shape, draft->op == HO_OP_SUM ? value * (double)entries : value);
+        return ho_node_fill(graph, draft->shape, draft->op == HO_OP_SUM ? value * (double)entries : value);
     return HO_POISON;
 }
 
@@ -234,7 +234,7 @@ static ho_node simplify_transpose(ho_graph *graph, const ho_draft *draft)
             return a;
     }
     if (ho_axis_size(&draft->shape, 1) == 1 || ho_axis_size(&draft->shape, 2) == 1)
-        return ho_reshape(graph, a, draft->shape);
+        return ho_node_reshape(graph, a, draft->shape);
     return HO_POISON;
 }
 
@@ -257,25 +257,26 @@ ho_node ho_simplify(ho_graph *graph, ho_draft *draft)
         if (same_shape)
             return a;
         if (constant)
-            return ho_fill(graph, draft->shape, value);
+            return ho_node_fill(graph, draft->shape, value);
         if (!is_op(graph, a, draft->op))
             return HO_POISON;
-        return draft->op == HO_OP_RESHAPE ? ho_reshape(graph, at(graph, a)->in[0], draft->shape)
-                                          : ho_expand(graph, at(graph, a)->in[0], draft->shape);
+        return draft->op == HO_OP_RESHAPE ? ho_node_reshape(graph, at(graph, a)->in[0], draft->shape)
+                                          : ho_node_expand(graph, at(graph, a)->in[0], draft->shape);
     case HO_OP_TRANSPOSE:
-        return constant ? ho_fill(graph, draft->shape, value) : simplify_transpose(graph, draft);
+        return constant ? ho_node_fill(graph, draft->shape, value) : simplify_transpose(graph, draft);
     case HO_OP_SLICE:
-        return constant ? ho_fill(graph, draft->shape, value) : ho_simplify_slice(graph, draft);
+        return constant ? ho_node_fill(graph, draft->shape, value) : ho_simplify_slice(graph, draft);
     case HO_OP_PAD:
         return ho_simplify_pad(graph, draft);
     case HO_OP_CONCAT:
         return ho_simplify_concat(graph, draft);
     case HO_OP_MATMUL:
-        return is_value(graph, a, 0) || is_value(graph, draft->in[1], 0) ? ho_fill(graph, draft->shape, 0) : HO_POISON;
+        return is_value(graph, a, 0) || is_value(graph, draft->in[1], 0) ? ho_node_fill(graph, draft->shape, 0)
+                                                                         : HO_POISON;
     case HO_OP_GATHER:
-        return constant ? ho_fill(graph, draft->shape, value) : HO_POISON;
+        return constant ? ho_node_fill(graph, draft->shape, value) : HO_POISON;
     case HO_OP_SCATTER:
-        return value == 0 ? ho_fill(graph, draft->shape, 0) : HO_POISON;
+        return value == 0 ? ho_node_fill(graph, draft->shape, 0) : HO_POISON;
     default:
         return HO_POISON;
     }

@@ -241,7 +241,7 @@ static ho_value constant(ho_trace *x, const char *file, int32_t line, double num
     tracing *t = enter(x, file, line);
     if (!t)
         return (ho_value){0};
-    return handle(t, isnan(number) ? fail(t, "constant: the number is NaN") : ho_const(t->env->graph, number));
+    return handle(t, isnan(number) ? fail(t, "constant: the number is NaN") : ho_node_const(t->env->graph, number));
 }
 
 static ho_value fill(ho_trace *x, const char *file, int32_t line, int32_t rank, const int64_t *dims, double number)
@@ -250,13 +250,13 @@ static ho_value fill(ho_trace *x, const char *file, int32_t line, int32_t rank, 
     ho_shape wanted;
     if (!t || !shape_ok(t, "fill", rank, dims, &wanted))
         return (ho_value){0};
-    return handle(t, isnan(number) ? fail(t, "fill: the number is NaN") : ho_fill(t->env->graph, wanted, number));
+    return handle(t, isnan(number) ? fail(t, "fill: the number is NaN") : ho_node_fill(t->env->graph, wanted, number));
 }
 
 static ho_value range(ho_trace *x, const char *file, int32_t line, int64_t n)
 {
     tracing *t = enter(x, file, line);
-    return t ? handle(t, ho_iota(t->env->graph, n)) : (ho_value){0};
+    return t ? handle(t, ho_node_iota(t->env->graph, n)) : (ho_value){0};
 }
 
 static ho_value unary(ho_trace *x, const char *file, int32_t line, uint32_t op, ho_value a)
@@ -267,7 +267,7 @@ static ho_value unary(ho_trace *x, const char *file, int32_t line, uint32_t op, 
     if (!ho_op_is_elementwise(op) || ho_op_arity(op) != 1)
         return handle(t, fail(t, "op %" PRIu32 " is no elementwise op of one operand", op));
     ho_node node = node_of(t, ho_op_name(op), a);
-    return handle(t, node ? ho_unary(t->env->graph, op, node) : HO_POISON);
+    return handle(t, node ? ho_node_unary(t->env->graph, op, node) : HO_POISON);
 }
 
 static ho_value binary(ho_trace *x, const char *file, int32_t line, uint32_t op, ho_value a, ho_value b)
@@ -279,7 +279,7 @@ static ho_value binary(ho_trace *x, const char *file, int32_t line, uint32_t op,
         return handle(t, fail(t, "op %" PRIu32 " is no elementwise op of two operands", op));
     ho_node first = node_of(t, ho_op_name(op), a);
     ho_node second = first ? node_of(t, ho_op_name(op), b) : HO_POISON;
-    return handle(t, second ? ho_binary_broadcast(t->env->graph, op, first, second) : HO_POISON);
+    return handle(t, second ? ho_node_binary_broadcast(t->env->graph, op, first, second) : HO_POISON);
 }
 
 static ho_value choose(ho_trace *x, const char *file, int32_t line, ho_value c, ho_value a, ho_value b)
@@ -290,7 +290,7 @@ static ho_value choose(ho_trace *x, const char *file, int32_t line, ho_value c, 
     ho_node condition = node_of(t, "where", c);
     ho_node first = condition ? node_of(t, "where", a) : HO_POISON;
     ho_node second = first ? node_of(t, "where", b) : HO_POISON;
-    return handle(t, second ? ho_select_broadcast(t->env->graph, condition, first, second) : HO_POISON);
+    return handle(t, second ? ho_node_select_broadcast(t->env->graph, condition, first, second) : HO_POISON);
 }
 
 /* Whether `op` is a reduction; says so where it is not. */
@@ -312,8 +312,8 @@ static ho_value reduce(ho_trace *x, const char *file, int32_t line, uint32_t op,
     if (!node || !ho_axis_from_end(t->env->graph, ho_op_name(op), node, axis, &from_end))
         return (ho_value){0};
     ho_shape kept = ho_kept_shape(shape_of(t, node), from_end, 1);
-    node = ho_reduce(t->env->graph, op, node, from_end, 1);
-    return handle(t, node && keep ? ho_reshape(t->env->graph, node, kept) : node);
+    node = ho_node_reduce(t->env->graph, op, node, from_end, 1);
+    return handle(t, node && keep ? ho_node_reshape(t->env->graph, node, kept) : node);
 }
 
 static ho_value reduce_all(ho_trace *x, const char *file, int32_t line, uint32_t op, ho_value a)
@@ -323,7 +323,7 @@ static ho_value reduce_all(ho_trace *x, const char *file, int32_t line, uint32_t
         return (ho_value){0};
     ho_node node = node_of(t, ho_op_name(op), a);
     int32_t rank = node ? shape_of(t, node).rank : 0;
-    return handle(t, rank > 0 ? ho_reduce(t->env->graph, op, node, rank, rank) : node);
+    return handle(t, rank > 0 ? ho_node_reduce(t->env->graph, op, node, rank, rank) : node);
 }
 
 static ho_value reshape(ho_trace *x, const char *file, int32_t line, ho_value a, int32_t rank, const int64_t *dims)
@@ -333,7 +333,7 @@ static ho_value reshape(ho_trace *x, const char *file, int32_t line, ho_value a,
     if (!t || !shape_ok(t, "reshape", rank, dims, &wanted))
         return (ho_value){0};
     ho_node node = node_of(t, "reshape", a);
-    return handle(t, node ? ho_reshape(t->env->graph, node, wanted) : HO_POISON);
+    return handle(t, node ? ho_node_reshape(t->env->graph, node, wanted) : HO_POISON);
 }
 
 static ho_value expand(ho_trace *x, const char *file, int32_t line, ho_value a, int32_t rank, const int64_t *dims)
@@ -351,8 +351,8 @@ static ho_value expand(ho_trace *x, const char *file, int32_t line, ho_value a, 
             aligned.dims[i] = from >= 0 ? own.dims[from] : 1;
         }
         if (own.rank > 0 && own.rank < wanted.rank)
-            node = ho_reshape(t->env->graph, node, aligned);
-        node = ho_expand(t->env->graph, node, wanted);
+            node = ho_node_reshape(t->env->graph, node, aligned);
+        node = ho_node_expand(t->env->graph, node, wanted);
     }
     return handle(t, node);
 }
@@ -361,7 +361,7 @@ static ho_value transpose(ho_trace *x, const char *file, int32_t line, ho_value 
 {
     tracing *t = enter(x, file, line);
     ho_node node = t ? node_of(t, "transpose", a) : HO_POISON;
-    return node ? handle(t, ho_transpose(t->env->graph, node)) : (ho_value){0};
+    return node ? handle(t, ho_node_transpose(t->env->graph, node)) : (ho_value){0};
 }
 
 static ho_value slice(ho_trace *x, const char *file, int32_t line, ho_value a, int32_t axis, int64_t start,
@@ -372,7 +372,7 @@ static ho_value slice(ho_trace *x, const char *file, int32_t line, ho_value a, i
     int64_t from_end;
     if (!node || !ho_axis_from_end(t->env->graph, "slice", node, axis, &from_end))
         return (ho_value){0};
-    return handle(t, ho_slice(t->env->graph, node, from_end, start, length));
+    return handle(t, ho_node_slice(t->env->graph, node, from_end, start, length));
 }
 
 #define MOST_PARTS 65536
@@ -391,7 +391,7 @@ static ho_value concat(ho_trace *x, const char *file, int32_t line, const ho_val
     bool fits = result && ho_axis_from_end(t->env->graph, "concat", result, axis, &from_end);
     for (int32_t i = 0; i < count && fits; i++)
         fits = (nodes[i] = node_of(t, "concat", parts[i])) != HO_POISON;
-    result = fits ? ho_concat(t->env->graph, nodes, (uint32_t)count, from_end) : HO_POISON;
+    result = fits ? ho_node_concat(t->env->graph, nodes, (uint32_t)count, from_end) : HO_POISON;
     free(nodes);
     return handle(t, result);
 }
@@ -401,7 +401,7 @@ static ho_value matmul(ho_trace *x, const char *file, int32_t line, ho_value a, 
     tracing *t = enter(x, file, line);
     ho_node first = t ? node_of(t, "matmul", a) : HO_POISON;
     ho_node second = first ? node_of(t, "matmul", b) : HO_POISON;
-    return second ? handle(t, ho_matmul(t->env->graph, first, second)) : (ho_value){0};
+    return second ? handle(t, ho_node_matmul(t->env->graph, first, second)) : (ho_value){0};
 }
 
 static ho_value gather(ho_trace *x, const char *file, int32_t line, ho_value a, ho_value indices, int32_t axis)
@@ -412,7 +412,7 @@ static ho_value gather(ho_trace *x, const char *file, int32_t line, ho_value a, 
     int64_t from_end;
     if (!second || !ho_axis_from_end(t->env->graph, "gather", first, axis, &from_end))
         return (ho_value){0};
-    return handle(t, ho_gather(t->env->graph, first, second, from_end));
+    return handle(t, ho_node_gather(t->env->graph, first, second, from_end));
 }
 
 /* ---- what only some callbacks may use ---- */
@@ -508,13 +508,13 @@ static void bind_numbers(const ho_instance *instance, ho_trace_env *env)
     for (uint32_t i = 0; i < instance->loaded->option_count; i++) {
         double number;
         if (ho_instance_number(instance, instance->loaded->options[i].name, &number))
-            ho_scope_bind(env->scope, instance->loaded->options[i].name, ho_const(env->graph, number));
+            ho_scope_bind(env->scope, instance->loaded->options[i].name, ho_node_const(env->graph, number));
     }
     for (const char *const *symbol = env->known_sizes; symbol && *symbol; symbol++) {
         ho_node bound;
         int64_t value;
         if (!ho_scope_find(env->scope, *symbol, &bound) && env->size && env->size(env->context, *symbol, &value))
-            ho_scope_bind(env->scope, *symbol, ho_const(env->graph, (double)value));
+            ho_scope_bind(env->scope, *symbol, ho_node_const(env->graph, (double)value));
     }
 }
 

@@ -14,7 +14,7 @@ typedef struct ho_trace_env {
     bool (*size)(void *context, const char *symbol, int64_t *value);
     const char *const *known_sizes;
     const char *const *target_sizes; /* NULL, or more symbols: targets, whose widths are not in scope by themselves */
-    ho_gradient_at gradient;         /* grad(p); NULL: not available here, and why in gradient_reason */
+    ho_gradient_fn gradient;         /* grad(p); NULL: not available here, and why in gradient_reason */
     const char *gradient_reason;
     /* Models' weights: declares; and draws: both return poison after an error. NULL elsewhere. */
     ho_node (*weight)(void *context, const char *name, ho_node initial);

@@ -27,7 +27,7 @@ static ho_node branch_of(ho_graph *graph, ho_node id)
     const ho_graph_node node = *ho_graph_at(graph, id);
     switch (node.op) {
     case HO_OP_ABS:
-        return ho_unary(graph, HO_OP_SIGN, node.in[0]);
+        return ho_node_unary(graph, HO_OP_SIGN, node.in[0]);
     case HO_OP_SIGN:
     case HO_OP_FLOOR:
     case HO_OP_LESS:
@@ -36,13 +36,14 @@ static ho_node branch_of(ho_graph *graph, ho_node id)
         return id;
     case HO_OP_MAX:
     case HO_OP_MIN:
-        return ho_binary(graph, HO_OP_LESS, node.in[0], node.in[1]);
+        return ho_node_binary(graph, HO_OP_LESS, node.in[0], node.in[1]);
     case HO_OP_SELECT:
-        return ho_binary(graph, HO_OP_EQUAL, node.in[0], ho_const(graph, 0.0));
+        return ho_node_binary(graph, HO_OP_EQUAL, node.in[0], ho_node_const(graph, 0.0));
     case HO_OP_MAXIMUM: {
         const ho_shape shape = ho_graph_at(graph, node.in[0])->shape;
-        const ho_node kept = node.shape.rank ? ho_reshape(graph, id, ho_kept_shape(shape, node.axis, node.extent)) : id;
-        return ho_binary(graph, HO_OP_EQUAL, node.in[0], ho_expand(graph, kept, shape));
+        const ho_node kept =
+            node.shape.rank ? ho_node_reshape(graph, id, ho_kept_shape(shape, node.axis, node.extent)) : id;
+        return ho_node_binary(graph, HO_OP_EQUAL, node.in[0], ho_node_expand(graph, kept, shape));
     }
     default:
         return HO_POISON;
@@ -54,8 +55,8 @@ static ho_node flattened(ho_graph *graph, ho_node node)
 {
     const ho_shape shape = ho_graph_at(graph, node)->shape;
     const int64_t count = ho_shape_count(&shape);
-    return shape.rank ? ho_reshape(graph, node, ho_shape_of(1, &count))
-                      : ho_expand(graph, node, ho_shape_of(1, &count));
+    return shape.rank ? ho_node_reshape(graph, node, ho_shape_of(1, &count))
+                      : ho_node_expand(graph, node, ho_shape_of(1, &count));
 }
 
 ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count)
@@ -70,8 +71,8 @@ ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count)
             rows[found++] = flattened(graph, branch);
     }
     if (!found)
-        rows[found++] = ho_fill(graph, ho_shape_of(1, (const int64_t[]){1}), 0.0);
-    const ho_node all = found > 1 ? ho_concat(graph, rows, found, 1) : rows[0];
+        rows[found++] = ho_node_fill(graph, ho_shape_of(1, (const int64_t[]){1}), 0.0);
+    const ho_node all = found > 1 ? ho_node_concat(graph, rows, found, 1) : rows[0];
     free(rows);
     free(needed);
     return all;

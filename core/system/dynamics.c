@@ -56,14 +56,14 @@ void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_no
     for (uint32_t i = 0; i < loaded->option_count; i++) {
         double number;
         if (ho_instance_number(dynamics, loaded->options[i].name, &number))
-            ho_scope_bind(scope, loaded->options[i].name, ho_const(graph, number));
+            ho_scope_bind(scope, loaded->options[i].name, ho_node_const(graph, number));
     }
     ho_bind_hypers(scope, dynamics, hypers);
     ho_scope_bind(scope, "w", w);
     uint32_t before = ho_graph_source_enter(graph, loaded->plugin.name, loaded->path, 0);
     for (uint32_t j = 0; j < loaded->slot_count; j++) {
         if (!loaded->slots[j].initial) {
-            slots[j] = ho_fill(graph, shape, 0.0);
+            slots[j] = ho_node_fill(graph, shape, 0.0);
             continue;
         }
         ho_node value = ho_formula(graph, scope, NULL, NULL, loaded->slots[j].initial);
@@ -73,7 +73,7 @@ void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_no
         }
         ho_shape got = ho_graph_at(graph, value)->shape;
         if (got.rank == 0 && shape.rank > 0) {
-            value = ho_expand(graph, value, shape);
+            value = ho_node_expand(graph, value, shape);
         } else if (!ho_shape_equal(&got, &shape)) {
             char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
             value = ho_graph_fail(graph, "the initial value of slot \"%s\" has shape %s, the weights have %s",
@@ -108,7 +108,7 @@ ho_node ho_substitute(ho_graph *graph, ho_node root, ho_node from, ho_node to)
             changed |= in[j] != node->in[j];
         }
         ho_graph_source_set(graph, node->source);
-        image[id] = changed ? ho_rebuild(graph, id, in) : id;
+        image[id] = changed ? ho_node_rebuild(graph, id, in) : id;
         if (in != few)
             free(in);
     }

@@ -175,7 +175,8 @@ static ho_node fixed_node(ho_training *training, const ho_hyperparameter *h)
     for (int64_t i = 1; i < h->count; i++)
         if (h->value[i] != h->value[0])
             return ho_training_numbers(training, h->name, shape, h->value);
-    return h->rank == 0 ? ho_const(training->graph, h->value[0]) : ho_fill(training->graph, shape, h->value[0]);
+    return h->rank == 0 ? ho_node_const(training->graph, h->value[0])
+                        : ho_node_fill(training->graph, shape, h->value[0]);
 }
 
 static int64_t free_count(const ho_hyperparameter *h)

@@ -237,8 +237,8 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
     ho_scope_bind(env.scope, "outputs", outputs);
     if (used->labels) {
         ho_scope_bind(env.scope, "labels", target);
-        ho_node column = ho_reshape(graph, target, ho_shape_of(2, (int64_t[]){feed->size, 1}));
-        target = ho_binary_broadcast(graph, HO_OP_EQUAL, column, ho_iota(graph, used->outputs));
+        ho_node column = ho_node_reshape(graph, target, ho_shape_of(2, (int64_t[]){feed->size, 1}));
+        target = ho_node_binary_broadcast(graph, HO_OP_EQUAL, column, ho_node_iota(graph, used->outputs));
     }
     ho_scope_bind(env.scope, "targets", target);
     ho_node loss = HO_POISON;
@@ -283,21 +283,22 @@ static ho_node example_weights(const ho_training *training, const ho_owner *owne
     ho_node weights = training->hyper_nodes[owner->first + owner->instance->loaded->hyper_count + 1];
     int64_t rest = problem->weighted ? problem->training->count - problem->weighted : 0;
     if (rest > 0) {
-        ho_node parts[] = {weights, ho_fill(graph, ho_shape_of(1, &rest), 1.0)};
-        weights = ho_concat(graph, parts, 2, 1);
+        ho_node parts[] = {weights, ho_node_fill(graph, ho_shape_of(1, &rest), 1.0)};
+        weights = ho_node_concat(graph, parts, 2, 1);
     }
-    return feed->batch ? ho_gather(graph, weights, training->leaves[feed->rows].node, 1) : weights;
+    return feed->batch ? ho_node_gather(graph, weights, training->leaves[feed->rows].node, 1) : weights;
 }
 
 ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed,
                         const ho_node *answers)
 {
     ho_graph *graph = training->graph;
-    ho_node sum = ho_fill(graph, ho_shape_of(1, &feed->size), 0.0);
+    ho_node sum = ho_node_fill(graph, ho_shape_of(1, &feed->size), 0.0);
     for (size_t i = 0; i < count; i++)
         if (is_loss(&owners[i])) {
             ho_node loss = trace_loss(training, &owners[i], feed, answers);
-            sum = ho_binary(graph, HO_OP_ADD, sum, ho_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
+            sum = ho_node_binary(graph, HO_OP_ADD, sum,
+                                 ho_node_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
         }
     return sum;
 }
@@ -306,25 +307,27 @@ ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t cou
 {
     ho_graph *graph = training->graph;
     const ho_node *answers = ho_trace_forward(training, feed);
-    ho_node sum = ho_const(graph, 0.0);
+    ho_node sum = ho_node_const(graph, 0.0);
     for (size_t i = 0; i < count; i++) {
         const ho_owner *owner = &owners[i];
         ho_node value;
         if (is_loss(owner)) {
             value = trace_loss(training, owner, feed, answers);
             if (owner->term->per_example)
-                value = ho_binary(graph, HO_OP_MUL, value, example_weights(training, owner, feed));
-            value = ho_sum_all(graph, value);
+                value = ho_node_binary(graph, HO_OP_MUL, value, example_weights(training, owner, feed));
+            value = ho_node_sum_all(graph, value);
             if (owner->term->mean)
-                value = ho_binary(graph, HO_OP_DIV, value, ho_const(graph, (double)feed->size));
+                value = ho_node_binary(graph, HO_OP_DIV, value, ho_node_const(graph, (double)feed->size));
         } else {
-            value = ho_const(graph, 0.0);
+            value = ho_node_const(graph, 0.0);
             for (size_t j = 0; j < training->weight_count; j++)
                 if (ho_term_covers(owner->term, &training->weights[j]))
-                    value = ho_binary(graph, HO_OP_ADD, value,
-                                      trace_penalty(training, owner, &training->weights[j], training->weight_nodes[j]));
+                    value = ho_node_binary(
+                        graph, HO_OP_ADD, value,
+                        trace_penalty(training, owner, &training->weights[j], training->weight_nodes[j]));
         }
-        sum = ho_binary(graph, HO_OP_ADD, sum, ho_binary(graph, HO_OP_MUL, weight_of(training, owner), value));
+        sum =
+            ho_node_binary(graph, HO_OP_ADD, sum, ho_node_binary(graph, HO_OP_MUL, weight_of(training, owner), value));
     }
     return sum;
 }

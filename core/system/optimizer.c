@@ -95,7 +95,7 @@ static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values,
             return ho_fail_at(error, HO_INVALID, tree ? tree->place : dynamics->place,
                               "%s: %s lies outside its domain %s", hyper->name, number,
                               ho_domain_print(lower, upper, domain));
-        hypers[i] = ho_const(graph, value);
+        hypers[i] = ho_node_const(graph, value);
     }
     return HO_OK;
 }
@@ -123,11 +123,11 @@ static ho_status trace(ho_optimizer *o, const ho_instance *dynamics, ho_graph *g
     ho_node *inputs = ho_alloc((AT_SLOTS + o->slot_count) * sizeof *inputs);
     ho_node *next = ho_alloc((1 + o->slot_count) * sizeof *next);
     bool zero = true;
-    inputs[AT_W] = ho_leaf(graph, "w", shape);
-    inputs[AT_G] = ho_leaf(graph, "g", shape);
-    inputs[AT_T] = ho_leaf(graph, "t", ho_scalar_shape());
+    inputs[AT_W] = ho_node_leaf(graph, "w", shape);
+    inputs[AT_G] = ho_node_leaf(graph, "g", shape);
+    inputs[AT_T] = ho_node_leaf(graph, "t", ho_scalar_shape());
     for (uint32_t j = 0; j < o->slot_count; j++)
-        inputs[AT_SLOTS + j] = ho_leaf(graph, loaded->slots[j].name, shape);
+        inputs[AT_SLOTS + j] = ho_node_leaf(graph, loaded->slots[j].name, shape);
     ho_status status =
         ho_dynamics_step(dynamics, &env, hypers, inputs[AT_T], inputs[AT_W], inputs[AT_G], inputs + AT_SLOTS, next);
     if (!status) {

@@ -74,7 +74,7 @@ static ho_node filled(ho_training *training, ho_node derivative, ho_node primal,
 {
     if (derivative)
         return derivative;
-    return ho_fill(training->graph, tangent_shape(columns, ho_graph_at(training->graph, primal)->shape), 0.0);
+    return ho_node_fill(training->graph, tangent_shape(columns, ho_graph_at(training->graph, primal)->shape), 0.0);
 }
 
 /* The state and the tuned hyperparameters as nodes, one after another. */
@@ -201,7 +201,7 @@ static void build(ho_outputs *o, ho_program *program, ho_error *error)
         add(o, training->validation_error, "%s", "the validation error");
         break;
     case HO_ERROR_GRADIENT: {
-        ho_node one = ho_const(training->graph, 1.0);
+        ho_node one = ho_node_const(training->graph, 1.0);
         add(o, training->validation_error, "%s", "the validation error");
         add_cotangents(o, &training->validation_error, &one, 1, true);
         break;

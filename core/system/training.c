@@ -22,7 +22,7 @@ void *ho_training_block(ho_training *training, int64_t count, size_t size, const
 size_t ho_training_leaf(ho_training *training, const char *name, ho_shape shape, const void *data)
 {
     ho_grow((void **)&training->leaves, &training->leaf_capacity, training->leaf_count, sizeof *training->leaves);
-    training->leaves[training->leaf_count] = (ho_bound){ho_leaf(training->graph, name, shape), data};
+    training->leaves[training->leaf_count] = (ho_bound){ho_node_leaf(training->graph, name, shape), data};
     return training->leaf_count++;
 }
 
@@ -159,8 +159,8 @@ static ho_node flatten(ho_training *training, const ho_node *tensors)
     ho_graph *graph = training->graph;
     ho_node *parts = ho_alloc(training->weight_count * sizeof *parts);
     for (size_t i = 0; i < training->weight_count; i++)
-        parts[i] = ho_reshape(graph, tensors[i], ho_shape_of(1, &training->weights[i].count));
-    ho_node flat = ho_concat(graph, parts, (uint32_t)training->weight_count, 1);
+        parts[i] = ho_node_reshape(graph, tensors[i], ho_shape_of(1, &training->weights[i].count));
+    ho_node flat = ho_node_concat(graph, parts, (uint32_t)training->weight_count, 1);
     free(parts);
     return flat;
 }
@@ -169,7 +169,7 @@ static ho_node flatten(ho_training *training, const ho_node *tensors)
 static ho_node unflatten(ho_training *training, ho_node flat, size_t weight)
 {
     const ho_weight_tensor *w = &training->weights[weight];
-    return ho_reshape(training->graph, ho_slice(training->graph, flat, 1, w->offset, w->count), w->shape);
+    return ho_node_reshape(training->graph, ho_node_slice(training->graph, flat, 1, w->offset, w->count), w->shape);
 }
 
 static void make_state(ho_training *training)

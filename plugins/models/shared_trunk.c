@@ -203,7 +203,7 @@ static int64_t declare(const trunk *model, ho_trace *x, const stack *s, int64_t 
     weight_name(s, layer, 'W', name);
     ho_value scale = ho_mul(x, ho_get(x, "init_scale"), ho_constant(x, deviation));
     ho_weight(x, name, ho_mul(x, scale, ho_normal(x, name, 2, dims)));
-    ho_weight(x, weight_name(s, layer, 'b', name), ho_fill_with(x, 1, dims + 1, 0.0));
+    ho_weight(x, weight_name(s, layer, 'b', name), ho_fill(x, 1, dims + 1, 0.0));
     return out;
 }
 
@@ -213,7 +213,7 @@ static void try_activation(const trunk *model, ho_trace *x)
 {
     const int64_t dims[HO_MAX_RANK] = {2, 3};
     int64_t found[HO_MAX_RANK] = {0};
-    ho_set(x, "x", ho_fill_with(x, 2, dims, 0.5));
+    ho_set(x, "x", ho_fill(x, 2, dims, 0.5));
     ho_shape_get(x, ho_eval(x, model->activation), found);
     if (ho_ok(x) == HO_OK && memcmp(found, dims, sizeof dims) != 0)
         ho_trace_fail(x, "activation: \"%s\" is of another shape than x", model->activation);
@@ -239,7 +239,7 @@ static ho_status weights(void *self, ho_trace *x)
 static ho_value linear(ho_trace *x, const stack *s, int64_t layer, ho_value in)
 {
     char name[72];
-    ho_value product = ho_matrix_product(x, in, ho_get(x, weight_name(s, layer, 'W', name)));
+    ho_value product = ho_matmul(x, in, ho_get(x, weight_name(s, layer, 'W', name)));
     return ho_add(x, product, ho_get(x, weight_name(s, layer, 'b', name)));
 }
 

@@ -35,7 +35,7 @@ static ho_status weights(void *self, ho_trace *x)
     ho_set(x, "draw", ho_normal(x, "W", 2, dims));
     ho_weight(x, "W", ho_eval(x, "init_scale/sqrt(features) * draw"));
     if (model->bias)
-        ho_weight(x, "b", ho_fill_with(x, 1, dims + 1, 0.0));
+        ho_weight(x, "b", ho_fill(x, 1, dims + 1, 0.0));
     return ho_ok(x);
 }
 

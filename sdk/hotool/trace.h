@@ -86,9 +86,9 @@ struct ho_trace {
 /* The rank of a value (0 for poison), and its sizes into dims. */
 #define ho_shape_get(x, a, dims) ((x)->api->shape((x), (a), (dims)))
 
-#define ho_constant(x, number)              ((x)->api->constant((x), HO_HERE, (number)))
-#define ho_fill_with(x, rank, dims, number) ((x)->api->fill((x), HO_HERE, (rank), (dims), (number)))
-#define ho_range(x, n)                      ((x)->api->iota((x), HO_HERE, (n)))
+#define ho_constant(x, number)         ((x)->api->constant((x), HO_HERE, (number)))
+#define ho_fill(x, rank, dims, number) ((x)->api->fill((x), HO_HERE, (rank), (dims), (number)))
+#define ho_range(x, n)                 ((x)->api->iota((x), HO_HERE, (n)))
 
 /* Elementwise, by op number or by name. */
 #define ho_unary_op(x, op, a)     ((x)->api->unary((x), HO_HERE, (op), (a)))
@@ -123,22 +123,22 @@ struct ho_trace {
 /* Reductions: over one axis (keep: 1 leaves it with size 1), or over all to rank 0. */
 #define ho_sum(x, a, axis, keep)     ((x)->api->reduce((x), HO_HERE, HO_OP_SUM, (a), (axis), (keep)))
 #define ho_maximum(x, a, axis, keep) ((x)->api->reduce((x), HO_HERE, HO_OP_MAXIMUM, (a), (axis), (keep)))
-#define ho_sum_over_all(x, a)        ((x)->api->reduce_all((x), HO_HERE, HO_OP_SUM, (a)))
-#define ho_maximum_over_all(x, a)    ((x)->api->reduce_all((x), HO_HERE, HO_OP_MAXIMUM, (a)))
+#define ho_sum_all(x, a)             ((x)->api->reduce_all((x), HO_HERE, HO_OP_SUM, (a)))
+#define ho_maximum_all(x, a)         ((x)->api->reduce_all((x), HO_HERE, HO_OP_MAXIMUM, (a)))
 
 /* Rearrangements. expand: NumPy's broadcast_to. transpose: the last two axes. */
-#define ho_reshape_to(x, a, rank, dims)        ((x)->api->reshape((x), HO_HERE, (a), (rank), (dims)))
-#define ho_expand_to(x, a, rank, dims)         ((x)->api->expand((x), HO_HERE, (a), (rank), (dims)))
-#define ho_transposed(x, a)                    ((x)->api->transpose((x), HO_HERE, (a)))
-#define ho_slice_of(x, a, axis, start, length) ((x)->api->slice((x), HO_HERE, (a), (axis), (start), (length)))
-#define ho_concat_of(x, parts, count, axis)    ((x)->api->concat((x), HO_HERE, (parts), (count), (axis)))
+#define ho_reshape(x, a, rank, dims)        ((x)->api->reshape((x), HO_HERE, (a), (rank), (dims)))
+#define ho_expand(x, a, rank, dims)         ((x)->api->expand((x), HO_HERE, (a), (rank), (dims)))
+#define ho_transpose(x, a)                  ((x)->api->transpose((x), HO_HERE, (a)))
+#define ho_slice(x, a, axis, start, length) ((x)->api->slice((x), HO_HERE, (a), (axis), (start), (length)))
+#define ho_concat(x, parts, count, axis)    ((x)->api->concat((x), HO_HERE, (parts), (count), (axis)))
 
 /* The matrix product of two matrices. The entries of one axis at the (whole-number) indices. */
-#define ho_matrix_product(x, a, b)        ((x)->api->matmul((x), HO_HERE, (a), (b)))
-#define ho_gather_of(x, a, indices, axis) ((x)->api->gather((x), HO_HERE, (a), (indices), (axis)))
+#define ho_matmul(x, a, b)             ((x)->api->matmul((x), HO_HERE, (a), (b)))
+#define ho_gather(x, a, indices, axis) ((x)->api->gather((x), HO_HERE, (a), (indices), (axis)))
 
 /* In the step of a dynamics: the gradient of the training objective at another point of the shape of w. */
-#define ho_gradient_at_point(x, point) ((x)->api->gradient((x), HO_HERE, (point)))
+#define ho_gradient_at(x, point) ((x)->api->gradient((x), HO_HERE, (point)))
 
 /* In a model's `weights`: declares a weight tensor with its initial value, and binds it. */
 #define ho_weight(x, name, initial) ((x)->api->weight((x), HO_HERE, (name), (initial)))
@@ -163,7 +163,7 @@ typedef struct ho_dynamics_calls {
     ho_table slots; /* rows: ho_slot */
     /* One step. Here and below: returns ho_ok(x), or what ho_trace_fail returned. In scope: w, g (the objective's
      * gradient at w), the slots, t (the number of this step, from 1). To bind: w and every slot, with unchanged shapes.
-     * grad(p) and ho_gradient_at_point: HO_WHOLE only. */
+     * grad(p) and ho_gradient_at: HO_WHOLE only. */
     ho_status (*step)(void *self, ho_trace *x);
 } ho_dynamics_calls;
 

@@ -390,9 +390,9 @@ static ho_status trace(const char *name)
     ho_instance *instance = ho_instance_new(loaded, NULL, NULL, NULL, here, &error);
     ho_graph *graph = ho_graph_new(&error);
     ho_scope *scope = ho_scope_new();
-    ho_scope_bind(scope, "w", ho_leaf(graph, "w", ho_shape_of(1, (int64_t[]){4})));
-    ho_scope_bind(scope, "g", ho_leaf(graph, "g", ho_shape_of(1, (int64_t[]){4})));
-    ho_scope_bind(scope, "rate", ho_leaf(graph, "rate", ho_scalar_shape()));
+    ho_scope_bind(scope, "w", ho_node_leaf(graph, "w", ho_shape_of(1, (int64_t[]){4})));
+    ho_scope_bind(scope, "g", ho_node_leaf(graph, "g", ho_shape_of(1, (int64_t[]){4})));
+    ho_scope_bind(scope, "rate", ho_node_leaf(graph, "rate", ho_scalar_shape()));
     ho_trace_env env = {.graph = graph, .scope = scope};
     ho_status status = ho_trace_call(instance, "step", loaded->calls.dynamics.step, &env);
     ho_scope_free(scope);

@@ -31,74 +31,76 @@ typedef struct step {
 
 static ho_node mul(step *s, ho_node a, ho_node b)
 {
-    return ho_binary_broadcast(s->graph, HO_OP_MUL, a, b);
+    return ho_node_binary_broadcast(s->graph, HO_OP_MUL, a, b);
 }
 
 static ho_node add(step *s, ho_node a, ho_node b)
 {
-    return ho_binary_broadcast(s->graph, HO_OP_ADD, a, b);
+    return ho_node_binary_broadcast(s->graph, HO_OP_ADD, a, b);
 }
 
 static ho_node sub(step *s, ho_node a, ho_node b)
 {
-    return ho_binary_broadcast(s->graph, HO_OP_SUB, a, b);
+    return ho_node_binary_broadcast(s->graph, HO_OP_SUB, a, b);
 }
 
 static ho_node number(step *s, double value)
 {
-    return ho_const(s->graph, value);
+    return ho_node_const(s->graph, value);
 }
 
 static ho_node column(step *s, ho_node a)
 {
-    return ho_reshape(s->graph, a, ho_shape_of(2, (int64_t[]){N, 1}));
+    return ho_node_reshape(s->graph, a, ho_shape_of(2, (int64_t[]){N, 1}));
 }
 
 static ho_node cross_entropy(step *s, ho_node logits)
 {
     ho_graph *g = s->graph;
-    ho_node most = ho_unary(g, HO_OP_STOP, ho_reduce(g, HO_OP_MAXIMUM, logits, 1, 1));
+    ho_node most = ho_node_unary(g, HO_OP_STOP, ho_node_reduce(g, HO_OP_MAXIMUM, logits, 1, 1));
     ho_node shifted = sub(s, logits, column(s, most));
-    ho_node log_sum = ho_unary(g, HO_OP_LOG, ho_reduce(g, HO_OP_SUM, ho_unary(g, HO_OP_EXP, shifted), 1, 1));
-    ho_node hot = ho_binary_broadcast(g, HO_OP_EQUAL, column(s, s->labels), ho_iota(g, K));
-    return ho_sum_all(g, sub(s, log_sum, ho_reduce(g, HO_OP_SUM, mul(s, hot, shifted), 1, 1)));
+    ho_node log_sum =
+        ho_node_unary(g, HO_OP_LOG, ho_node_reduce(g, HO_OP_SUM, ho_node_unary(g, HO_OP_EXP, shifted), 1, 1));
+    ho_node hot = ho_node_binary_broadcast(g, HO_OP_EQUAL, column(s, s->labels), ho_node_iota(g, K));
+    return ho_node_sum_all(g, sub(s, log_sum, ho_node_reduce(g, HO_OP_SUM, mul(s, hot, shifted), 1, 1)));
 }
 
 /* sum_jk A_jk |w_j - w_k|^2 + rho |W|^2 = tr W L W' */
 static ho_node penalty(step *s, ho_node w)
 {
     ho_graph *g = s->graph;
-    ho_node degree = ho_reduce(g, HO_OP_SUM, s->a, 1, 1);
-    ho_node apart = sub(s, mul(s, ho_reduce(g, HO_OP_SUM, mul(s, w, w), 2, 1), degree),
-                        ho_reduce(g, HO_OP_SUM, mul(s, w, ho_matmul(g, w, s->a)), 2, 1));
-    return add(s, mul(s, number(s, 2), ho_sum_all(g, apart)), mul(s, s->rho, ho_sum_all(g, mul(s, w, w))));
+    ho_node degree = ho_node_reduce(g, HO_OP_SUM, s->a, 1, 1);
+    ho_node apart = sub(s, mul(s, ho_node_reduce(g, HO_OP_SUM, mul(s, w, w), 2, 1), degree),
+                        ho_node_reduce(g, HO_OP_SUM, mul(s, w, ho_node_matmul(g, w, s->a)), 2, 1));
+    return add(s, mul(s, number(s, 2), ho_node_sum_all(g, apart)), mul(s, s->rho, ho_node_sum_all(g, mul(s, w, w))));
 }
 
 static void build(step *s, int64_t d, ho_error *error)
 {
     ho_graph *g = s->graph = ho_graph_new(error);
     int64_t size = d * K + K;
-    s->x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){N, d}));
-    s->labels = ho_leaf(g, "labels", ho_shape_of(1, (int64_t[]){N}));
-    s->a = ho_leaf(g, "A", ho_shape_of(2, (int64_t[]){K, K}));
-    s->rho = ho_leaf(g, "rho", ho_scalar_shape());
-    s->rate = ho_leaf(g, "learning_rate", ho_scalar_shape());
-    s->t = ho_leaf(g, "t", ho_scalar_shape());
-    s->w = ho_leaf(g, "w", ho_shape_of(1, &size));
-    s->m = ho_leaf(g, "m", ho_shape_of(1, &size));
-    s->v = ho_leaf(g, "v", ho_shape_of(1, &size));
-    ho_node weights = ho_reshape(g, ho_slice(g, s->w, 1, 0, d * K), ho_shape_of(2, (int64_t[]){d, K}));
-    ho_node bias = ho_slice(g, s->w, 1, d * K, K);
-    ho_node loss = add(s, cross_entropy(s, add(s, ho_matmul(g, s->x, weights), bias)), penalty(s, weights));
+    s->x = ho_node_leaf(g, "x", ho_shape_of(2, (int64_t[]){N, d}));
+    s->labels = ho_node_leaf(g, "labels", ho_shape_of(1, (int64_t[]){N}));
+    s->a = ho_node_leaf(g, "A", ho_shape_of(2, (int64_t[]){K, K}));
+    s->rho = ho_node_leaf(g, "rho", ho_scalar_shape());
+    s->rate = ho_node_leaf(g, "learning_rate", ho_scalar_shape());
+    s->t = ho_node_leaf(g, "t", ho_scalar_shape());
+    s->w = ho_node_leaf(g, "w", ho_shape_of(1, &size));
+    s->m = ho_node_leaf(g, "m", ho_shape_of(1, &size));
+    s->v = ho_node_leaf(g, "v", ho_shape_of(1, &size));
+    ho_node weights = ho_node_reshape(g, ho_node_slice(g, s->w, 1, 0, d * K), ho_shape_of(2, (int64_t[]){d, K}));
+    ho_node bias = ho_node_slice(g, s->w, 1, d * K, K);
+    ho_node loss = add(s, cross_entropy(s, add(s, ho_node_matmul(g, s->x, weights), bias)), penalty(s, weights));
     ho_node gradient;
     ho_gradient(g, loss, &s->w, &gradient, 1);
     ho_node beta1 = number(s, 0.9), beta2 = number(s, 0.999), one = number(s, 1);
     s->next[1] = add(s, mul(s, beta1, s->m), mul(s, sub(s, one, beta1), gradient));
     s->next[2] = add(s, mul(s, beta2, s->v), mul(s, sub(s, one, beta2), mul(s, gradient, gradient)));
-    ho_node rate = mul(s, s->rate, ho_unary(g, HO_OP_SQRT, sub(s, one, ho_binary(g, HO_OP_POW, beta2, s->t))));
-    rate = ho_binary(g, HO_OP_DIV, rate, sub(s, one, ho_binary(g, HO_OP_POW, beta1, s->t)));
-    ho_node root = ho_unary(g, HO_OP_SQRT, add(s, s->next[2], number(s, 1e-10)));
-    s->next[0] = sub(s, s->w, ho_binary_broadcast(g, HO_OP_DIV, mul(s, rate, s->next[1]), root));
+    ho_node rate =
+        mul(s, s->rate, ho_node_unary(g, HO_OP_SQRT, sub(s, one, ho_node_binary(g, HO_OP_POW, beta2, s->t))));
+    rate = ho_node_binary(g, HO_OP_DIV, rate, sub(s, one, ho_node_binary(g, HO_OP_POW, beta1, s->t)));
+    ho_node root = ho_node_unary(g, HO_OP_SQRT, add(s, s->next[2], number(s, 1e-10)));
+    s->next[0] = sub(s, s->w, ho_node_binary_broadcast(g, HO_OP_DIV, mul(s, rate, s->next[1]), root));
 }
 
 static ho_plan *compile(const step *s, const ho_node *extra, size_t extra_count, const ho_node *outputs, size_t count)
@@ -164,10 +166,10 @@ int main(int argc, char **argv)
     ho_node tangents[4], out_tangents[3], in_cotangents[5], cotangents[3];
     int64_t columns = COLUMNS, batch[2] = {COLUMNS, (int64_t)size};
     for (int k = 0; k < 3; k++) {
-        tangents[k] = ho_leaf(s.graph, "tangent", ho_shape_of(2, batch));
-        cotangents[k] = ho_leaf(s.graph, "cotangent", ho_shape_of(1, batch + 1));
+        tangents[k] = ho_node_leaf(s.graph, "tangent", ho_shape_of(2, batch));
+        cotangents[k] = ho_node_leaf(s.graph, "cotangent", ho_shape_of(1, batch + 1));
     }
-    tangents[3] = ho_leaf(s.graph, "rho tangent", ho_shape_of(1, &columns));
+    tangents[3] = ho_node_leaf(s.graph, "rho tangent", ho_shape_of(1, &columns));
     ho_jvp(s.graph, COLUMNS, (ho_node[]){s.w, s.m, s.v, s.rho}, tangents, 4, s.next, out_tangents, 3);
     ho_vjp(s.graph, (ho_node[]){s.w, s.m, s.v, s.rho, s.a}, in_cotangents, 5, s.next, cotangents, 3);
     if (error.status != HO_OK) {

@@ -68,7 +68,8 @@ static void open_plugin(uint32_t kind, const char *name, const char *key, const 
         const int64_t dims[] = {COLUMNS, COLUMNS};
         const bool matrix = h->shape && strcmp(h->shape, "columns columns") == 0;
         ho_scope_bind(scope, h->name,
-                      matrix ? ho_fill(graph, ho_shape_of(2, dims), h->initial) : ho_const(graph, h->initial));
+                      matrix ? ho_node_fill(graph, ho_shape_of(2, dims), h->initial)
+                             : ho_node_const(graph, h->initial));
     }
 }
 
@@ -77,7 +78,7 @@ static ho_node bind(const char *name, int64_t rows, int64_t columns, const doubl
 {
     const int64_t dims[] = {rows, columns};
     cr_assert_lt(leaf_count, MOST_LEAVES);
-    leaves[leaf_count] = ho_leaf(graph, name, ho_shape_of(rows == 0 ? 0 : columns == 0 ? 1 : 2, dims));
+    leaves[leaf_count] = ho_node_leaf(graph, name, ho_shape_of(rows == 0 ? 0 : columns == 0 ? 1 : 2, dims));
     values[leaf_count] = numbers;
     ho_scope_bind(scope, name, leaves[leaf_count]);
     return leaves[leaf_count++];
@@ -394,7 +395,8 @@ Test(losses, the_gradient_of_cross_entropy_is_that_of_the_softmax)
     double z[BATCH * COLUMNS], found[BATCH * COLUMNS];
     check_cross_entropy(fill(z, BATCH * COLUMNS), NULL);
     ho_node gradient;
-    cr_assert_eq(ho_gradient(graph, ho_sum_all(graph, bound("loss")), leaves, &gradient, 1), HO_OK, "%s", error.text);
+    cr_assert_eq(ho_gradient(graph, ho_node_sum_all(graph, bound("loss")), leaves, &gradient, 1), HO_OK, "%s",
+                 error.text);
     cr_assert_eq(compute(gradient, found), BATCH * COLUMNS);
     for (int i = 0; i < BATCH; i++) {
         double due[COLUMNS], sum = 0.0;

@@ -17,65 +17,65 @@ static ho_node build_identity(ho_graph *graph, uint32_t op, const ho_node *x)
 static ho_node build_const(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_binary(graph, HO_OP_MUL, x[0], ho_fill(graph, ho_graph_at(graph, x[0])->shape, 3));
+    return ho_node_binary(graph, HO_OP_MUL, x[0], ho_node_fill(graph, ho_graph_at(graph, x[0])->shape, 3));
 }
 
 static ho_node build_iota(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_binary(graph, HO_OP_MUL, x[0], ho_iota(graph, ho_graph_at(graph, x[0])->shape.dims[0]));
+    return ho_node_binary(graph, HO_OP_MUL, x[0], ho_node_iota(graph, ho_graph_at(graph, x[0])->shape.dims[0]));
 }
 
 static ho_node build_unary(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_unary(graph, op, x[0]);
+    return ho_node_unary(graph, op, x[0]);
 }
 
 static ho_node build_stop(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_binary(graph, HO_OP_MUL, x[0], ho_unary(graph, op, x[1]));
+    return ho_node_binary(graph, HO_OP_MUL, x[0], ho_node_unary(graph, op, x[1]));
 }
 
 static ho_node build_binary(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_binary(graph, op, x[0], x[1]);
+    return ho_node_binary(graph, op, x[0], x[1]);
 }
 
 static ho_node build_twice(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_binary(graph, op, x[0], x[0]);
+    return ho_node_binary(graph, op, x[0], x[0]);
 }
 
 static ho_node build_power(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_binary(graph, op, x[0], ho_const(graph, 2.5));
+    return ho_node_binary(graph, op, x[0], ho_node_const(graph, 2.5));
 }
 
 static ho_node build_select(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_select(graph, ho_binary(graph, HO_OP_LESS, x[0], ho_const(graph, 0)), x[1], x[2]);
+    return ho_node_select(graph, ho_node_binary(graph, HO_OP_LESS, x[0], ho_node_const(graph, 0)), x[1], x[2]);
 }
 
 static ho_node build_reduce_last(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_reduce(graph, op, x[0], 1, 1);
+    return ho_node_reduce(graph, op, x[0], 1, 1);
 }
 
 static ho_node build_reduce_middle(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_reduce(graph, op, x[0], 3, 2);
+    return ho_node_reduce(graph, op, x[0], 3, 2);
 }
 
 static ho_node build_reduce_first(ho_graph *graph, uint32_t op, const ho_node *x)
 {
-    return ho_reduce(graph, op, x[0], ho_graph_at(graph, x[0])->shape.rank, 1);
+    return ho_node_reduce(graph, op, x[0], ho_graph_at(graph, x[0])->shape.rank, 1);
 }
 
 static ho_node build_reduce_all(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     int64_t rank = ho_graph_at(graph, x[0])->shape.rank;
-    return ho_reduce(graph, op, x[0], rank, rank);
+    return ho_node_reduce(graph, op, x[0], rank, rank);
 }
 
 static ho_shape dims(int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d)
@@ -86,13 +86,13 @@ static ho_shape dims(int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d)
 static ho_node build_flatten(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_reshape(graph, x[0], dims(1, ho_shape_count(&ho_graph_at(graph, x[0])->shape), 0, 0, 0));
+    return ho_node_reshape(graph, x[0], dims(1, ho_shape_count(&ho_graph_at(graph, x[0])->shape), 0, 0, 0));
 }
 
 static ho_node build_to_scalar(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_reshape(graph, x[0], ho_scalar_shape());
+    return ho_node_reshape(graph, x[0], ho_scalar_shape());
 }
 
 static ho_node build_expand(ho_graph *graph, uint32_t op, const ho_node *x)
@@ -101,86 +101,86 @@ static ho_node build_expand(ho_graph *graph, uint32_t op, const ho_node *x)
     ho_shape shape = ho_graph_at(graph, x[0])->shape;
     for (int32_t i = 0; i < shape.rank; i++)
         shape.dims[i] = shape.dims[i] == 1 ? 2 + i : shape.dims[i];
-    return ho_expand(graph, x[0], shape.rank ? shape : dims(2, 2, 3, 0, 0));
+    return ho_node_expand(graph, x[0], shape.rank ? shape : dims(2, 2, 3, 0, 0));
 }
 
 static ho_node build_transpose(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_transpose(graph, x[0]);
+    return ho_node_transpose(graph, x[0]);
 }
 
 static ho_node build_slice_last(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_slice(graph, x[0], 1, 1, 2);
+    return ho_node_slice(graph, x[0], 1, 1, 2);
 }
 
 static ho_node build_slice_other(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_slice(graph, x[0], 2, 0, 2);
+    return ho_node_slice(graph, x[0], 2, 0, 2);
 }
 
 static ho_node build_pad_last(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_pad(graph, x[0], 1, 1, 2);
+    return ho_node_pad(graph, x[0], 1, 1, 2);
 }
 
 static ho_node build_pad_other(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_pad(graph, x[0], 2, 0, 1);
+    return ho_node_pad(graph, x[0], 2, 0, 1);
 }
 
 static ho_node build_concat_last(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_concat(graph, x, 3, 1);
+    return ho_node_concat(graph, x, 3, 1);
 }
 
 static ho_node build_concat_other(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_concat(graph, (ho_node[]){x[0], x[1], x[0], x[2]}, 4, 2);
+    return ho_node_concat(graph, (ho_node[]){x[0], x[1], x[0], x[2]}, 4, 2);
 }
 
 static ho_node build_matmul(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_matmul(graph, x[0], x[1]);
+    return ho_node_matmul(graph, x[0], x[1]);
 }
 
 /* 0, 0, 1, 1, 2: with repeats. */
 static ho_node indices(ho_graph *graph)
 {
-    ho_node half = ho_binary(graph, HO_OP_MUL, ho_iota(graph, 5), ho_const(graph, 0.5));
-    return ho_unary(graph, HO_OP_FLOOR, half);
+    ho_node half = ho_node_binary(graph, HO_OP_MUL, ho_node_iota(graph, 5), ho_node_const(graph, 0.5));
+    return ho_node_unary(graph, HO_OP_FLOOR, half);
 }
 
 static ho_node build_gather_last(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_gather(graph, x[0], indices(graph), 1);
+    return ho_node_gather(graph, x[0], indices(graph), 1);
 }
 
 static ho_node build_gather_other(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_gather(graph, x[0], indices(graph), 2);
+    return ho_node_gather(graph, x[0], indices(graph), 2);
 }
 
 static ho_node build_scatter_last(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_scatter(graph, x[0], indices(graph), 1, 4);
+    return ho_node_scatter(graph, x[0], indices(graph), 1, 4);
 }
 
 static ho_node build_scatter_other(ho_graph *graph, uint32_t op, const ho_node *x)
 {
     (void)op;
-    return ho_scatter(graph, x[0], indices(graph), 2, 3);
+    return ho_node_scatter(graph, x[0], indices(graph), 2, 3);
 }
 
 typedef struct {

@@ -29,7 +29,7 @@ static size_t entries(network *n, ho_node a)
 static ho_node leaf(network *n, int32_t rank, int64_t rows, int64_t columns, double scale)
 {
     cr_assert_lt(n->count, MOST_LEAVES);
-    ho_node a = ho_leaf(n->graph, "leaf", ho_shape_of(rank, (int64_t[]){rows, columns}));
+    ho_node a = ho_node_leaf(n->graph, "leaf", ho_shape_of(rank, (int64_t[]){rows, columns}));
     double *values = ho_alloc(entries(n, a) * sizeof *values);
     for (size_t i = 0; i < entries(n, a); i++)
         values[i] = scale * ho_normal_number(3, n->count, i);
@@ -113,15 +113,15 @@ static void expect_close(double got, double want, double tolerance, const char *
 
 static ho_node bin(network *n, uint32_t op, ho_node a, ho_node b)
 {
-    return ho_binary_broadcast(n->graph, op, a, b);
+    return ho_node_binary_broadcast(n->graph, op, a, b);
 }
 
 static ho_node piece(network *n, ho_node w, int64_t *at, int32_t rank, int64_t rows, int64_t columns)
 {
     int64_t size = rank == 2 ? rows * columns : rows;
-    ho_node part = ho_slice(n->graph, w, 1, *at, size);
+    ho_node part = ho_node_slice(n->graph, w, 1, *at, size);
     *at += size;
-    return ho_reshape(n->graph, part, ho_shape_of(rank, (int64_t[]){rows, columns}));
+    return ho_node_reshape(n->graph, part, ho_shape_of(rank, (int64_t[]){rows, columns}));
 }
 
 /* Mean cross-entropy of a network with one hidden layer at the flat weights w. */
@@ -130,15 +130,15 @@ static ho_node loss_at(network *n, ho_node w)
     int64_t at = 0;
     ho_node w1 = piece(n, w, &at, 2, FEATURES, HIDDEN), b1 = piece(n, w, &at, 1, HIDDEN, 0);
     ho_node w2 = piece(n, w, &at, 2, HIDDEN, CLASSES), b2 = piece(n, w, &at, 1, CLASSES, 0);
-    ho_node h = ho_unary(n->graph, HO_OP_TANH, bin(n, HO_OP_ADD, ho_matmul(n->graph, n->x, w1), b1));
-    ho_node z = bin(n, HO_OP_ADD, ho_matmul(n->graph, h, w2), b2);
-    ho_node most = ho_unary(n->graph, HO_OP_STOP, ho_reduce(n->graph, HO_OP_MAXIMUM, z, 1, 1));
-    ho_node column = ho_reshape(n->graph, most, ho_shape_of(2, (int64_t[]){ROWS, 1}));
-    ho_node shifted = ho_unary(n->graph, HO_OP_EXP, bin(n, HO_OP_SUB, z, column));
-    ho_node total = ho_unary(n->graph, HO_OP_LOG, ho_reduce(n->graph, HO_OP_SUM, shifted, 1, 1));
-    ho_node picked = ho_reduce(n->graph, HO_OP_SUM, bin(n, HO_OP_MUL, z, n->labels), 1, 1);
+    ho_node h = ho_node_unary(n->graph, HO_OP_TANH, bin(n, HO_OP_ADD, ho_node_matmul(n->graph, n->x, w1), b1));
+    ho_node z = bin(n, HO_OP_ADD, ho_node_matmul(n->graph, h, w2), b2);
+    ho_node most = ho_node_unary(n->graph, HO_OP_STOP, ho_node_reduce(n->graph, HO_OP_MAXIMUM, z, 1, 1));
+    ho_node column = ho_node_reshape(n->graph, most, ho_shape_of(2, (int64_t[]){ROWS, 1}));
+    ho_node shifted = ho_node_unary(n->graph, HO_OP_EXP, bin(n, HO_OP_SUB, z, column));
+    ho_node total = ho_node_unary(n->graph, HO_OP_LOG, ho_node_reduce(n->graph, HO_OP_SUM, shifted, 1, 1));
+    ho_node picked = ho_node_reduce(n->graph, HO_OP_SUM, bin(n, HO_OP_MUL, z, n->labels), 1, 1);
     ho_node each = bin(n, HO_OP_SUB, bin(n, HO_OP_ADD, total, most), picked);
-    return bin(n, HO_OP_MUL, ho_sum_all(n->graph, each), ho_const(n->graph, 1.0 / ROWS));
+    return bin(n, HO_OP_MUL, ho_node_sum_all(n->graph, each), ho_node_const(n->graph, 1.0 / ROWS));
 }
 
 static ho_node gradient(network *n, ho_node f, ho_node x)
@@ -179,7 +179,7 @@ Test(diff_graph, network_gradient_and_curvature)
     ho_node loss = loss_at(&n, n.w), v = leaf(&n, 1, WEIGHTS, 0, 1), g = gradient(&n, loss, n.w);
     expect_close(inner(&n, g, v), difference(&n, loss, n.w, v), 1e-7, "gradient by differences");
     expect_close(inner(&n, g, v), number(&n, along(&n, n.w, v, loss)), 1e-12, "gradient by forward mode");
-    ho_node slope = ho_sum_all(n.graph, bin(&n, HO_OP_MUL, g, v));
+    ho_node slope = ho_node_sum_all(n.graph, bin(&n, HO_OP_MUL, g, v));
     ho_node forward_over_reverse = along(&n, n.w, v, g), reverse_over_reverse = gradient(&n, slope, n.w);
     ho_node u = leaf(&n, 1, WEIGHTS, 0, 1);
     expect_close(inner(&n, u, forward_over_reverse), inner(&n, u, reverse_over_reverse), 1e-12, "curvature");
@@ -197,8 +197,8 @@ enum { STATE = 3, HYPERS = 4 };
 static void adam(network *n, const ho_node *s, const ho_node *hyper, double t, ho_node *next)
 {
     ho_graph *g = n->graph;
-    ho_node one = ho_const(g, 1), time = ho_const(g, t), w = s[0];
-    ho_node decay = bin(n, HO_OP_MUL, hyper[3], ho_sum_all(g, bin(n, HO_OP_MUL, w, w)));
+    ho_node one = ho_node_const(g, 1), time = ho_node_const(g, t), w = s[0];
+    ho_node decay = bin(n, HO_OP_MUL, hyper[3], ho_node_sum_all(g, bin(n, HO_OP_MUL, w, w)));
     ho_node grad = gradient(n, bin(n, HO_OP_ADD, loss_at(n, w), decay), w);
     ho_node b1 = hyper[1], b2 = hyper[2];
     ho_node m = bin(n, HO_OP_ADD, bin(n, HO_OP_MUL, b1, s[1]), bin(n, HO_OP_MUL, bin(n, HO_OP_SUB, one, b1), grad));
@@ -206,8 +206,8 @@ static void adam(network *n, const ho_node *s, const ho_node *hyper, double t, h
     ho_node v = bin(n, HO_OP_ADD, bin(n, HO_OP_MUL, b2, s[2]), bin(n, HO_OP_MUL, bin(n, HO_OP_SUB, one, b2), square));
     ho_node c1 = bin(n, HO_OP_SUB, one, bin(n, HO_OP_POW, b1, time));
     ho_node c2 = bin(n, HO_OP_SUB, one, bin(n, HO_OP_POW, b2, time));
-    ho_node rate = bin(n, HO_OP_DIV, bin(n, HO_OP_MUL, hyper[0], ho_unary(g, HO_OP_SQRT, c2)), c1);
-    ho_node root = ho_unary(g, HO_OP_SQRT, bin(n, HO_OP_ADD, v, ho_const(g, 1e-4)));
+    ho_node rate = bin(n, HO_OP_DIV, bin(n, HO_OP_MUL, hyper[0], ho_node_unary(g, HO_OP_SQRT, c2)), c1);
+    ho_node root = ho_node_unary(g, HO_OP_SQRT, bin(n, HO_OP_ADD, v, ho_node_const(g, 1e-4)));
     next[0] = bin(n, HO_OP_SUB, w, bin(n, HO_OP_DIV, bin(n, HO_OP_MUL, rate, m), root));
     next[1] = m;
     next[2] = v;
@@ -267,7 +267,7 @@ Test(diff_graph, training_forward_is_reverse_is_differences)
     setup(&n);
     ho_node s[STATE], hyper[HYPERS], back[HYPERS], seeds[HYPERS], wide;
     adam_leaves(&n, s, hyper);
-    s[1] = s[2] = ho_fill(n.graph, ho_shape_of(1, (int64_t[]){WEIGHTS}), 0);
+    s[1] = s[2] = ho_node_fill(n.graph, ho_shape_of(1, (int64_t[]){WEIGHTS}), 0);
     for (int t = 1; t <= 4; t++) {
         ho_node next[STATE];
         adam(&n, s, hyper, t, next);
@@ -305,13 +305,13 @@ Test(diff_graph, dead_weights_stay_finite)
     for (int i = 0; i < ROWS; i++)
         value_of(&n, n.x)[i * FEATURES] = 0;
     *value_of(&n, hyper[3]) = 0;
-    s[1] = s[2] = ho_fill(n.graph, ho_shape_of(1, (int64_t[]){WEIGHTS}), 0);
+    s[1] = s[2] = ho_node_fill(n.graph, ho_shape_of(1, (int64_t[]){WEIGHTS}), 0);
     for (int t = 1; t <= 2; t++) {
         ho_node next[STATE];
         adam(&n, s, hyper, t, next);
         memcpy(s, next, sizeof s);
     }
-    root = ho_sum_all(n.graph, ho_unary(n.graph, HO_OP_SQRT, s[2])); /* exactly 0 in dead entries */
+    root = ho_node_sum_all(n.graph, ho_node_unary(n.graph, HO_OP_SQRT, s[2])); /* exactly 0 in dead entries */
     ho_node error = bin(&n, HO_OP_ADD, loss_at(&n, s[0]), root);
     cr_assert_eq(ho_gradient(n.graph, error, hyper, back, HYPERS), HO_OK, "%s", n.error.text);
     for (int i = 0; i < HYPERS; i++)

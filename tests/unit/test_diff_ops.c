@@ -50,7 +50,7 @@ static size_t entries(const world *w, ho_node a)
 static ho_node leaf(world *w, ho_shape shape, double low, double high, bool both)
 {
     cr_assert_lt(w->count, MOST_LEAVES);
-    ho_node a = ho_leaf(w->graph, "x", shape);
+    ho_node a = ho_node_leaf(w->graph, "x", shape);
     double *values = ho_alloc(entries(w, a) * sizeof *values);
     for (size_t i = 0; i < entries(w, a); i++) {
         double sign = both && ho_uniform(7, 1, w->draws) < 0.5 ? -1 : 1;
@@ -290,7 +290,7 @@ Test(diff_ops, columns_are_single_tangents_side_by_side)
             memcpy(wide.dims + 1, narrow.dims, (size_t)narrow.rank * sizeof *narrow.dims);
             wide.dims[0] = COLUMNS;
             wide.rank++;
-            ho_node like = ho_fill(t.w.graph, wide, 0);
+            ho_node like = ho_node_fill(t.w.graph, wide, 0);
             if (dy) {
                 ho_shape got = shape_of(&t.w, dy);
                 cr_expect(ho_shape_equal(&got, &wide), "%s: the tangents have another shape", t.text);
@@ -324,7 +324,7 @@ Test(diff_ops, gradient_of_a_sum_is_the_vjp_of_ones)
                 continue;
             ho_node u = leaf(&t.w, shape_of(&t.w, t.y), 1, 1, false), back[3], sums[3];
             cr_assert_eq(ho_vjp(t.w.graph, t.active, back, t.active_count, &t.y, &u, 1), HO_OK, "%s", t.w.error.text);
-            ho_node sum = ho_unary(t.w.graph, HO_OP_NEG, ho_sum_all(t.w.graph, t.y));
+            ho_node sum = ho_node_unary(t.w.graph, HO_OP_NEG, ho_node_sum_all(t.w.graph, t.y));
             ho_status status = ho_gradient(t.w.graph, sum, t.active, sums, t.active_count);
             cr_assert_eq(status, HO_OK, "%s: %s", t.text, t.w.error.text);
             for (size_t j = 0; j < t.active_count; j++) {

@@ -22,7 +22,7 @@ static void setup(point *p, int64_t size)
     memset(p, 0, sizeof *p);
     p->graph = ho_graph_new(&p->error);
     for (int i = 0; i < 2; i++) {
-        p->x[i] = ho_leaf(p->graph, i ? "b" : "a", size ? ho_shape_of(1, &size) : ho_scalar_shape());
+        p->x[i] = ho_node_leaf(p->graph, i ? "b" : "a", size ? ho_shape_of(1, &size) : ho_scalar_shape());
         p->inputs[i] = p->values[i];
     }
 }
@@ -35,17 +35,17 @@ static void evaluate(point *p, ho_node a, double *result)
 
 static ho_node un(point *p, uint32_t op, ho_node a)
 {
-    return ho_unary(p->graph, op, a);
+    return ho_node_unary(p->graph, op, a);
 }
 
 static ho_node bin(point *p, uint32_t op, ho_node a, ho_node b)
 {
-    return ho_binary(p->graph, op, a, b);
+    return ho_node_binary(p->graph, op, a, b);
 }
 
 static ho_node num(point *p, double value)
 {
-    return ho_const(p->graph, value);
+    return ho_node_const(p->graph, value);
 }
 
 /* The derivative of order n of f by x[0] (then summed), all rank 0 or entrywise, by reverse mode n times. */
@@ -53,7 +53,7 @@ static ho_node reverse(point *p, ho_node f, int order)
 {
     for (int i = 0; i < order; i++) {
         ho_node g;
-        cr_assert_eq(ho_gradient(p->graph, ho_sum_all(p->graph, f), p->x, &g, 1), HO_OK, "%s", p->error.text);
+        cr_assert_eq(ho_gradient(p->graph, ho_node_sum_all(p->graph, f), p->x, &g, 1), HO_OK, "%s", p->error.text);
         f = g;
     }
     return f;
@@ -62,12 +62,12 @@ static ho_node reverse(point *p, ho_node f, int order)
 /* The same by forward mode n times. */
 static ho_node forward(point *p, ho_node f, int order)
 {
-    ho_node ones = ho_fill(p->graph, ho_graph_at(p->graph, p->x[0])->shape, 1);
+    ho_node ones = ho_node_fill(p->graph, ho_graph_at(p->graph, p->x[0])->shape, 1);
     for (int i = 0; i < order; i++) {
         ho_shape shape = ho_graph_at(p->graph, f)->shape;
         ho_node d;
         cr_assert_eq(ho_jvp(p->graph, 0, p->x, &ones, 1, &f, &d, 1), HO_OK, "%s", p->error.text);
-        f = d ? d : ho_fill(p->graph, shape, 0);
+        f = d ? d : ho_node_fill(p->graph, shape, 0);
     }
     return f;
 }
@@ -103,7 +103,7 @@ Test(diff_points, norm_of_zeros_has_gradient_0)
 {
     point p;
     setup(&p, 3);
-    ho_node norm = un(&p, HO_OP_SQRT, ho_sum_all(p.graph, bin(&p, HO_OP_MUL, p.x[0], p.x[0])));
+    ho_node norm = un(&p, HO_OP_SQRT, ho_node_sum_all(p.graph, bin(&p, HO_OP_MUL, p.x[0], p.x[0])));
     for (int order = 1; order <= 2; order++) {
         double got[3] = {1, 1, 1};
         evaluate(&p, reverse(&p, norm, order), got);
@@ -134,7 +134,7 @@ Test(diff_points, ties_of_maximum_are_shared)
     setup(&p, 4);
     memcpy(p.values[0], (double[]){2, -1, 2, 0}, 4 * sizeof(double));
     double got[4];
-    evaluate(&p, reverse(&p, ho_reduce(p.graph, HO_OP_MAXIMUM, p.x[0], 1, 1), 1), got);
+    evaluate(&p, reverse(&p, ho_node_reduce(p.graph, HO_OP_MAXIMUM, p.x[0], 1, 1), 1), got);
     const double want[4] = {0.5, 0, 0.5, 0};
     for (int i = 0; i < 4; i++)
         cr_expect_eq(got[i], want[i]);
@@ -180,12 +180,13 @@ Test(diff_points, select_keeps_the_other_branch_out)
     };
     for (size_t i = 0; i < sizeof branches / sizeof *branches; i++) {
         for (int order = 1; order <= 3; order++) {
-            expect_slope(&p, ho_select(p.graph, positive, branches[i], x), order, 0, order == 1 ? 1 : 0);
-            expect_slope(&p, ho_select(p.graph, positive, branches[i], zero), order, -1, 0);
-            expect_slope(&p, ho_select(p.graph, bin(&p, HO_OP_LESS_EQUAL, x, zero), zero, branches[i]), order, 0, 0);
+            expect_slope(&p, ho_node_select(p.graph, positive, branches[i], x), order, 0, order == 1 ? 1 : 0);
+            expect_slope(&p, ho_node_select(p.graph, positive, branches[i], zero), order, -1, 0);
+            expect_slope(&p, ho_node_select(p.graph, bin(&p, HO_OP_LESS_EQUAL, x, zero), zero, branches[i]), order, 0,
+                         0);
         }
     }
-    expect_slope(&p, ho_select(p.graph, positive, log, zero), 2, 2, -0.25);
+    expect_slope(&p, ho_node_select(p.graph, positive, log, zero), 2, 2, -0.25);
     ho_graph_free(p.graph);
 }
 
@@ -195,7 +196,7 @@ Test(diff_points, select_keeps_entries_apart)
     setup(&p, 3);
     memcpy(p.values[0], (double[]){0, 2, -1}, 3 * sizeof(double));
     ho_node zero = num(&p, 0), log = un(&p, HO_OP_LOG, p.x[0]);
-    ho_node f = ho_select(p.graph, bin(&p, HO_OP_LESS, zero, p.x[0]), log, zero);
+    ho_node f = ho_node_select(p.graph, bin(&p, HO_OP_LESS, zero, p.x[0]), log, zero);
     double got[3];
     evaluate(&p, reverse(&p, f, 2), got);
     const double want[3] = {0, -0.25, 0};
@@ -259,7 +260,7 @@ Test(diff_points, gradient_is_full_zero_where_nothing_depends)
 {
     point p;
     setup(&p, 3);
-    ho_node f = ho_sum_all(p.graph, p.x[0]), g[2], back[2], one = num(&p, 1);
+    ho_node f = ho_node_sum_all(p.graph, p.x[0]), g[2], back[2], one = num(&p, 1);
     cr_assert_eq(ho_gradient(p.graph, f, p.x, g, 2), HO_OK);
     double got[3] = {7, 7, 7};
     evaluate(&p, g[1], got);
@@ -297,7 +298,7 @@ Test(diff_points, derivatives_carry_the_source_of_the_primal)
     point p;
     setup(&p, 3);
     uint32_t before = ho_graph_source_enter(p.graph, "curve", "curve.c", 12);
-    ho_node f = ho_sum_all(p.graph, un(&p, HO_OP_EXP, un(&p, HO_OP_SIN, p.x[0]))), g;
+    ho_node f = ho_node_sum_all(p.graph, un(&p, HO_OP_EXP, un(&p, HO_OP_SIN, p.x[0]))), g;
     ho_graph_source_set(p.graph, before);
     uint32_t size = ho_graph_size(p.graph);
     cr_assert_eq(ho_gradient(p.graph, f, p.x, &g, 1), HO_OK);
@@ -327,7 +328,7 @@ Test(diff_points, shapes_of_tangents_and_cotangents_are_checked)
     ho_graph_free(p.graph);
     setup(&p, 3);
     f = un(&p, HO_OP_EXP, p.x[0]);
-    wrong = ho_iota(p.graph, 2);
+    wrong = ho_node_iota(p.graph, 2);
     cr_assert_neq(ho_vjp(p.graph, p.x, &out, 1, &f, &wrong, 1), HO_OK);
     cr_expect(strstr(p.error.text, "(3)") && strstr(p.error.text, "(2)"), "%s", p.error.text);
     cr_assert_neq(ho_gradient(p.graph, f, p.x, &out, 1), HO_OK, "the first error stays");

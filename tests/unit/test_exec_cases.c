@@ -12,10 +12,16 @@ Test(exec_cases, outputs_may_be_inputs_constants_and_twice_the_same)
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){2, 3})), t = ho_leaf(g, "t", ho_scalar_shape());
-    ho_node y = ho_binary(g, HO_OP_MUL, x, t);
-    ho_node outputs[] = {
-        x, t, y, y, ho_fill(g, ho_shape_of(1, (int64_t[]){2}), 7), ho_const(g, 5), ho_transpose(g, y), ho_iota(g, 3)};
+    ho_node x = ho_node_leaf(g, "x", ho_shape_of(2, (int64_t[]){2, 3})), t = ho_node_leaf(g, "t", ho_scalar_shape());
+    ho_node y = ho_node_binary(g, HO_OP_MUL, x, t);
+    ho_node outputs[] = {x,
+                         t,
+                         y,
+                         y,
+                         ho_node_fill(g, ho_shape_of(1, (int64_t[]){2}), 7),
+                         ho_node_const(g, 5),
+                         ho_node_transpose(g, y),
+                         ho_node_iota(g, 3)};
     ho_node inputs[] = {x, t};
     ho_plan *plan = ho_plan_new(g, HO_F64, inputs, 2, outputs, 8, &error);
     cr_assert(plan != NULL, "%s", error.text);
@@ -39,8 +45,8 @@ Test(exec_cases, an_unlisted_leaf_is_an_error_that_names_it)
 {
     ho_error error = {0}, refused = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "weights", ho_shape_of(1, (int64_t[]){3}));
-    ho_node y = ho_unary(g, HO_OP_EXP, x);
+    ho_node x = ho_node_leaf(g, "weights", ho_shape_of(1, (int64_t[]){3}));
+    ho_node y = ho_node_unary(g, HO_OP_EXP, x);
     cr_assert(ho_plan_new(g, HO_F64, NULL, 0, &y, 1, &refused) == NULL);
     cr_assert(strstr(refused.text, "\"weights\"") != NULL, "%s", refused.text);
     ho_graph_free(g);
@@ -50,8 +56,9 @@ Test(exec_cases, an_input_that_is_not_needed_may_be_null)
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node in[2] = {ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){3})), ho_leaf(g, "y", ho_shape_of(1, (int64_t[]){3}))};
-    ho_node out = ho_sum_all(g, in[1]);
+    ho_node in[2] = {ho_node_leaf(g, "x", ho_shape_of(1, (int64_t[]){3})),
+                     ho_node_leaf(g, "y", ho_shape_of(1, (int64_t[]){3}))};
+    ho_node out = ho_node_sum_all(g, in[1]);
     ho_plan *plan = ho_plan_new(g, HO_F32, in, 2, &out, 1, &error);
     float y[] = {1, 2, 4};
     double sum = 0;
@@ -67,10 +74,11 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
     enum { N = 1030 };
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){N})), zero = ho_const(g, 0);
-    ho_node ordinary = ho_binary(g, HO_OP_EQUAL, x, x);
-    ho_node outputs[] = {ho_binary(g, HO_OP_MAX, x, zero), ho_binary(g, HO_OP_MIN, zero, x),
-                         ho_reduce(g, HO_OP_MAXIMUM, x, 1, 1), ho_sum_all(g, x), ho_select(g, ordinary, x, zero)};
+    ho_node x = ho_node_leaf(g, "x", ho_shape_of(1, (int64_t[]){N})), zero = ho_node_const(g, 0);
+    ho_node ordinary = ho_node_binary(g, HO_OP_EQUAL, x, x);
+    ho_node outputs[] = {ho_node_binary(g, HO_OP_MAX, x, zero), ho_node_binary(g, HO_OP_MIN, zero, x),
+                         ho_node_reduce(g, HO_OP_MAXIMUM, x, 1, 1), ho_node_sum_all(g, x),
+                         ho_node_select(g, ordinary, x, zero)};
     ho_plan *plan = ho_plan_new(g, HO_F32, &x, 1, outputs, 5, &error);
     float xs[N], larger[N], smaller[N], selected[N];
     double most, sum;
@@ -105,7 +113,7 @@ static void check_function(uint32_t op, const float *x, int64_t n, int64_t perio
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node in = ho_leaf(g, "x", ho_shape_of(1, &n)), out = ho_unary(g, op, in);
+    ho_node in = ho_node_leaf(g, "x", ho_shape_of(1, &n)), out = ho_node_unary(g, op, in);
     ho_plan *plan = ho_plan_new(g, HO_F32, &in, 1, &out, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
     float *y = calloc((size_t)n, sizeof *y);
@@ -145,9 +153,9 @@ Test(exec_cases, buffers_are_reused)
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(2, (int64_t[]){64, 64})), y = x;
+    ho_node x = ho_node_leaf(g, "x", ho_shape_of(2, (int64_t[]){64, 64})), y = x;
     for (int i = 0; i < 40; i++) {
-        y = ho_unary(g, HO_OP_TANH, ho_matmul(g, y, x));
+        y = ho_node_unary(g, HO_OP_TANH, ho_node_matmul(g, y, x));
     }
     ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
@@ -162,9 +170,9 @@ Test(exec_cases, long_chains_are_no_deep_recursion)
     enum { LENGTH = 200000 };
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    ho_node x = ho_leaf(g, "x", ho_shape_of(1, (int64_t[]){2})), y = x;
+    ho_node x = ho_node_leaf(g, "x", ho_shape_of(1, (int64_t[]){2})), y = x;
     for (int i = 0; i < LENGTH; i++) {
-        y = ho_binary(g, HO_OP_ADD, y, x);
+        y = ho_node_binary(g, HO_OP_ADD, y, x);
     }
     ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
@@ -216,10 +224,11 @@ static void check_large(ho_precision precision)
     ho_graph *g = ho_graph_new(&error);
     const int64_t k = LARGE, n = 3 * k;
     ho_shape all = ho_shape_of(2, (int64_t[]){3, k});
-    ho_node in[] = {ho_leaf(g, "v", all), ho_leaf(g, "w", all), ho_leaf(g, "row", ho_shape_of(2, (int64_t[]){1, k}))};
-    ho_node moved = ho_binary(g, HO_OP_ADD, in[0], ho_expand(g, in[2], all));
-    ho_node out[] = {moved, ho_binary(g, HO_OP_MUL, moved, in[1]), ho_sum_all(g, moved), ho_transpose(g, in[0]),
-                     ho_slice(g, in[0], 2, 1, 2)};
+    ho_node in[] = {ho_node_leaf(g, "v", all), ho_node_leaf(g, "w", all),
+                    ho_node_leaf(g, "row", ho_shape_of(2, (int64_t[]){1, k}))};
+    ho_node moved = ho_node_binary(g, HO_OP_ADD, in[0], ho_node_expand(g, in[2], all));
+    ho_node out[] = {moved, ho_node_binary(g, HO_OP_MUL, moved, in[1]), ho_node_sum_all(g, moved),
+                     ho_node_transpose(g, in[0]), ho_node_slice(g, in[0], 2, 1, 2)};
     ho_plan *plan = ho_plan_new(g, precision, in, 3, out, 5, &error);
     cr_assert(plan != NULL, "%s", error.text);
     size_t size = precision == HO_F32 ? sizeof(float) : sizeof(double);
@@ -280,16 +289,16 @@ static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precisi
     double *values[6], *truth[PRODUCTS];
     void *inputs[6], *results[PRODUCTS];
     for (int i = 0; i < 6; i++) {
-        in[i] = ho_leaf(g, "x", dims[i][0] == 1 ? ho_shape_of(2, dims[i] + 1) : ho_shape_of(3, dims[i]));
+        in[i] = ho_node_leaf(g, "x", dims[i][0] == 1 ? ho_shape_of(2, dims[i] + 1) : ho_shape_of(3, dims[i]));
         int64_t count = dims[i][0] * dims[i][1] * dims[i][2];
         values[i] = whole_numbers(count, (uint64_t)(m * 1000 + n * 10 + k + i));
         inputs[i] = as_precision(values[i], count, precision);
     }
-    ho_node at = ho_transpose(g, in[1]), bt = ho_transpose(g, in[3]);
+    ho_node at = ho_node_transpose(g, in[1]), bt = ho_node_transpose(g, in[3]);
     const ho_node left[PRODUCTS] = {in[0], at, in[0], at, in[4], in[0], in[4], at};
     const ho_node right[PRODUCTS] = {in[2], in[2], bt, bt, in[2], in[5], in[5], in[5]};
     for (int i = 0; i < PRODUCTS; i++) {
-        out[i] = ho_matmul(g, left[i], right[i]);
+        out[i] = ho_node_matmul(g, left[i], right[i]);
         results[i] = ho_alloc((size_t)(3 * m * n) * sizeof(double));
         truth[i] = ho_alloc((size_t)(3 * m * n) * sizeof(double));
     }
@@ -326,21 +335,21 @@ typedef struct sum_case {
 static sum_case make_sum(ho_graph *g, int64_t m, int64_t n, int64_t k, bool batched)
 {
     sum_case s = {.graph = g, .counts = {3 * m * k, k * n, 3 * k * n}};
-    s.in[0] = ho_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k}));
-    s.in[1] = ho_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}));
-    s.in[2] = ho_leaf(g, "z", ho_shape_of(3, (int64_t[]){3, k, n}));
+    s.in[0] = ho_node_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k}));
+    s.in[1] = ho_node_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}));
+    s.in[2] = ho_node_leaf(g, "z", ho_shape_of(3, (int64_t[]){3, k, n}));
     ho_node x = s.in[0], z = s.in[2];
     if (!batched) {
-        x = ho_reshape(g, ho_slice(g, x, 3, 1, 1), ho_shape_of(2, (int64_t[]){m, k}));
-        z = ho_reshape(g, ho_slice(g, z, 3, 2, 1), ho_shape_of(2, (int64_t[]){k, n}));
+        x = ho_node_reshape(g, ho_node_slice(g, x, 3, 1, 1), ho_shape_of(2, (int64_t[]){m, k}));
+        z = ho_node_reshape(g, ho_node_slice(g, z, 3, 2, 1), ho_shape_of(2, (int64_t[]){k, n}));
     }
-    ho_node left = ho_matmul(g, x, s.in[1]);
-    s.sum = ho_binary(g, HO_OP_ADD, left, ho_matmul(g, x, z));
+    ho_node left = ho_node_matmul(g, x, s.in[1]);
+    s.sum = ho_node_binary(g, HO_OP_ADD, left, ho_node_matmul(g, x, z));
     ho_shape shape = ho_graph_at(g, s.sum)->shape, flat = ho_shape_of(2, (int64_t[]){3, m * n});
-    ho_node rows = batched ? ho_reshape(g, s.sum, flat) : s.sum;
+    ho_node rows = batched ? ho_node_reshape(g, s.sum, flat) : s.sum;
     s.others[0] = left;
-    s.others[1] = ho_transpose(g, s.sum);
-    s.others[2] = ho_concat(g, (ho_node[]){ho_unary(g, HO_OP_NEG, rows), rows, rows}, 3, 1);
+    s.others[1] = ho_node_transpose(g, s.sum);
+    s.others[2] = ho_node_concat(g, (ho_node[]){ho_node_unary(g, HO_OP_NEG, rows), rows, rows}, 3, 1);
     s.sizes[0] = s.sizes[1] = s.sizes[2] = ho_shape_count(&shape);
     s.sizes[3] = 3 * s.sizes[0];
     return s;
@@ -350,10 +359,10 @@ static void check_sum(int64_t m, int64_t n, int64_t k, bool batched, ho_precisio
 {
     ho_error error = {0};
     sum_case s = make_sum(ho_graph_new(&error), m, n, k, batched);
-    ho_node alone[] = {ho_concat(
-        s.graph,
-        (ho_node[]){ho_fill(s.graph, ho_shape_of(1, &n), 1), ho_reshape(s.graph, s.sum, ho_shape_of(1, &s.sizes[0]))},
-        2, 1)};
+    ho_node alone[] = {ho_node_concat(s.graph,
+                                      (ho_node[]){ho_node_fill(s.graph, ho_shape_of(1, &n), 1),
+                                                  ho_node_reshape(s.graph, s.sum, ho_shape_of(1, &s.sizes[0]))},
+                                      2, 1)};
     ho_node all[] = {s.sum, s.others[0], s.others[1], s.others[2]};
     ho_plan *plans[] = {ho_plan_new(s.graph, precision, s.in, 3, &s.sum, 1, &error),
                         ho_plan_new(s.graph, precision, s.in, 3, all, 4, &error),
@@ -425,11 +434,12 @@ static void check_place(int64_t m, int64_t n, int64_t k, ho_precision precision)
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    const ho_node in[] = {ho_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k})),
-                          ho_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}))};
+    const ho_node in[] = {ho_node_leaf(g, "x", ho_shape_of(3, (int64_t[]){3, m, k})),
+                          ho_node_leaf(g, "y", ho_shape_of(2, (int64_t[]){k, n}))};
     const int64_t counts[] = {3 * m * k, k * n}, size = 3 * m * n;
-    ho_node left = ho_matmul(g, in[0], in[1]);
-    ho_node products[] = {left, ho_binary(g, HO_OP_ADD, left, ho_matmul(g, ho_unary(g, HO_OP_NEG, in[0]), in[1]))};
+    ho_node left = ho_node_matmul(g, in[0], in[1]);
+    ho_node products[] = {
+        left, ho_node_binary(g, HO_OP_ADD, left, ho_node_matmul(g, ho_node_unary(g, HO_OP_NEG, in[0]), in[1]))};
     void *values[2];
     for (int i = 0; i < 2; i++) {
         double *whole = whole_numbers(counts[i], 3 + (uint64_t)i);
@@ -440,9 +450,9 @@ static void check_place(int64_t m, int64_t n, int64_t k, ho_precision precision)
         free(whole);
     }
     for (int i = 0; i < 2; i++) {
-        ho_node flat = ho_reshape(g, products[i], ho_shape_of(2, (int64_t[]){3, m * n}));
-        ho_node one = ho_fill(g, ho_shape_of(2, (int64_t[]){3, 1}), 1);
-        ho_node placed = ho_concat(g, (ho_node[]){one, flat, one}, 3, 1);
+        ho_node flat = ho_node_reshape(g, products[i], ho_shape_of(2, (int64_t[]){3, m * n}));
+        ho_node one = ho_node_fill(g, ho_shape_of(2, (int64_t[]){3, 1}), 1);
+        ho_node placed = ho_node_concat(g, (ho_node[]){one, flat, one}, 3, 1);
         ho_plan *plans[] = {ho_plan_new(g, precision, in, 2, &products[i], 1, &error),
                             ho_plan_new(g, precision, in, 2, &placed, 1, &error)};
         cr_assert(plans[0] && plans[1], "%s", error.text);

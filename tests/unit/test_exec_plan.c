@@ -63,9 +63,9 @@ static int64_t odd_size(void)
 static ho_node leaf(sample *s, ho_shape shape)
 {
     if (s->input_count == INPUTS_MOST) {
-        return shape.rank > 0 ? ho_expand(s->graph, s->nodes[draw(2)], shape) : s->nodes[draw(2)];
+        return shape.rank > 0 ? ho_node_expand(s->graph, s->nodes[draw(2)], shape) : s->nodes[draw(2)];
     }
-    ho_node node = ho_leaf(s->graph, "x", shape);
+    ho_node node = ho_node_leaf(s->graph, "x", shape);
     int64_t count = ho_shape_count(&shape);
     double *values = ho_alloc((size_t)count * sizeof *values);
     for (int64_t i = 0; i < count; i++) {
@@ -95,18 +95,18 @@ static ho_node like(sample *s, const ho_shape *shape)
             ho_node node = any(s);
             ho_shape from = at(s, node)->shape;
             if (from.rank > 0 && ho_shape_count(&from) == ho_shape_count(shape)) {
-                return ho_reshape(s->graph, node, *shape);
+                return ho_node_reshape(s->graph, node, *shape);
             }
             bool expands = from.rank == shape->rank;
             for (int32_t d = 0; expands && d < from.rank; d++) {
                 expands = from.dims[d] == shape->dims[d] || from.dims[d] == 1;
             }
             if (expands) {
-                return ho_expand(s->graph, node, *shape);
+                return ho_node_expand(s->graph, node, *shape);
             }
         }
         if (draw(8) == 0) {
-            return ho_fill(s->graph, *shape, real());
+            return ho_node_fill(s->graph, *shape, real());
         }
     }
     return leaf(s, *shape);
@@ -114,12 +114,12 @@ static ho_node like(sample *s, const ho_shape *shape)
 
 static ho_node tame(sample *s, ho_node a)
 {
-    return ho_unary(s->graph, HO_OP_TANH, a);
+    return ho_node_unary(s->graph, HO_OP_TANH, a);
 }
 
 static ho_node away_from_zero(sample *s, ho_node a)
 {
-    return ho_binary(s->graph, HO_OP_ADD, ho_unary(s->graph, HO_OP_ABS, a), ho_const(s->graph, 0.5));
+    return ho_node_binary(s->graph, HO_OP_ADD, ho_node_unary(s->graph, HO_OP_ABS, a), ho_node_const(s->graph, 0.5));
 }
 
 static ho_node random_unary(sample *s)
@@ -132,9 +132,9 @@ static ho_node random_unary(sample *s)
         a = tame(s, a);
     }
     if (s->no_ties && (op == HO_OP_SIGN || op == HO_OP_FLOOR)) {
-        a = ho_binary(s->graph, HO_OP_ADD, a, ho_const(s->graph, 0.0123));
+        a = ho_node_binary(s->graph, HO_OP_ADD, a, ho_node_const(s->graph, 0.0123));
     }
-    return ho_unary(s->graph, op, a);
+    return ho_node_unary(s->graph, op, a);
 }
 
 static ho_node random_binary(sample *s)
@@ -155,9 +155,9 @@ static ho_node random_binary(sample *s)
         a = tame(s, a);
     }
     if (s->no_ties && op >= HO_OP_LESS) {
-        b = ho_binary(s->graph, HO_OP_ADD, b, ho_const(s->graph, 0.0123));
+        b = ho_node_binary(s->graph, HO_OP_ADD, b, ho_node_const(s->graph, 0.0123));
     }
-    return ho_binary(s->graph, op, a, b);
+    return ho_node_binary(s->graph, op, a, b);
 }
 
 static ho_node random_select(sample *s)
@@ -166,9 +166,9 @@ static ho_node random_select(sample *s)
     ho_shape shape = at(s, a)->shape;
     ho_node b = draw(3) == 0 ? s->nodes[0] : like(s, &shape), c = draw(5) == 0 ? s->nodes[1] : like(s, &shape);
     if (draw(2) == 0) {
-        c = ho_binary(s->graph, HO_OP_LESS, c, ho_const(s->graph, 0.0123));
+        c = ho_node_binary(s->graph, HO_OP_LESS, c, ho_node_const(s->graph, 0.0123));
     }
-    return draw(2) ? ho_select(s->graph, c, a, b) : ho_select(s->graph, c, b, a);
+    return draw(2) ? ho_node_select(s->graph, c, a, b) : ho_node_select(s->graph, c, b, a);
 }
 
 static ho_node random_reduce(sample *s)
@@ -179,7 +179,7 @@ static ho_node random_reduce(sample *s)
         return a;
     }
     int64_t axis = 1 + (int64_t)draw((uint64_t)rank), extent = 1 + (int64_t)draw((uint64_t)axis);
-    return ho_reduce(s->graph, draw(3) ? HO_OP_SUM : HO_OP_MAXIMUM, a, axis, extent);
+    return ho_node_reduce(s->graph, draw(3) ? HO_OP_SUM : HO_OP_MAXIMUM, a, axis, extent);
 }
 
 static ho_node random_rearrangement(sample *s)
@@ -187,35 +187,35 @@ static ho_node random_rearrangement(sample *s)
     ho_node a = any(s);
     ho_shape shape = at(s, a)->shape;
     if (shape.rank == 0) {
-        return ho_expand(s->graph, a, ho_shape_of(2, (int64_t[]){odd_size(), odd_size()}));
+        return ho_node_expand(s->graph, a, ho_shape_of(2, (int64_t[]){odd_size(), odd_size()}));
     }
     int64_t axis = 1 + (int64_t)draw((uint64_t)shape.rank), size = shape.dims[shape.rank - axis];
     switch (draw(6)) {
     case 0: {
         ho_shape flat = ho_shape_of(1, (int64_t[]){ho_shape_count(&shape)});
-        return ho_reshape(s->graph, a, flat);
+        return ho_node_reshape(s->graph, a, flat);
     }
     case 1:
-        return shape.rank >= 2 ? ho_transpose(s->graph, a) : a;
+        return shape.rank >= 2 ? ho_node_transpose(s->graph, a) : a;
     case 2: {
         int64_t start = (int64_t)draw((uint64_t)size), length = 1 + (int64_t)draw((uint64_t)(size - start));
-        return ho_slice(s->graph, a, axis, start, length);
+        return ho_node_slice(s->graph, a, axis, start, length);
     }
     case 3:
-        return size < 200 ? ho_pad(s->graph, a, axis, (int64_t)draw(4), (int64_t)draw(4)) : a;
+        return size < 200 ? ho_node_pad(s->graph, a, axis, (int64_t)draw(4), (int64_t)draw(4)) : a;
     case 4: {
         ho_node parts[3] = {a, a, a};
         for (int i = 0; i < 2; i++) {
             parts[draw(3)] = like(s, &shape);
         }
-        return size < 200 ? ho_concat(s->graph, parts, 2 + (uint32_t)draw(2), axis) : a;
+        return size < 200 ? ho_node_concat(s->graph, parts, 2 + (uint32_t)draw(2), axis) : a;
     }
     default:
         if (shape.rank < 3) { /* one more leading axis, repeated */
             ho_shape one = {.rank = shape.rank + 1, .dims = {1}}, many = {.rank = shape.rank + 1, .dims = {s->lead}};
             memcpy(one.dims + 1, shape.dims, sizeof(int64_t) * (size_t)shape.rank);
             memcpy(many.dims + 1, shape.dims, sizeof(int64_t) * (size_t)shape.rank);
-            return ho_expand(s->graph, ho_reshape(s->graph, a, one), many);
+            return ho_node_expand(s->graph, ho_node_reshape(s->graph, a, one), many);
         }
         return a;
     }
@@ -242,14 +242,14 @@ static ho_node random_product(sample *s)
     }
     ho_node b = like(s, &other), c = like(s, &other);
     /* Values stay small by the factor, so that products as they are meet sums and concats. */
-    a = ho_binary(s->graph, HO_OP_MUL, a, ho_const(s->graph, 0.25));
-    ho_node product = ho_matmul(s->graph, a, turned ? ho_transpose(s->graph, b) : b);
+    a = ho_node_binary(s->graph, HO_OP_MUL, a, ho_node_const(s->graph, 0.25));
+    ho_node product = ho_node_matmul(s->graph, a, turned ? ho_node_transpose(s->graph, b) : b);
     if (draw(2)) {
         return product;
     }
     sums += width > 32;
-    return ho_binary(s->graph, HO_OP_ADD, product,
-                     ho_matmul(s->graph, tame(s, a), turned ? ho_transpose(s->graph, c) : c));
+    return ho_node_binary(s->graph, HO_OP_ADD, product,
+                          ho_node_matmul(s->graph, tame(s, a), turned ? ho_node_transpose(s->graph, c) : c));
 }
 
 static ho_node random_indexing(sample *s)
@@ -264,10 +264,11 @@ static ho_node random_indexing(sample *s)
     int64_t target = gather ? size : odd_size(), count = gather ? odd_size() : size;
     /* Whole numbers in range: floor(|tanh x| * size), which stays below size. */
     ho_node x = like(s, &(ho_shape){.rank = 1, .dims = {count}});
-    x = ho_binary(s->graph, HO_OP_MUL, tame(s, x), ho_const(s->graph, 0.87));
-    x = ho_binary(s->graph, HO_OP_MUL, ho_unary(s->graph, HO_OP_ABS, x), ho_const(s->graph, (double)target));
-    x = ho_unary(s->graph, HO_OP_FLOOR, x);
-    return gather ? ho_gather(s->graph, a, x, axis) : ho_scatter(s->graph, a, x, axis, target);
+    x = ho_node_binary(s->graph, HO_OP_MUL, tame(s, x), ho_node_const(s->graph, 0.87));
+    x = ho_node_binary(s->graph, HO_OP_MUL, ho_node_unary(s->graph, HO_OP_ABS, x),
+                       ho_node_const(s->graph, (double)target));
+    x = ho_node_unary(s->graph, HO_OP_FLOOR, x);
+    return gather ? ho_node_gather(s->graph, a, x, axis) : ho_node_scatter(s->graph, a, x, axis, target);
 }
 
 static ho_node random_node(sample *s)
@@ -313,8 +314,8 @@ static void sample_new(sample *s, uint64_t seed, size_t size, bool no_ties)
     keep(s, leaf(s, ho_shape_of(2, (int64_t[]){rows, 1})));
     keep(s, leaf(s, ho_shape_of(2, (int64_t[]){1, columns})));
     keep(s, leaf(s, ho_shape_of(3, (int64_t[]){s->lead, rows, columns})));
-    keep(s, ho_iota(s->graph, columns));
-    keep(s, ho_fill(s->graph, ho_shape_of(2, (int64_t[]){rows, columns}), 0.75));
+    keep(s, ho_node_iota(s->graph, columns));
+    keep(s, ho_node_fill(s->graph, ho_shape_of(2, (int64_t[]){rows, columns}), 0.75));
     while (s->count < size) {
         ho_node node = random_node(s);
         cr_assert(node != HO_POISON, "%s", s->error.text);
@@ -497,9 +498,9 @@ Test(exec_plan, base_kernels_are_others)
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
-    const ho_node in[] = {ho_leaf(g, "a", ho_shape_of(2, (int64_t[]){1, 2})),
-                          ho_leaf(g, "b", ho_shape_of(2, (int64_t[]){2, 1}))};
-    ho_node out = ho_matmul(g, in[0], in[1]);
+    const ho_node in[] = {ho_node_leaf(g, "a", ho_shape_of(2, (int64_t[]){1, 2})),
+                          ho_node_leaf(g, "b", ho_shape_of(2, (int64_t[]){2, 1}))};
+    ho_node out = ho_node_matmul(g, in[0], in[1]);
     /* 1 - (1 + e)(1 - e) is e^2, of which nothing is left where the product is rounded first. */
     const double e = ldexp(1, -30), a[] = {1, 1 + e}, b[] = {1, -(1 - e)};
     double results[2];

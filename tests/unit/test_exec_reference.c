@@ -29,7 +29,7 @@ static ho_shape dims(int32_t rank, int64_t a, int64_t b, int64_t c)
 /* A leaf with entries first, first + 1, ... */
 static ho_node counting(bench *b, ho_shape shape, double first)
 {
-    ho_node a = ho_leaf(b->graph, "x", shape);
+    ho_node a = ho_node_leaf(b->graph, "x", shape);
     for (int64_t i = 0; i < ho_shape_count(&shape); i++) {
         b->values[b->count][i] = first + (double)i;
     }
@@ -65,9 +65,9 @@ Test(exec_reference, leaves_constants_and_iota)
     bench b;
     setup(&b);
     EXPECT(&b, counting(&b, dims(2, 2, 2, 0), 5), dims(2, 2, 2, 0), 5, 6, 7, 8);
-    EXPECT(&b, ho_fill(b.graph, dims(1, 3, 0, 0), 2.5), dims(1, 3, 0, 0), 2.5, 2.5, 2.5);
-    EXPECT(&b, ho_const(b.graph, -1), ho_scalar_shape(), -1);
-    EXPECT(&b, ho_iota(b.graph, 4), dims(1, 4, 0, 0), 0, 1, 2, 3);
+    EXPECT(&b, ho_node_fill(b.graph, dims(1, 3, 0, 0), 2.5), dims(1, 3, 0, 0), 2.5, 2.5, 2.5);
+    EXPECT(&b, ho_node_const(b.graph, -1), ho_scalar_shape(), -1);
+    EXPECT(&b, ho_node_iota(b.graph, 4), dims(1, 4, 0, 0), 0, 1, 2, 3);
     ho_graph_free(b.graph);
 }
 
@@ -76,13 +76,13 @@ Test(exec_reference, elementwise_with_operands_of_rank_0)
     bench b;
     setup(&b);
     ho_node x = counting(&b, dims(1, 3, 0, 0), -1), s = counting(&b, ho_scalar_shape(), 2);
-    EXPECT(&b, ho_binary(b.graph, HO_OP_SUB, s, x), dims(1, 3, 0, 0), 3, 2, 1);
-    EXPECT(&b, ho_binary(b.graph, HO_OP_DIV, x, s), dims(1, 3, 0, 0), -0.5, 0, 0.5);
-    EXPECT(&b, ho_binary(b.graph, HO_OP_MUL, x, x), dims(1, 3, 0, 0), 1, 0, 1);
-    EXPECT(&b, ho_binary(b.graph, HO_OP_LESS, x, ho_const(b.graph, 0)), dims(1, 3, 0, 0), 1, 0, 0);
-    EXPECT(&b, ho_select(b.graph, x, s, x), dims(1, 3, 0, 0), 2, 0, 2);
-    EXPECT(&b, ho_select(b.graph, s, x, s), dims(1, 3, 0, 0), -1, 0, 1);
-    EXPECT(&b, ho_unary(b.graph, HO_OP_ABS, x), dims(1, 3, 0, 0), 1, 0, 1);
+    EXPECT(&b, ho_node_binary(b.graph, HO_OP_SUB, s, x), dims(1, 3, 0, 0), 3, 2, 1);
+    EXPECT(&b, ho_node_binary(b.graph, HO_OP_DIV, x, s), dims(1, 3, 0, 0), -0.5, 0, 0.5);
+    EXPECT(&b, ho_node_binary(b.graph, HO_OP_MUL, x, x), dims(1, 3, 0, 0), 1, 0, 1);
+    EXPECT(&b, ho_node_binary(b.graph, HO_OP_LESS, x, ho_node_const(b.graph, 0)), dims(1, 3, 0, 0), 1, 0, 0);
+    EXPECT(&b, ho_node_select(b.graph, x, s, x), dims(1, 3, 0, 0), 2, 0, 2);
+    EXPECT(&b, ho_node_select(b.graph, s, x, s), dims(1, 3, 0, 0), -1, 0, 1);
+    EXPECT(&b, ho_node_unary(b.graph, HO_OP_ABS, x), dims(1, 3, 0, 0), 1, 0, 1);
     ho_graph_free(b.graph);
 }
 
@@ -91,15 +91,15 @@ Test(exec_reference, reductions)
     bench b;
     setup(&b);
     ho_node x = counting(&b, dims(3, 2, 2, 3), 0);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_SUM, x, 1, 1), dims(2, 2, 2, 0), 3, 12, 21, 30);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_SUM, x, 2, 1), dims(2, 2, 3, 0), 3, 5, 7, 15, 17, 19);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_SUM, x, 3, 1), dims(2, 2, 3, 0), 6, 8, 10, 12, 14, 16);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_SUM, x, 2, 2), dims(1, 2, 0, 0), 15, 51);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_SUM, x, 3, 2), dims(1, 3, 0, 0), 18, 22, 26);
-    EXPECT(&b, ho_sum_all(b.graph, x), ho_scalar_shape(), 66);
-    ho_node negative = ho_unary(b.graph, HO_OP_NEG, x);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_MAXIMUM, negative, 1, 1), dims(2, 2, 2, 0), 0, -3, -6, -9);
-    EXPECT(&b, ho_reduce(b.graph, HO_OP_MAXIMUM, x, 3, 3), ho_scalar_shape(), 11);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_SUM, x, 1, 1), dims(2, 2, 2, 0), 3, 12, 21, 30);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_SUM, x, 2, 1), dims(2, 2, 3, 0), 3, 5, 7, 15, 17, 19);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_SUM, x, 3, 1), dims(2, 2, 3, 0), 6, 8, 10, 12, 14, 16);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_SUM, x, 2, 2), dims(1, 2, 0, 0), 15, 51);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_SUM, x, 3, 2), dims(1, 3, 0, 0), 18, 22, 26);
+    EXPECT(&b, ho_node_sum_all(b.graph, x), ho_scalar_shape(), 66);
+    ho_node negative = ho_node_unary(b.graph, HO_OP_NEG, x);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_MAXIMUM, negative, 1, 1), dims(2, 2, 2, 0), 0, -3, -6, -9);
+    EXPECT(&b, ho_node_reduce(b.graph, HO_OP_MAXIMUM, x, 3, 3), ho_scalar_shape(), 11);
     ho_graph_free(b.graph);
 }
 
@@ -108,20 +108,20 @@ Test(exec_reference, rearrangements)
     bench b;
     setup(&b);
     ho_node x = counting(&b, dims(3, 2, 1, 3), 0), y = counting(&b, dims(3, 2, 2, 2), 10);
-    EXPECT(&b, ho_reshape(b.graph, x, dims(2, 3, 2, 0)), dims(2, 3, 2, 0), 0, 1, 2, 3, 4, 5);
-    EXPECT(&b, ho_expand(b.graph, x, dims(3, 2, 2, 3)), dims(3, 2, 2, 3), 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5);
-    EXPECT(&b, ho_transpose(b.graph, y), dims(3, 2, 2, 2), 10, 12, 11, 13, 14, 16, 15, 17);
-    EXPECT(&b, ho_slice(b.graph, x, 1, 1, 2), dims(3, 2, 1, 2), 1, 2, 4, 5);
-    EXPECT(&b, ho_slice(b.graph, y, 2, 1, 1), dims(3, 2, 1, 2), 12, 13, 16, 17);
-    EXPECT(&b, ho_slice(b.graph, y, 3, 1, 1), dims(3, 1, 2, 2), 14, 15, 16, 17);
-    EXPECT(&b, ho_pad(b.graph, x, 1, 1, 2), dims(3, 2, 1, 6), 0, 0, 1, 2, 0, 0, 0, 3, 4, 5, 0, 0);
-    EXPECT(&b, ho_pad(b.graph, y, 2, 0, 1), dims(3, 2, 3, 2), 10, 11, 12, 13, 0, 0, 14, 15, 16, 17, 0, 0);
-    ho_node z = ho_slice(b.graph, y, 1, 0, 1);
-    EXPECT(&b, ho_concat(b.graph, (ho_node[]){y, z}, 2, 1), dims(3, 2, 2, 3), 10, 11, 10, 12, 13, 12, 14, 15, 14, 16,
-           17, 16);
-    z = ho_slice(b.graph, y, 2, 0, 1);
-    EXPECT(&b, ho_concat(b.graph, (ho_node[]){z, y}, 2, 2), dims(3, 2, 3, 2), 10, 11, 10, 11, 12, 13, 14, 15, 14, 15,
-           16, 17);
+    EXPECT(&b, ho_node_reshape(b.graph, x, dims(2, 3, 2, 0)), dims(2, 3, 2, 0), 0, 1, 2, 3, 4, 5);
+    EXPECT(&b, ho_node_expand(b.graph, x, dims(3, 2, 2, 3)), dims(3, 2, 2, 3), 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5);
+    EXPECT(&b, ho_node_transpose(b.graph, y), dims(3, 2, 2, 2), 10, 12, 11, 13, 14, 16, 15, 17);
+    EXPECT(&b, ho_node_slice(b.graph, x, 1, 1, 2), dims(3, 2, 1, 2), 1, 2, 4, 5);
+    EXPECT(&b, ho_node_slice(b.graph, y, 2, 1, 1), dims(3, 2, 1, 2), 12, 13, 16, 17);
+    EXPECT(&b, ho_node_slice(b.graph, y, 3, 1, 1), dims(3, 1, 2, 2), 14, 15, 16, 17);
+    EXPECT(&b, ho_node_pad(b.graph, x, 1, 1, 2), dims(3, 2, 1, 6), 0, 0, 1, 2, 0, 0, 0, 3, 4, 5, 0, 0);
+    EXPECT(&b, ho_node_pad(b.graph, y, 2, 0, 1), dims(3, 2, 3, 2), 10, 11, 12, 13, 0, 0, 14, 15, 16, 17, 0, 0);
+    ho_node z = ho_node_slice(b.graph, y, 1, 0, 1);
+    EXPECT(&b, ho_node_concat(b.graph, (ho_node[]){y, z}, 2, 1), dims(3, 2, 2, 3), 10, 11, 10, 12, 13, 12, 14, 15, 14,
+           16, 17, 16);
+    z = ho_node_slice(b.graph, y, 2, 0, 1);
+    EXPECT(&b, ho_node_concat(b.graph, (ho_node[]){z, y}, 2, 2), dims(3, 2, 3, 2), 10, 11, 10, 11, 12, 13, 14, 15, 14,
+           15, 16, 17);
     ho_graph_free(b.graph);
 }
 
@@ -130,8 +130,8 @@ Test(exec_reference, expand_of_rank_0_and_of_mixed_axes)
     bench b;
     setup(&b);
     ho_node s = counting(&b, ho_scalar_shape(), 4), x = counting(&b, dims(3, 1, 2, 1), 1);
-    EXPECT(&b, ho_expand(b.graph, s, dims(2, 1, 3, 0)), dims(2, 1, 3, 0), 4, 4, 4);
-    EXPECT(&b, ho_expand(b.graph, x, dims(3, 2, 2, 2)), dims(3, 2, 2, 2), 1, 1, 2, 2, 1, 1, 2, 2);
+    EXPECT(&b, ho_node_expand(b.graph, s, dims(2, 1, 3, 0)), dims(2, 1, 3, 0), 4, 4, 4);
+    EXPECT(&b, ho_node_expand(b.graph, x, dims(3, 2, 2, 2)), dims(3, 2, 2, 2), 1, 1, 2, 2, 1, 1, 2, 2);
     ho_graph_free(b.graph);
 }
 
@@ -140,12 +140,12 @@ Test(exec_reference, products)
     bench b;
     setup(&b);
     ho_node x = counting(&b, dims(3, 2, 1, 2), 1), y = counting(&b, dims(2, 2, 3, 0), 0);
-    EXPECT(&b, ho_matmul(b.graph, x, y), dims(3, 2, 1, 3), 6, 9, 12, 12, 19, 26);
-    ho_node flat = ho_reshape(b.graph, x, dims(2, 2, 2, 0));
-    EXPECT(&b, ho_matmul(b.graph, flat, y), dims(2, 2, 3, 0), 6, 9, 12, 12, 19, 26);
-    ho_node tall = ho_transpose(b.graph, x);
-    EXPECT(&b, ho_matmul(b.graph, x, tall), dims(3, 2, 1, 1), 5, 25);
-    EXPECT(&b, ho_matmul(b.graph, flat, tall), dims(3, 2, 2, 1), 5, 11, 11, 25);
+    EXPECT(&b, ho_node_matmul(b.graph, x, y), dims(3, 2, 1, 3), 6, 9, 12, 12, 19, 26);
+    ho_node flat = ho_node_reshape(b.graph, x, dims(2, 2, 2, 0));
+    EXPECT(&b, ho_node_matmul(b.graph, flat, y), dims(2, 2, 3, 0), 6, 9, 12, 12, 19, 26);
+    ho_node tall = ho_node_transpose(b.graph, x);
+    EXPECT(&b, ho_node_matmul(b.graph, x, tall), dims(3, 2, 1, 1), 5, 25);
+    EXPECT(&b, ho_node_matmul(b.graph, flat, tall), dims(3, 2, 2, 1), 5, 11, 11, 25);
     ho_graph_free(b.graph);
 }
 
@@ -155,11 +155,11 @@ Test(exec_reference, gather_and_scatter)
     setup(&b);
     ho_node x = counting(&b, dims(2, 3, 2, 0), 0), at = counting(&b, dims(1, 3, 0, 0), 0);
     memcpy(b.values[1], (double[]){2, 0, 2}, 3 * sizeof(double));
-    EXPECT(&b, ho_gather(b.graph, x, at, 2), dims(2, 3, 2, 0), 4, 5, 0, 1, 4, 5);
-    EXPECT(&b, ho_scatter(b.graph, x, at, 2, 4), dims(2, 4, 2, 0), 2, 3, 0, 0, 4, 6, 0, 0);
-    ho_node wide = ho_transpose(b.graph, x);
-    EXPECT(&b, ho_gather(b.graph, wide, at, 1), dims(2, 2, 3, 0), 4, 0, 4, 5, 1, 5);
-    EXPECT(&b, ho_scatter(b.graph, wide, at, 1, 3), dims(2, 2, 3, 0), 2, 0, 4, 3, 0, 6);
+    EXPECT(&b, ho_node_gather(b.graph, x, at, 2), dims(2, 3, 2, 0), 4, 5, 0, 1, 4, 5);
+    EXPECT(&b, ho_node_scatter(b.graph, x, at, 2, 4), dims(2, 4, 2, 0), 2, 3, 0, 0, 4, 6, 0, 0);
+    ho_node wide = ho_node_transpose(b.graph, x);
+    EXPECT(&b, ho_node_gather(b.graph, wide, at, 1), dims(2, 2, 3, 0), 4, 0, 4, 5, 1, 5);
+    EXPECT(&b, ho_node_scatter(b.graph, wide, at, 1, 3), dims(2, 2, 3, 0), 2, 0, 4, 3, 0, 6);
     ho_graph_free(b.graph);
 }
 
@@ -172,7 +172,7 @@ Test(exec_reference, bad_indices_are_an_error)
         ho_node x = counting(&b, dims(1, 3, 0, 0), 0), at = counting(&b, dims(1, 2, 0, 0), 0);
         double got[2];
         b.values[1][1] = bad[i];
-        cr_expect_eq(run(&b, HO_F64, ho_gather(b.graph, x, at, 1), got, NULL), HO_FAILED);
+        cr_expect_eq(run(&b, HO_F64, ho_node_gather(b.graph, x, at, 1), got, NULL), HO_FAILED);
         cr_expect(strstr(b.error.text, "gather: index") && strstr(b.error.text, "position 1"), "%s", b.error.text);
         ho_graph_free(b.graph);
     }
@@ -182,7 +182,7 @@ Test(exec_reference, leaves_without_value_are_an_error)
 {
     bench b;
     setup(&b);
-    ho_node x = ho_leaf(b.graph, "momentum", ho_scalar_shape());
+    ho_node x = ho_node_leaf(b.graph, "momentum", ho_scalar_shape());
     double got;
     cr_expect_eq(run(&b, HO_F64, x, &got, NULL), HO_INVALID);
     cr_expect(strstr(b.error.text, "momentum"), "%s", b.error.text);
@@ -199,9 +199,9 @@ Test(exec_reference, f32_rounds_tensors_and_not_numbers)
     cr_expect_eq(got[0], (double)0.1f);
     cr_assert_eq(run(&b, HO_F32, s, got, NULL), HO_OK);
     cr_expect_eq(got[0], 0.1);
-    cr_assert_eq(run(&b, HO_F32, ho_binary(b.graph, HO_OP_MUL, x, s), got, NULL), HO_OK);
+    cr_assert_eq(run(&b, HO_F32, ho_node_binary(b.graph, HO_OP_MUL, x, s), got, NULL), HO_OK);
     cr_expect_eq(got[0], (double)(float)((double)0.1f * 0.1));
-    cr_assert_eq(run(&b, HO_F32, ho_sum_all(b.graph, x), got, NULL), HO_OK);
+    cr_assert_eq(run(&b, HO_F32, ho_node_sum_all(b.graph, x), got, NULL), HO_OK);
     cr_expect_eq(got[0], (double)0.1f + (double)1.1f);
     ho_graph_free(b.graph);
 }
@@ -211,9 +211,9 @@ Test(exec_reference, the_first_bad_node_is_named)
     bench b;
     setup(&b);
     ho_node x = counting(&b, dims(1, 3, 0, 0), -1), got_bad = 99;
-    ho_node log = ho_unary(b.graph, HO_OP_LOG, x), twice = ho_binary(b.graph, HO_OP_ADD, log, x);
+    ho_node log = ho_node_unary(b.graph, HO_OP_LOG, x), twice = ho_node_binary(b.graph, HO_OP_ADD, log, x);
     double got[3];
-    cr_assert_eq(run(&b, HO_F64, ho_unary(b.graph, HO_OP_EXP, x), got, &got_bad), HO_OK);
+    cr_assert_eq(run(&b, HO_F64, ho_node_unary(b.graph, HO_OP_EXP, x), got, &got_bad), HO_OK);
     cr_expect_eq(got_bad, 0);
     cr_assert_eq(run(&b, HO_F64, twice, got, &got_bad), HO_OK);
     cr_expect_eq(got_bad, log);

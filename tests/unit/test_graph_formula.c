@@ -17,10 +17,10 @@ static void open_graph(void)
     graph = ho_graph_new(&error);
     scope = ho_scope_new();
     int64_t dims[] = {4, 3};
-    ho_scope_bind(scope, "beta1", ho_leaf(graph, "beta1", ho_scalar_shape()));
-    ho_scope_bind(scope, "m", ho_leaf(graph, "m", ho_shape_of(1, dims)));
-    ho_scope_bind(scope, "g", ho_leaf(graph, "g", ho_shape_of(1, dims)));
-    ho_scope_bind(scope, "A", ho_leaf(graph, "A", ho_shape_of(2, dims)));
+    ho_scope_bind(scope, "beta1", ho_node_leaf(graph, "beta1", ho_scalar_shape()));
+    ho_scope_bind(scope, "m", ho_node_leaf(graph, "m", ho_shape_of(1, dims)));
+    ho_scope_bind(scope, "g", ho_node_leaf(graph, "g", ho_shape_of(1, dims)));
+    ho_scope_bind(scope, "A", ho_node_leaf(graph, "A", ho_shape_of(2, dims)));
 }
 
 static void close_graph(void)
@@ -147,7 +147,7 @@ Test(formula, entries_of_filled_tensors_fold_too)
 {
     int64_t dims[] = {4, 3};
     double value;
-    ho_scope_bind(scope, "two", ho_fill(graph, ho_shape_of(2, dims), 2));
+    ho_scope_bind(scope, "two", ho_node_fill(graph, ho_shape_of(2, dims), 2));
     const ho_graph_node *node = node_of("3*two + 1");
     cr_expect_eq(node->shape.rank, 2);
     cr_expect(ho_is_constant(graph, read("3*two + 1"), &value) && value == 7);
@@ -291,7 +291,7 @@ Test(formula, poison_in_scope_spreads_without_a_message)
 static ho_node twice(void *context, ho_node point)
 {
     ++*(int *)context;
-    return ho_binary(graph, HO_OP_MUL, ho_const(graph, 2), point);
+    return ho_node_binary(graph, HO_OP_MUL, ho_node_const(graph, 2), point);
 }
 
 static ho_node reads_another(void *context, ho_node point)
@@ -314,7 +314,7 @@ Test(formula, grad_calls_the_objective_at_the_point)
 Test(formula, messages_outside_a_formula_name_none)
 {
     read("m + g");
-    ho_matmul(graph, read("A"), read("A"));
+    ho_node_matmul(graph, read("A"), read("A"));
     cr_expect_str_eq(error.text, "matmul: (4, 3) @ (4, 3): the inner sizes 3 and 4 differ");
 }
 

@@ -78,7 +78,7 @@ static ho_shape shape_of(int64_t n)
 
 static tensor filled(int64_t n, double value)
 {
-    tensor out = {.node = ho_fill(graph, shape_of(n), value), .n = n};
+    tensor out = {.node = ho_node_fill(graph, shape_of(n), value), .n = n};
     for (int r = 0; r < ROWS; r++)
         for (int64_t c = 0; c < LONGEST; c++)
             out.at[r][c] = value;
@@ -100,15 +100,15 @@ static tensor elementwise(uint32_t op, const tensor *a, const tensor *b, const t
                     entry[i] = in[i]->n ? in[i]->at[r][k] : in[i]->at[0][0];
             out.at[r][k] = ho_op_scalar(op, entry[0], entry[1], entry[2]);
         }
-    out.node = c   ? ho_select(graph, a->node, b->node, c->node)
-               : b ? ho_binary(graph, op, a->node, b->node)
-                   : ho_unary(graph, op, a->node);
+    out.node = c   ? ho_node_select(graph, a->node, b->node, c->node)
+               : b ? ho_node_binary(graph, op, a->node, b->node)
+                   : ho_node_unary(graph, op, a->node);
     return out;
 }
 
 static tensor slice(const tensor *a, int64_t start, int64_t n)
 {
-    tensor out = {.node = ho_slice(graph, a->node, 1, start, n), .n = n};
+    tensor out = {.node = ho_node_slice(graph, a->node, 1, start, n), .n = n};
     for (int r = 0; r < ROWS; r++)
         memcpy(out.at[r], a->at[r] + start, (size_t)n * sizeof(double));
     return out;
@@ -116,7 +116,7 @@ static tensor slice(const tensor *a, int64_t start, int64_t n)
 
 static tensor pad(const tensor *a, int64_t before, int64_t after)
 {
-    tensor out = {.node = ho_pad(graph, a->node, 1, before, after), .n = before + a->n + after};
+    tensor out = {.node = ho_node_pad(graph, a->node, 1, before, after), .n = before + a->n + after};
     for (int r = 0; r < ROWS; r++)
         memcpy(out.at[r] + before, a->at[r], (size_t)a->n * sizeof(double));
     return out;
@@ -124,7 +124,7 @@ static tensor pad(const tensor *a, int64_t before, int64_t after)
 
 static tensor concat(const tensor *a, const tensor *b)
 {
-    tensor out = {.node = ho_concat(graph, (ho_node[]){a->node, b->node}, 2, 1), .n = a->n + b->n};
+    tensor out = {.node = ho_node_concat(graph, (ho_node[]){a->node, b->node}, 2, 1), .n = a->n + b->n};
     for (int r = 0; r < ROWS; r++) {
         memcpy(out.at[r], a->at[r], (size_t)a->n * sizeof(double));
         memcpy(out.at[r] + a->n, b->at[r], (size_t)b->n * sizeof(double));
@@ -182,7 +182,7 @@ Test(simplify, values_are_kept)
         graph = ho_graph_new(&error);
         for (int i = 0; i < LEAVES; i++) {
             leaves[i] = filled(i, 0); /* the first is a scalar */
-            leaves[i].node = ho_leaf(graph, "x", shape_of(i));
+            leaves[i].node = ho_node_leaf(graph, "x", shape_of(i));
             for (int r = 0; r < ROWS; r++)
                 for (int k = 0; k < LONGEST; k++)
                     leaves[i].at[r][k] = i ? (double)draw(9) - 4 : 3;

@@ -42,7 +42,7 @@ static bool size_of(void *context, const char *symbol, int64_t *value)
 
 static void leaf(const char *name, int32_t rank, const int64_t *dims)
 {
-    ho_scope_bind(scope, name, ho_leaf(graph, name, ho_shape_of(rank, dims)));
+    ho_scope_bind(scope, name, ho_node_leaf(graph, name, ho_shape_of(rank, dims)));
 }
 
 static void setup(void)
@@ -122,15 +122,15 @@ static ho_status counts_axes(ho_trace *x)
     ASSERT_SHAPE(x, ho_maximum(x, a, -2, 0), 3);
     ASSERT_SHAPE(x, ho_sum(x, a, 0, 1), 1, 3);
     ASSERT_SHAPE(x, ho_maximum(x, a, -1, 1), 2, 1);
-    ASSERT_SHAPE(x, ho_slice_of(x, a, 1, 1, 2), 2, 2);
-    ASSERT_SHAPE(x, ho_slice_of(x, a, -2, 1, 1), 1, 3);
-    ASSERT_SHAPE(x, ho_concat_of(x, ((ho_value[]){a, a, a}), 3, 0), 6, 3);
-    ASSERT_SHAPE(x, ho_concat_of(x, ((ho_value[]){a, a}), 2, -1), 2, 6);
-    ASSERT_SHAPE(x, ho_gather_of(x, a, ho_range(x, 2), 1), 2, 2);
-    ASSERT_SHAPE(x, ho_transposed(x, a), 3, 2);
-    ASSERT_SHAPE(x, ho_matrix_product(x, a, ho_transposed(x, a)), 2, 2);
-    cr_assert_eq(ho_shape_get(x, ho_maximum_over_all(x, a), NULL), 0);
-    cr_assert_eq(ho_shape_get(x, ho_sum_over_all(x, ho_constant(x, 2)), NULL), 0);
+    ASSERT_SHAPE(x, ho_slice(x, a, 1, 1, 2), 2, 2);
+    ASSERT_SHAPE(x, ho_slice(x, a, -2, 1, 1), 1, 3);
+    ASSERT_SHAPE(x, ho_concat(x, ((ho_value[]){a, a, a}), 3, 0), 6, 3);
+    ASSERT_SHAPE(x, ho_concat(x, ((ho_value[]){a, a}), 2, -1), 2, 6);
+    ASSERT_SHAPE(x, ho_gather(x, a, ho_range(x, 2), 1), 2, 2);
+    ASSERT_SHAPE(x, ho_transpose(x, a), 3, 2);
+    ASSERT_SHAPE(x, ho_matmul(x, a, ho_transpose(x, a)), 2, 2);
+    cr_assert_eq(ho_shape_get(x, ho_maximum_all(x, a), NULL), 0);
+    cr_assert_eq(ho_shape_get(x, ho_sum_all(x, ho_constant(x, 2)), NULL), 0);
     return ho_ok(x);
 }
 
@@ -159,11 +159,11 @@ Test(host_trace, axis_zero_is_the_graphs_last_but_rank)
 static ho_status rearranges(ho_trace *x)
 {
     ho_value row = ho_get(x, "row");
-    ASSERT_SHAPE(x, ho_expand_to(x, row, 3, ((int64_t[]){2, 3, 4})), 2, 3, 4);
-    ASSERT_SHAPE(x, ho_expand_to(x, ho_constant(x, 1), 2, ((int64_t[]){2, 3})), 2, 3);
-    ASSERT_SHAPE(x, ho_expand_to(x, ho_get(x, "column"), 3, ((int64_t[]){5, 3, 2})), 5, 3, 2);
-    ASSERT_SHAPE(x, ho_reshape_to(x, row, 2, ((int64_t[]){2, 2})), 2, 2);
-    ASSERT_SHAPE(x, ho_fill_with(x, 2, ((int64_t[]){2, 9}), 1.5), 2, 9);
+    ASSERT_SHAPE(x, ho_expand(x, row, 3, ((int64_t[]){2, 3, 4})), 2, 3, 4);
+    ASSERT_SHAPE(x, ho_expand(x, ho_constant(x, 1), 2, ((int64_t[]){2, 3})), 2, 3);
+    ASSERT_SHAPE(x, ho_expand(x, ho_get(x, "column"), 3, ((int64_t[]){5, 3, 2})), 5, 3, 2);
+    ASSERT_SHAPE(x, ho_reshape(x, row, 2, ((int64_t[]){2, 2})), 2, 2);
+    ASSERT_SHAPE(x, ho_fill(x, 2, ((int64_t[]){2, 9}), 1.5), 2, 9);
     return ho_ok(x);
 }
 
@@ -201,7 +201,7 @@ static int wrong_line;
 static ho_status multiplies_wrongly(ho_trace *x)
 {
     wrong_line = __LINE__ + 1;
-    ho_value product = ho_matrix_product(x, ho_get(x, "a"), ho_get(x, "b"));
+    ho_value product = ho_matmul(x, ho_get(x, "a"), ho_get(x, "b"));
     cr_assert_eq(product.id, 0u);
     cr_assert_eq(ho_add(x, product, ho_get(x, "a")).id, 0u);
     cr_assert_eq(ho_get(x, "a").id, 0u, "after an error every value is poison");
@@ -302,26 +302,26 @@ MISTAKE(leaf_op, ho_unary_op(x, HO_OP_LEAF, a))
 MISTAKE(unary_as_reduction, (x)->api->reduce(x, HO_HERE, HO_OP_NEG, a, 0, 0))
 MISTAKE(unary_as_full_reduction, (x)->api->reduce_all(x, HO_HERE, HO_OP_NEG, a))
 MISTAKE(axis_too_large, ho_sum(x, a, 2, 0))
-MISTAKE(axis_too_small, ho_slice_of(x, a, INT32_MIN, 0, 1))
-MISTAKE(slice_outside, ho_slice_of(x, a, 0, INT64_MAX, INT64_MAX))
-MISTAKE(slice_negative, ho_slice_of(x, a, 0, -1, 2))
+MISTAKE(axis_too_small, ho_slice(x, a, INT32_MIN, 0, 1))
+MISTAKE(slice_outside, ho_slice(x, a, 0, INT64_MAX, INT64_MAX))
+MISTAKE(slice_negative, ho_slice(x, a, 0, -1, 2))
 MISTAKE(shapes_differ, ho_add(x, a, ho_get(x, "b")))
-MISTAKE(reshape_count, ho_reshape_to(x, a, 1, ((int64_t[]){7})))
-MISTAKE(reshape_overflow, ho_reshape_to(x, a, 4, ((int64_t[]){INT64_MAX, INT64_MAX, INT64_MAX, 2})))
-MISTAKE(fill_size_zero, ho_fill_with(x, 1, ((int64_t[]){0}), 1))
-MISTAKE(fill_rank, ho_fill_with(x, 5, ((int64_t[]){1, 1, 1, 1, 1}), 1))
-MISTAKE(fill_negative_rank, ho_fill_with(x, -1, NULL, 1))
-MISTAKE(fill_null, ho_fill_with(x, 2, NULL, 1))
-MISTAKE(fill_nan, ho_fill_with(x, 0, NULL, NAN))
+MISTAKE(reshape_count, ho_reshape(x, a, 1, ((int64_t[]){7})))
+MISTAKE(reshape_overflow, ho_reshape(x, a, 4, ((int64_t[]){INT64_MAX, INT64_MAX, INT64_MAX, 2})))
+MISTAKE(fill_size_zero, ho_fill(x, 1, ((int64_t[]){0}), 1))
+MISTAKE(fill_rank, ho_fill(x, 5, ((int64_t[]){1, 1, 1, 1, 1}), 1))
+MISTAKE(fill_negative_rank, ho_fill(x, -1, NULL, 1))
+MISTAKE(fill_null, ho_fill(x, 2, NULL, 1))
+MISTAKE(fill_nan, ho_fill(x, 0, NULL, NAN))
 MISTAKE(constant_nan, ho_constant(x, NAN))
-MISTAKE(expand_misfit, ho_expand_to(x, a, 2, ((int64_t[]){2, 4})))
-MISTAKE(expand_fewer, ho_expand_to(x, a, 1, ((int64_t[]){3})))
+MISTAKE(expand_misfit, ho_expand(x, a, 2, ((int64_t[]){2, 4})))
+MISTAKE(expand_fewer, ho_expand(x, a, 1, ((int64_t[]){3})))
 MISTAKE(range_negative, ho_range(x, -3))
-MISTAKE(concat_null, ho_concat_of(x, NULL, 2, 0))
-MISTAKE(concat_count, ho_concat_of(x, &a, -1, 0))
-MISTAKE(concat_poison, ho_concat_of(x, ((ho_value[]){a, {0}}), 2, 0))
-MISTAKE(transpose_vector, ho_transposed(x, ho_get(x, "row")))
-MISTAKE(gather_matrix, ho_gather_of(x, a, a, 0))
+MISTAKE(concat_null, ho_concat(x, NULL, 2, 0))
+MISTAKE(concat_count, ho_concat(x, &a, -1, 0))
+MISTAKE(concat_poison, ho_concat(x, ((ho_value[]){a, {0}}), 2, 0))
+MISTAKE(transpose_vector, ho_transpose(x, ho_get(x, "row")))
+MISTAKE(gather_matrix, ho_gather(x, a, a, 0))
 MISTAKE(null_name, ho_get(x, NULL))
 MISTAKE(null_let, ho_let(x, NULL, "1"))
 MISTAKE(null_formula, ho_let(x, "c", NULL))
@@ -331,7 +331,7 @@ MISTAKE(unknown_name, ho_get(x, "colum"))
 MISTAKE(unknown_in_formula, ho_let(x, "c", "epsilom * w"))
 MISTAKE(unknown_size, ho_size(x, "feature"))
 MISTAKE(set_poison, ho_set(x, "w", ((ho_value){0})))
-MISTAKE(gradient_call, ho_gradient_at_point(x, a))
+MISTAKE(gradient_call, ho_gradient_at(x, a))
 MISTAKE(gradient_formula, ho_eval(x, "grad(w)"))
 MISTAKE(weight_here, ho_weight(x, "W", a))
 MISTAKE(normal_here, ho_normal(x, "W", 1, ((int64_t[]){3})))
@@ -451,13 +451,13 @@ Test(host_trace, a_result_must_have_its_shape)
 static ho_node declare(void *context, const char *name, ho_node initial)
 {
     (void)context;
-    return ho_leaf(graph, name, ho_graph_at(graph, initial)->shape);
+    return ho_node_leaf(graph, name, ho_graph_at(graph, initial)->shape);
 }
 
 static ho_node draw(void *context, const char *name, ho_shape shape)
 {
     (void)context;
-    return ho_leaf(graph, name, shape);
+    return ho_node_leaf(graph, name, shape);
 }
 
 static ho_status declares(ho_trace *x)

@@ -17,8 +17,8 @@ static void setup(void)
     error = (ho_error){0};
     graph = ho_graph_new(&error);
     const int64_t width = WIDTH;
-    x = ho_leaf(graph, "x", ho_shape_of(1, &width));
-    y = ho_leaf(graph, "y", ho_shape_of(1, &width));
+    x = ho_node_leaf(graph, "x", ho_shape_of(1, &width));
+    y = ho_node_leaf(graph, "y", ho_shape_of(1, &width));
 }
 
 static void teardown(void)
@@ -57,27 +57,27 @@ static int changed(ho_node node, double p, double q)
 
 static ho_node binary(uint32_t op)
 {
-    return ho_binary(graph, op, x, y);
+    return ho_node_binary(graph, op, x, y);
 }
 
 Test(system_branches, every_kink_has_two_sides)
 {
-    const ho_node positive = ho_binary(graph, HO_OP_LESS, ho_const(graph, 0.5), x);
+    const ho_node positive = ho_node_binary(graph, HO_OP_LESS, ho_node_const(graph, 0.5), x);
     const struct {
         const char *what;
         ho_node node;
         double kink;
     } cases[] = {
-        {"abs", ho_unary(graph, HO_OP_ABS, x), 0.0},
-        {"sign", ho_unary(graph, HO_OP_SIGN, x), 0.0},
-        {"floor", ho_unary(graph, HO_OP_FLOOR, x), 2.0},
+        {"abs", ho_node_unary(graph, HO_OP_ABS, x), 0.0},
+        {"sign", ho_node_unary(graph, HO_OP_SIGN, x), 0.0},
+        {"floor", ho_node_unary(graph, HO_OP_FLOOR, x), 2.0},
         {"max", binary(HO_OP_MAX), 0.5},
         {"min", binary(HO_OP_MIN), 0.5},
         {"less", binary(HO_OP_LESS), 0.5},
         {"less_equal", binary(HO_OP_LESS_EQUAL), 0.5},
-        {"select", ho_select(graph, positive, x, y), 0.5},
-        {"relu", ho_binary(graph, HO_OP_MAX, x, ho_const(graph, 0.0)), 0.0},
-        {"below", ho_unary(graph, HO_OP_EXP, ho_sum_all(graph, ho_unary(graph, HO_OP_ABS, x))), 0.0},
+        {"select", ho_node_select(graph, positive, x, y), 0.5},
+        {"relu", ho_node_binary(graph, HO_OP_MAX, x, ho_node_const(graph, 0.0)), 0.0},
+        {"below", ho_node_unary(graph, HO_OP_EXP, ho_node_sum_all(graph, ho_node_unary(graph, HO_OP_ABS, x))), 0.0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const double k = cases[i].kink;
@@ -90,7 +90,7 @@ Test(system_branches, every_kink_has_two_sides)
 
 Test(system_branches, the_largest_entry_is_a_branch)
 {
-    const ho_node largest = ho_reduce(graph, HO_OP_MAXIMUM, x, 1, 1);
+    const ho_node largest = ho_node_reduce(graph, HO_OP_MAXIMUM, x, 1, 1);
     const double a[WIDTH] = {1, 2, 3}, b[WIDTH] = {1, 2.5, 2.7}, c[WIDTH] = {1, 2.8, 2.7};
     double at_a[MOST_BRANCHES], at_b[MOST_BRANCHES], at_c[MOST_BRANCHES];
     cr_assert_eq(branches_at(largest, a, at_a), WIDTH);
@@ -104,9 +104,9 @@ Test(system_branches, the_largest_entry_is_a_branch)
 
 Test(system_branches, what_is_smooth_or_stopped_has_none)
 {
-    const ho_node stopped = ho_unary(graph, HO_OP_STOP, ho_unary(graph, HO_OP_ABS, x));
-    const ho_node smooth[] = {ho_unary(graph, HO_OP_TANH, x), binary(HO_OP_MUL), binary(HO_OP_SUB), stopped,
-                              ho_sum_all(graph, x)};
+    const ho_node stopped = ho_node_unary(graph, HO_OP_STOP, ho_node_unary(graph, HO_OP_ABS, x));
+    const ho_node smooth[] = {ho_node_unary(graph, HO_OP_TANH, x), binary(HO_OP_MUL), binary(HO_OP_SUB), stopped,
+                              ho_node_sum_all(graph, x)};
     for (size_t i = 0; i < sizeof smooth / sizeof *smooth; i++) {
         double row[MOST_BRANCHES];
         const double a[WIDTH] = {-1, 0, 1};
@@ -114,5 +114,5 @@ Test(system_branches, what_is_smooth_or_stopped_has_none)
         cr_expect_eq(changed(smooth[i], -0.5, 0.7), 0, "case %zu", i);
     }
     /* But the same abs beside the stop counts. */
-    cr_expect_gt(changed(ho_binary(graph, HO_OP_ADD, stopped, ho_unary(graph, HO_OP_ABS, x)), -0.1, 0.1), 0);
+    cr_expect_gt(changed(ho_node_binary(graph, HO_OP_ADD, stopped, ho_node_unary(graph, HO_OP_ABS, x)), -0.1, 0.1), 0);
 }

@@ -55,8 +55,8 @@ static ho_status scheduled(void *self, ho_trace *x)
 {
     (void)self;
     const int64_t one = 1;
-    ho_value index = ho_reshape_to(x, ho_eval(x, "t - 1"), 1, &one);
-    ho_set(x, "rate", ho_sum_over_all(x, ho_gather_of(x, ho_get(x, "learning_rate"), index, 0)));
+    ho_value index = ho_reshape(x, ho_eval(x, "t - 1"), 1, &one);
+    ho_set(x, "rate", ho_sum_all(x, ho_gather(x, ho_get(x, "learning_rate"), index, 0)));
     ho_let(x, "w", "w - rate*g");
     return ho_ok(x);
 }

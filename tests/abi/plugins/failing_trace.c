@@ -4,9 +4,9 @@
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
-    ho_value tall = ho_fill_with(x, 2, ((int64_t[]){50, 10}), 1);
-    ho_value wide = ho_fill_with(x, 2, ((int64_t[]){20, 3}), 1);
-    ho_set(x, "w", ho_matrix_product(x, tall, wide)); /* line 9 */
+    ho_value tall = ho_fill(x, 2, ((int64_t[]){50, 10}), 1);
+    ho_value wide = ho_fill(x, 2, ((int64_t[]){20, 3}), 1);
+    ho_set(x, "w", ho_matmul(x, tall, wide)); /* line 9 */
     return ho_ok(x);
 }
 
