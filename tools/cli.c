@@ -24,7 +24,6 @@ static const flag flags[] = {
     {"--jobs", "N", "runs of variants and repetitions at a time (default: as many as processors)", HO_CLI_JOBS},
     {"--threads", "N", "threads of matrix products (default 1)", HO_CLI_THREADS},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT},
-    {"--out", "FILE", "where to write the page (default: report.html in the run folder)", HO_CLI_PAGE},
     {"--quiet", NULL, "no progress", HO_CLI_QUIET},
     {"--help", NULL, "this text", 0},
 };
@@ -104,9 +103,6 @@ static void store(ho_cli *cli, const flag *f, const char *value)
         break;
     case HO_CLI_OUT:
         cli->out = value;
-        break;
-    case HO_CLI_PAGE:
-        cli->page = value;
         break;
     case HO_CLI_JOBS:
         cli->jobs = value;

@@ -15,7 +15,7 @@ typedef struct ho_cli {
     size_t set_count;
     const char **variants;
     size_t variant_count;
-    const char *mode, *precision, *out, *threads, *jobs, *page;
+    const char *mode, *precision, *out, *threads, *jobs;
     bool quiet;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
@@ -30,7 +30,6 @@ enum {
     HO_CLI_PRECISION = 32,
     HO_CLI_VARIANT = 64,
     HO_CLI_JOBS = 128,
-    HO_CLI_PAGE = 256,
 };
 
 typedef struct ho_cli_command {
@@ -39,6 +38,7 @@ typedef struct ho_cli_command {
     const char *summary; /* one line */
     const char *details; /* what --help adds */
     unsigned takes;
+    /* NULL: a program of its own, hotool-NAME, which reads its own arguments. */
     ho_status (*run)(const ho_cli *cli, ho_registry *registry, ho_error *error);
 } ho_cli_command;
 

@@ -7,7 +7,6 @@
 #include "cli.h"
 #include "exec/exec.h"
 #include "plugins_help.h"
-#include "report/report.h"
 #include "run/machine.h"
 #include "run/run.h"
 
@@ -89,17 +88,6 @@ static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *e
     return status;
 }
 
-static ho_status run_report(const ho_cli *cli, ho_registry *registry, ho_error *error)
-{
-    (void)registry;
-    ho_status status = ho_report_write(cli->operand, cli->page, error);
-    if (status == HO_OK && cli->page)
-        printf("%s\n", cli->page);
-    else if (status == HO_OK)
-        printf("%s/report.html\n", cli->operand);
-    return status;
-}
-
 static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     return ho_plugins_print(registry, cli->operand, error);
@@ -124,11 +112,7 @@ const ho_cli_command ho_cli_commands[] = {
      "each other and with central differences; one whose step crosses a kink (of relu, max, ...) is skipped and\n"
      "counted. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
-    {"report", "RUN", "make one self-contained page of a run folder",
-     "Writes RUN/report.html: table, curves, the graph of learned relations, the weights of training examples with a\n"
-     "contact sheet of those that count least, the resolved pipeline, machine and data. The page needs no network.\n"
-     "Graphviz and gnuplot draw it (Debian packages graphviz, gnuplot-nox).",
-     HO_CLI_PAGE, run_report},
+    {"report", "RUN", "make one self-contained page of a run folder", .run = NULL}, /* hotool-report */
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0, run_plugins},
 };

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli.h"
+#include "external.h"
 
 static void interrupted(int signal_number)
 {
@@ -72,6 +73,8 @@ static ho_status run(int argc, char **argv, ho_error *error)
     const ho_cli_command *command = find_command(argv[1], error);
     if (!command)
         return error->status;
+    if (!command->run)
+        return ho_run_external(command->name, argv, error);
     ho_cli cli;
     bool help;
     ho_status status = ho_cli_parse(command, argc, argv, &cli, &help, error);

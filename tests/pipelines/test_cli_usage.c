@@ -1,4 +1,5 @@
 /* The command line by itself: versions, help, plugins, and what is no command or option. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli_support.h"
@@ -110,4 +111,23 @@ Test(usage, a_plugin_is_documented_by_its_tables)
     cr_expect(strstr(r.out, "shape scalar or columns"), "%s", r.out);
     cli_expect_refused("misspelt plugin", cli_run("plugins", "adm", NULL), "no plugin \"adm\"",
                        "did you mean \"adam\"?", NULL);
+}
+
+/* `hotool report` is a program of its own, which lies beside hotool. */
+Test(usage, the_report_is_found_beside_hotool_and_its_absence_is_told)
+{
+    cli_result r = cli_run("report", "--help", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "usage: hotool report RUN"), "%s", r.out);
+    cli_expect_refused("report", cli_run("report", "--bogus", NULL), "report: unknown option \"--bogus\"", NULL);
+    cli_expect_refused("report", cli_run("report", "nowhere", NULL), "nowhere: no such folder", NULL);
+    cli_expect_refused("report", cli_run("report", NULL), "which RUN?", NULL);
+    cr_assert_eq(system("cp \"$HOTOOL_BIN\" alone"), 0);
+    setenv("HOTOOL_BIN", "./alone", 1);
+    setenv("PATH", "/nowhere", 1);
+    r = cli_run("report", "r", NULL);
+    cr_expect_eq(r.status, 1);
+    cr_expect(strstr(r.err, "report needs the program hotool-report, which is neither in /") &&
+                  strstr(r.err, "/work nor in PATH"),
+              "%s", r.err);
 }
