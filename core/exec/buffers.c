@@ -19,9 +19,8 @@ static bool is_callers(const ho_buffer *buffer)
 static int larger_first(const void *a, const void *b)
 {
     const ho_buffer *x = *(const ho_buffer *const *)a, *y = *(const ho_buffer *const *)b;
-    if (x->bytes != y->bytes) {
+    if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
-    }
     return x < y ? -1 : x > y;
 }
 
@@ -36,9 +35,8 @@ static size_t best_gap(ho_buffer *buffer, ho_buffer *const *placed, size_t count
     uint64_t end = 0, best = UINT64_MAX, size = aligned(buffer->bytes);
     buffer->at = UINT64_MAX;
     for (size_t i = 0; i < count; i++) {
-        if (!alive_together(buffer, placed[i])) {
+        if (!alive_together(buffer, placed[i]))
             continue;
-        }
         if (placed[i]->at >= end + size && placed[i]->at - end < best) {
             best = placed[i]->at - end;
             buffer->at = end;
@@ -46,13 +44,11 @@ static size_t best_gap(ho_buffer *buffer, ho_buffer *const *placed, size_t count
         uint64_t after = placed[i]->at + aligned(placed[i]->bytes);
         end = after > end ? after : end;
     }
-    if (buffer->at == UINT64_MAX) {
+    if (buffer->at == UINT64_MAX)
         buffer->at = end;
-    }
     size_t index = count;
-    while (index > 0 && placed[index - 1]->at > buffer->at) {
+    while (index > 0 && placed[index - 1]->at > buffer->at)
         index--;
-    }
     return index;
 }
 
@@ -62,17 +58,14 @@ static uint64_t place_all(ho_lowered *low, ho_buffer *buffers, size_t count)
     ho_buffer **placed = ho_arena_alloc(low->arena, (count + 1) * sizeof(ho_buffer *));
     size_t waiting_count = 0;
     uint64_t end = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_callers(&buffers[i]) && buffers[i].constant < 0) {
+    for (size_t i = 0; i < count; i++)
+        if (!is_callers(&buffers[i]) && buffers[i].constant < 0)
             waiting[waiting_count++] = &buffers[i];
-        }
-    }
     qsort(waiting, waiting_count, sizeof(ho_buffer *), larger_first);
     for (size_t i = 0; i < waiting_count; i++) {
         size_t index = best_gap(waiting[i], placed, i);
-        for (size_t j = i; j > index; j--) {
+        for (size_t j = i; j > index; j--)
             placed[j] = placed[j - 1];
-        }
         placed[index] = waiting[i];
         uint64_t after = waiting[i]->at + aligned(waiting[i]->bytes);
         end = end > after ? end : after;
@@ -88,13 +81,11 @@ static uint64_t place_all(ho_lowered *low, ho_buffer *buffers, size_t count)
 
 static void count_up(void *to, int64_t n, ho_precision precision)
 {
-    for (int64_t i = 0; i < n; i++) {
-        if (precision == HO_F32) {
+    for (int64_t i = 0; i < n; i++)
+        if (precision == HO_F32)
             ((float *)to)[i] = (float)i;
-        } else {
+        else
             ((double *)to)[i] = (double)i;
-        }
-    }
 }
 
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error)
@@ -104,29 +95,25 @@ ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_erro
     uint64_t temps = 0;
     for (size_t i = 0; i < plan->step_count; i++) {
         const ho_step *step = &plan->steps[i];
-        if (step->kind == HO_STEP_KERNEL && (uint64_t)step->as.kernel.temps > temps) {
+        if (step->kind == HO_STEP_KERNEL && (uint64_t)step->as.kernel.temps > temps)
             temps = (uint64_t)step->as.kernel.temps;
-        }
     }
     plan->bytes = size + temps * block;
     plan->memory = ho_large_alloc(plan->bytes + ALIGNMENT, 1, "the plan's buffers", error);
     plan->address = ho_alloc((plan->buffer_count + 1) * sizeof *plan->address);
-    if (plan->memory == NULL) {
+    if (plan->memory == NULL)
         return error->status;
-    }
     plan->temps = (char *)plan->memory + size;
     for (size_t i = 0; i < plan->buffer_count; i++) {
         const ho_buffer *buffer = &buffers[i];
-        if (buffer->input >= 0) {
+        if (buffer->input >= 0)
             plan->inputs[buffer->input] = (ho_binding){HO_IN_BUFFER, (int32_t)i};
-        } else if (buffer->output >= 0) {
+        else if (buffer->output >= 0)
             plan->outputs[buffer->output] = (ho_binding){HO_IN_BUFFER, (int32_t)i};
-        } else {
+        else
             plan->address[i] = (char *)plan->memory + buffer->at;
-        }
-        if (buffer->constant >= 0) {
+        if (buffer->constant >= 0)
             count_up(plan->address[i], low->items[buffer->constant].count, plan->precision);
-        }
     }
     return HO_OK;
 }

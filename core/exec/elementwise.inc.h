@@ -75,16 +75,14 @@ static void binary(const ho_instruction *instruction, const block *b)
     const ho_operand *in = instruction->in;
     REAL s = 0, t = 0;
     const REAL *p = NULL, *q = NULL;
-    if (in[0].kind == HO_IN_SLOT) {
+    if (in[0].kind == HO_IN_SLOT)
         s = (REAL)b->slots[in[0].index];
-    } else {
+    else
         p = source(b, &in[0]);
-    }
-    if (in[1].kind == HO_IN_SLOT) {
+    if (in[1].kind == HO_IN_SLOT)
         t = (REAL)b->slots[in[1].index];
-    } else {
+    else
         q = source(b, &in[1]);
-    }
     REAL *d = target(b, &instruction->dst);
     switch (instruction->op) {
     case HO_OP_ADD:
@@ -177,18 +175,16 @@ INLINE void pair_seconds(const uint32_t first, const ho_instruction *instruction
         pair_forms(first, HO_OP_MUL, false, d, o, n);
         break;
     case HO_OP_SUB:
-        if (instruction->swapped) {
+        if (instruction->swapped)
             pair_forms(first, HO_OP_SUB, true, d, o, n);
-        } else {
+        else
             pair_forms(first, HO_OP_SUB, false, d, o, n);
-        }
         break;
     default:
-        if (instruction->swapped) {
+        if (instruction->swapped)
             pair_forms(first, HO_OP_DIV, true, d, o, n);
-        } else {
+        else
             pair_forms(first, HO_OP_DIV, false, d, o, n);
-        }
         break;
     }
 }
@@ -196,13 +192,11 @@ INLINE void pair_seconds(const uint32_t first, const ho_instruction *instruction
 static void pair(const ho_instruction *instruction, const block *b)
 {
     pair_operands o = {{NULL, NULL, NULL}, {0, 0, 0}};
-    for (int j = 0; j < 3; j++) {
-        if (instruction->in[j].kind == HO_IN_SLOT) {
+    for (int j = 0; j < 3; j++)
+        if (instruction->in[j].kind == HO_IN_SLOT)
             o.s[j] = (REAL)b->slots[instruction->in[j].index];
-        } else {
+        else
             o.p[j] = source(b, &instruction->in[j]);
-        }
-    }
     REAL *d = target(b, &instruction->dst);
     switch (instruction->first) {
     case HO_OP_ADD:
@@ -230,24 +224,21 @@ static void select_entries(const ho_instruction *instruction, const block *b)
     const ho_operand *in = instruction->in;
     REAL s = 0, t = 0;
     const REAL *c = source(b, &in[0]), *p = NULL, *q = NULL;
-    if (in[1].kind == HO_IN_SLOT) {
+    if (in[1].kind == HO_IN_SLOT)
         s = (REAL)b->slots[in[1].index];
-    } else {
+    else
         p = source(b, &in[1]);
-    }
-    if (in[2].kind == HO_IN_SLOT) {
+    if (in[2].kind == HO_IN_SLOT)
         t = (REAL)b->slots[in[2].index];
-    } else {
+    else
         q = source(b, &in[2]);
-    }
     REAL *d = target(b, &instruction->dst);
-    if (p != NULL && q != NULL) {
+    if (p != NULL && q != NULL)
         SELECT(p[i], q[i])
-    } else if (p != NULL) {
+    else if (p != NULL)
         SELECT(p[i], t)
-    } else if (q != NULL) {
+    else if (q != NULL)
         SELECT(s, q[i])
-    } else {
+    else
         SELECT(s, t)
-    }
 }

@@ -35,9 +35,8 @@ static void touch(emitter *e, int32_t buffer)
 /* Gives an item its place: in its arrangement's, or in a buffer of its own. */
 static void house(emitter *e, ho_item *item)
 {
-    if (item->buffer >= 0) {
+    if (item->buffer >= 0)
         return;
-    }
     if (item->parent >= 0) {
         ho_item *parent = &e->low->items[item->parent];
         house(e, parent);
@@ -48,11 +47,10 @@ static void house(emitter *e, ho_item *item)
     item->buffer = new_buffer(e, (uint64_t)item->count * item_bytes(e));
     ho_buffer *buffer = &e->buffers[item->buffer];
     buffer->output = item->output;
-    if (item->kind == HO_ITEM_INPUT) {
+    if (item->kind == HO_ITEM_INPUT)
         buffer->input = item->input;
-    } else if (item->kind == HO_ITEM_IOTA) {
+    else if (item->kind == HO_ITEM_IOTA)
         buffer->constant = (int32_t)(item - e->low->items);
-    }
 }
 
 static ho_operand storage(emitter *e, int32_t index, int64_t offset)
@@ -121,9 +119,8 @@ static int32_t new_strided(writer *w, ho_operand at, const ho_shape *shape, cons
     ho_strided *s = &k->strided[k->strided_count];
     *s = (ho_strided){.buffer = at.index, .offset = at.offset};
     for (int32_t d = 0; d < shape->rank; d++) {
-        if (shape->dims[d] == 1) {
+        if (shape->dims[d] == 1)
             continue;
-        }
         if (s->rank > 0 && s->strides[s->rank - 1] == strides[d] * shape->dims[d]) {
             s->dims[s->rank - 1] *= shape->dims[d];
             s->strides[s->rank - 1] = strides[d];
@@ -154,11 +151,9 @@ static bool same_view(const ho_view *a, const ho_view *b)
  * where to put it instead. */
 static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
 {
-    for (size_t i = 0; i < w->loaded_count && into == NULL; i++) {
-        if (same_view(&w->loaded[i], view)) {
+    for (size_t i = 0; i < w->loaded_count && into == NULL; i++)
+        if (same_view(&w->loaded[i], view))
             return (ho_operand){HO_IN_TEMP, w->loaded_temps[i], 0};
-        }
-    }
     ho_item *item = &w->e->low->items[view->item];
     ho_operand dst = into ? *into : new_temp(w);
     if (item->shape.rank == 0) {
@@ -187,24 +182,20 @@ static bool in_kernel(const writer *w, const ho_item *user, const ho_view *in)
 static ho_operand result_of(writer *w, int32_t index)
 {
     ho_item *item = &w->e->low->items[index];
-    if (item->temp >= 0) {
+    if (item->temp >= 0)
         return (ho_operand){HO_IN_TEMP, item->temp, 0};
-    }
     return storage(w->e, index, 0);
 }
 
 static ho_operand operand(writer *w, const ho_item *user, const ho_view *in, bool vector)
 {
     ho_item *item = &w->e->low->items[in->item];
-    if (in_kernel(w, user, in)) {
+    if (in_kernel(w, user, in))
         return result_of(w, in->item);
-    }
-    if (item->shape.rank == 0 && !vector) {
+    if (item->shape.rank == 0 && !vector)
         return (ho_operand){HO_IN_SLOT, slot_of(w->e, item), 0};
-    }
-    if (item->shape.rank > 0 && ho_view_is_dense(in)) {
+    if (item->shape.rank > 0 && ho_view_is_dense(in))
         return storage(w->e, in->item, in->offset);
-    }
     return load(w, in, NULL);
 }
 
@@ -240,9 +231,8 @@ static void write_element(writer *w, int32_t index)
     if (!copies) {
         /* Loops want a vector first; for two operands one is enough, so that only (scalar, scalar) needs filling. */
         bool fill = item->op != HO_OP_STOP && !(item->arity == 2 && !is_slot(w, &item->in[1]));
-        for (uint32_t i = 0; i < item->arity; i++) {
+        for (uint32_t i = 0; i < item->arity; i++)
             in[i] = operand(w, item, &item->in[i], i == 0 && fill);
-        }
     }
     bool streamed = direct && w->streams && item->output >= 0;
     ho_operand place = direct ? storage(w->e, index, 0) : new_temp(w), dst = streamed ? new_temp(w) : place;
@@ -253,9 +243,8 @@ static void write_element(writer *w, int32_t index)
         ho_instruction *instruction = new_instruction(w, item->op, dst);
         memcpy(instruction->in, in, sizeof in);
     }
-    if (streamed) {
+    if (streamed)
         new_instruction(w, HO_DO_STREAM, place)->in[0] = dst;
-    }
     if (in_rows) {
         ho_operand at = storage(w->e, index, 0);
         ho_shape shape = ho_shape_of(2, (int64_t[]){item->count / item->row, item->row});
@@ -284,9 +273,8 @@ static void write_item(writer *w, int32_t index)
         const ho_item *item = &w->e->low->items[v->item];
         if (v->operands < item->arity) {
             const ho_view *in = &item->in[v->operands++];
-            if (in_kernel(w, item, in)) {
+            if (in_kernel(w, item, in))
                 visit_item(w, in->item);
-            }
         } else {
             w->visit_count--;
             (item->kind == HO_ITEM_REDUCE ? write_reduce : write_element)(w, v->item);
@@ -316,9 +304,8 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
     writer w = {.e = e, .kernel = &kernel, .level = level, .streams = should_stream(e, members, count)};
     for (size_t i = 0; i < count; i++) {
         const ho_item *item = &e->low->items[members[i]];
-        if (item->kind == HO_ITEM_REDUCE || item->stored) {
+        if (item->kind == HO_ITEM_REDUCE || item->stored)
             write_item(&w, members[i]);
-        }
     }
     ho_pair_up(&kernel, w.temps);
     ho_share_temps(&kernel, w.temps);
@@ -338,13 +325,11 @@ static void emit_scalar(emitter *e, ho_item *item)
     }
     new_step(e, HO_STEP_SCALAR, item->level);
     ho_scalar_step scalar = {.op = item->op, .dst = slot_of(e, item), .in = {-1, -1, -1}};
-    if (item->op == HO_OP_RESHAPE) {
+    if (item->op == HO_OP_RESHAPE)
         scalar.from = storage(e, item->in[0].item, item->in[0].offset);
-    } else {
-        for (uint32_t i = 0; i < item->arity; i++) {
+    else
+        for (uint32_t i = 0; i < item->arity; i++)
             scalar.in[i] = slot_of(e, &e->low->items[item->in[i].item]);
-        }
-    }
     e->plan->steps[e->step].as.scalar = scalar;
 }
 
@@ -425,9 +410,8 @@ static void emit_indexing(emitter *e, int32_t index)
 static void emit_zeros(emitter *e, int32_t index)
 {
     const ho_item *item = &e->low->items[index];
-    if (item->before == 0 && item->after == 0) {
+    if (item->before == 0 && item->after == 0)
         return;
-    }
     new_step(e, HO_STEP_ZEROS, item->level);
     ho_zeros zeros = {.outer = item->outer,
                       .before = item->before,
@@ -454,29 +438,25 @@ static void emit_level(emitter *e, const int32_t *members, size_t count, int32_t
 {
     ho_item *items = e->low->items;
     int32_t level = items[members[0]].level;
-    for (size_t i = 0; i < count; i++) {
-        if (items[members[i]].kind == HO_ITEM_SCALAR) {
+    for (size_t i = 0; i < count; i++)
+        if (items[members[i]].kind == HO_ITEM_SCALAR)
             emit_scalar(e, &items[members[i]]);
-        }
-    }
     for (size_t i = 0; i < count; i++) {
         switch (items[members[i]].kind) {
         case HO_ITEM_ARRANGE:
             emit_zeros(e, members[i]);
             break;
         case HO_ITEM_PRODUCT:
-            for (uint32_t first = 0; first < items[members[i]].arity; first += 2) {
+            for (uint32_t first = 0; first < items[members[i]].arity; first += 2)
                 emit_product(e, members[i], first);
-            }
             break;
         case HO_ITEM_INDEX:
             emit_indexing(e, members[i]);
             break;
         case HO_ITEM_ELEMENT:
         case HO_ITEM_REDUCE: {
-            if (items[members[i]].grouped) {
+            if (items[members[i]].grouped)
                 break;
-            }
             size_t size = 0;
             int64_t length = length_of(&items[members[i]]);
             for (size_t j = i; j < count; j++) {
@@ -499,26 +479,20 @@ void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers)
 {
     emitter e = {.low = low, .plan = plan};
     int32_t levels = 0;
-    for (size_t i = 0; i < low->count; i++) {
+    for (size_t i = 0; i < low->count; i++)
         levels = levels > low->items[i].level + 1 ? levels : low->items[i].level + 1;
-    }
     /* A counting sort by level keeps operands before users within one. */
     size_t *start = ho_arena_alloc(low->arena, ((size_t)levels + 2) * sizeof *start);
     int32_t *sorted = ho_arena_alloc(low->arena, (low->count + 1) * sizeof *sorted);
     int32_t *group = ho_arena_alloc(low->arena, (low->count + 1) * sizeof *group);
-    for (size_t i = 0; i < low->count; i++) {
+    for (size_t i = 0; i < low->count; i++)
         start[low->items[i].level + 2]++;
-    }
-    for (int32_t l = 2; l <= levels + 1; l++) {
+    for (int32_t l = 2; l <= levels + 1; l++)
         start[l] += start[l - 1];
-    }
-    for (size_t i = 0; i < low->count; i++) {
+    for (size_t i = 0; i < low->count; i++)
         sorted[start[low->items[i].level + 1]++] = (int32_t)i;
-    }
-    for (int32_t l = 0; l < levels; l++) {
-        if (start[l + 1] > start[l]) {
+    for (int32_t l = 0; l < levels; l++)
+        if (start[l + 1] > start[l])
             emit_level(&e, sorted + start[l], start[l + 1] - start[l], group);
-        }
-    }
     *buffers = e.buffers;
 }

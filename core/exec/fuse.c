@@ -50,20 +50,15 @@ typedef struct users {
 static users list_users(const ho_lowered *low)
 {
     users u = {NULL, ho_arena_alloc(low->arena, (low->count + 2) * sizeof(size_t))};
-    for (size_t i = 0; i < low->count; i++) {
-        for (uint32_t k = 0; k < low->items[i].arity; k++) {
+    for (size_t i = 0; i < low->count; i++)
+        for (uint32_t k = 0; k < low->items[i].arity; k++)
             u.start[low->items[i].in[k].item + 2]++;
-        }
-    }
-    for (size_t i = 2; i <= low->count + 1; i++) {
+    for (size_t i = 2; i <= low->count + 1; i++)
         u.start[i] += u.start[i - 1];
-    }
     u.list = ho_arena_alloc(low->arena, (u.start[low->count + 1] + 1) * sizeof *u.list);
-    for (size_t i = 0; i < low->count; i++) {
-        for (uint32_t k = 0; k < low->items[i].arity; k++) {
+    for (size_t i = 0; i < low->count; i++)
+        for (uint32_t k = 0; k < low->items[i].arity; k++)
             u.list[u.start[low->items[i].in[k].item + 1]++] = (int32_t)i;
-        }
-    }
     return u;
 }
 
@@ -72,20 +67,16 @@ static users list_users(const ho_lowered *low)
 static bool costs_a_store(const ho_lowered *low, const users *u, int32_t user, const ho_view *in, int32_t level)
 {
     const ho_item *item = &low->items[in->item];
-    if (!ho_fuses(low, &low->items[user], in) || item->output >= 0 || item->parent >= 0) {
+    if (!ho_fuses(low, &low->items[user], in) || item->output >= 0 || item->parent >= 0)
         return false;
-    }
     bool stays = false;
     for (size_t k = u->start[in->item]; k < u->start[in->item + 1]; k++) {
         const ho_item *other = &low->items[u->list[k]];
-        if (u->list[k] == user) {
+        if (u->list[k] == user)
             continue;
-        }
-        for (uint32_t j = 0; j < other->arity; j++) {
-            if (other->in[j].item == in->item && !ho_fuses(low, other, &other->in[j])) {
+        for (uint32_t j = 0; j < other->arity; j++)
+            if (other->in[j].item == in->item && !ho_fuses(low, other, &other->in[j]))
                 return false;
-            }
-        }
         stays = stays || other->level < level;
     }
     return stays;
@@ -97,9 +88,8 @@ static void move_late(ho_lowered *low, const users *u)
 {
     for (size_t i = low->count; i-- > 0;) {
         ho_item *item = &low->items[i];
-        if (item->kind != HO_ITEM_ELEMENT || item->output >= 0 || u->start[i] == u->start[i + 1]) {
+        if (item->kind != HO_ITEM_ELEMENT || item->output >= 0 || u->start[i] == u->start[i + 1])
             continue;
-        }
         int32_t level = INT32_MAX;
         for (size_t k = u->start[i]; k < u->start[i + 1]; k++) {
             const ho_item *user = &low->items[u->list[k]];
@@ -111,12 +101,10 @@ static void move_late(ho_lowered *low, const users *u)
             }
         }
         int32_t cost = 0;
-        for (uint32_t k = 0; k < item->arity && level > item->level; k++) {
+        for (uint32_t k = 0; k < item->arity && level > item->level; k++)
             cost += costs_a_store(low, u, (int32_t)i, &item->in[k], level);
-        }
-        if (level > item->level && cost <= 1) {
+        if (level > item->level && cost <= 1)
             item->level = level;
-        }
     }
 }
 
@@ -132,9 +120,8 @@ static void note_stored(ho_lowered *low)
         for (uint32_t k = 0; k < item->arity; k++) {
             ho_item *operand = &low->items[item->in[k].item];
             if (operand->kind == HO_ITEM_ELEMENT &&
-                (!ho_fuses(low, item, &item->in[k]) || operand->level != item->level)) {
+                (!ho_fuses(low, item, &item->in[k]) || operand->level != item->level))
                 operand->stored = true;
-            }
         }
     }
 }

@@ -52,9 +52,8 @@ static const REAL *source(const block *b, const ho_operand *operand)
 /* Where to write a result; asked for after the operands, one of which may have been the same temporary. */
 static REAL *target(const block *b, const ho_operand *operand)
 {
-    if (operand->kind != HO_IN_TEMP) {
+    if (operand->kind != HO_IN_TEMP)
         return (REAL *)b->address[operand->index] + operand->offset + b->first;
-    }
     REAL *own = b->temps + (int64_t)operand->index * HO_TEMP_STRIDE;
     b->at[operand->index] = own;
     return own;
@@ -68,9 +67,8 @@ static void copy(const ho_instruction *instruction, const block *b)
 {
     if (instruction->in[0].kind == HO_IN_SLOT) {
         REAL *d = target(b, &instruction->dst), value = (REAL)b->slots[instruction->in[0].index];
-        for (int64_t i = 0; i < b->n; i++) {
+        for (int64_t i = 0; i < b->n; i++)
             d[i] = value;
-        }
     } else {
         const REAL *a = source(b, &instruction->in[0]);
         memmove(target(b, &instruction->dst), a, (size_t)b->n * sizeof *a); /* may be one place */
@@ -85,16 +83,13 @@ static void stream(const ho_instruction *instruction, const block *b)
     int64_t i = 0;
 #if defined(__AVX2__)
     const int64_t lanes = (int64_t)(32 / sizeof(REAL));
-    for (; i < b->n && (uintptr_t)(d + i) % 32 != 0; i++) {
+    for (; i < b->n && (uintptr_t)(d + i) % 32 != 0; i++)
         d[i] = a[i];
-    }
-    for (; i + lanes <= b->n; i += lanes) {
+    for (; i + lanes <= b->n; i += lanes)
         _mm256_stream_si256((__m256i *)(void *)(d + i), _mm256_loadu_si256((const __m256i *)(const void *)(a + i)));
-    }
 #endif
-    for (; i < b->n; i++) {
+    for (; i < b->n; i++)
         d[i] = a[i];
-    }
 }
 
 /* ---- strided blocks -------------------------------------------------------------------------------------------- */
@@ -160,11 +155,9 @@ static void splat_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, in
     for (const REAL *end = d + rows * n; d < end; d += n, from += row) {
         REAL value = *from;
         if (end - d >= n + 7) {
-            for (int64_t i = 0; i < n; i += 8) {
-                for (int j = 0; j < 8; j++) {
+            for (int64_t i = 0; i < n; i += 8)
+                for (int j = 0; j < 8; j++)
                     d[i + j] = value;
-                }
-            }
         } else {
             ENTRIES d[i] = value;
         }
@@ -180,15 +173,13 @@ static void load_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int
     }
     for (int64_t r = 0; r < (row == 0 ? 1 : rows); r++, from += row) {
         REAL *line = d + r * n;
-        if (stride == 1) {
+        if (stride == 1)
             ENTRIES line[i] = from[i];
-        } else {
+        else
             ENTRIES line[i] = from[i * stride];
-        }
     }
-    if (row == 0) {
+    if (row == 0)
         repeat_line(d, rows, n);
-    }
 }
 
 /* A block that lies in one piece is not moved. */
@@ -224,11 +215,10 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
     for (lines l = lines_from(array, b->first); left > 0;) {
         int64_t n = line_length(&l, left);
         REAL *line = to + l.at;
-        if (stride == 1) {
+        if (stride == 1)
             ENTRIES line[i] = a[i];
-        } else {
+        else
             ENTRIES line[i * stride] = a[i];
-        }
         a += n;
         left -= n;
         line_advance(&l, n, 1);
@@ -242,14 +232,11 @@ static double sum_segment(const REAL *a, int64_t n)
 {
     double s[8] = {0};
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (int j = 0; j < 8; j++) {
+    for (; i + 8 <= n; i += 8)
+        for (int j = 0; j < 8; j++)
             s[j] += (double)a[i + j];
-        }
-    }
-    for (int j = 0; i < n; i++, j++) {
+    for (int j = 0; i < n; i++, j++)
         s[j] += (double)a[i];
-    }
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
@@ -261,9 +248,8 @@ static double larger(double x, double y)
 static double largest_of_segment(const REAL *a, int64_t n)
 {
     REAL s[8];
-    for (int j = 0; j < 8; j++) {
+    for (int j = 0; j < 8; j++)
         s[j] = (REAL)-INFINITY;
-    }
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) {
         for (int j = 0; j < 8; j++) {
@@ -272,22 +258,19 @@ static double largest_of_segment(const REAL *a, int64_t n)
         }
     }
     double result = -INFINITY;
-    for (; i < n; i++) {
+    for (; i < n; i++)
         result = larger((double)a[i], result);
-    }
-    for (int j = 0; j < 8; j++) {
+    for (int j = 0; j < 8; j++)
         result = larger((double)s[j], result);
-    }
     return result;
 }
 
 static void put_result(const ho_reduce_into *r, const block *b, int64_t at, double value)
 {
-    if (r->result.kind == HO_IN_SLOT) {
+    if (r->result.kind == HO_IN_SLOT)
         b->slots[r->result.index] = value;
-    } else {
+    else
         ((REAL *)b->address[r->result.index])[r->result.offset + at] = (REAL)value;
-    }
 }
 
 /* Whole lines reduce to one number each: (outer, extent, 1). */
@@ -299,9 +282,8 @@ static void reduce_lines(const ho_reduce_into *r, const REAL *a, const block *b)
     while (left > 0) {
         int64_t n = r->extent - e < left ? r->extent - e : left;
         double value = sum ? sum_segment(a, n) : largest_of_segment(a, n);
-        if (e > 0) {
+        if (e > 0)
             value = sum ? *partial + value : larger(value, *partial);
-        }
         e += n;
         if (e == r->extent) {
             put_result(r, b, o++, value);
@@ -323,18 +305,15 @@ static void reduce_across(const ho_reduce_into *r, const REAL *a, const block *b
     while (left > 0) {
         int64_t n = r->inner - i0 < left ? r->inner - i0 : left;
         double *p = partial + i0;
-        if (e == 0) {
+        if (e == 0)
             ENTRIES p[i] = (double)a[i];
-        } else if (r->op == HO_OP_SUM) {
+        else if (r->op == HO_OP_SUM)
             ENTRIES p[i] += (double)a[i];
-        } else {
+        else
             ENTRIES p[i] = larger((double)a[i], p[i]);
-        }
-        if (e + 1 == r->extent) {
-            for (int64_t i = 0; i < n; i++) {
+        if (e + 1 == r->extent)
+            for (int64_t i = 0; i < n; i++)
                 put_result(r, b, o * r->inner + i0 + i, p[i]);
-            }
-        }
         a += n;
         left -= n;
         i0 += n;
@@ -374,11 +353,10 @@ static void run_block(const ho_kernel *kernel, const block *b)
         } else {
             const ho_reduce_into *r = &kernel->reduces[instruction->extra];
             const REAL *a = source(b, &instruction->in[0]);
-            if (r->inner == 1) {
+            if (r->inner == 1)
                 reduce_lines(r, a, b);
-            } else {
+            else
                 reduce_across(r, a, b);
-            }
         }
     }
 }
@@ -412,23 +390,20 @@ static void run_index(const ho_indexing *x, void *const *address)
     const REAL *index = (const REAL *)address[x->index.index] + x->index.offset;
     REAL *out = (REAL *)address[x->out.index] + x->out.offset;
     int64_t n = x->inner;
-    if (x->scatter) {
+    if (x->scatter)
         memset(out, 0, (size_t)(x->outer * x->size * x->inner) * sizeof *out);
-    }
     for (int64_t o = 0; o < x->outer; o++) {
         for (int64_t j = 0; j < x->indices; j++) {
             int64_t at = index_at(index, j, x->size);
             const REAL *a = in + (x->scatter ? o * x->indices + j : o * x->size + at) * n;
             REAL *d = out + (x->scatter ? o * x->size + at : o * x->indices + j) * n;
-            if (at < 0) {
-                for (int64_t i = 0; i < n && !x->scatter; i++) {
+            if (at < 0)
+                for (int64_t i = 0; i < n && !x->scatter; i++)
                     d[i] = (REAL)NAN;
-                }
-            } else if (x->scatter) {
+            else if (x->scatter)
                 ENTRIES d[i] += a[i];
-            } else {
+            else
                 memcpy(d, a, (size_t)n * sizeof *d);
-            }
         }
     }
 }

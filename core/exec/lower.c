@@ -14,12 +14,10 @@ bool ho_view_is_dense(const ho_view *view)
 {
     int64_t stride = 1;
     for (int32_t d = view->shape.rank - 1; d >= 0; d--) {
-        if (view->shape.dims[d] == 1) {
+        if (view->shape.dims[d] == 1)
             continue;
-        }
-        if (view->strides[d] != stride) {
+        if (view->strides[d] != stride)
             return false;
-        }
         stride *= view->shape.dims[d];
     }
     return true;
@@ -90,22 +88,18 @@ static bool reshape_view(const ho_view *view, const ho_shape *shape, ho_view *ou
         int64_t old_run = dims[old], new_run = shape->dims[new];
         while (old_run != new_run) {
             if (old_run < new_run) {
-                if (old_end == rank) {
+                if (old_end == rank)
                     return false;
-                }
                 old_run *= dims[old_end++];
             } else {
-                if (new_end == shape->rank) {
+                if (new_end == shape->rank)
                     return false;
-                }
                 new_run *= shape->dims[new_end++];
             }
         }
-        for (int32_t d = old; d + 1 < old_end; d++) {
-            if (strides[d] != dims[d + 1] * strides[d + 1]) {
+        for (int32_t d = old; d + 1 < old_end; d++)
+            if (strides[d] != dims[d + 1] * strides[d + 1])
                 return false;
-            }
-        }
         int64_t stride = strides[old_end - 1];
         for (int32_t d = new_end - 1; d >= new; d--) {
             out->strides[d] = stride;
@@ -151,9 +145,8 @@ static bool is_matrix(const ho_view *view)
 
 bool ho_batch_is_rows(const ho_view *a, const ho_view *b)
 {
-    if (a->shape.rank != 3 || a->shape.dims[0] == 1 || (b->shape.rank == 3 && b->strides[0] != 0)) {
+    if (a->shape.rank != 3 || a->shape.dims[0] == 1 || (b->shape.rank == 3 && b->strides[0] != 0))
         return false;
-    }
     int64_t rows = a->shape.dims[1], row = rows == 1 ? a->shape.dims[2] : a->strides[1];
     return ho_lies_by_rows(a) && a->strides[0] == rows * row;
 }
@@ -175,12 +168,10 @@ static ho_view lower_reshape(ho_lowered *low, ho_node a, const ho_shape *shape)
         return whole_view(low, item);
     }
     ho_view view;
-    if (is_scalar(&low->items[from->item])) {
+    if (is_scalar(&low->items[from->item]))
         return (ho_view){.item = from->item, .shape = *shape};
-    }
-    if (reshape_view(from, shape, &view)) {
+    if (reshape_view(from, shape, &view))
         return view;
-    }
     ho_view copy = stored_copy(low, a);
     reshape_view(&copy, shape, &view);
     return view;
@@ -189,11 +180,9 @@ static ho_view lower_reshape(ho_lowered *low, ho_node a, const ho_shape *shape)
 static ho_view lower_expand(const ho_lowered *low, ho_node a, const ho_shape *shape)
 {
     ho_view view = low->views[a];
-    for (int32_t d = 0; d < shape->rank; d++) {
-        if (view.shape.rank == 0 || view.shape.dims[d] != shape->dims[d]) {
+    for (int32_t d = 0; d < shape->rank; d++)
+        if (view.shape.rank == 0 || view.shape.dims[d] != shape->dims[d])
             view.strides[d] = 0;
-        }
-    }
     view.shape = *shape;
     return view;
 }
@@ -223,9 +212,8 @@ static void split_at(const ho_shape *shape, int32_t first, int32_t axes, int64_t
                      int64_t *inner)
 {
     *outer = *extent = *inner = 1;
-    for (int32_t d = 0; d < shape->rank; d++) {
+    for (int32_t d = 0; d < shape->rank; d++)
         *(d < first ? outer : d < first + axes ? extent : inner) *= shape->dims[d];
-    }
 }
 
 /* The axes along which some operand varies keep their size; the result is the same all along the others. */
@@ -246,22 +234,19 @@ static ho_shape varying_shape(const ho_lowered *low, const ho_graph_node *node)
 
 static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
 {
-    if (node->op == HO_OP_STOP) {
+    if (node->op == HO_OP_STOP)
         return low->views[node->in[0]];
-    }
     ho_item_kind kind = node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_ELEMENT;
     ho_item *item = add_item(low, kind, node->op, varying_shape(low, node));
     set_operands(low, item, node->arity);
     for (uint32_t i = 0; i < node->arity; i++) {
         item->in[i] = low->views[node->in[i]];
-        if (item->in[i].shape.rank > 0) {
+        if (item->in[i].shape.rank > 0)
             item->in[i].shape = item->shape;
-        }
     }
     ho_view view = whole_view(low, item);
-    for (int32_t d = 0; d < node->shape.rank; d++) {
+    for (int32_t d = 0; d < node->shape.rank; d++)
         view.strides[d] = item->shape.dims[d] == node->shape.dims[d] ? view.strides[d] : 0;
-    }
     view.shape = node->shape;
     return view;
 }
@@ -281,9 +266,8 @@ static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
 static ho_view lower_products(ho_lowered *low, const ho_node *factors, uint32_t count, ho_shape shape)
 {
     ho_view views[4];
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         views[i] = matrix_view(low, factors[i]);
-    }
     ho_item *item = add_item(low, HO_ITEM_PRODUCT, HO_OP_MATMUL, shape);
     set_operands(low, item, count);
     memcpy(item->in, views, count * sizeof *views);
@@ -333,14 +317,12 @@ static bool is_sole_use(const ho_lowered *low, ho_node id)
  * or whole matrices that are not computed as one. (To compute them each alone would be other bits.) */
 static bool goes_in_rows(const ho_item *item, int64_t row)
 {
-    if (item->kind != HO_ITEM_PRODUCT) {
+    if (item->kind != HO_ITEM_PRODUCT)
         return item->kind == HO_ITEM_ELEMENT;
-    }
     int64_t n = item->shape.dims[item->shape.rank - 1], m = item->shape.dims[item->shape.rank - 2];
     bool alone = true;
-    for (uint32_t first = 0; first < item->arity; first += 2) {
+    for (uint32_t first = 0; first < item->arity; first += 2)
         alone = alone && !ho_batch_is_rows(&item->in[first], &item->in[first + 1]);
-    }
     return row == n || (row == m * n && alone);
 }
 
@@ -352,12 +334,10 @@ static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row,
     ho_item *item = &low->items[view->item];
     bool computed = item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item);
     bool free_to_move = computed && item->output < 0 && item->parent < 0;
-    if (row < ho_shape_count(&view->shape)) {
+    if (row < ho_shape_count(&view->shape))
         free_to_move = free_to_move && goes_in_rows(item, row) && is_sole_use(low, part);
-    }
-    if (!free_to_move) {
+    if (!free_to_move)
         item = add_copy(low, *view);
-    }
     item->parent = (int32_t)low->count;
     item->place = place;
     item->row = row;
@@ -453,11 +433,9 @@ static void bind_output(ho_lowered *low, size_t i, ho_node id)
 
 ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs, ho_error *error)
 {
-    for (size_t i = 0; i < low->output_count; i++) {
-        if (outputs[i] == HO_POISON) {
+    for (size_t i = 0; i < low->output_count; i++)
+        if (outputs[i] == HO_POISON)
             return ho_fail(error, HO_FAILED, "plan: output %zu is poison", i);
-        }
-    }
     size_t ids = (size_t)ho_graph_size(low->graph) + 1, length = 0;
     low->views = ho_arena_alloc(low->arena, ids * sizeof *low->views);
     low->uses = ho_arena_alloc(low->arena, ids * sizeof *low->uses);
@@ -466,12 +444,10 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
     low->outputs = ho_arena_alloc(low->arena, (low->output_count + 1) * sizeof *low->outputs);
     int32_t *output_of = ho_arena_alloc(low->arena, ids * sizeof *output_of);
     int32_t *input_of = ho_arena_alloc(low->arena, ids * sizeof *input_of);
-    for (size_t id = 0; id < ids; id++) {
+    for (size_t id = 0; id < ids; id++)
         low->views[id].item = low->copies[id] = output_of[id] = input_of[id] = -1;
-    }
-    for (size_t i = 0; i < low->input_count; i++) {
+    for (size_t i = 0; i < low->input_count; i++)
         input_of[inputs[i]] = (int32_t)i;
-    }
     for (size_t i = low->output_count; i-- > 0;) {
         output_of[outputs[i]] = (int32_t)i;
         low->uses[outputs[i]]++;
@@ -501,20 +477,17 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
             low->views[id] = whole_view(low, leaf);
             continue;
         }
-        if (low->summed[id] == low->uses[id]) {
+        if (low->summed[id] == low->uses[id])
             continue;
-        }
         low->views[id] = lower_node(low, id);
         const ho_view *view = &low->views[id];
         ho_item *item = &low->items[view->item];
         if (output_of[id] >= 0 && item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item) && item->output < 0 &&
-            item->parent < 0) {
+            item->parent < 0)
             item->output = output_of[id];
-        }
     }
     free(order);
-    for (size_t i = 0; i < low->output_count && status == HO_OK; i++) {
+    for (size_t i = 0; i < low->output_count && status == HO_OK; i++)
         bind_output(low, i, outputs[i]);
-    }
     return status;
 }

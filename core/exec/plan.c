@@ -9,23 +9,19 @@ static void bind_slots(const ho_lowered *low, ho_plan *plan)
 {
     for (size_t i = 0; i < low->count; i++) {
         const ho_item *item = &low->items[i];
-        if (item->kind == HO_ITEM_SCALAR && item->op == HO_OP_LEAF && item->slot >= 0) {
+        if (item->kind == HO_ITEM_SCALAR && item->op == HO_OP_LEAF && item->slot >= 0)
             plan->inputs[item->input] = (ho_binding){HO_IN_SLOT, item->slot};
-        }
     }
-    for (size_t i = 0; i < plan->output_count; i++) {
-        if (low->outputs[i].kind == HO_IN_SLOT) {
+    for (size_t i = 0; i < plan->output_count; i++)
+        if (low->outputs[i].kind == HO_IN_SLOT)
             plan->outputs[i] = (ho_binding){HO_IN_SLOT, low->items[low->outputs[i].index].slot};
-        }
-    }
 }
 
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
                      const ho_node *outputs, size_t output_count, ho_error *error)
 {
-    if (error->status != HO_OK) {
+    if (error->status != HO_OK)
         return NULL;
-    }
     ho_plan *plan = ho_alloc(sizeof *plan);
     plan->precision = precision;
     plan->arithmetic = ho_arithmetic_for(precision);
@@ -45,9 +41,8 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
         ho_emit(&low, plan, &buffers);
         status = ho_lay_out(&low, plan, buffers, error);
     }
-    if (status == HO_OK) {
+    if (status == HO_OK)
         bind_slots(&low, plan);
-    }
     free(buffers);
     free(low.items);
     ho_arena_free(low.arena);
@@ -60,9 +55,8 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
 
 void ho_plan_free(ho_plan *plan)
 {
-    if (plan == NULL) {
+    if (plan == NULL)
         return;
-    }
     for (size_t i = 0; i < plan->step_count; i++) {
         ho_step *step = &plan->steps[i];
         if (step->kind == HO_STEP_KERNEL) {
@@ -100,9 +94,8 @@ static void print_operand(FILE *out, const ho_operand *operand)
         break;
     case HO_IN_BUFFER:
         fprintf(out, " b%" PRId32, operand->index);
-        if (operand->offset > 0) {
+        if (operand->offset > 0)
             fprintf(out, "+%" PRId64, operand->offset);
-        }
         break;
     }
 }
@@ -110,9 +103,8 @@ static void print_operand(FILE *out, const ho_operand *operand)
 static void print_strided(FILE *out, const ho_strided *strided)
 {
     fprintf(out, " b%" PRId32 "+%" PRId64, strided->buffer, strided->offset);
-    for (int32_t d = 0; d < strided->rank; d++) {
+    for (int32_t d = 0; d < strided->rank; d++)
         fprintf(out, "%s%" PRId64 ":%" PRId64, d ? ", " : " [", strided->dims[d], strided->strides[d]);
-    }
     fputs("]", out);
 }
 
@@ -131,9 +123,8 @@ static void print_kernel(FILE *out, const ho_kernel *kernel)
         fprintf(out, "        %-8s", special ? name : ho_op_name(instruction->op));
         print_operand(out, &instruction->dst);
         fputs(instruction->dst.kind == HO_IN_NONE ? "" : " <-", out);
-        for (int j = 0; j < 3; j++) {
+        for (int j = 0; j < 3; j++)
             print_operand(out, &instruction->in[j]);
-        }
         if (instruction->op == HO_DO_PAIR) {
             fprintf(out, "  then %s%s", ho_op_name(instruction->second), instruction->swapped ? ", swapped" : "");
         } else if (instruction->op == HO_DO_REDUCE) {
@@ -162,11 +153,9 @@ static void print_step(FILE *out, const ho_step *step)
         fprintf(out, "scalar  %-8s s%" PRId32 " <-",
                 step->as.scalar.op == HO_OP_RESHAPE ? "read" : ho_op_name(step->as.scalar.op), step->as.scalar.dst);
         print_operand(out, &step->as.scalar.from);
-        for (int j = 0; j < 3; j++) {
-            if (step->as.scalar.in[j] >= 0) {
+        for (int j = 0; j < 3; j++)
+            if (step->as.scalar.in[j] >= 0)
                 fprintf(out, " s%" PRId32, step->as.scalar.in[j]);
-            }
-        }
         fputs("\n", out);
         break;
     case HO_STEP_KERNEL:
@@ -202,22 +191,18 @@ static void print_step(FILE *out, const ho_step *step)
 
 static void print_binding(FILE *out, const char *what, size_t i, const ho_binding *binding)
 {
-    if (binding->kind != HO_IN_NONE) {
+    if (binding->kind != HO_IN_NONE)
         fprintf(out, "  %s %zu: %c%" PRId32 "\n", what, i, binding->kind == HO_IN_SLOT ? 's' : 'b', binding->index);
-    }
 }
 
 void ho_plan_dump(const ho_plan *plan, FILE *out)
 {
     fprintf(out, "plan: %s, %zu steps, %zu buffers, %" PRIu64 " bytes\n", plan->arithmetic->name, plan->step_count,
             plan->buffer_count, plan->bytes);
-    for (size_t i = 0; i < plan->input_count; i++) {
+    for (size_t i = 0; i < plan->input_count; i++)
         print_binding(out, "input", i, &plan->inputs[i]);
-    }
-    for (size_t i = 0; i < plan->output_count; i++) {
+    for (size_t i = 0; i < plan->output_count; i++)
         print_binding(out, "output", i, &plan->outputs[i]);
-    }
-    for (size_t i = 0; i < plan->step_count; i++) {
+    for (size_t i = 0; i < plan->step_count; i++)
         print_step(out, &plan->steps[i]);
-    }
 }

@@ -68,12 +68,10 @@ static int64_t panels(const ho_product *p)
 
 static int64_t pack_size(const ho_product *p)
 {
-    if (p->n > HO_NARROW || panels(p) * PANEL > COLUMNS_MOST) {
+    if (p->n > HO_NARROW || panels(p) * PANEL > COLUMNS_MOST)
         return -1;
-    }
-    if (goes_down(p)) {
+    if (goes_down(p))
         return PANEL * depth_of(p);
-    }
     return panels(p) * PANEL * (reads_in_place(p) ? last_rows(p) : depth_of(p));
 }
 
@@ -91,9 +89,8 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
     const REAL *line[ROWS];
     for (int r = 0; r < rows; r++) {
         line[r] = a + r * row;
-        for (int v = 0; v < 2; v++) {
+        for (int v = 0; v < 2; v++)
             sum[r][v] = add ? *(const vector *)(tile + r * PANEL + v * LANES) : (vector){0};
-        }
     }
     for (int64_t at = 0;;) {
         for (int64_t k = 0; k < b.depth; k++, at += column) {
@@ -106,17 +103,14 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
                 sum[r][1] = MULTIPLY_ADD(x, b1, sum[r][1]);
             }
         }
-        if (rest.depth == 0) {
+        if (rest.depth == 0)
             break;
-        }
         b = rest;
         rest.depth = 0;
     }
-    for (int r = 0; r < rows; r++) {
-        for (int v = 0; v < 2; v++) {
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < 2; v++)
             *(vector *)(tile + r * PANEL + v * LANES) = sum[r][v];
-        }
-    }
 }
 
 static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t column, rows_of_b b, rows_of_b rest,
@@ -157,9 +151,8 @@ typedef struct narrow {
 /* At most a panel of entries: whole vectors, then halves of what is left, each of a size known to the compiler. */
 static inline void copy_row(REAL *to, const REAL *from, int64_t n)
 {
-    for (; n >= LANES; n -= LANES, to += LANES, from += LANES) {
+    for (; n >= LANES; n -= LANES, to += LANES, from += LANES)
         memcpy(to, from, VECTOR_BYTES);
-    }
     if (n & 4) {
         memcpy(to, from, 4 * sizeof *to);
         to += 4;
@@ -170,9 +163,8 @@ static inline void copy_row(REAL *to, const REAL *from, int64_t n)
         to += 2;
         from += 2;
     }
-    if (n & 1) {
+    if (n & 1)
         *to = *from;
-    }
 }
 
 /* Rows k0 .. k0+depth-1 of b as panels of PANEL columns, zeros beyond the last. */
@@ -186,13 +178,11 @@ static void pack(const narrow *w, int64_t k0, int64_t depth)
         const REAL *from = w->b + g * p->b.step + k0 * p->b.row + start * p->b.column;
         REAL *to = w->pack + j / PANEL * PANEL * depth + j % PANEL;
         for (int64_t k = 0; k < depth; k++, from += p->b.row, to += PANEL) {
-            if (p->b.column == 1) {
+            if (p->b.column == 1)
                 copy_row(to, from, n);
-            } else {
-                for (int64_t i = 0; i < n; i++) {
+            else
+                for (int64_t i = 0; i < n; i++)
                     to[i] = from[i * p->b.column];
-                }
-            }
         }
         j += n;
     }
@@ -208,9 +198,8 @@ static void move_tile(const narrow *w, REAL *tile, int64_t i0, int64_t rows, int
         int64_t n = p->n - start < width - j ? p->n - start : width - j;
         REAL *c = w->c + g * p->c.step + i0 * p->c.row + start;
         REAL *t = tile + j;
-        for (int64_t r = 0; r < rows; r++, c += p->c.row, t += PANEL) {
+        for (int64_t r = 0; r < rows; r++, c += p->c.row, t += PANEL)
             copy_row(out ? c : t, out ? t : c, n);
-        }
         j += n;
     }
 }
@@ -231,9 +220,8 @@ static void run_across(const narrow *w)
             const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
             for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
                 rows_of_b packed = {w->pack + j0 * (end - pack_from), PANEL, end - pack_from};
-                if (k0 > 0) {
+                if (k0 > 0)
                     move_tile(w, tile, i0, rows, j0, false);
-                }
                 multiply_rows(rows, a, p->a.row, p->a.column, direct, packed, tile, k0 > 0);
                 move_tile(w, tile, i0, rows, j0, true);
             }
@@ -246,9 +234,8 @@ static void run_across(const narrow *w)
 static rows_of_b pack_last(const narrow *w, int64_t i0, int64_t k0, int64_t depth)
 {
     const REAL *from = w->a + i0 + k0 * w->p->a.column;
-    for (int64_t k = 0; k < depth; k++, from += w->p->a.column) {
+    for (int64_t k = 0; k < depth; k++, from += w->p->a.column)
         copy_row(w->pack + k * PANEL, from, w->p->m - i0);
-    }
     return (rows_of_b){w->pack, PANEL, depth};
 }
 
@@ -294,11 +281,9 @@ static void turn_tile(REAL *c, int64_t row, const REAL *tile, int64_t rows, int6
             turn_quads(c + i * row + at, row, tile + at * PANEL + i);
         }
     }
-    for (; i < rows; i++) {
-        for (int64_t j = 0; j < n; j++) {
+    for (; i < rows; i++)
+        for (int64_t j = 0; j < n; j++)
             c[i * row + j] = tile[j * PANEL + i];
-        }
-    }
 }
 
 static void run_down(const narrow *w)
@@ -314,9 +299,8 @@ static void run_down(const narrow *w)
             rows_of_b panel = {w->a + i0 + k0 * p->a.column, p->a.column, some};
             multiply_columns(w, k0, rows < PANEL ? pack_last(w, i0, k0, some) : panel, tile);
         }
-        for (int64_t g = 0; g < w->joined; g++) {
+        for (int64_t g = 0; g < w->joined; g++)
             turn_tile(w->c + g * p->c.step + i0 * p->c.row, p->c.row, tile + g * p->n * PANEL, rows, p->n);
-        }
     }
 }
 

@@ -15,9 +15,8 @@ typedef struct {
 static int64_t span(const ho_shape *shape, int32_t first, int32_t count)
 {
     int64_t product = 1;
-    for (int32_t i = first; i < first + count; i++) {
+    for (int32_t i = first; i < first + count; i++)
         product *= shape->dims[i];
-    }
     return product;
 }
 
@@ -48,9 +47,8 @@ static void elementwise(const evaluation *e, const ho_graph_node *node, double *
     int64_t count = ho_shape_count(&node->shape);
     for (int64_t i = 0; i < count; i++) {
         double x[3] = {0, 0, 0};
-        for (uint32_t k = 0; k < node->arity; k++) {
+        for (uint32_t k = 0; k < node->arity; k++)
             x[k] = in[k][i * stride[k]];
-        }
         out[i] = ho_op_scalar(node->op, x[0], x[1], x[2]);
     }
 }
@@ -98,11 +96,9 @@ static void transpose(const evaluation *e, const ho_graph_node *node, double *ou
     int64_t rows = node->shape.dims[rank - 2], columns = node->shape.dims[rank - 1];
     int64_t outer = span(&node->shape, 0, rank - 2);
     for (int64_t o = 0; o < outer; o++) {
-        for (int64_t i = 0; i < rows; i++) {
-            for (int64_t j = 0; j < columns; j++) {
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++)
                 out[(o * rows + i) * columns + j] = in[(o * columns + j) * rows + i];
-            }
-        }
     }
 }
 
@@ -110,11 +106,9 @@ static void transpose(const evaluation *e, const ho_graph_node *node, double *ou
 static void copy_range(const double *in, axis_view source, int64_t from, double *out, axis_view target, int64_t to,
                        int64_t size)
 {
-    for (int64_t o = 0; o < source.outer; o++) {
-        for (int64_t i = 0; i < size * source.inner; i++) {
+    for (int64_t o = 0; o < source.outer; o++)
+        for (int64_t i = 0; i < size * source.inner; i++)
             out[(o * target.size + to) * target.inner + i] = in[(o * source.size + from) * source.inner + i];
-        }
-    }
 }
 
 /* SLICE, PAD and CONCAT; `out` is zeroed. */
@@ -142,9 +136,8 @@ static void matmul(const evaluation *e, const ho_graph_node *node, double *out)
         for (int64_t i = 0; i < rows; i++) {
             for (int64_t j = 0; j < columns; j++) {
                 double sum = 0;
-                for (int64_t l = 0; l < inner; l++) {
+                for (int64_t l = 0; l < inner; l++)
                     sum += a[o * step_a + i * inner + l] * b[o * step_b + l * columns + j];
-                }
                 out[(o * rows + i) * columns + j] = sum;
             }
         }
@@ -167,11 +160,10 @@ static ho_status indexing(const evaluation *e, const ho_graph_node *node, double
         for (int64_t o = 0; o < source.outer; o++) {
             for (int64_t j = 0; j < source.inner; j++) {
                 int64_t many = (o * count + i) * source.inner + j, one = (o * limit + (int64_t)at) * source.inner + j;
-                if (gather) {
+                if (gather)
                     out[many] = in[one];
-                } else {
+                else
                     out[one] += in[many];
-                }
             }
         }
     }
@@ -184,9 +176,8 @@ static ho_status compute(const evaluation *e, const ho_graph_node *node, double 
     switch (node->op) {
     case HO_OP_CONST:
     case HO_OP_IOTA:
-        for (int64_t i = 0; i < count; i++) {
+        for (int64_t i = 0; i < count; i++)
             out[i] = node->op == HO_OP_IOTA ? (double)i : node->value;
-        }
         return HO_OK;
     case HO_OP_SUM:
     case HO_OP_MAXIMUM:
@@ -213,9 +204,8 @@ static ho_status compute(const evaluation *e, const ho_graph_node *node, double 
     case HO_OP_SCATTER:
         return indexing(e, node, out);
     default:
-        if (!ho_op_is_elementwise(node->op)) {
+        if (!ho_op_is_elementwise(node->op))
             return ho_fail(e->error, HO_FAILED, "the reference evaluator has no op \"%s\"", ho_op_name(node->op));
-        }
         elementwise(e, node, out);
         return HO_OK;
     }
@@ -224,11 +214,9 @@ static ho_status compute(const evaluation *e, const ho_graph_node *node, double 
 static bool finite_entries(const evaluation *e, ho_node id)
 {
     int64_t count = ho_shape_count(&ho_graph_at(e->graph, id)->shape);
-    for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(e->values[id][i])) {
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(e->values[id][i]))
             return false;
-        }
-    }
     return true;
 }
 
@@ -236,14 +224,11 @@ static bool finite_entries(const evaluation *e, ho_node id)
 static bool goes_bad(const evaluation *e, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(e->graph, id);
-    if (finite_entries(e, id)) {
+    if (finite_entries(e, id))
         return false;
-    }
-    for (uint32_t i = 0; i < node->arity; i++) {
-        if (!finite_entries(e, node->in[i])) {
+    for (uint32_t i = 0; i < node->arity; i++)
+        if (!finite_entries(e, node->in[i]))
             return false;
-        }
-    }
     return true;
 }
 
@@ -254,28 +239,23 @@ static ho_status evaluate(const evaluation *e, ho_precision precision, ho_node i
     const ho_graph_node *node = ho_graph_at(e->graph, id);
     int64_t count = ho_shape_count(&node->shape);
     double *out = ho_large_alloc((uint64_t)(count > 0 ? count : 1), sizeof *out, "the reference evaluator", e->error);
-    if (!out) {
+    if (!out)
         return e->error->status;
-    }
     e->values[id] = out;
     if (node->op == HO_OP_LEAF) {
         size_t i = 0;
-        while (i < input_count && inputs[i] != id) {
+        while (i < input_count && inputs[i] != id)
             i++;
-        }
-        if (i == input_count || !values[i]) {
+        if (i == input_count || !values[i])
             return ho_fail(e->error, HO_INVALID, "the leaf \"%s\" has no value", node->name ? node->name : "");
-        }
         memcpy(out, values[i], (size_t)count * sizeof *out);
     } else {
         ho_status status = compute(e, node, out);
-        if (status) {
+        if (status)
             return status;
-        }
     }
-    for (int64_t i = 0; i < count && precision == HO_F32 && node->shape.rank > 0; i++) {
+    for (int64_t i = 0; i < count && precision == HO_F32 && node->shape.rank > 0; i++)
         out[i] = (double)(float)out[i];
-    }
     return HO_OK;
 }
 
@@ -283,31 +263,26 @@ ho_status ho_reference_run(const ho_graph *graph, ho_precision precision, const 
                            const double *const *values, size_t input_count, const ho_node *outputs,
                            double *const *results, size_t output_count, ho_node *first_bad, ho_error *error)
 {
-    if (first_bad) {
+    if (first_bad)
         *first_bad = HO_POISON;
-    }
-    for (size_t i = 0; i < output_count; i++) {
-        if (outputs[i] == HO_POISON || outputs[i] > ho_graph_size(graph)) {
+    for (size_t i = 0; i < output_count; i++)
+        if (outputs[i] == HO_POISON || outputs[i] > ho_graph_size(graph))
             return ho_fail(error, HO_FAILED, "output %zu is no node of the graph", i);
-        }
-    }
     size_t length = 0;
     ho_node *order = ho_graph_order(graph, outputs, output_count, &length);
     evaluation e = {graph, ho_alloc(((size_t)ho_graph_size(graph) + 1) * sizeof(double *)), error};
     ho_status status = HO_OK;
     for (size_t i = 0; i < length && !status; i++) {
         status = evaluate(&e, precision, order[i], inputs, values, input_count);
-        if (!status && first_bad && !*first_bad && goes_bad(&e, order[i])) {
+        if (!status && first_bad && !*first_bad && goes_bad(&e, order[i]))
             *first_bad = order[i];
-        }
     }
     for (size_t i = 0; i < output_count && !status; i++) {
         int64_t count = ho_shape_count(&ho_graph_at(graph, outputs[i])->shape);
         memcpy(results[i], e.values[outputs[i]], (size_t)count * sizeof(double));
     }
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         ho_large_free(e.values[order[i]]);
-    }
     free(e.values);
     free(order);
     return status;

@@ -11,9 +11,8 @@ const ho_arithmetic *ho_arithmetic_for(ho_precision precision)
 #if defined(HO_HAVE_AVX2)
     const char *asked = getenv("HOTOOL_KERNELS");
     bool base = asked != NULL && strcmp(asked, "base") == 0;
-    if (!base && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (!base && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return precision == HO_F32 ? &ho_arithmetic_f32_avx2 : &ho_arithmetic_f64_avx2;
-    }
 #endif
     return precision == HO_F32 ? &ho_arithmetic_f32_base : &ho_arithmetic_f64_base;
 }
@@ -60,9 +59,8 @@ static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)
         return;
     }
     double in[3] = {0, 0, 0};
-    for (int i = 0; i < 3 && scalar->in[i] >= 0; i++) {
+    for (int i = 0; i < 3 && scalar->in[i] >= 0; i++)
         in[i] = plan->slots[scalar->in[i]];
-    }
     plan->slots[scalar->dst] = ho_op_scalar(scalar->op, in[0], in[1], in[2]);
 }
 
@@ -84,17 +82,14 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
 {
     for (size_t i = 0; i < plan->input_count; i++) {
         const ho_binding *binding = &plan->inputs[i];
-        if (binding->kind == HO_IN_SLOT) {
+        if (binding->kind == HO_IN_SLOT)
             plan->slots[binding->index] = *(const double *)inputs[i];
-        } else if (binding->kind == HO_IN_BUFFER) {
+        else if (binding->kind == HO_IN_BUFFER)
             plan->address[binding->index] = (void *)inputs[i]; /* only read */
-        }
     }
-    for (size_t i = 0; i < plan->output_count; i++) {
-        if (plan->outputs[i].kind == HO_IN_BUFFER) {
+    for (size_t i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i].kind == HO_IN_BUFFER)
             plan->address[plan->outputs[i].index] = outputs[i];
-        }
-    }
     for (size_t i = 0; i < plan->step_count; i++) {
         const ho_step *step = &plan->steps[i];
         switch (step->kind) {
@@ -105,11 +100,10 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
             plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps);
             break;
         case HO_STEP_PRODUCT:
-            if (step->as.product.pack < 0) {
+            if (step->as.product.pack < 0)
                 run_blas(plan->precision, &step->as.product, plan->address);
-            } else {
+            else
                 plan->arithmetic->product(&step->as.product, plan->address);
-            }
             break;
         case HO_STEP_INDEX:
             plan->arithmetic->index(&step->as.indexing, plan->address);
@@ -119,9 +113,7 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
             break;
         }
     }
-    for (size_t i = 0; i < plan->output_count; i++) {
-        if (plan->outputs[i].kind == HO_IN_SLOT) {
+    for (size_t i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i].kind == HO_IN_SLOT)
             *(double *)outputs[i] = plan->slots[plan->outputs[i].index];
-        }
-    }
 }

@@ -14,22 +14,18 @@ void ho_pair_up(ho_kernel *k, int32_t temps)
            *readers = ho_alloc(((size_t)temps + 1) * sizeof *readers);
     for (size_t i = 0; i < k->length; i++) {
         const ho_instruction *instruction = &k->instructions[i];
-        if (instruction->dst.kind == HO_IN_TEMP) {
+        if (instruction->dst.kind == HO_IN_TEMP)
             made_by[instruction->dst.index] = i;
-        }
-        for (int j = 0; j < 3; j++) {
-            if (instruction->in[j].kind == HO_IN_TEMP) {
+        for (int j = 0; j < 3; j++)
+            if (instruction->in[j].kind == HO_IN_TEMP)
                 readers[instruction->in[j].index]++;
-            }
-        }
     }
     size_t length = 0;
     for (size_t i = 0; i < k->length; i++) {
         ho_instruction *second = &k->instructions[i];
         for (int j = 0; j < 2 && (is_arithmetic(second->op) || second->op == HO_OP_DIV); j++) {
-            if (second->in[j].kind != HO_IN_TEMP || readers[second->in[j].index] != 1) {
+            if (second->in[j].kind != HO_IN_TEMP || readers[second->in[j].index] != 1)
                 continue;
-            }
             ho_instruction *first = &k->instructions[made_by[second->in[j].index]];
             if (is_arithmetic(first->op)) {
                 bool commutes = second->op == HO_OP_ADD || second->op == HO_OP_MUL;
@@ -44,11 +40,9 @@ void ho_pair_up(ho_kernel *k, int32_t temps)
             }
         }
     }
-    for (size_t i = 0; i < k->length; i++) {
-        if (k->instructions[i].op != 0) {
+    for (size_t i = 0; i < k->length; i++)
+        if (k->instructions[i].op != 0)
             k->instructions[length++] = k->instructions[i];
-        }
-    }
     k->length = length;
     free(made_by);
     free(readers);
@@ -62,22 +56,18 @@ void ho_share_temps(ho_kernel *k, int32_t temps)
     size_t unused_count = 0;
     for (size_t i = 0; i < k->length; i++) {
         ho_instruction *instruction = &k->instructions[i];
-        if (instruction->dst.kind == HO_IN_TEMP) {
+        if (instruction->dst.kind == HO_IN_TEMP)
             last[instruction->dst.index] = i;
-        }
-        for (int j = 0; j < 3; j++) {
-            if (instruction->in[j].kind == HO_IN_TEMP) {
+        for (int j = 0; j < 3; j++)
+            if (instruction->in[j].kind == HO_IN_TEMP)
                 last[instruction->in[j].index] = i;
-            }
-        }
     }
     for (size_t i = 0; i < k->length; i++) {
         ho_instruction *instruction = &k->instructions[i];
         for (int j = 0; j < 3; j++) {
             ho_operand *in = &instruction->in[j];
-            if (in->kind != HO_IN_TEMP) {
+            if (in->kind != HO_IN_TEMP)
                 continue;
-            }
             size_t virtual = (size_t)in->index;
             in->index = real[virtual];
             if (last[virtual] == i) {
@@ -89,9 +79,8 @@ void ho_share_temps(ho_kernel *k, int32_t temps)
             size_t virtual = (size_t)instruction->dst.index;
             real[virtual] = unused_count > 0 ? unused[--unused_count] : k->temps++;
             instruction->dst.index = real[virtual];
-            if (last[virtual] == i) {
+            if (last[virtual] == i)
                 unused[unused_count++] = real[virtual]; /* nothing reads it */
-            }
         }
     }
     free(last);

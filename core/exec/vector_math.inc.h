@@ -22,9 +22,8 @@ static inline __attribute__((always_inline)) void map_eights(eight (*function)(e
                                                              int64_t n)
 {
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
+    for (; i + 8 <= n; i += 8)
         *(loose_eight *)(d + i) = function(*(const loose_eight *)(a + i));
-    }
     if (i < n) {
         eight last = {0};
         memcpy(&last, a + i, (size_t)(n - i) * sizeof *a);

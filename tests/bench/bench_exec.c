@@ -106,9 +106,8 @@ static void build(step *s, int64_t d, ho_error *error)
 static ho_plan *compile(const step *s, const ho_node *extra, size_t extra_count, const ho_node *outputs, size_t count)
 {
     ho_node inputs[32] = {s->x, s->labels, s->a, s->rho, s->rate, s->t, s->w, s->m, s->v};
-    if (extra_count > 0) {
+    if (extra_count > 0)
         memcpy(inputs + 9, extra, extra_count * sizeof *extra);
-    }
     ho_error error = {0};
     ho_plan *plan = ho_plan_new(s->graph, HO_F32, inputs, 9 + extra_count, outputs, count, &error);
     if (plan == NULL) {
@@ -122,9 +121,8 @@ static ho_plan *compile(const step *s, const ho_node *extra, size_t extra_count,
 static double time_plan(ho_plan *plan, const void *const *in, void *const *out)
 {
     double start = now();
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < STEPS; i++)
         ho_plan_run(plan, in, out);
-    }
     return (now() - start) / STEPS;
 }
 
@@ -143,22 +141,19 @@ int main(int argc, char **argv)
     build(&s, d, &error);
     float *x = ho_alloc((size_t)(N * d) * sizeof *x), *state[3], *next[3], a[K * K], labels[N];
     double wide_labels[N], rho = 1e-3, rate = 1e-3, t = 7;
-    for (size_t i = 0; i < (size_t)(N * d); i++) {
+    for (size_t i = 0; i < (size_t)(N * d); i++)
         x[i] = (float)ho_normal_number(1, 2, i);
-    }
     for (int i = 0; i < N; i++) {
         wide_labels[i] = i % K;
         labels[i] = (float)(i % K);
     }
-    for (int i = 0; i < K * K; i++) {
+    for (int i = 0; i < K * K; i++)
         a[i] = i / K == i % K ? 0 : 1e-5f;
-    }
     for (int k = 0; k < 3; k++) {
         state[k] = ho_alloc(size * sizeof(float));
         next[k] = ho_alloc(size * sizeof(float));
-        for (size_t i = 0; i < size; i++) {
+        for (size_t i = 0; i < size; i++)
             state[k][i] = (float)(k == 2 ? 1e-4 : 1e-2 * ho_normal_number(1, 3, i));
-        }
     }
     ho_exec_threads(1);
     const void *in[32] = {x, labels, a, &rho, &rate, &t, state[0], state[1], state[2]};
@@ -181,13 +176,11 @@ int main(int argc, char **argv)
     double rho_bar;
     for (int k = 0; k < 6; k++) {
         wide[k] = ho_alloc(size * COLUMNS * sizeof(float));
-        for (size_t i = 0; i < size * COLUMNS; i++) {
+        for (size_t i = 0; i < size * COLUMNS; i++)
             wide[k][i] = 1e-3f;
-        }
     }
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 3; k++)
         in[9 + k] = wide[k];
-    }
     in[12] = ones;
     void *const out[] = {next[0], next[1], next[2], wide[3], wide[4], wide[5]};
     void *const reverse_out[] = {wide[3], wide[4], wide[5], &rho_bar, a_bar};
@@ -203,17 +196,15 @@ int main(int argc, char **argv)
         least(&reverse, time_plan(plans[2], in, reverse_out));
     }
     for (int k = 0; k < 3; k++) {
-        if (dump) {
+        if (dump)
             ho_plan_dump(plans[k], stdout);
-        }
         ho_plan_free(plans[k]);
     }
     printf("d = %d: by hand %.1f us, plan %.1f us (%.2fx), jvp of %d %.1f us (%.2fx), vjp %.1f us (%.2fx)\n", (int)d,
            1e6 * hand, 1e6 * plain, plain / hand, COLUMNS, 1e6 * forward, forward / plain, 1e6 * reverse,
            reverse / plain);
-    for (int k = 0; k < 6; k++) {
+    for (int k = 0; k < 6; k++)
         free(wide[k]);
-    }
     for (int k = 0; k < 3; k++) {
         free(state[k]);
         free(next[k]);

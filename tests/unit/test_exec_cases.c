@@ -34,9 +34,8 @@ Test(exec_cases, outputs_may_be_inputs_constants_and_twice_the_same)
         cr_assert_float_eq(y2[i], 2 * xs[i], 0);
         cr_assert_float_eq(turned[i], 2 * xs[i % 2 * 3 + i / 2], 0);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         cr_assert_float_eq(iota[i], i, 0);
-    }
     cr_assert(t2 == 2 && five == 5 && fill[0] == 7 && fill[1] == 7);
     ho_plan_free(plan);
 }
@@ -83,9 +82,8 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
     float xs[N], larger[N], smaller[N], selected[N];
     double most, sum;
     for (int bad = 0; bad < N; bad += 41) {
-        for (int i = 0; i < N; i++) {
+        for (int i = 0; i < N; i++)
             xs[i] = i == bad ? NAN : (float)i;
-        }
         ho_plan_run(plan, (const void *const[]){xs}, (void *const[]){larger, smaller, &most, &sum, selected});
         cr_assert(isnan(larger[bad]) && isnan(smaller[bad]) && isnan(most) && isnan(sum) && selected[bad] == 0);
         cr_assert(larger[(bad + 1) % N] == (float)((bad + 1) % N));
@@ -102,9 +100,8 @@ static const uint32_t functions[] = {HO_OP_EXP,  HO_OP_EXPM1, HO_OP_LOG, HO_OP_L
 static double ulps(float got, double want)
 {
     int exponent;
-    if (isnan(got) || isnan(want) || isinf((float)want)) {
+    if (isnan(got) || isnan(want) || isinf((float)want))
         return isnan(got) == isnan(want) && (isnan(want) || got == (float)want) ? 0 : INFINITY;
-    }
     frexp((float)want == 0 ? FLT_TRUE_MIN : (double)(float)want, &exponent);
     return fabs((double)got - want) / ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
 }
@@ -140,11 +137,9 @@ Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
         int64_t j = i % PERIOD;
         x[i] = j < specials ? special[j] : (float)(j - 54) * 0.37f;
     }
-    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
-        for (int64_t n = most - 8; n <= most; n++) {
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
+        for (int64_t n = most - 8; n <= most; n++)
             check_function(functions[f], x, n, PERIOD);
-        }
-    }
     free(x);
 }
 
@@ -154,9 +149,8 @@ Test(exec_cases, buffers_are_reused)
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
     ho_node x = ho_node_leaf(g, "x", ho_shape_of(2, (int64_t[]){64, 64})), y = x;
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 40; i++)
         y = ho_node_unary(g, HO_OP_TANH, ho_node_matmul(g, y, x));
-    }
     ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
     cr_assert(ho_plan_bytes(plan) < 4 * 64 * 64 * sizeof(double) + 65536, "%zu bytes", ho_plan_bytes(plan));
@@ -171,9 +165,8 @@ Test(exec_cases, long_chains_are_no_deep_recursion)
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
     ho_node x = ho_node_leaf(g, "x", ho_shape_of(1, (int64_t[]){2})), y = x;
-    for (int i = 0; i < LENGTH; i++) {
+    for (int i = 0; i < LENGTH; i++)
         y = ho_node_binary(g, HO_OP_ADD, y, x);
-    }
     ho_plan *plan = ho_plan_new(g, HO_F64, &x, 1, &y, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
     double xs[] = {1, 2}, ys[2];
@@ -199,13 +192,11 @@ static double *whole_numbers(int64_t count, uint64_t seed)
 static void *as_precision(const double *values, int64_t count, ho_precision precision)
 {
     void *result = ho_alloc((size_t)count * sizeof(double));
-    for (int64_t i = 0; i < count; i++) {
-        if (precision == HO_F32) {
+    for (int64_t i = 0; i < count; i++)
+        if (precision == HO_F32)
             ((float *)result)[i] = (float)values[i];
-        } else {
+        else
             ((double *)result)[i] = values[i];
-        }
-    }
     return result;
 }
 
@@ -238,13 +229,11 @@ static void check_large(ho_precision precision)
         values[i] = whole_numbers(n, 5 + (uint64_t)i);
         inputs[i] = as_precision(values[i], n, precision);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         memory[i] = ho_alloc((size_t)(n + 1) * size);
-    }
     char *results[4];
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         results[i] = (char *)memory[i] + size;
-    }
     ho_plan_run(plan, (const void *const *)inputs,
                 (void *const[]){results[0], results[1], &sum, results[2], results[3]});
     for (int64_t i = 0; i < n; i++) {
@@ -374,13 +363,11 @@ static void check_sum(int64_t m, int64_t n, int64_t k, bool batched, ho_precisio
     for (int i = 0; i < 3; i++) {
         values[i] = whole_numbers(s.counts[i], 7 + (uint64_t)i);
         in[i] = as_precision(values[i], s.counts[i], precision);
-        for (int64_t j = 0; j < s.counts[i]; j++) {
+        for (int64_t j = 0; j < s.counts[i]; j++)
             values[i][j] /= 7;
-        }
         inexact[i] = as_precision(values[i], s.counts[i], precision);
-        for (int64_t j = 0; j < s.counts[i]; j++) {
+        for (int64_t j = 0; j < s.counts[i]; j++)
             values[i][j] = round(7 * values[i][j]);
-        }
     }
     for (int i = 0; i < 4; i++) {
         truth[i] = ho_alloc((size_t)s.sizes[i] * sizeof(double));
@@ -443,9 +430,8 @@ static void check_place(int64_t m, int64_t n, int64_t k, ho_precision precision)
     void *values[2];
     for (int i = 0; i < 2; i++) {
         double *whole = whole_numbers(counts[i], 3 + (uint64_t)i);
-        for (int64_t j = 0; j < counts[i]; j++) {
+        for (int64_t j = 0; j < counts[i]; j++)
             whole[j] /= 7; /* sums that are rounded show the order they were made in */
-        }
         values[i] = as_precision(whole, counts[i], precision);
         free(whole);
     }

@@ -49,9 +49,8 @@ static const ho_graph_node *at(const sample *s, ho_node node)
 static void keep(sample *s, ho_node node)
 {
     cr_assert(node != HO_POISON, "%s", s->error.text);
-    if (s->count < NODES_MOST) {
+    if (s->count < NODES_MOST)
         s->nodes[s->count++] = node;
-    }
 }
 
 static int64_t odd_size(void)
@@ -62,15 +61,13 @@ static int64_t odd_size(void)
 
 static ho_node leaf(sample *s, ho_shape shape)
 {
-    if (s->input_count == INPUTS_MOST) {
+    if (s->input_count == INPUTS_MOST)
         return shape.rank > 0 ? ho_node_expand(s->graph, s->nodes[draw(2)], shape) : s->nodes[draw(2)];
-    }
     ho_node node = ho_node_leaf(s->graph, "x", shape);
     int64_t count = ho_shape_count(&shape);
     double *values = ho_alloc((size_t)count * sizeof *values);
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count; i++)
         values[i] = (double)(float)real();
-    }
     s->inputs[s->input_count] = node;
     s->values[s->input_count++] = values;
     return node;
@@ -86,28 +83,23 @@ static ho_node like(sample *s, const ho_shape *shape)
 {
     for (int tries = 0; tries < 8; tries++) {
         ho_node node = any(s);
-        if (ho_shape_equal(&at(s, node)->shape, shape)) {
+        if (ho_shape_equal(&at(s, node)->shape, shape))
             return node;
-        }
     }
     if (shape->rank > 0) {
         for (int tries = 0; tries < 8; tries++) {
             ho_node node = any(s);
             ho_shape from = at(s, node)->shape;
-            if (from.rank > 0 && ho_shape_count(&from) == ho_shape_count(shape)) {
+            if (from.rank > 0 && ho_shape_count(&from) == ho_shape_count(shape))
                 return ho_node_reshape(s->graph, node, *shape);
-            }
             bool expands = from.rank == shape->rank;
-            for (int32_t d = 0; expands && d < from.rank; d++) {
+            for (int32_t d = 0; expands && d < from.rank; d++)
                 expands = from.dims[d] == shape->dims[d] || from.dims[d] == 1;
-            }
-            if (expands) {
+            if (expands)
                 return ho_node_expand(s->graph, node, *shape);
-            }
         }
-        if (draw(8) == 0) {
+        if (draw(8) == 0)
             return ho_node_fill(s->graph, *shape, real());
-        }
     }
     return leaf(s, *shape);
 }
@@ -126,14 +118,12 @@ static ho_node random_unary(sample *s)
 {
     uint32_t op = HO_OP_NEG + (uint32_t)draw(HO_OP_STOP - HO_OP_NEG + 1);
     ho_node a = any(s);
-    if (op == HO_OP_LOG || op == HO_OP_LOG1P || op == HO_OP_SQRT || op == HO_OP_RSQRT) {
+    if (op == HO_OP_LOG || op == HO_OP_LOG1P || op == HO_OP_SQRT || op == HO_OP_RSQRT)
         a = away_from_zero(s, a);
-    } else if (op == HO_OP_EXP || op == HO_OP_EXPM1 || op == HO_OP_SIN || op == HO_OP_COS) {
+    else if (op == HO_OP_EXP || op == HO_OP_EXPM1 || op == HO_OP_SIN || op == HO_OP_COS)
         a = tame(s, a);
-    }
-    if (s->no_ties && (op == HO_OP_SIGN || op == HO_OP_FLOOR)) {
+    if (s->no_ties && (op == HO_OP_SIGN || op == HO_OP_FLOOR))
         a = ho_node_binary(s->graph, HO_OP_ADD, a, ho_node_const(s->graph, 0.0123));
-    }
     return ho_node_unary(s->graph, op, a);
 }
 
@@ -154,9 +144,8 @@ static ho_node random_binary(sample *s)
     } else if (op == HO_OP_MUL) {
         a = tame(s, a);
     }
-    if (s->no_ties && op >= HO_OP_LESS) {
+    if (s->no_ties && op >= HO_OP_LESS)
         b = ho_node_binary(s->graph, HO_OP_ADD, b, ho_node_const(s->graph, 0.0123));
-    }
     return ho_node_binary(s->graph, op, a, b);
 }
 
@@ -165,9 +154,8 @@ static ho_node random_select(sample *s)
     ho_node a = any(s);
     ho_shape shape = at(s, a)->shape;
     ho_node b = draw(3) == 0 ? s->nodes[0] : like(s, &shape), c = draw(5) == 0 ? s->nodes[1] : like(s, &shape);
-    if (draw(2) == 0) {
+    if (draw(2) == 0)
         c = ho_node_binary(s->graph, HO_OP_LESS, c, ho_node_const(s->graph, 0.0123));
-    }
     return draw(2) ? ho_node_select(s->graph, c, a, b) : ho_node_select(s->graph, c, b, a);
 }
 
@@ -175,9 +163,8 @@ static ho_node random_reduce(sample *s)
 {
     ho_node a = any(s);
     int64_t rank = at(s, a)->shape.rank;
-    if (rank == 0) {
+    if (rank == 0)
         return a;
-    }
     int64_t axis = 1 + (int64_t)draw((uint64_t)rank), extent = 1 + (int64_t)draw((uint64_t)axis);
     return ho_node_reduce(s->graph, draw(3) ? HO_OP_SUM : HO_OP_MAXIMUM, a, axis, extent);
 }
@@ -186,9 +173,8 @@ static ho_node random_rearrangement(sample *s)
 {
     ho_node a = any(s);
     ho_shape shape = at(s, a)->shape;
-    if (shape.rank == 0) {
+    if (shape.rank == 0)
         return ho_node_expand(s->graph, a, ho_shape_of(2, (int64_t[]){odd_size(), odd_size()}));
-    }
     int64_t axis = 1 + (int64_t)draw((uint64_t)shape.rank), size = shape.dims[shape.rank - axis];
     switch (draw(6)) {
     case 0: {
@@ -205,9 +191,8 @@ static ho_node random_rearrangement(sample *s)
         return size < 200 ? ho_node_pad(s->graph, a, axis, (int64_t)draw(4), (int64_t)draw(4)) : a;
     case 4: {
         ho_node parts[3] = {a, a, a};
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 2; i++)
             parts[draw(3)] = like(s, &shape);
-        }
         return size < 200 ? ho_node_concat(s->graph, parts, 2 + (uint32_t)draw(2), axis) : a;
     }
     default:
@@ -226,14 +211,12 @@ static ho_node random_product(sample *s)
 {
     ho_node a = any(s);
     ho_shape shape = at(s, a)->shape;
-    if (shape.rank < 2 || shape.rank > 3) {
+    if (shape.rank < 2 || shape.rank > 3)
         return a;
-    }
     int64_t width = draw(3) ? odd_size() : 33 + (int64_t)draw(16);
     ho_shape other = ho_shape_of(2, (int64_t[]){shape.dims[shape.rank - 1], width});
-    if (draw(3) == 0) {
+    if (draw(3) == 0)
         other = ho_shape_of(3, (int64_t[]){shape.rank == 3 ? shape.dims[0] : s->lead, other.dims[0], other.dims[1]});
-    }
     bool turned = draw(3) == 0;
     if (turned) {
         int64_t last = other.dims[other.rank - 1];
@@ -244,9 +227,8 @@ static ho_node random_product(sample *s)
     /* Values stay small by the factor, so that products as they are meet sums and concats. */
     a = ho_node_binary(s->graph, HO_OP_MUL, a, ho_node_const(s->graph, 0.25));
     ho_node product = ho_node_matmul(s->graph, a, turned ? ho_node_transpose(s->graph, b) : b);
-    if (draw(2)) {
+    if (draw(2))
         return product;
-    }
     sums += width > 32;
     return ho_node_binary(s->graph, HO_OP_ADD, product,
                           ho_node_matmul(s->graph, tame(s, a), turned ? ho_node_transpose(s->graph, c) : c));
@@ -256,9 +238,8 @@ static ho_node random_indexing(sample *s)
 {
     ho_node a = any(s);
     ho_shape shape = at(s, a)->shape;
-    if (shape.rank == 0) {
+    if (shape.rank == 0)
         return a;
-    }
     int64_t axis = 1 + (int64_t)draw((uint64_t)shape.rank), size = shape.dims[shape.rank - axis];
     bool gather = draw(2) == 0;
     int64_t target = gather ? size : odd_size(), count = gather ? odd_size() : size;
@@ -319,17 +300,15 @@ static void sample_new(sample *s, uint64_t seed, size_t size, bool no_ties)
     while (s->count < size) {
         ho_node node = random_node(s);
         cr_assert(node != HO_POISON, "%s", s->error.text);
-        if (ho_shape_count(&at(s, node)->shape) <= 20000) {
+        if (ho_shape_count(&at(s, node)->shape) <= 20000)
             keep(s, node);
-        }
     }
 }
 
 static void sample_free(sample *s)
 {
-    for (size_t i = 0; i < s->input_count; i++) {
+    for (size_t i = 0; i < s->input_count; i++)
         free(s->values[i]);
-    }
     ho_graph_free(s->graph);
 }
 
@@ -358,17 +337,14 @@ static void run(const sample *s, ho_precision precision, const ho_node *outputs,
         size_t bytes = bytes_of(s, s->inputs[i], precision);
         inputs[i] = ho_alloc(bytes);
         int64_t n = count_of(s, s->inputs[i]);
-        for (int64_t j = 0; j < n; j++) {
-            if (bytes == (size_t)n * sizeof(float)) {
+        for (int64_t j = 0; j < n; j++)
+            if (bytes == (size_t)n * sizeof(float))
                 ((float *)inputs[i])[j] = (float)s->values[i][j];
-            } else {
+            else
                 ((double *)inputs[i])[j] = s->values[i][j];
-            }
-        }
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         results[i] = ho_alloc(bytes_of(s, outputs[i], precision));
-    }
     ho_plan_run(plan, (const void *const *)inputs, results);
     for (size_t i = 0; i < count; i++) {
         size_t bytes = bytes_of(s, outputs[i], precision);
@@ -381,17 +357,15 @@ static void run(const sample *s, ho_precision precision, const ho_node *outputs,
         }
         free(first);
     }
-    for (size_t i = 0; i < s->input_count; i++) {
+    for (size_t i = 0; i < s->input_count; i++)
         free(inputs[i]);
-    }
     ho_plan_free(plan);
 }
 
 static void free_results(void **results, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         free(results[i]);
-    }
 }
 
 static double entry(const sample *s, ho_node node, ho_precision precision, const void *values, int64_t i)
@@ -404,9 +378,8 @@ static void compare(const sample *s, ho_precision precision, double tolerance, u
 {
     void *results[NODES_MOST];
     double *truth[NODES_MOST];
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count; i++)
         truth[i] = ho_alloc((size_t)count_of(s, s->nodes[i]) * sizeof(double));
-    }
     ho_error error = {0};
     ho_status status = ho_reference_run(s->graph, precision, s->inputs, (const double *const *)s->values,
                                         s->input_count, s->nodes, truth, s->count, NULL, &error);
@@ -415,32 +388,28 @@ static void compare(const sample *s, ho_precision precision, double tolerance, u
     for (size_t i = 0; i < s->count; i++) {
         double scale = 1;
         int64_t n = count_of(s, s->nodes[i]);
-        for (int64_t j = 0; j < n; j++) {
+        for (int64_t j = 0; j < n; j++)
             scale = fmax(scale, isfinite(truth[i][j]) ? fabs(truth[i][j]) : 0);
-        }
         for (int64_t j = 0; j < n; j++) {
             double got = entry(s, s->nodes[i], precision, results[i], j), want = truth[i][j];
             bool same = got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= tolerance * scale;
-            if (!same) {
+            if (!same)
                 ho_graph_dump(s->graph, &s->nodes[i], 1, stderr);
-            }
             cr_assert(same, "seed %llu, output %zu (%s), entry %lld: %.17g, reference %.17g", (unsigned long long)seed,
                       i, ho_op_name(at(s, s->nodes[i])->op), (long long)j, got, want);
         }
     }
     free_results(results, s->count);
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count; i++)
         free(truth[i]);
-    }
 }
 
 static void note_ops(const sample *s)
 {
     size_t length = 0;
     ho_node *order = ho_graph_order(s->graph, s->nodes, s->count, &length);
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         seen[at(s, order[i])->op]++;
-    }
     free(order);
 }
 
@@ -460,9 +429,8 @@ static void sweep(ho_precision precision, double tolerance, uint64_t first, uint
                                 HO_OP_MAXIMUM, HO_OP_RESHAPE, HO_OP_EXPAND, HO_OP_TRANSPOSE, HO_OP_SLICE,
                                 HO_OP_PAD,     HO_OP_CONCAT,  HO_OP_MATMUL, HO_OP_GATHER,    HO_OP_SCATTER};
         bool due = (op >= HO_OP_NEG && op <= HO_OP_STOP) || (op >= HO_OP_ADD && op <= HO_OP_EQUAL);
-        for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
             due = due || ops[i] == op;
-        }
         cr_assert(!due || seen[op] >= 10, "op %s was drawn %u times", ho_op_name(op), seen[op]);
     }
 }
@@ -505,9 +473,8 @@ Test(exec_plan, base_kernels_are_others)
     const double e = ldexp(1, -30), a[] = {1, 1 + e}, b[] = {1, -(1 - e)};
     double results[2];
     for (int base = 0; base < 2; base++) {
-        if (base) {
+        if (base)
             choose_base_kernels();
-        }
         ho_plan *plan = ho_plan_new(g, HO_F64, in, 2, &out, 1, &error);
         cr_assert(plan != NULL, "%s", error.text);
         ho_plan_run(plan, (const void *const[]){a, b}, (void *const[]){&results[base]});
@@ -555,14 +522,12 @@ Test(exec_plan, a_run_allocates_nothing)
     ho_plan *plan = ho_plan_new(s.graph, HO_F64, s.inputs, s.input_count, s.nodes, s.count, &error);
     cr_assert(plan != NULL, "%s", error.text);
     void *results[NODES_MOST];
-    for (size_t i = 0; i < s.count; i++) {
+    for (size_t i = 0; i < s.count; i++)
         results[i] = ho_alloc(bytes_of(&s, s.nodes[i], HO_F64));
-    }
     ho_plan_run(plan, (const void *const *)s.values, results); /* a BLAS may take its buffers at its first product */
     size_t before = allocations;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         ho_plan_run(plan, (const void *const *)s.values, results);
-    }
     cr_assert(allocations == before, "%zu allocations", allocations - before);
     void *volatile probe = malloc(1); /* the count does count */
     cr_assert(allocations == before + 1 && probe != NULL);

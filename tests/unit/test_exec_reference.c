@@ -30,9 +30,8 @@ static ho_shape dims(int32_t rank, int64_t a, int64_t b, int64_t c)
 static ho_node counting(bench *b, ho_shape shape, double first)
 {
     ho_node a = ho_node_leaf(b->graph, "x", shape);
-    for (int64_t i = 0; i < ho_shape_count(&shape); i++) {
+    for (int64_t i = 0; i < ho_shape_count(&shape); i++)
         b->values[b->count][i] = first + (double)i;
-    }
     b->leaf[b->count++] = a;
     return a;
 }

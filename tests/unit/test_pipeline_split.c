@@ -254,12 +254,11 @@ static ho_examples table(int64_t count, int64_t features, const double *values, 
         part.x64 = ho_large_alloc(entries, sizeof(double), "inputs", &error);
     else
         part.x32 = ho_large_alloc(entries, sizeof(float), "inputs", &error);
-    for (uint64_t i = 0; i < entries; i++) {
+    for (uint64_t i = 0; i < entries; i++)
         if (wide)
             part.x64[i] = values[i];
         else
             part.x32[i] = (float)values[i];
-    }
     return part;
 }
 

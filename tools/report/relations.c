@@ -52,14 +52,13 @@ const char *ho_report_class(const ho_report *report, int64_t size, int64_t k)
 static void put_dot(const char *text, FILE *dot)
 {
     fputc('"', dot);
-    for (; *text; text++) {
+    for (; *text; text++)
         if (*text == '"' || *text == '\\')
             fprintf(dot, "\\%c", *text);
         else if (*text == '&')
             fputs("&amp;", dot);
         else
             fputc((unsigned char)*text < ' ' ? ' ' : *text, dot);
-    }
     fputc('"', dot);
 }
 
