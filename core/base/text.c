@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -67,6 +69,29 @@ bool ho_parse_integer(const char *text, int64_t *value)
         return false;
     *value = read;
     return true;
+}
+
+size_t ho_name_length(const char *text)
+{
+    const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    return is_digit(*text) ? 0 : strspn(text, letters);
+}
+
+bool ho_is_name(const char *text)
+{
+    const size_t length = text ? ho_name_length(text) : 0;
+    return length > 0 && length <= HO_NAME_MAX && !text[length];
+}
+
+char *ho_join(const char *const *words, size_t count)
+{
+    size_t length = 1;
+    for (size_t i = 0; i < count; i++)
+        length += strlen(words[i]) + 2;
+    char *text = ho_alloc(length), *end = text;
+    for (size_t i = 0; i < count; i++)
+        end += sprintf(end, "%s%s", i ? ", " : "", words[i]);
+    return text;
 }
 
 /* Longer names are never mistyped into one another; the bound keeps the rows on the stack. */

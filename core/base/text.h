@@ -13,6 +13,15 @@ bool ho_parse_integer(const char *text, int64_t *value);
 /* Parses the longest prefix that is an unsigned decimal number; its length, or 0. For the formula parser. */
 size_t ho_scan_real(const char *text, double *value);
 
+/* A name: a letter or '_', then letters, digits, '_'; at most HO_NAME_MAX characters. NULL is none. */
+#define HO_NAME_MAX 64
+bool ho_is_name(const char *text);
+/* How many characters from the start of `text` on would make a name (whatever their number); 0: none. */
+size_t ho_name_length(const char *text);
+
+/* "a, b, c"; free with free(). */
+char *ho_join(const char *const *words, size_t count);
+
 /* The candidate nearest to `word` by edit distance (transpositions count 1), or NULL where none is near enough to be
  * worth suggesting (distance <= 1 + length/4). */
 const char *ho_nearest(const char *word, const char *const *candidates, size_t count);

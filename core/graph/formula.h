@@ -12,10 +12,6 @@ void ho_scope_bind(ho_scope *scope, const char *name, ho_node value);
 bool ho_scope_find(const ho_scope *scope, const char *name, ho_node *value);
 /* The nearest name bound, or NULL; valid until the next bind. */
 const char *ho_scope_nearest(const ho_scope *scope, const char *name);
-/* A legal name: a letter or '_', then letters, digits, '_'. */
-bool ho_name_legal(const char *name);
-/* The length of the longest legal name that `text` starts with; 0: none. */
-size_t ho_name_length(const char *text);
 
 /* What formulas may call beside the built-in functions: grad(p). NULL where there is no objective. */
 typedef ho_node (*ho_gradient_fn)(void *context, ho_node point);

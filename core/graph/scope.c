@@ -62,15 +62,3 @@ const char *ho_scope_nearest(const ho_scope *scope, const char *name)
 {
     return ho_nearest(name, (const char *const *)scope->names, scope->count);
 }
-
-size_t ho_name_length(const char *text)
-{
-    const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-    return *text >= '0' && *text <= '9' ? 0 : strspn(text, letters);
-}
-
-bool ho_name_legal(const char *name)
-{
-    size_t length = ho_name_length(name);
-    return length > 0 && !name[length];
-}

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/npy.h"
 #include "base/rng.h"
-#include "graph/formula.h"
+#include "base/text.h"
 #include "host/emitted.h"
 
 /* What a reader sees while its `read` runs. */
@@ -123,7 +123,7 @@ static ho_status data_truth(ho_data *d, const char *name, int32_t rank, const in
     ho_dataset *dataset = r->emission.dataset;
     if (failed(r))
         return failed(r);
-    if (!name || strnlen(name, 65) > 64 || !ho_name_legal(name))
+    if (!ho_is_name(name))
         return misuse(r, "truth: %s", "the name is not legal (letters, digits and '_'; at most 64)");
     for (size_t i = 0; i < dataset->truth_count; i++)
         if (strcmp(dataset->truths[i].name, name) == 0)

@@ -5,11 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/formula.h"
+#include "base/text.h"
 #include "host/options.h"
 
 #define MOST_ROWS 1000u
-#define MOST_NAME 64u
 
 /* What is being read, for messages. */
 typedef struct reader {
@@ -34,14 +33,9 @@ static void copy_known(void *to, size_t to_size, const void *from, size_t from_s
     memcpy(to, from, from_size < to_size ? from_size : to_size);
 }
 
-static bool name_legal(const char *name)
-{
-    return name && strnlen(name, MOST_NAME + 1) <= MOST_NAME && ho_name_legal(name);
-}
-
 static bool plugin_name_legal(const char *name)
 {
-    if (!name_legal(name) || name[0] < 'a' || name[0] > 'z')
+    if (!ho_is_name(name) || name[0] < 'a' || name[0] > 'z')
         return false;
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
@@ -103,7 +97,7 @@ static ho_status read_options(reader *r)
     r->loaded->option_count = r->loaded->plugin.options.count;
     for (uint32_t i = 0; i < r->loaded->option_count; i++) {
         ho_option *option = &options[i];
-        if (!name_legal(option->name))
+        if (!ho_is_name(option->name))
             return refuse(r, "option %u has no legal name (letters, digits and '_')", i + 1);
         if (option->type < HO_REAL || option->type > HO_STRINGS)
             return refuse(r, "option \"%s\" is of the unknown type %u", option->name, option->type);
@@ -190,7 +184,7 @@ static ho_status read_hypers(reader *r)
     for (uint32_t i = 0; i < r->loaded->hyper_count; i++) {
         ho_hyper *hyper = &hypers[i];
         double lower, upper;
-        if (!name_legal(hyper->name))
+        if (!ho_is_name(hyper->name))
             return refuse(r, "hyperparameter %u has no legal name (letters, digits and '_')", i + 1);
         if (!ho_domain_bounds(hyper->domain, &lower, &upper))
             return refuse(r, "hyperparameter \"%s\" has the unknown domain %u", hyper->name, hyper->domain);
@@ -220,7 +214,7 @@ static ho_status read_slots(reader *r)
     r->loaded->slots = slots;
     r->loaded->slot_count = table.count;
     for (uint32_t i = 0; i < table.count; i++) {
-        if (!name_legal(slots[i].name))
+        if (!ho_is_name(slots[i].name))
             return refuse(r, "slot %u has no legal name (letters, digits and '_')", i + 1);
         if (!slots[i].doc)
             slots[i].doc = "";

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/formula.h"
+#include "base/text.h"
 
 #define MOST_ENTRIES (INT64_C(1) << 40)
 
@@ -172,7 +172,7 @@ static ho_status check_form(incoming *in)
         return refuse(in, "has the unknown role %" PRIu32, array->role);
     bool inputs = array->role == HO_ROLE_INPUTS;
     in->name = array->name && !inputs ? array->name : fallback[array->role];
-    if (strnlen(in->name, 65) > 64 || !ho_name_legal(in->name)) {
+    if (!ho_is_name(in->name)) {
         in->name = "a target";
         return refuse(in, "has no legal name (letters, digits and '_')");
     }

@@ -78,11 +78,11 @@ static ho_status check_choice(const ho_option *option, const char *text, ho_plac
         if (strcmp(words[i], text) == 0)
             return HO_OK;
     char suggestion[HO_SUGGESTION];
-    char *list = ho_arena_strdup(arena, words[0]);
-    for (size_t i = 1; i < count; i++)
-        list = ho_arena_format(arena, "%s, %s", list, words[i]);
-    return ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is none of its choices%s (known: %s)", option->name, text,
+    char *list = ho_join(words, count);
+    ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is none of its choices%s (known: %s)", option->name, text,
                       ho_suggest(ho_nearest(text, words, count), suggestion), list);
+    free(list);
+    return error->status;
 }
 
 static ho_status read_list(const ho_option *option, const ho_tree *node, ho_arena *arena, ho_option_value *value,

@@ -271,23 +271,21 @@ const ho_loaded **ho_registry_list(ho_registry *registry, uint32_t kind, size_t 
 /* Says that there is no such plugin, with the nearest and all known names and the folders searched. */
 static void unknown(const ho_registry *registry, const listing *list, const char *name, ho_place place, ho_error *error)
 {
-    ho_arena *arena = ho_arena_new();
-    const char **names = ho_arena_alloc(arena, (list->count + 1) * sizeof *names);
-    char *known = ho_arena_strdup(arena, "");
-    for (size_t i = 0; i < list->count; i++) {
+    const char **names = ho_alloc((list->count + 1) * sizeof *names);
+    for (size_t i = 0; i < list->count; i++)
         names[i] = list->plugins[i]->plugin.name;
-        known = ho_arena_format(arena, "%s%s%s", known, i ? ", " : "", names[i]);
-    }
-    if (list->count == 0) {
-        for (size_t i = 0; i < registry->folder_count; i++)
-            known = ho_arena_format(arena, "%s%s%s", known, i ? ", " : "", registry->folders[i]);
-        known =
-            ho_arena_format(arena, "none in %s; HOTOOL_PLUGIN_PATH names more folders", *known ? known : "any folder");
-    }
+    char *known = list->count ? ho_join(names, list->count) : ho_join(registry->folders, registry->folder_count);
     char suggestion[HO_SUGGESTION];
-    ho_fail_at(error, HO_INVALID, place, "unknown %s \"%s\"%s (known: %s)", ho_kind_name(list->kind), name,
-               ho_suggest(ho_nearest(name, names, list->count), suggestion), known);
-    ho_arena_free(arena);
+    ho_suggest(ho_nearest(name, names, list->count), suggestion);
+    if (list->count)
+        ho_fail_at(error, HO_INVALID, place, "unknown %s \"%s\"%s (known: %s)", ho_kind_name(list->kind), name,
+                   suggestion, known);
+    else
+        ho_fail_at(error, HO_INVALID, place,
+                   "unknown %s \"%s\" (known: none in %s; HOTOOL_PLUGIN_PATH names more folders)",
+                   ho_kind_name(list->kind), name, *known ? known : "any folder");
+    free(known);
+    free(names);
 }
 
 /* The file that a name points to first. Its own refusal is the answer where it does not load. */

@@ -15,7 +15,6 @@
 #define INDEX_BITS  20u
 #define MOST_VALUES ((1u << INDEX_BITS) - 1u)
 #define SERIALS     4095u
-#define MOST_NAME   64u
 
 typedef struct tracing {
     ho_trace head; /* first: the plugin's pointer is the host's */
@@ -76,11 +75,11 @@ static ho_shape shape_of(const tracing *t, ho_node a)
 
 static bool name_ok(tracing *t, const char *call, const char *name)
 {
-    if (name && strnlen(name, MOST_NAME + 1) <= MOST_NAME && ho_name_legal(name))
+    if (ho_is_name(name))
         return true;
     if (name)
-        fail(t, "%s: \"%.*s\" is no legal name (a letter or '_', then letters, digits, '_'; at most %u)", call,
-             (int)MOST_NAME, name, MOST_NAME);
+        fail(t, "%s: \"%.*s\" is no legal name (a letter or '_', then letters, digits, '_'; at most %d)", call,
+             HO_NAME_MAX, name, HO_NAME_MAX);
     else
         fail(t, "%s: the name is NULL", call);
     return false;
@@ -191,12 +190,7 @@ static void unknown_size(tracing *t, const char *symbol)
     const char **names = ho_alloc((of_sizes + count + 1) * sizeof *names);
     memcpy(names, targets, count * sizeof *names);
     memcpy(names + count, sizes, of_sizes * sizeof *names);
-    char *list = ho_strdup("");
-    for (size_t i = 0; i < count; i++) {
-        char *longer = ho_format("%s%s%s", list, i ? ", " : "", names[i]);
-        free(list);
-        list = longer;
-    }
+    char *list = ho_join(names, count);
     char suggestion[HO_SUGGESTION];
     ho_suggest(ho_nearest(symbol, names, of_sizes + count), suggestion);
     if (count)

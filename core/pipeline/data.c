@@ -254,25 +254,22 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
     while (loss->plugin->loaded->plugin.kind != HO_LOSS)
         loss++;
     const char **names = ho_arena_alloc(r->arena, (examples->target_count + 1) * sizeof *names);
-    char *list = ho_arena_strdup(r->arena, "");
-    for (size_t i = 0; i < examples->target_count; i++) {
+    for (size_t i = 0; i < examples->target_count; i++)
         names[i] = examples->targets[i].name;
-        list = ho_arena_format(r->arena, "%s%s%s", list, i ? ", " : "", names[i]);
-    }
+    const ho_target *target = loss->target ? ho_examples_target(examples, loss->target) : examples->targets;
+    char *list = ho_join(names, examples->target_count);
     if (!examples->target_count) {
         ho_fail_at(r->error, HO_INVALID, loss->plugin->place, "%s: the data has no targets", loss->plugin->name);
-    } else if (loss->target) {
-        const ho_target *target = ho_examples_target(examples, loss->target);
-        if (target)
-            return target;
+    } else if (!target) {
         char suggestion[HO_SUGGESTION];
         ho_fail_at(r->error, HO_INVALID, loss->target_place, "target: the data has no \"%s\"%s (known: %s)",
                    loss->target, ho_suggest(ho_nearest(loss->target, names, examples->target_count), suggestion), list);
-    } else if (examples->target_count > 1) {
+    } else if (!loss->target && examples->target_count > 1) {
         ho_fail_at(r->error, HO_INVALID, loss->plugin->place,
                    "%s: the data has several targets (%s); say which by \"target\"", loss->plugin->name, list);
     }
-    return r->error->status == HO_OK ? examples->targets : NULL;
+    free(list);
+    return r->error->status == HO_OK ? target : NULL;
 }
 
 /* Divides what one reader gave. */

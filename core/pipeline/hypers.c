@@ -54,12 +54,11 @@ static ho_status check_known(const name_list *known, const ho_tree *entry, ho_er
                           entry->key);
     char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(entry->key, known->names, known->count);
-    char list[1024] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < known->count && used < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known->names[i]);
-    return ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s (known: %s)", entry->key,
+    char *list = ho_join(known->names, known->count);
+    ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s (known: %s)", entry->key,
                       ho_suggest(nearest, near), list);
+    free(list);
+    return error->status;
 }
 
 /* The setting of that name, made where the pipeline has not fixed it already. */

@@ -1,6 +1,6 @@
 /* Single settings: numbers with a least, and words out of a few. */
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -47,12 +47,13 @@ ho_status ho_read_choice(const ho_tree *node, const char *key, const char *const
             *which = count;
             return HO_OK;
         }
-    char near[HO_SUGGESTION], list[256] = "";
+    char near[HO_SUGGESTION];
     ho_suggest(ho_nearest(text, words, (size_t)count), near);
     if (count == 2)
         return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is neither %s nor %s%s", key, text, words[0],
                           words[1], near);
-    for (int i = 0, used = 0; i < count && used < (int)sizeof list; i++)
-        used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", i ? ", " : "", words[i]);
-    return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is none of %s%s", key, text, list, near);
+    char *list = ho_join(words, (size_t)count);
+    ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is none of %s%s", key, text, list, near);
+    free(list);
+    return error->status;
 }

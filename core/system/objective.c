@@ -60,7 +60,7 @@ static ho_node declare_weight(void *context, const char *name, ho_node initial)
     ho_training *training = ((const ho_sizes *)context)->training;
     if (initial == HO_POISON)
         return HO_POISON;
-    if (!ho_name_legal(name))
+    if (!ho_is_name(name))
         return ho_graph_fail(training->graph, "weight \"%s\": a name is a letter or '_', then letters, digits, '_'",
                              name);
     for (size_t i = 0; i < training->weight_count; i++)

@@ -189,3 +189,24 @@ Test(text, wildcards_never_blow_up, .timeout = 5)
     strcpy(pattern + 200, "b");
     cr_assert_not(ho_match(pattern, text));
 }
+
+Test(base_text, words_are_joined_by_commas)
+{
+    static const char *const words[] = {"W", "", "b"};
+    static const char *const expected[] = {"", "W", "W, ", "W, , b"};
+    for (size_t count = 0; count <= 3; count++) {
+        char *text = ho_join(words, count);
+        cr_expect_str_eq(text, expected[count]);
+        free(text);
+    }
+}
+
+Test(base_text, names_are_at_most_so_long)
+{
+    char name[HO_NAME_MAX + 2];
+    memset(name, 'a', sizeof name);
+    name[HO_NAME_MAX + 1] = '\0';
+    cr_expect_not(ho_is_name(name) || ho_is_name(NULL));
+    name[HO_NAME_MAX] = '\0';
+    cr_expect(ho_is_name(name));
+}
