@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "cli.h"
 #include "external.h"
+#include "host/signals.h"
 
 static void interrupted(int signal_number)
 {

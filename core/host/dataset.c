@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "host/emitted.h"
+#include "host/signals.h"
 
 /* What a reader sees while its `read` runs. */
 typedef struct reading {

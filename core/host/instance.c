@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/options.h"
+#include "host/signals.h"
 
 struct ho_setup_values {
     ho_option_value *of; /* by the plugin's table */

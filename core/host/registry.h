@@ -57,11 +57,4 @@ const ho_loaded **ho_registry_list(ho_registry *registry, uint32_t kind, size_t 
 const char *ho_kind_name(uint32_t kind);
 const char *ho_kind_folder(uint32_t kind);
 
-/* While a plugin's callback runs: "adam: step", for the fatal-signal handler. Set and cleared by the host around calls.
- */
-void ho_calling(const ho_loaded *plugin, const char *callback); /* NULL: none */
-/* Installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL that print which plugin and callback ran, and exit with
- * status 1. */
-void ho_fatal_signals(void);
-
 #endif

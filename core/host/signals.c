@@ -1,11 +1,10 @@
-/* When a plugin crashes: say which, and leave. Everything the handler does is async-signal-safe. */
+/* Everything that the handler does is async-signal-safe. */
 #define _XOPEN_SOURCE 700 /* sigaltstack */
+#include "host/signals.h"
+
 #include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "host/registry.h"
 
 /* A crash is handled on the thread that crashed. */
 static _Thread_local const ho_loaded *volatile running_plugin;
@@ -29,19 +28,18 @@ static void say(const char *text)
     }
 }
 
-static const char *signal_name(int signal_number)
-{
-    switch (signal_number) {
-    case SIGSEGV:
-        return "SIGSEGV: a bad memory access";
-    case SIGBUS:
-        return "SIGBUS: a bad memory access";
-    case SIGFPE:
-        return "SIGFPE: an integer division by zero or the like";
-    default:
-        return "SIGILL: an illegal instruction";
-    }
-}
+static const struct {
+    int number;
+    const char *what;
+} fatal[] = {
+    {SIGSEGV, "SIGSEGV: a bad memory access"},
+    {SIGBUS, "SIGBUS: a bad memory access"},
+    {SIGFPE, "SIGFPE: an integer division by zero or the like"},
+    {SIGILL, "SIGILL: an illegal instruction"},
+    {SIGABRT, "SIGABRT: a failed assertion, an uncaught exception or the like"},
+};
+
+#define FATAL (sizeof fatal / sizeof *fatal)
 
 static void on_fatal_signal(int signal_number)
 {
@@ -58,21 +56,29 @@ static void on_fatal_signal(int signal_number)
     } else {
         say("crashed outside of any plugin");
     }
-    say(" (");
-    say(signal_name(signal_number));
+    for (size_t i = 0; i < FATAL; i++)
+        if (fatal[i].number == signal_number) {
+            say(" (");
+            say(fatal[i].what);
+        }
     say(")\n");
     _exit(1);
 }
 
+void ho_signals_thread(void)
+{
+    static _Thread_local char stack[32 * 1024];
+    stack_t present, own = {.ss_sp = stack, .ss_size = sizeof stack};
+    /* A sanitizer brings a stack along, and frees the one it finds at the thread's end. */
+    if (sigaltstack(NULL, &present) == 0 && present.ss_flags & SS_DISABLE)
+        sigaltstack(&own, NULL);
+}
+
 void ho_fatal_signals(void)
 {
-    /* A stack of its own, so that a plugin that overflows the stack is named too. */
-    static char stack[64 * 1024];
-    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
-    sigaltstack(&alternate, NULL);
     struct sigaction action = {.sa_handler = on_fatal_signal, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
-        sigaction(fatal[i], &action, NULL);
+    for (size_t i = 0; i < FATAL; i++)
+        sigaction(fatal[i].number, &action, NULL);
+    ho_signals_thread();
 }

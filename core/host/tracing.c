@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/signals.h"
 
 /* A handle is the trace's serial number and the value's number in it, so that one kept from another trace is noticed
  * (serials return after 4095 traces: this finds mistakes, it is no lock). */

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "run/gradient.h"
 #include "run/mover.h"
+#include "system/mode.h"
 
 #define MOST_PROBED 2000 /* training examples that looks measure */
 #define TIMED_STEPS 20   /* at most so many between glances at the clock, where time ends the training */
@@ -48,7 +49,7 @@ struct ho_course {
     /* The run under way. */
     const ho_course_request *request;
     ho_course_result *result;
-    void *run;               /* the mode's; NULL: plain steps */
+    ho_mode_run mode;        /* at work where the course is online; else plain steps */
     ho_vector *state, *next; /* of plain steps */
     ho_vector *anchor;       /* the last state that was found finite, after step `anchored`; lambda is still the same */
     int64_t anchored;
@@ -131,31 +132,16 @@ const ho_course_best *ho_course_kept(const ho_course *c)
 
 /* ---- steps: a mode's, or plain ones ------------------------------------------------------------------------------ */
 
-static const ho_mode_calls *calls_of(const ho_course *c)
-{
-    return &c->pipeline->mode->loaded->calls.mode;
-}
-
 static const char *stepper(const ho_course *c)
 {
     return c->request->online ? c->pipeline->mode->loaded->plugin.name : "training";
 }
 
-/* What a call of the mode or of the system came to; a mode that passed over a failed call has not come through. */
-static ho_status settle(ho_course *c, ho_status status, ho_error *error)
-{
-    ho_calling(NULL, NULL);
-    if (status == HO_OK && ho_training_error(c->training)->status == HO_OK)
-        return HO_OK;
-    return ho_take_error(c->training, status, stepper(c), error);
-}
-
 static ho_status start(ho_course *c, ho_error *error)
 {
-    if (!c->request->online)
-        return settle(c, c->api->initial(c->system, c->lambda, c->state), error);
-    ho_calling(c->pipeline->mode->loaded, "start");
-    return settle(c, calls_of(c)->start(c->pipeline->mode->self, c->system, c->lambda, &c->run), error);
+    if (c->request->online)
+        return ho_mode_start(&c->mode, c->training, c->pipeline->mode, c->lambda, error);
+    return ho_take_error(c->training, c->api->initial(c->system, c->lambda, c->state), "training", error);
 }
 
 static ho_status plain_steps(ho_course *c, int64_t from, int64_t to)
@@ -172,21 +158,25 @@ static ho_status plain_steps(ho_course *c, int64_t from, int64_t to)
 
 static ho_status advance(ho_course *c, int64_t from, int64_t to, ho_error *error)
 {
-    if (!c->run)
-        return settle(c, plain_steps(c, from, to), error);
-    ho_calling(c->pipeline->mode->loaded, "advance");
-    return settle(c, calls_of(c)->advance(c->run, from, to, c->lambda), error);
+    if (c->mode.mode)
+        return ho_mode_advance(&c->mode, from, to, c->lambda, error);
+    return ho_take_error(c->training, plain_steps(c, from, to), "training", error);
 }
 
-static const ho_vector *state_of(const ho_course *c)
+/* The present state; NULL with an error where the mode does not show it. */
+static const ho_vector *state_of(ho_course *c, ho_error *error)
 {
-    return c->run ? calls_of(c)->state(c->run) : c->state;
+    return c->mode.mode ? ho_mode_state(&c->mode, error) : c->state;
 }
 
-static void drop_anchor(ho_course *c, int64_t step)
+static ho_status drop_anchor(ho_course *c, int64_t step, ho_error *error)
 {
-    c->api->copy(c->system, state_of(c), c->anchor);
+    const ho_vector *state = state_of(c, error);
+    if (!state)
+        return error->status;
+    c->api->copy(c->system, state, c->anchor);
     c->anchored = step;
+    return HO_OK;
 }
 
 /* ---- divergence -------------------------------------------------------------------------------------------------- */
@@ -223,7 +213,7 @@ static ho_status tangents_diverged(ho_course *c, int64_t step, const ho_course_e
 
 /* ---- looks ------------------------------------------------------------------------------------------------------- */
 
-static void keep_best(ho_course *c, double value, ho_course_event *event)
+static void keep_best(ho_course *c, const ho_vector *state, double value, ho_course_event *event)
 {
     c->stale++;
     if (!(isnan(c->result->value) || value < c->result->value))
@@ -239,36 +229,36 @@ static void keep_best(ho_course *c, double value, ho_course_event *event)
     c->best.epoch = event->epoch;
     c->best.validation = event->validation;
     memcpy(c->best_lambda, c->lambda, (size_t)c->size * sizeof *c->lambda);
-    c->api->copy(c->system, state_of(c), c->best_state);
+    c->api->copy(c->system, state, c->best_state);
 }
 
 static ho_status look(ho_course *c, ho_course_event *event, ho_error *error)
 {
     const ho_problem *p = &c->pipeline->problem;
     ho_metrics probe;
-    ho_status status = ho_training_evaluate(c->training, c->lambda, state_of(c), p->validation, &event->validation);
+    const ho_vector *state = state_of(c, error);
+    if (!state)
+        return error->status;
+    ho_status status = ho_training_evaluate(c->training, c->lambda, state, p->validation, &event->validation);
     if (status == HO_OK)
-        status =
-            ho_training_evaluate_rows(c->training, c->lambda, state_of(c), p->training, c->probe, c->probed, &probe);
+        status = ho_training_evaluate_rows(c->training, c->lambda, state, p->training, c->probe, c->probed, &probe);
     if (status != HO_OK)
         return ho_take_error(c->training, status, "evaluation", error);
-    if (!isfinite(event->validation.loss) || !ho_training_finite(c->training, state_of(c)))
+    if (!isfinite(event->validation.loss) || !ho_training_finite(c->training, state))
         return diverged(c, event->step, "the validation error is not finite, though the weights are", error);
     event->look = ++c->result->looks;
     event->training_error = probe.loss;
-    keep_best(c, c->pipeline->stop.by_accuracy ? -event->validation.accuracy : event->validation.loss, event);
-    drop_anchor(c, event->step);
-    return HO_OK;
+    keep_best(c, state, c->pipeline->stop.by_accuracy ? -event->validation.accuracy : event->validation.loss, event);
+    return drop_anchor(c, event->step, error);
 }
 
 /* ---- updates ----------------------------------------------------------------------------------------------------- */
 
 static ho_status measure_tangents(ho_course *c, ho_course_event *event, ho_error *error)
 {
-    if (!calls_of(c)->tangent_norms)
+    if (!ho_mode_has_tangents(&c->mode))
         return HO_OK;
-    ho_calling(c->pipeline->mode->loaded, "tangent_norms");
-    if (settle(c, calls_of(c)->tangent_norms(c->run, c->direction_norms), error) != HO_OK)
+    if (ho_mode_tangent_norms(&c->mode, c->direction_norms, error) != HO_OK)
         return error->status;
     const double *of = c->direction_norms;
     for (size_t i = 0; i < c->hyper_count; i++) {
@@ -308,14 +298,11 @@ static void watch_growth(ho_course *c, const ho_course_event *event)
 
 static ho_status update(ho_course *c, ho_course_event *event, ho_error *error)
 {
-    const ho_mode_calls *calls = calls_of(c);
     event->update = c->result->updates + 1;
     ho_training_draw_validation(c->training, event->update);
-    ho_calling(c->pipeline->mode->loaded, "hypergradient");
-    if (settle(c, calls->hypergradient(c->run, c->lambda, &event->error, c->gradient), error) != HO_OK ||
+    if (ho_mode_hypergradient(&c->mode, c->lambda, &event->error, c->gradient, error) != HO_OK ||
         measure_tangents(c, event, error) != HO_OK)
         return error->status;
-    ho_training_free_gradient(c->training, c->gradient);
     event->gradient_norm = ho_norm(c->gradient, c->size);
     if (!isfinite(event->error) || !isfinite(event->gradient_norm))
         return tangents_diverged(c, event->step, event, error);
@@ -325,11 +312,9 @@ static ho_status update(ho_course *c, ho_course_event *event, ho_error *error)
         return error->status;
     }
     c->result->updates++;
-    drop_anchor(c, event->step);
-    if (!c->pipeline->warm_restart)
-        return HO_OK;
-    ho_calling(c->pipeline->mode->loaded, "forget");
-    return settle(c, calls->forget(c->run), error);
+    if (drop_anchor(c, event->step, error) != HO_OK || !c->pipeline->warm_restart)
+        return error->status;
+    return ho_mode_forget(&c->mode, error);
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -406,7 +391,7 @@ static ho_status after_step(ho_course *c, int64_t step, ho_error *error)
     if ((ended || step % p->stop.every == 0) && (look(c, &event, error) != HO_OK || tell(c, &event, error) != HO_OK))
         return error->status;
     c->result->ended = ended ? ended : ends(c, step);
-    if (c->result->ended || !c->run || step % p->update_every != 0)
+    if (c->result->ended || !c->mode.mode || step % p->update_every != 0)
         return HO_OK;
     return update(c, &second, error) == HO_OK ? tell(c, &second, error) : error->status;
 }
@@ -415,7 +400,7 @@ static ho_status after_step(ho_course *c, int64_t step, ho_error *error)
 static void warn_of_directions(const ho_course *c)
 {
     int64_t directions = c->api->directions(c->system);
-    if (!c->run || !calls_of(c)->tangent_norms || directions <= MANY_DIRECTIONS || !c->request->warn)
+    if (!ho_mode_has_tangents(&c->mode) || directions <= MANY_DIRECTIONS || !c->request->warn)
         return;
     char *text = ho_format("mode \"%s\" carries a tangent for each of %" PRId64 " directions of the hyperparameters "
                            "through every step; reverse mode with warm_restart may be far quicker",
@@ -429,7 +414,7 @@ static ho_status run_on(ho_course *c, ho_error *error)
     ho_status status = start(c, error);
     if (status == HO_OK) {
         warn_of_directions(c);
-        drop_anchor(c, 0);
+        status = drop_anchor(c, 0, error);
     }
     for (int64_t step = 0, next; status == HO_OK && !c->result->ended; step = next) {
         next = next_event(c, step);
@@ -455,11 +440,6 @@ ho_status ho_course_run(ho_course *c, const ho_course_request *request, ho_cours
     ho_status status = run_on(c, error);
     if (status != HO_OK)
         result->ended = NULL;
-    if (request->online) {
-        ho_calling(c->pipeline->mode->loaded, "end");
-        calls_of(c)->end(c->run);
-        ho_calling(NULL, NULL);
-        c->run = NULL;
-    }
+    ho_mode_end(&c->mode);
     return status;
 }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <time.h>
 
+#include "system/mode.h"
+
 double ho_seconds(void)
 {
     struct timespec now;
@@ -25,42 +27,21 @@ static bool all_finite(const double *values, int64_t count)
     return true;
 }
 
-ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error)
-{
-    ho_error *recorded = ho_training_error(training);
-    if (recorded->status != HO_OK)
-        status = ho_fail(error, recorded->status, "%s", recorded->text);
-    else if (status != HO_OK)
-        status = ho_fail(error, status, "%s failed without saying why", who);
-    *recorded = (ho_error){0};
-    return status;
-}
-
+/* One hypergradient; *finite tells whether it, the error and the last state are. */
 static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
-                          double *value, double *gradient, int64_t *bytes, bool *finite)
+                          double *value, double *gradient, int64_t *bytes, bool *finite, ho_error *error)
 {
-    const ho_mode_calls *calls = &mode->loaded->calls.mode;
-    ho_system *system = ho_training_system(training);
-    void *run = NULL;
-
-    ho_calling(mode->loaded, "start");
-    ho_status status = calls->start(mode->self, system, lambda, &run);
-    ho_calling(mode->loaded, "advance");
-    if (status == HO_OK)
-        status = calls->advance(run, 0, steps, lambda);
-    ho_calling(mode->loaded, "hypergradient");
-    if (status == HO_OK)
-        status = calls->hypergradient(run, lambda, value, gradient);
-    if (status == HO_OK) {
+    ho_mode_run run = {0};
+    const ho_vector *state = NULL;
+    if (!ho_mode_start(&run, training, mode, lambda, error) &&
+        !ho_mode_advance(&run, 0, steps, lambda, error) &&
+        !ho_mode_hypergradient(&run, lambda, value, gradient, error) && (state = ho_mode_state(&run, error))) {
         *finite = isfinite(*value) && all_finite(gradient, ho_training_lambda_size(training)) &&
-                  ho_training_finite(training, calls->state(run));
-        *bytes = calls->bytes(run);
+                  ho_training_finite(training, state);
+        *bytes = ho_mode_bytes(&run);
     }
-    ho_calling(mode->loaded, "end");
-    calls->end(run);
-    ho_calling(NULL, NULL);
-    /* A mode that passed over a failed call has no hypergradient either. */
-    return status == HO_OK ? ho_training_error(training)->status : status;
+    ho_mode_end(&run);
+    return error->status;
 }
 
 ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
@@ -70,20 +51,18 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
     int64_t bytes = 0;
     bool finite = true;
     int64_t before = ho_training_evaluations(training);
-    ho_status status = run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite);
+    ho_error own = {0};
+    run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite, &own);
     if (cost)
         cost->evaluations = ho_training_evaluations(training) - before;
-    if (status == HO_OK && !finite) {
+    if (own.status == HO_OK && !finite) {
         ho_training_examine(training, true);
-        status = run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite);
+        run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite, &own);
         ho_training_examine(training, false);
-        if (status == HO_OK)
-            return ho_fail(error, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite",
-                           mode->loaded->plugin.name);
+        ho_fail(&own, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite", mode->loaded->plugin.name);
     }
-    if (status != HO_OK)
-        return ho_take_error(training, status, mode->loaded->plugin.name, error);
-    ho_training_free_gradient(training, gradient);
+    if (own.status != HO_OK)
+        return ho_fail(error, own.status, "%s", own.text);
     if (cost) {
         cost->seconds = ho_seconds() - begun;
         cost->bytes = bytes;

@@ -24,10 +24,6 @@ ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error
 ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, double *value,
                    ho_error *error);
 
-/* Moves what the system recorded over to `error` and clears it there. `status`: what its call returned; `who` failed,
- * should nothing be recorded. */
-ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error);
-
 /* Seconds of a clock that only goes forward. */
 double ho_seconds(void);
 /* Seconds of processor time of the calling thread; of the whole process where matrix products have several threads. */

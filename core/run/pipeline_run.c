@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "host/signals.h"
 #include "run/choice.h"
 #include "run/progress.h"
 #include "run/results.h"
@@ -194,6 +195,7 @@ static void *work(void *context)
 {
     worker w = {.all = context};
     many *m = context;
+    ho_signals_thread();
     for (;;) {
         pthread_mutex_lock(&m->mutex);
         bool stop = m->request->interrupt && *m->request->interrupt;

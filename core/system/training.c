@@ -392,6 +392,18 @@ ho_error *ho_training_error(ho_training *training)
     return &training->error;
 }
 
+ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error)
+{
+    ho_error *recorded = ho_training_error(training);
+    if (recorded->status != HO_OK)
+        status = ho_fail(error, recorded->status, "%s", recorded->text);
+    else if (status != HO_OK)
+        status = ho_fail(error, status > 0 && status <= HO_INTERRUPTED ? status : HO_FAILED,
+                         "%s returned %" PRId32 " without saying why", who, status);
+    *recorded = (ho_error){0};
+    return status;
+}
+
 void ho_training_interrupt(ho_training *training, const volatile int *flag)
 {
     training->interrupt = flag;

@@ -48,6 +48,9 @@ void ho_training_free(ho_training *training);
 /* The face that modes see. Errors of its calls are kept in ho_training_error, first one wins, until cleared. */
 ho_system *ho_training_system(ho_training *training);
 ho_error *ho_training_error(ho_training *training);
+/* Moves what the system recorded over to `error` and clears it there. `status`: what its call returned; `who` failed,
+ * should nothing be recorded. */
+ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error);
 /* Asked by poll and by every step: a flag set by a signal handler (borrowed; NULL: never). */
 void ho_training_interrupt(ho_training *training, const volatile int *flag);
 /* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "host/signals.h"
 #include "host/tracing.h"
 
 static ho_error error;
@@ -464,6 +466,66 @@ Test(abi, a_crash_names_the_plugin_and_the_callback)
     snprintf(due, sizeof due, "hotool: plugin \"crashing\" (%s) crashed in its step (SIGSEGV: a bad memory access)\n",
              built("crashing"));
     cr_assert_eq(in_child(crash_in_plugin), 1);
+    cr_assert_str_eq(text, due);
+}
+
+static void abort_in_plugin(void)
+{
+    trace("aborting");
+}
+
+static void throw_in_plugin(void)
+{
+    trace("throwing");
+}
+
+/* What comes before the host's line is the C library's or that of C++. */
+Test(abi, an_abort_names_the_plugin_and_the_callback)
+{
+    void (*const what[])(void) = {abort_in_plugin, throw_in_plugin};
+    const char *const names[] = {"aborting", "throwing"};
+    for (size_t i = 0; i < 2; i++) {
+        char due[8192];
+        snprintf(due, sizeof due,
+                 "hotool: plugin \"%s\" (%s) crashed in its step (SIGABRT: a failed assertion, an uncaught exception "
+                 "or the like)\n",
+                 names[i], built(names[i]));
+        cr_expect_eq(in_child(what[i]), 1);
+        cr_expect(strstr(text, due), "%s", text);
+    }
+}
+
+static volatile int endless = 1;
+
+static int overflow(int depth) /* the stack */
+{
+    volatile char frame[4096];
+    frame[0] = (char)depth;
+    return endless ? overflow(depth + 1) + frame[0] : depth;
+}
+
+static void *overflow_in_plugin(void *loaded)
+{
+    ho_signals_thread();
+    ho_calling(loaded, "step");
+    overflow(0);
+    return NULL;
+}
+
+static void overflow_on_thread(void)
+{
+    pthread_t thread;
+    const ho_loaded *loaded = ho_registry_load(registry, built("good"), &error);
+    if (pthread_create(&thread, NULL, overflow_in_plugin, (void *)(uintptr_t)loaded) == 0)
+        pthread_join(thread, NULL);
+}
+
+Test(abi, a_stack_that_overflows_on_a_worker_thread_names_the_plugin)
+{
+    char due[8192];
+    snprintf(due, sizeof due, "hotool: plugin \"good\" (%s) crashed in its step (SIGSEGV: a bad memory access)\n",
+             built("good"));
+    cr_assert_eq(in_child(overflow_on_thread), 1);
     cr_assert_str_eq(text, due);
 }
 

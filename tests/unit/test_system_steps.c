@@ -496,7 +496,7 @@ Test(system_misuse, by_a_mode_is_a_message)
     expect_failure(training, api->step(system, 1, lambda, NULL, b), "step: the state is missing");
     expect_failure(training, api->step(system, 1, lambda, a, NULL), "step: next is missing");
     expect_failure(training, api->step(system, 1, lambda, a, a), "the same vector");
-    expect_failure(training, api->step(system, 1, lambda, a, wide), "next has 2 columns where 1 are due");
+    expect_failure(training, api->step(system, 1, lambda, a, wide), "next has 2 columns, expected 1");
     expect_failure(training, api->step(system, 1, lambda, foreign, b), "belongs to another training");
     expect_failure(training, api->jvp(system, 1, lambda, a, NULL, 2, wide, NULL, wide), "jvp: d is missing");
     expect_failure(training, api->jvp(system, 1, lambda, a, NULL, 0, wide, lambda, wide), "0 columns");
@@ -509,7 +509,7 @@ Test(system_misuse, by_a_mode_is_a_message)
     cr_expect_null(api->vector_new(system, INT64_MAX / 8));
     expect_failure(training, HO_FAILED, "");
     api->copy(system, wide, a);
-    expect_failure(training, HO_FAILED, "copy: to has 1 columns where 2 are due");
+    expect_failure(training, HO_FAILED, "copy: to has 1 columns, expected 2");
     api->vector_free(system, foreign);
     expect_failure(training, HO_FAILED, "belongs to another training");
     expect_failure(training, api->fail(system, "mode.c", 12, "no %s", "luck"), "mode.c:12: no luck");

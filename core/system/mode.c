@@ -1,0 +1,95 @@
+/* Calling a mode: its name kept for crashes, its answers checked. */
+#include "system/mode.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/signals.h"
+#include "system/internal.h"
+
+static const ho_mode_calls *enter(const ho_mode_run *run, const char *call)
+{
+    ho_calling(run->mode->loaded, call);
+    return &run->mode->loaded->calls.mode;
+}
+
+static ho_status leave(ho_mode_run *run, const char *call, ho_status status, ho_error *error)
+{
+    ho_calling(NULL, NULL);
+    if (status == HO_OK && ho_training_error(run->training)->status == HO_OK)
+        return HO_OK;
+    char *who = ho_format("mode \"%s\": %s", run->mode->loaded->plugin.name, call);
+    ho_error own = {0};
+    ho_take_error(run->training, status, who, &own);
+    if (own.status == HO_FAILED && strncmp(own.text, who, strlen(who)) != 0)
+        ho_error_prefix(&own, "%s", who);
+    free(who);
+    return ho_fail(error, own.status, "%s", own.text);
+}
+
+ho_status ho_mode_start(ho_mode_run *run, ho_training *training, const ho_instance *mode, const double *lambda,
+                        ho_error *error)
+{
+    *run = (ho_mode_run){.training = training, .mode = mode};
+    const ho_status status = enter(run, "start")->start(mode->self, ho_training_system(training), lambda, &run->run);
+    return leave(run, "start", status, error);
+}
+
+ho_status ho_mode_advance(ho_mode_run *run, int64_t t0, int64_t t1, const double *lambda, ho_error *error)
+{
+    return leave(run, "advance", enter(run, "advance")->advance(run->run, t0, t1, lambda), error);
+}
+
+ho_status ho_mode_hypergradient(ho_mode_run *run, const double *lambda, double *value, double *gradient,
+                                ho_error *error)
+{
+    *value = NAN;
+    for (int64_t i = 0; i < ho_training_lambda_size(run->training); i++)
+        gradient[i] = NAN;
+    ho_status status = enter(run, "hypergradient")->hypergradient(run->run, lambda, value, gradient);
+    status = leave(run, "hypergradient", status, error);
+    if (status == HO_OK)
+        ho_training_free_gradient(run->training, gradient);
+    return status;
+}
+
+const ho_vector *ho_mode_state(ho_mode_run *run, ho_error *error)
+{
+    const ho_vector *state = enter(run, "state")->state(run->run);
+    char *call = ho_format("mode \"%s\": state", run->mode->loaded->plugin.name);
+    ho_vector_check(run->training, call, "the vector that it returns", state, 1);
+    free(call);
+    return leave(run, "state", HO_OK, error) == HO_OK ? state : NULL;
+}
+
+ho_status ho_mode_forget(ho_mode_run *run, ho_error *error)
+{
+    return leave(run, "forget", enter(run, "forget")->forget(run->run), error);
+}
+
+bool ho_mode_has_tangents(const ho_mode_run *run)
+{
+    return run->mode && run->mode->loaded->calls.mode.tangent_norms;
+}
+
+ho_status ho_mode_tangent_norms(ho_mode_run *run, double *norms, ho_error *error)
+{
+    return leave(run, "tangent_norms", enter(run, "tangent_norms")->tangent_norms(run->run, norms), error);
+}
+
+int64_t ho_mode_bytes(ho_mode_run *run)
+{
+    const int64_t bytes = enter(run, "bytes")->bytes(run->run);
+    ho_calling(NULL, NULL);
+    return bytes;
+}
+
+void ho_mode_end(ho_mode_run *run)
+{
+    if (!run->mode)
+        return;
+    enter(run, "end")->end(run->run);
+    ho_calling(NULL, NULL);
+    *run = (ho_mode_run){0};
+}
