@@ -80,7 +80,7 @@ static ho_status check_choice(const ho_option *option, const char *text, ho_plac
     char suggestion[HO_SUGGESTION];
     char *list = ho_join(words, count);
     ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is none of its choices%s (known: %s)", option->name, text,
-                      ho_suggest(ho_nearest(text, words, count), suggestion), list);
+               ho_suggest(ho_nearest(text, words, count), suggestion), list);
     free(list);
     return error->status;
 }

@@ -56,7 +56,7 @@ static ho_status check_known(const name_list *known, const ho_tree *entry, ho_er
     const char *nearest = ho_nearest(entry->key, known->names, known->count);
     char *list = ho_join(known->names, known->count);
     ho_fail_at(error, HO_INVALID, entry->key_place, "unknown hyperparameter \"%s\"%s (known: %s)", entry->key,
-                      ho_suggest(nearest, near), list);
+               ho_suggest(nearest, near), list);
     free(list);
     return error->status;
 }

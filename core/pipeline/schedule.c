@@ -54,13 +54,6 @@ static ho_status check_end(ho_reading *r)
     return HO_OK;
 }
 
-/* Steps in an epoch; with a full batch, 1. */
-static int64_t epoch_of(const ho_problem *problem)
-{
-    return problem->batch > 0 && problem->training->count >= problem->batch ? problem->training->count / problem->batch
-                                                                            : 1;
-}
-
 /* Whether the validation error's first loss is about labels. */
 static bool measures_accuracy(const ho_pipeline *p)
 {
@@ -96,8 +89,9 @@ ho_status ho_describe_stop(ho_reading *r)
     if (stop->by_accuracy && !measures_accuracy(p))
         return ho_fail_at(r->error, HO_INVALID, on->place,
                           "on: validation_accuracy, but the validation error's first loss has no labels");
+    int64_t epoch = ho_epoch_steps(p->training.count, p->problem.batch);
     if (stop->every == 0)
-        stop->every = epoch_of(&p->problem) > LEAST_DEFAULT_LOOK ? epoch_of(&p->problem) : LEAST_DEFAULT_LOOK;
+        stop->every = epoch > LEAST_DEFAULT_LOOK ? epoch : LEAST_DEFAULT_LOOK;
     if (p->problem.validation_batch > p->validation.count)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(ho_tree_get(r->root, "outer"), "validation_batch")->place,
                           "validation_batch: %" PRId64 " examples, but the validation part has %" PRId64,

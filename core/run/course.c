@@ -319,19 +319,15 @@ static ho_status update(ho_course *c, ho_course_event *event, ho_error *error)
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-static double epoch_at(const ho_course *c, int64_t step)
+static double epoch_steps(const ho_course *c)
 {
-    const ho_problem *p = &c->pipeline->problem;
-    return p->batch > 0 ? (double)step * (double)p->batch / (double)p->training->count : (double)step;
+    return (double)ho_epoch_steps(c->pipeline->problem.training->count, c->pipeline->problem.batch);
 }
 
 /* The step that ends the last epoch. */
 static int64_t last_of_epochs(const ho_course *c)
 {
-    const ho_problem *p = &c->pipeline->problem;
-    /* Multiplied first, so that whole numbers stay whole. */
-    double examples = c->pipeline->stop.epochs * (p->batch > 0 ? (double)p->training->count : 1.0);
-    double last = ceil(examples / (p->batch > 0 ? (double)p->batch : 1.0));
+    double last = ceil(c->pipeline->stop.epochs * epoch_steps(c));
     return c->pipeline->stop.epochs > 0 && last < 9e18 ? (int64_t)last : INT64_MAX;
 }
 
@@ -384,7 +380,7 @@ static ho_status tell(const ho_course *c, ho_course_event *event, ho_error *erro
 static ho_status after_step(ho_course *c, int64_t step, ho_error *error)
 {
     const ho_pipeline *p = c->pipeline;
-    ho_course_event event = {.step = step, .epoch = epoch_at(c, step), .lambda = c->lambda}, second = event;
+    ho_course_event event = {.step = step, .epoch = (double)step / epoch_steps(c), .lambda = c->lambda}, second = event;
     c->result->steps = step;
     c->result->last_epoch = event.epoch;
     const char *ended = ends(c, step);

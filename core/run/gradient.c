@@ -33,8 +33,7 @@ static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_
 {
     ho_mode_run run = {0};
     const ho_vector *state = NULL;
-    if (!ho_mode_start(&run, training, mode, lambda, error) &&
-        !ho_mode_advance(&run, 0, steps, lambda, error) &&
+    if (!ho_mode_start(&run, training, mode, lambda, error) && !ho_mode_advance(&run, 0, steps, lambda, error) &&
         !ho_mode_hypergradient(&run, lambda, value, gradient, error) && (state = ho_mode_state(&run, error))) {
         *finite = isfinite(*value) && all_finite(gradient, ho_training_lambda_size(training)) &&
                   ho_training_finite(training, state);

@@ -199,11 +199,16 @@ void ho_feed_bind(ho_training *training, const ho_feed *feed, const ho_part *par
 
 /* ---- batches --------------------------------------------------------------------------------------------------- */
 
+int64_t ho_epoch_steps(int64_t examples, int64_t batch)
+{
+    return batch > 0 && batch <= examples ? examples / batch : 1;
+}
+
 /* Which example stands at place i of batch number t. */
 static int64_t drawn(uint64_t seed, uint64_t stream, int64_t examples, int64_t batch, int64_t t, int64_t i)
 {
-    int64_t batches = examples / batch; /* an epoch leaves out the odd rest, another one each time */
-    int64_t epoch = (t - 1) / batches, place = (t - 1) % batches * batch + i;
+    int64_t steps = ho_epoch_steps(examples, batch);
+    int64_t epoch = (t - 1) / steps, place = (t - 1) % steps * batch + i;
     return (int64_t)ho_permute(seed, stream ^ (uint64_t)epoch, (uint64_t)examples, (uint64_t)place);
 }
 

@@ -66,4 +66,8 @@ typedef struct ho_problem {
     size_t start_count;
 } ho_problem;
 
+/* Steps in an epoch, one pass over the shuffled examples: as many whole batches as there are. The examples left over
+ * sit this epoch out. 1 with a full batch (0). */
+int64_t ho_epoch_steps(int64_t examples, int64_t batch);
+
 #endif

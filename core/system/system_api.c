@@ -18,8 +18,8 @@ ho_status ho_vector_check(ho_training *training, const char *call, const char *w
     if (vector->owner != training)
         return ho_fail(&training->error, HO_FAILED, "%s: %s belongs to another training", call, what);
     if (columns && vector->columns != columns)
-        return ho_fail(&training->error, HO_FAILED, "%s: %s has %" PRId64 " columns, expected %" PRId64, call,
-                       what, vector->columns, columns);
+        return ho_fail(&training->error, HO_FAILED, "%s: %s has %" PRId64 " columns, expected %" PRId64, call, what,
+                       vector->columns, columns);
     return HO_OK;
 }
 

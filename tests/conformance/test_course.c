@@ -155,12 +155,14 @@ Test(course, epochs_end_an_unbounded_training_with_a_look)
     cr_expect(made->events[made->count - 1].look != 0);
 }
 
-/* 35 / 50 is no binary fraction, and 21 epochs of it are not quite 30 steps. */
+/* 16 does not divide 50: an epoch is the 3 batches after which the examples are shuffled anew. */
 Test(course, whole_epochs_end_at_their_last_step)
 {
     ho_course_result result =
-        end_of((const char *const[]){"steps=unbounded", "batch=35", "stop={every: 7, epochs: 21}", NULL}, false);
-    cr_expect_eq(result.steps, 30);
+        end_of((const char *const[]){"steps=unbounded", "batch=16", "stop={every: 7, epochs: 21}", NULL}, true);
+    cr_expect_eq(result.steps, 63);
+    cr_expect_eq(result.last_epoch, 21);
+    cr_expect_eq(made->events[made->count - 1].epoch, 21);
 }
 
 Test(course, the_clock_ends_an_unbounded_training)

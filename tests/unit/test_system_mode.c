@@ -7,13 +7,13 @@
 /* What the mode of these tests does wrong. */
 typedef enum fault {
     NO_FAULT,
-    NO_STATE,      /* state() is NULL */
-    WIDE_STATE,    /* state() has several columns */
+    NO_STATE,       /* state() is NULL */
+    WIDE_STATE,     /* state() has several columns */
     FAILS_SILENTLY, /* advance returns a status without a message */
-    ODD_STATUS,    /* ... which is none */
-    MISUSES,       /* advance passes over a call that failed */
-    RUNS_OUT,      /* advance says what failed */
-    WRITES_NOTHING /* hypergradient */
+    ODD_STATUS,     /* ... which is none */
+    MISUSES,        /* advance passes over a call that failed */
+    RUNS_OUT,       /* advance says what failed */
+    WRITES_NOTHING  /* hypergradient */
 } fault;
 
 static fault wrong;
@@ -98,8 +98,7 @@ static ho_error outcome(fault what, double *value)
     ho_training_lambda_initial(training, lambda);
     wrong = what;
     ho_mode_run run = {0};
-    if (!ho_mode_start(&run, training, mode, lambda, &s->error) &&
-        !ho_mode_advance(&run, 0, 2, lambda, &s->error) &&
+    if (!ho_mode_start(&run, training, mode, lambda, &s->error) && !ho_mode_advance(&run, 0, 2, lambda, &s->error) &&
         !ho_mode_hypergradient(&run, lambda, value, gradient, &s->error)) {
         cr_expect(isnan(gradient[0]));
         const ho_vector *shown = ho_mode_state(&run, &s->error);
@@ -125,8 +124,7 @@ Test(system_mode, what_a_mode_returns_is_checked)
         const char *text;
     } cases[] = {
         {NO_STATE, HO_FAILED, "mode \"careless\": state: the vector that it returns is missing"},
-        {WIDE_STATE, HO_FAILED,
-         "mode \"careless\": state: the vector that it returns has 3 columns, expected 1"},
+        {WIDE_STATE, HO_FAILED, "mode \"careless\": state: the vector that it returns has 3 columns, expected 1"},
         {FAILS_SILENTLY, HO_INVALID, "mode \"careless\": advance returned 2 without saying why"},
         {ODD_STATUS, HO_FAILED, "mode \"careless\": advance returned 77 without saying why"},
         {MISUSES, HO_FAILED, "mode \"careless\": advance: step: the state is missing"},

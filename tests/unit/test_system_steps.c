@@ -382,9 +382,10 @@ Test(system_memory, calls_allocate_nothing_once_their_plans_exist)
 
 Test(system_batch, every_example_at_most_once_an_epoch_and_each_epoch_otherwise)
 {
-    const int64_t n = 23, batch = 5, batches = 4;
+    const int64_t n = 23, batch = 5, batches = ho_epoch_steps(n, batch);
     int seen[23], ever[23] = {0};
     int64_t differing = 0;
+    cr_assert_eq(batches, 4);
     for (int64_t epoch = 0; epoch < 30; epoch++) {
         memset(seen, 0, sizeof seen);
         for (int64_t t = epoch * batches + 1; t <= (epoch + 1) * batches; t++)
