@@ -79,7 +79,9 @@ struct ho_data {
 typedef struct ho_data_calls {
     uint32_t struct_size;
     uint32_t emits_parts; /* 1: the reader emits parts 1 to 3 and takes no split */
-    /* Emits everything. HO_OK, or what a call returned; HO_FAILED where ho_data_alloc gave NULL. */
+    /* Emits everything. HO_OK, or what a call returned; HO_FAILED where ho_data_alloc gave NULL.
+     * Thread: any. Instances of the same reader may read at the same time, and other runs may be training meanwhile: a
+     * reader leaves the process as it is (the number of BLAS threads, the locale, the current folder). */
     ho_status (*read)(void *self, ho_data *d);
     /* Since 1.1. 1: reading twice may give the examples in another order (a folder's listing, a stream). What is kept
      * for each example by its place, such as weights, is refused then. */

@@ -1,7 +1,6 @@
 /* Log-mel filter banks, log energy, and their first and second differences, normalised per speaker. */
 #include "timit.h"
 
-#include <fftw3.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,60 +67,109 @@ ho_status timit_filters_make(ho_setup *u, timit *t)
     return HO_OK;
 }
 
-/* ---- one frame ---- */
+/* ---- the spectrum of a frame ---- */
 
+/* A transform of `transform` real numbers x is made of one of half as many complex numbers x_2n + i x_2n+1. */
 typedef struct spectrum {
-    double *window, *in;
-    fftw_complex *out;
-    fftw_plan plan;
+    int64_t half;
+    double *window;
+    double *cosine, *sine; /* (half) of 2 pi k / transform */
+    double *re, *im;       /* (half) the frame in, its complex transform out */
+    double *re_to, *im_to; /* (half) of a stage */
+    double *power;         /* (half + 1) |X_k|^2 */
 } spectrum;
-
-static void spectrum_free(spectrum *s)
-{
-    if (s->plan)
-        fftw_destroy_plan(s->plan);
-    fftw_free(s->in);
-    fftw_free(s->out);
-}
 
 static ho_status spectrum_make(const timit *t, ho_data *d, spectrum *s)
 {
+    const uint64_t half = (uint64_t)t->transform / 2;
+    double **const arrays[] = {&s->cosine, &s->sine, &s->re, &s->im, &s->re_to, &s->im_to};
+    s->half = (int64_t)half;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (!(*arrays[i] = ho_data_alloc(d, half, sizeof(double))))
+            return HO_FAILED;
+    s->power = ho_data_alloc(d, half + 1, sizeof *s->power);
     s->window = ho_data_alloc(d, (uint64_t)t->window, sizeof *s->window);
-    if (!s->window)
+    if (!s->power || !s->window)
         return HO_FAILED;
     for (int64_t i = 0; i < t->window; i++) /* Hamming */
         s->window[i] = 0.54 - 0.46 * cos(2.0 * PI * (double)i / (double)(t->window - 1));
-    s->in = fftw_alloc_real((size_t)t->transform);
-    s->out = fftw_alloc_complex((size_t)t->transform / 2 + 1);
-    /* ESTIMATE picks its algorithm without timing anything, so that the same numbers come out every time. */
-    s->plan = s->in && s->out ? fftw_plan_dft_r2c_1d((int)t->transform, s->in, s->out, FFTW_ESTIMATE) : NULL;
-    return s->plan ? HO_OK
-                   : ho_data_fail(d, NULL, -1, "there is no memory for a %d-point transform", (int)t->transform);
+    for (int64_t k = 0; k < s->half; k++) {
+        s->cosine[k] = cos(2.0 * PI * (double)k / (double)t->transform);
+        s->sine[k] = sin(2.0 * PI * (double)k / (double)t->transform);
+    }
+    return HO_OK;
 }
+
+static void swap(double **a, double **b)
+{
+    double *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* One stage of Stockham's FFT, radix 2: `count` interleaved transforms of `length` numbers become twice as many of half
+ * the length. */
+static void stage(const spectrum *s, int64_t length, int64_t count)
+{
+    for (int64_t p = 0; p < length / 2; p++) {
+        const double c = s->cosine[2 * p * count], d = s->sine[2 * p * count];
+        const double *restrict re = s->re + p * count, *restrict im = s->im + p * count;
+        const double *restrict re_far = re + s->half / 2, *restrict im_far = im + s->half / 2;
+        double *restrict re_to = s->re_to + 2 * p * count, *restrict im_to = s->im_to + 2 * p * count;
+        for (int64_t q = 0; q < count; q++) {
+            const double x = re[q] - re_far[q], y = im[q] - im_far[q];
+            re_to[q] = re[q] + re_far[q];
+            im_to[q] = im[q] + im_far[q];
+            re_to[count + q] = c * x + d * y;
+            im_to[count + q] = c * y - d * x;
+        }
+    }
+}
+
+/* Fills s->power from the frame in s->re and s->im. */
+static void transform(spectrum *s)
+{
+    for (int64_t length = s->half, count = 1; length > 1; length /= 2, count *= 2) {
+        stage(s, length, count);
+        swap(&s->re, &s->re_to);
+        swap(&s->im, &s->im_to);
+    }
+    /* With Z the transform of half the length, E = (Z_k + conj Z_-k) / 2 is that of the even samples and
+     * O = (Z_k - conj Z_-k) / 2i that of the odd ones: X_k = E + exp(-2 pi i k / transform) O. */
+    for (int64_t k = 0; k <= s->half; k++) {
+        const int64_t at = k % s->half, mirrored = (s->half - k) % s->half;
+        const double c = k < s->half ? s->cosine[k] : -1.0, d = k < s->half ? s->sine[k] : 0.0;
+        const double even_re = 0.5 * (s->re[at] + s->re[mirrored]), even_im = 0.5 * (s->im[at] - s->im[mirrored]);
+        const double odd_re = 0.5 * (s->im[at] + s->im[mirrored]), odd_im = 0.5 * (s->re[mirrored] - s->re[at]);
+        const double re = even_re + c * odd_re + d * odd_im, im = even_im + c * odd_im - d * odd_re;
+        s->power[k] = re * re + im * im;
+    }
+}
+
+/* ---- one frame ---- */
 
 static double log_energy(double energy)
 {
     return log(energy > LEAST_ENERGY ? energy : LEAST_ENERGY);
 }
 
-static void compute_frame(const timit *t, const spectrum *s, const float *samples, double *row)
+static void compute_frame(const timit *t, spectrum *s, const float *samples, double *row)
 {
     double energy = 0.0, before = (double)samples[0];
-    memset(s->in, 0, (size_t)t->transform * sizeof *s->in);
+    memset(s->re, 0, (size_t)s->half * sizeof *s->re);
+    memset(s->im, 0, (size_t)s->half * sizeof *s->im);
     for (int64_t i = 0; i < t->window; i++) {
         const double x = (double)samples[i];
         energy += x * x;
-        s->in[i] = (x - t->preemphasis * before) * s->window[i];
+        (i % 2 ? s->im : s->re)[i / 2] = (x - t->preemphasis * before) * s->window[i];
         before = x;
     }
-    fftw_execute(s->plan);
+    transform(s);
     for (int64_t f = 0; f < t->filter_count; f++) {
         const timit_filter *filter = &t->filters[f];
         double sum = 0.0;
-        for (int64_t k = 0; k < filter->count; k++) {
-            const double *z = s->out[filter->first + k];
-            sum += filter->weights[k] * (z[0] * z[0] + z[1] * z[1]);
-        }
+        for (int64_t k = 0; k < filter->count; k++)
+            sum += filter->weights[k] * s->power[filter->first + k];
         row[f] = log_energy(sum);
     }
     row[t->filter_count] = log_energy(energy);
@@ -146,7 +194,7 @@ static void differences(const timit *t, double *rows, int64_t count, int64_t fro
         }
 }
 
-static void compute_utterance(const timit *t, const spectrum *s, const timit_utterance *u, int64_t count, double *rows)
+static void compute_utterance(const timit *t, spectrum *s, const timit_utterance *u, int64_t count, double *rows)
 {
     const int64_t width = timit_width(t);
     memset(rows, 0, (size_t)(count * width) * sizeof *rows);
@@ -215,7 +263,6 @@ ho_status timit_features_compute(const timit *t, ho_data *d, const timit_corpus 
         for (int64_t j = 0; j < frames->counts[i] * frames->width; j++)
             *to++ = (float)rows[j];
     }
-    spectrum_free(&s);
     if (status == HO_OK && t->normalize)
         normalize_speakers(corpus, frames);
     return status;

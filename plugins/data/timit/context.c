@@ -3,22 +3,14 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* Beyond the ends of an utterance stands one symbol more. */
 #define BOUNDARY TIMIT_PHONES
 #define SYMBOLS  (TIMIT_PHONES + 1)
 #define TRIPLES  (SYMBOLS * SYMBOLS * SYMBOLS)
 
-/* Singular values below this share of the largest are rounding. */
-#define LEAST_SHARE 1e-9
-
-/* LAPACK, by its Fortran name, and OpenBLAS's threads. */
-void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
-             const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info);
-int openblas_get_num_threads(void);
-void openblas_set_num_threads(int threads);
+/* Eigenvalues of A'A below this share of the largest are rounding. */
+#define LEAST_SHARE 1e-12
 
 static int32_t symbol(const timit_utterance *u, int64_t i)
 {
@@ -58,9 +50,8 @@ static void assign_frames(const timit *t, const timit_corpus *corpus, const int3
     }
 }
 
-/* How often each triphone (row) has each phone at each distance (column), both ways and 0; columns lie one after
- * another, as LAPACK has it. */
-static void count_contexts(const timit *t, const timit_corpus *corpus, const int32_t *unit_of_triple, int64_t units,
+/* How often each triphone (row) has each phone at each distance (column), both ways and 0. */
+static void count_contexts(const timit *t, const timit_corpus *corpus, const int32_t *unit_of_triple, int64_t columns,
                            double *counts)
 {
     for (int64_t i = 0; i < corpus->count; i++) {
@@ -68,88 +59,80 @@ static void count_contexts(const timit *t, const timit_corpus *corpus, const int
         for (int64_t s = 0; u->part == TIMIT_TRAINING && s < u->segment_count; s++)
             for (int64_t o = -t->embedding_context; o <= t->embedding_context; o++) {
                 const int64_t column = (o + t->embedding_context) * SYMBOLS + symbol(u, s + o);
-                counts[column * units + unit_of_triple[triple(u, s)]] += 1.0;
+                counts[unit_of_triple[triple(u, s)] * columns + column] += 1.0;
             }
     }
 }
 
-/* Counts into positive pointwise mutual information: max(0, log(N n_uc / (n_u n_c))). */
-static ho_status to_ppmi(ho_data *d, double *counts, int64_t units, int64_t columns)
+/* Counts become positive pointwise mutual information, max(0, log(N n_uc / (n_u n_c))). Columns that count nothing are
+ * left out. */
+static ho_status to_ppmi(ho_data *d, double *counts, int64_t units, int64_t *columns)
 {
+    const int64_t before = *columns;
     double total = 0.0, *of_unit = ho_data_alloc(d, (uint64_t)units, sizeof *of_unit);
-    if (!of_unit)
+    double *of_column = ho_data_alloc(d, (uint64_t)before, sizeof *of_column);
+    if (!of_unit || !of_column)
         return HO_FAILED;
-    for (int64_t c = 0; c < columns; c++)
-        for (int64_t u = 0; u < units; u++) {
-            of_unit[u] += counts[c * units + u];
-            total += counts[c * units + u];
+    for (int64_t u = 0; u < units; u++)
+        for (int64_t c = 0; c < before; c++) {
+            const double count = counts[u * before + c];
+            of_unit[u] += count;
+            of_column[c] += count;
+            total += count;
         }
-    for (int64_t c = 0; c < columns; c++) {
-        double of_column = 0.0, *column = counts + c * units;
-        for (int64_t u = 0; u < units; u++)
-            of_column += column[u];
-        for (int64_t u = 0; u < units; u++)
-            column[u] = column[u] > 0.0 ? fmax(0.0, log(total * column[u] / (of_unit[u] * of_column))) : 0.0;
-    }
+    double *to = counts;
+    for (int64_t u = 0; u < units; u++)
+        for (int64_t c = 0; c < before; c++) {
+            const double count = counts[u * before + c];
+            if (of_column[c] > 0.0)
+                *to++ = count > 0.0 ? fmax(0.0, log(total * count / (of_unit[u] * of_column[c]))) : 0.0;
+        }
+    *columns = (to - counts) / units;
     return HO_OK;
 }
 
-typedef struct factors {
-    int rank; /* the lesser side */
-    double *u, *s;
-} factors;
-
-static ho_status decompose(ho_data *d, double *a, int64_t rows, int64_t columns, factors *f)
+/* The eigenvectors of A'A for its largest eigenvalues are the right singular vectors v of A, and A v / s the left ones.
+ * A has few entries that are not 0 and many more rows than columns, so that A'A costs next to nothing. */
+static void multiply_by_itself(const double *a, int64_t rows, int64_t columns, double *product)
 {
-    const int m = (int)rows, n = (int)columns, k = m < n ? m : n, query = -1;
-    int info = 0, *iwork = ho_data_alloc(d, 8 * (uint64_t)k, sizeof *iwork);
-    double size = 0.0, *vt = ho_data_alloc(d, (uint64_t)k * (uint64_t)n, sizeof *vt);
-    f->rank = k;
-    f->s = ho_data_alloc(d, (uint64_t)k, sizeof *f->s);
-    f->u = ho_data_alloc(d, (uint64_t)m * (uint64_t)k, sizeof *f->u);
-    if (!iwork || !vt || !f->s || !f->u)
-        return HO_FAILED;
-    dgesdd_("S", &m, &n, a, &m, f->s, f->u, &m, vt, &k, &size, &query, iwork, &info);
-    if (info || size > 2147483647.0)
-        return ho_data_fail(d, NULL, -1, "embedding: %d contexts of %d triphones are too many to decompose", n, m);
-    const int length = (int)size;
-    double *work = ho_data_alloc(d, (uint64_t)length, sizeof *work);
-    if (!work)
-        return HO_FAILED;
-    /* The order of sums, and so the vectors' last digits, must not depend on how many threads there are. */
-    const int threads = openblas_get_num_threads();
-    openblas_set_num_threads(1);
-    dgesdd_("S", &m, &n, a, &m, f->s, f->u, &m, vt, &k, work, &length, iwork, &info);
-    openblas_set_num_threads(threads);
-    return info
-               ? ho_data_fail(d, NULL, -1, "embedding: the singular values do not converge (LAPACK's dgesdd: %d)", info)
-               : HO_OK;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < columns; i++) {
+            const double x = a[r * columns + i];
+            for (int64_t j = 0; x != 0.0 && j < columns; j++)
+                product[i * columns + j] += x * a[r * columns + j];
+        }
 }
 
-/* Vectors U sqrt(S), each column's largest entry positive. */
-static ho_status take_vectors(ho_data *d, const factors *f, timit_frames *frames)
+/* Vectors U sqrt(S) = A V / sqrt(S), each column's largest entry positive. */
+static ho_status make_vectors(ho_data *d, const double *a, int64_t columns, const timit_eigen *e, timit_frames *frames)
 {
     const int64_t units = frames->units, width = frames->embedding;
     int64_t rank = 0;
-    while (rank < f->rank && f->s[rank] > LEAST_SHARE * f->s[0])
+    while (rank < columns && rank < units && e->values[rank] > LEAST_SHARE * e->values[0])
         rank++;
     if (width > rank)
         return ho_data_fail(d, NULL, -1,
                             "embedding: the training alignments have only %" PRId64 " independent contexts of %" PRId64
                             " triphones; ask for at most so many values, or widen embedding_context",
                             rank, units);
+    double *vectors = ho_data_alloc(d, (uint64_t)(units * width), sizeof *vectors);
     frames->vectors = ho_data_alloc(d, (uint64_t)(units * width), sizeof *frames->vectors);
-    if (!frames->vectors)
+    if (!vectors || !frames->vectors)
         return HO_FAILED;
+    for (int64_t u = 0; u < units; u++)
+        for (int64_t c = 0; c < columns; c++) {
+            const double x = a[u * columns + c];
+            for (int64_t k = 0; x != 0.0 && k < width; k++)
+                vectors[u * width + k] += x * e->vectors[k * columns + c];
+        }
     for (int64_t k = 0; k < width; k++) {
-        const double *column = f->u + k * units;
         double largest = 0.0;
         for (int64_t u = 0; u < units; u++)
-            if (fabs(column[u]) > fabs(largest))
-                largest = column[u];
-        const double scale = largest < 0.0 ? -sqrt(f->s[k]) : sqrt(f->s[k]);
+            if (fabs(vectors[u * width + k]) > fabs(largest))
+                largest = vectors[u * width + k];
+        const double scale = copysign(pow(e->values[k], -0.25), largest);
         for (int64_t u = 0; u < units; u++)
-            frames->vectors[u * width + k] = (float)(scale * column[u]);
+            frames->vectors[u * width + k] = (float)(scale * vectors[u * width + k]);
     }
     return HO_OK;
 }
@@ -172,7 +155,7 @@ static void scale_vectors(timit_frames *frames)
 
 ho_status timit_context_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames)
 {
-    const int64_t columns = (2 * t->embedding_context + 1) * SYMBOLS;
+    int64_t columns = (2 * t->embedding_context + 1) * SYMBOLS;
     int32_t *unit_of_triple = ho_data_alloc(d, TRIPLES, sizeof *unit_of_triple);
     frames->unit_of = ho_data_alloc(d, (uint64_t)frames->frames, sizeof *frames->unit_of);
     if (!unit_of_triple || !frames->unit_of)
@@ -180,16 +163,20 @@ ho_status timit_context_compute(const timit *t, ho_data *d, const timit_corpus *
     frames->embedding = t->embedding;
     frames->units = number_units(corpus, unit_of_triple);
     assign_frames(t, corpus, unit_of_triple, frames);
-    double *counts = ho_data_alloc(d, (uint64_t)(frames->units * columns), sizeof *counts);
-    if (!counts)
+    double *a = ho_data_alloc(d, (uint64_t)(frames->units * columns), sizeof *a);
+    if (!a)
         return HO_FAILED;
-    count_contexts(t, corpus, unit_of_triple, frames->units, counts);
-    factors f = {0};
-    ho_status status = to_ppmi(d, counts, frames->units, columns);
+    count_contexts(t, corpus, unit_of_triple, columns, a);
+    if (to_ppmi(d, a, frames->units, &columns) != HO_OK)
+        return HO_FAILED;
+    double *product = ho_data_alloc(d, (uint64_t)(columns * columns), sizeof *product);
+    if (!product)
+        return HO_FAILED;
+    multiply_by_itself(a, frames->units, columns, product);
+    timit_eigen eigen;
+    ho_status status = timit_eigen_compute(d, columns, product, t->embedding, &eigen);
     if (status == HO_OK)
-        status = decompose(d, counts, frames->units, columns, &f);
-    if (status == HO_OK)
-        status = take_vectors(d, &f, frames);
+        status = make_vectors(d, a, columns, &eigen, frames);
     if (status == HO_OK)
         scale_vectors(frames);
     return status;

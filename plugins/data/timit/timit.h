@@ -4,7 +4,7 @@
 
 #include <hotool/plugin.h>
 
-#define TIMIT_VERSION "1.0.0"
+#define TIMIT_VERSION "1.1.0"
 #define TIMIT_PHONES  61
 
 /* Parts as the host numbers them. */
@@ -75,7 +75,7 @@ typedef struct timit_frames {
     float *vectors;   /* (units, embedding) */
 } timit_frames;
 
-/* ---- timit_corpus.c ---- */
+/* ---- corpus.c ---- */
 
 extern const char *const timit_phones[TIMIT_PHONES];
 
@@ -91,11 +91,11 @@ int64_t timit_segment_of(const timit *t, const timit_utterance *u, int64_t i, in
 /* How many frames fit into the audio. */
 int64_t timit_frame_count(const timit *t, const timit_utterance *u);
 
-/* ---- timit_audio.c ---- */
+/* ---- audio.c ---- */
 
 ho_status timit_audio_read(const timit *t, ho_data *d, timit_utterance *u);
 
-/* ---- timit_features.c ---- */
+/* ---- features.c ---- */
 
 /* Columns of one frame, without context. */
 int64_t timit_width(const timit *t);
@@ -104,12 +104,23 @@ ho_status timit_filters_make(ho_setup *u, timit *t);
 /* Fills frames->features; counts and states are there. */
 ho_status timit_features_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames);
 
-/* ---- timit_context.c ---- */
+/* ---- context.c ---- */
 
 /* Fills units, unit_of and vectors. */
 ho_status timit_context_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames);
 
-/* ---- timit_cache.c ---- */
+/* ---- eigen.c ---- */
+
+typedef struct timit_eigen {
+    double *values;  /* all, from the largest on */
+    double *vectors; /* (wanted, n) of the largest values, one in each row */
+} timit_eigen;
+
+/* Eigenvalues and the first `wanted` eigenvectors of a symmetric matrix (n, n), which is overwritten. One thread, so
+ * that the same numbers come out every time. */
+ho_status timit_eigen_compute(ho_data *d, int64_t n, double *matrix, int64_t wanted, timit_eigen *eigen);
+
+/* ---- cache.c ---- */
 
 /* A number for everything that the frames depend on: options, names and contents of files. */
 uint64_t timit_cache_key(const timit *t, const timit_corpus *corpus);

@@ -440,8 +440,7 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "a substitute for the embedding of Badino (2016), which is not public.\n\n"
         "What is computed is kept in the cache folder, by a key of the options, of the names and of the contents of "
         "all files; a cache that is torn or stale is made anew. The files can be deleted at any time.\n\n"
-        "Uses libsndfile, FFTW 3 and OpenBLAS's LAPACK. FFTW is under the GPL: passing on this plugin's compiled "
-        "form follows that licence.",
+        "Uses libsndfile.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,
