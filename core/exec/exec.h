@@ -32,7 +32,9 @@ void ho_plan_dump(const ho_plan *plan, FILE *out);
 /* Threads used by matrix products from now on (1 or more). A large product's bits may depend on their number: a BLAS
  * splits its sums in other places. */
 void ho_exec_threads(int threads);
-int ho_exec_thread_count(void);
+/* Processor time of the calling thread in seconds, with that of the BLAS threads which worked for it. The latter is an
+ * estimate: each is taken to be as busy during a large product as the caller. */
+double ho_exec_cpu_seconds(void);
 
 /* The reference: node by node, by its definition, in f64; with HO_F32 each tensor of rank > 0 is rounded to float after
  * each node. All values are doubles here. first_bad, if not NULL, gets the first node (in order) with a NaN or Inf

@@ -2,6 +2,7 @@
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "exec/kernels.h"
 #include "exec/plan.h"
@@ -22,10 +23,22 @@ void ho_exec_threads(int threads)
     openblas_set_num_threads(threads > 1 ? threads : 1);
 }
 
-int ho_exec_thread_count(void)
+static _Thread_local double worker_seconds;
+
+static double thread_seconds(void)
 {
-    return openblas_get_num_threads();
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+
+double ho_exec_cpu_seconds(void)
+{
+    return thread_seconds() + worker_seconds;
+}
+
+/* OpenBLAS computes smaller products with the calling thread alone. */
+#define THREADED_PRODUCT 262144.0
 
 static void run_blas(ho_precision precision, const ho_product *p, void *const *address)
 {
@@ -35,6 +48,9 @@ static void run_blas(ho_precision precision, const ho_product *p, void *const *a
     blasint lda = (blasint)(ta == CblasNoTrans ? p->a.row : p->a.column);
     blasint ldb = (blasint)(tb == CblasNoTrans ? p->b.row : p->b.column), ldc = (blasint)p->c.row;
     float beta = p->add ? 1.0f : 0.0f;
+    int workers = openblas_get_num_threads() - 1;
+    bool shared = workers > 0 && (double)m * (double)n * (double)k > THREADED_PRODUCT;
+    double begun = shared ? thread_seconds() : 0;
     for (int64_t i = 0; i < p->batch; i++) {
         int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step,
                 at_c = p->c.offset + i * p->c.step;
@@ -48,6 +64,8 @@ static void run_blas(ho_precision precision, const ho_product *p, void *const *a
                         (double *)address[p->c.buffer] + at_c, ldc);
         }
     }
+    if (shared)
+        worker_seconds += workers * (thread_seconds() - begun);
 }
 
 static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)

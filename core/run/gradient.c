@@ -14,9 +14,7 @@ double ho_seconds(void)
 
 double ho_cpu_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(ho_exec_thread_count() > 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return ho_exec_cpu_seconds();
 }
 
 static bool all_finite(const double *values, int64_t count)

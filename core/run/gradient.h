@@ -26,7 +26,7 @@ ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, h
 
 /* Seconds of a clock that only goes forward. */
 double ho_seconds(void);
-/* Seconds of processor time of the calling thread; of the whole process where matrix products have several threads. */
+/* Seconds of processor time of the calling thread, and of the threads of its matrix products (an estimate). */
 double ho_cpu_seconds(void);
 
 #endif

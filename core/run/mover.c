@@ -17,6 +17,7 @@ struct ho_mover {
     ho_training *training;
     group *groups;
     size_t group_count;
+    ho_snapshot saved;
 };
 
 /* The entries of one hyperparameter, or of all that have no optimizer of their own. */
@@ -55,6 +56,7 @@ void ho_mover_free(ho_mover *m)
         free(m->groups[i].x);
         free(m->groups[i].g);
     }
+    ho_snapshot_free(&m->saved);
     free(m->groups);
     free(m);
 }
@@ -92,16 +94,22 @@ ho_status ho_mover_step(ho_mover *m, double *lambda, const double *gradient, dou
     return ho_training_project(m->training, lambda, error);
 }
 
-void ho_mover_save(ho_mover *m)
+static void pass(ho_mover *m)
 {
     for (size_t i = 0; i < m->group_count; i++)
-        ho_optimizer_save(m->groups[i].optimizer);
+        ho_optimizer_pass(m->groups[i].optimizer, &m->saved);
+}
+
+void ho_mover_save(ho_mover *m)
+{
+    ho_snapshot_save(&m->saved);
+    pass(m);
 }
 
 void ho_mover_restore(ho_mover *m)
 {
-    for (size_t i = 0; i < m->group_count; i++)
-        ho_optimizer_restore(m->groups[i].optimizer);
+    ho_snapshot_restore(&m->saved);
+    pass(m);
 }
 
 double ho_norm(const double *x, int64_t count)

@@ -17,9 +17,9 @@ struct ho_optimizer {
     uint32_t slot_count;
     ho_plan *plan;
     ho_plan *start; /* the slots' initial values from w; NULL: all zero */
-    double t, saved_t;
-    bool started, saved_started;
-    double **slots, **next, **saved;
+    double t;
+    bool started;
+    double **slots, **next;
     double *w;
     const void **in;
     void **out;
@@ -157,13 +157,12 @@ ho_optimizer *ho_optimizer_new(const ho_instance *dynamics, const ho_tree *value
     ho_optimizer *o = ho_alloc(sizeof *o);
     o->count = count;
     o->slot_count = loaded->slot_count;
-    o->slots = ho_alloc(3 * (o->slot_count + 1) * sizeof *o->slots);
+    o->slots = ho_alloc(2 * (o->slot_count + 1) * sizeof *o->slots);
     o->next = o->slots + o->slot_count;
-    o->saved = o->next + o->slot_count;
     o->in = ho_alloc((AT_SLOTS + o->slot_count) * sizeof *o->in);
     o->out = ho_alloc((1 + o->slot_count) * sizeof *o->out);
     o->w = ho_large_alloc((uint64_t)count, sizeof(double), "the optimizer's state", error);
-    for (uint32_t j = 0; j < 3 * o->slot_count && !error->status; j++)
+    for (uint32_t j = 0; j < 2 * o->slot_count && !error->status; j++)
         o->slots[j] = ho_large_alloc((uint64_t)count, sizeof(double), "the optimizer's state", error);
     ho_error own = {0};
     if (error->status == HO_OK) {
@@ -191,7 +190,7 @@ void ho_optimizer_free(ho_optimizer *o)
         ho_plan_free(o->plan);
     if (o->start)
         ho_plan_free(o->start);
-    for (uint32_t j = 0; j < 3 * o->slot_count; j++)
+    for (uint32_t j = 0; j < 2 * o->slot_count; j++)
         ho_large_free(o->slots[j]);
     free(o->slots);
     free(o->in);
@@ -235,22 +234,10 @@ ho_status ho_optimizer_step(ho_optimizer *o, double *x, const double *gradient, 
     return HO_OK;
 }
 
-static void keep(const ho_optimizer *o, double *const *from, double *const *to)
+void ho_optimizer_pass(ho_optimizer *o, ho_snapshot *snapshot)
 {
     for (uint32_t j = 0; j < o->slot_count; j++)
-        memcpy(to[j], from[j], (size_t)o->count * sizeof **to);
-}
-
-void ho_optimizer_save(ho_optimizer *o)
-{
-    keep(o, o->slots, o->saved);
-    o->saved_t = o->t;
-    o->saved_started = o->started;
-}
-
-void ho_optimizer_restore(ho_optimizer *o)
-{
-    keep(o, o->saved, o->slots);
-    o->t = o->saved_t;
-    o->started = o->saved_started;
+        ho_snapshot_pass(snapshot, o->slots[j], (size_t)o->count * sizeof **o->slots);
+    ho_snapshot_pass(snapshot, &o->t, sizeof o->t);
+    ho_snapshot_pass(snapshot, &o->started, sizeof o->started);
 }

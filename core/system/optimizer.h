@@ -2,6 +2,7 @@
 #ifndef HO_SYSTEM_OPTIMIZER_H
 #define HO_SYSTEM_OPTIMIZER_H
 
+#include "base/snapshot.h"
 #include "base/tree.h"
 #include "host/instance.h"
 
@@ -15,8 +16,7 @@ void ho_optimizer_free(ho_optimizer *optimizer);
 /* x becomes the next iterate, gradient its gradient there; t counts from 1 within the optimizer. Slots advance. With
  * `scale` < 1 only that share of the displacement is made. */
 ho_status ho_optimizer_step(ho_optimizer *optimizer, double *x, const double *gradient, double scale, ho_error *error);
-/* Slots and t, saved and restored (for going back after a divergence). */
-void ho_optimizer_save(ho_optimizer *optimizer);
-void ho_optimizer_restore(ho_optimizer *optimizer);
+/* Passes what it has learned, its slots and t, to be saved or restored. */
+void ho_optimizer_pass(ho_optimizer *optimizer, ho_snapshot *snapshot);
 
 #endif
