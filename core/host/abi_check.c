@@ -1,7 +1,7 @@
 /*
- * The ABI's layout, frozen: where each member of each public struct lies on machines with 64-bit pointers, as of
- * minor 1.0. A line here never changes. A member appended in a later minor gets a new line; an assertion that fails
- * means that a member was inserted, removed or resized, and that plugins already built would read the wrong one.
+ * The ABI's layout: where each member of each public struct lies on machines with 64-bit pointers. An assertion that
+ * fails means that a member was inserted, removed or resized, so that plugins already built would read the wrong one:
+ * before the freeze as 1.0 that takes a new minor, after it a new major. A member appended gets a new line.
  */
 #include "hotool/plugin.h"
 
@@ -222,8 +222,7 @@ AT(ho_system_api, alloc, 144);
 AT(ho_system_api, free_memory, 152);
 AT(ho_system_api, fail, 160);
 AT(ho_system_api, poll, 168);
-SIZE(ho_system_api, 176);
-AT(ho_system_api, norms, 176); /* 1.1 */
+AT(ho_system_api, norms, 176);
 SIZE(ho_system_api, 184);
 
 /* ho_system */
@@ -240,14 +239,12 @@ AT(ho_mode_calls, state, 32);
 AT(ho_mode_calls, forget, 40);
 AT(ho_mode_calls, bytes, 48);
 AT(ho_mode_calls, end, 56);
-SIZE(ho_mode_calls, 64);
-AT(ho_mode_calls, tangent_norms, 64); /* 1.1 */
+AT(ho_mode_calls, tangent_norms, 64);
 SIZE(ho_mode_calls, 72);
 
 #endif
 
-/* A minor of the same major adds; these are what a plugin of any minor of this major counts on. */
-_Static_assert(HO_ABI_MAJOR == 1, "another major is another exported symbol: see HO_PLUGIN_SYMBOL");
+_Static_assert(HO_ABI_MAJOR == 0, "another major is another exported symbol: see HO_PLUGIN_SYMBOL");
 _Static_assert(HO_MAX_RANK == 4, "the size of dims in ho_array, ho_constrained and ho_trace_api.shape");
 _Static_assert(sizeof(ho_value) == 4 && sizeof(ho_status) == 4, "handles and statuses are 32 bits");
 

@@ -337,13 +337,10 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
                       size);
     if (symbol->struct_size < head || !size_possible(symbol->struct_size) || (size != 0 && symbol->struct_size > size))
         return refuse(r, "its descriptor says that it is %u bytes long, which cannot be", symbol->struct_size);
-    if (symbol->abi_major != HO_ABI_MAJOR)
-        return refuse(r, "wants plugin ABI %u.%u, this hotool offers %u.%u", symbol->abi_major, symbol->abi_minor,
-                      HO_ABI_MAJOR, HO_ABI_MINOR);
-    if (symbol->abi_minor > HO_ABI_MINOR)
-        return refuse(r,
-                      "wants plugin ABI %u.%u, this hotool offers %u.%u; use a newer hotool, or build the plugin with "
-                      "this one's SDK",
+    /* Before the freeze (major 0) every minor may differ from the next in anything. From 1.0 on an older one is fine.
+     */
+    if (symbol->abi_major != HO_ABI_MAJOR || symbol->abi_minor != HO_ABI_MINOR)
+        return refuse(r, "needs plugin ABI %u.%u, this hotool offers %u.%u; rebuild it with this hotool's SDK",
                       symbol->abi_major, symbol->abi_minor, HO_ABI_MAJOR, HO_ABI_MINOR);
     if (symbol->struct_size > sizeof *symbol)
         return refuse(r, "its descriptor says that it is %u bytes long, in ABI %u.%u it has %zu", symbol->struct_size,

@@ -119,8 +119,9 @@ static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, ui
             char name[32];
             snprintf(name, sizeof name, "hotool_plugin_v%d", major);
             if (lt_dlsym(handle, name)) {
-                ho_fail(error, HO_INVALID, "%s: wants plugin ABI %d, this hotool offers %u.%u", path, major,
-                        HO_ABI_MAJOR, HO_ABI_MINOR);
+                ho_fail(error, HO_INVALID,
+                        "%s: needs plugin ABI %d, this hotool offers %u.%u; rebuild it with this hotool's SDK", path,
+                        major, HO_ABI_MAJOR, HO_ABI_MINOR);
                 return NULL;
             }
         }

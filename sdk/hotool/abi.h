@@ -1,15 +1,23 @@
 /*
- * hotool plugin ABI: what every plugin exports, and the words shared by all kinds.
+ * The hotool plugin ABI: what every plugin exports, and the types and constants that all kinds share.
  *
- * A plugin is one shared object that exports one data symbol, `hotool_plugin_v1`, of type ho_plugin. It links
- * nothing of the host: whatever it calls, it calls through the function tables it is handed. Refusing a plugin
- * therefore runs none of its code.
+ * A plugin is one shared object that exports one data symbol, `hotool_plugin_v0`, of type ho_plugin. It links nothing
+ * of hotool: whatever it calls, it calls through the function tables it is handed. So hotool can refuse a plugin
+ * without running any of its code.
  *
- * Rules that keep old plugins working (tests/abi holds us to them):
- *   - a struct that crosses starts with `struct_size`, grows only at its end, and is read only that far;
- *   - rows of a table carry their size in ho_table;
- *   - fixed-width integers, no enums, no bit-fields;
- *   - op numbers and what they mean never change; a new meaning is a new op.
+ * The ABI is not frozen yet. Until it is frozen as 1.0, hotool loads only plugins built for exactly its own version
+ * (HO_ABI_MAJOR.HO_ABI_MINOR): rebuild yours when that changes. The rules that will keep plugins working from then on
+ * are followed already:
+ *   - a struct that crosses the boundary starts with `struct_size`, grows only at its end, and is read only that far;
+ *   - ho_table carries the size of its rows;
+ *   - integers have fixed widths; structs hold no enums and no bit-fields;
+ *   - op numbers and their meaning do not change: a new meaning is a new op.
+ *
+ * Threads: hotool calls a plugin from one thread at a time for each instance (`self`) and each mode run, but calls for
+ * different instances may run concurrently, also within one plugin: several readers load at once, several runs train
+ * at once. So keep state in `self` or the mode's run, not in static variables; and leave process-wide settings alone
+ * (locale, signal handlers, the number of OpenBLAS threads, ...). A plugin may start threads of its own, but calls into
+ * hotool belong on the thread that called the plugin, and threads must be joined before the callback returns.
  */
 #ifndef HOTOOL_ABI_H
 #define HOTOOL_ABI_H
@@ -21,12 +29,12 @@
 extern "C" {
 #endif
 
-#define HO_ABI_MAJOR 1u
+#define HO_ABI_MAJOR 0u
 #define HO_ABI_MINOR 1u
 
-/* The exported symbol's name carries the major: a host of another major does not find it. */
-#define HO_PLUGIN_SYMBOL      hotool_plugin_v1
-#define HO_PLUGIN_SYMBOL_NAME "hotool_plugin_v1"
+/* The name of the exported symbol carries the major version: a hotool of another major does not find it. */
+#define HO_PLUGIN_SYMBOL      hotool_plugin_v0
+#define HO_PLUGIN_SYMBOL_NAME "hotool_plugin_v0"
 
 #if defined(_WIN32)
 #define HO_EXPORT __declspec(dllexport)
@@ -40,17 +48,17 @@ extern "C" {
 #define HO_PRINTF(text, first)
 #endif
 
-/* Where a plugin's source calls the host; passed by the macros of this SDK, printed in errors. */
+/* The place in a plugin's source that makes a call. The macros of this SDK pass it; error messages print it. */
 #define HO_HERE __FILE__, (int32_t)__LINE__
 
-/* What a call came to. Everything but HO_OK, when it comes from a call of the host, has left a message with it: pass it
- * on. The host puts its own words where a plugin returns another status than HO_OK without a message. */
+/* The result of a call. A call into hotool that returns anything but HO_OK has already recorded a message: return its
+ * status. A plugin that fails without a message gets a generic one. */
 typedef int32_t ho_status;
 #define HO_OK          0
 #define HO_FAILED      1 /* the run failed (exit status 1) */
 #define HO_INVALID     2 /* the command line, the pipeline, the data or the plugin is wrong (exit status 2) */
-#define HO_DIVERGED    3 /* NaN or Inf where a number was due; the host names step, node and plugin */
-#define HO_INTERRUPTED 4 /* the user asked to stop; what is done so far is whole */
+#define HO_DIVERGED    3 /* NaN or Inf appeared; hotool names the step, the node and the plugin */
+#define HO_INTERRUPTED 4 /* the user asked to stop; what has been written so far is complete */
 
 /* ho_plugin.kind */
 #define HO_DYNAMICS   1u
@@ -64,7 +72,7 @@ typedef int32_t ho_status;
 /* The largest rank of a tensor in a trace and of an array in a data set. */
 #define HO_MAX_RANK 4
 
-/* An array of rows whose size may grow in later minors. HO_TABLE(array) fills one from a static array. */
+/* An array of rows whose type may grow in later versions. HO_TABLE(array) makes one from a static array. */
 typedef struct ho_table {
     const void *rows;
     uint32_t count;
@@ -76,48 +84,48 @@ typedef struct ho_table {
         (array), (uint32_t)(sizeof(array) / sizeof((array)[0])), (uint32_t)sizeof((array)[0]) \
     }
 
-/* ho_option.type: what the host accepts for an option in a pipeline, and how a plugin reads it. */
+/* ho_option.type: what a pipeline may write for the option, and how the plugin reads it. */
 #define HO_REAL    1u /* a finite number               ho_option_real */
-#define HO_INTEGER 2u /* a whole number                ho_option_integer */
+#define HO_INTEGER 2u /* an integer                    ho_option_integer */
 #define HO_BOOLEAN 3u /* true or false                 ho_option_boolean */
 #define HO_STRING  4u /* any text                      ho_option_string */
 #define HO_PATH    5u /* a file or folder that exists  ho_option_string; relative to the pipeline's folder */
 #define HO_CHOICE  6u /* one of `choices`              ho_option_string */
-#define HO_REALS   7u /* a list of numbers, or one     ho_option_count, ho_option_real_at */
-#define HO_STRINGS 8u /* a list of texts, or one       ho_option_count, ho_option_string_at */
+#define HO_REALS   7u /* one number or a list of them  ho_option_count, ho_option_real_at */
+#define HO_STRINGS 8u /* one text or a list of them    ho_option_count, ho_option_string_at */
 
-/* One option: a setting that is not differentiated. Options of type HO_REAL and HO_INTEGER are also constants in the
- * scope of the plugin's formulas. */
+/* One option: a setting that is not differentiated. Options of type HO_REAL and HO_INTEGER are also constants that the
+ * plugin's formulas can use by name. */
 typedef struct ho_option {
     const char *name;
     uint32_t type;
-    uint32_t required;   /* 1: no default; leaving it out is an error */
-    const char *initial; /* the default as a pipeline would write it; NULL where required or "not given" is fine */
+    uint32_t required;   /* 1: there is no default, and leaving the option out is an error */
+    const char *initial; /* the default, as a pipeline would write it; NULL if required, or if there is none */
     const char *doc;     /* one line */
-    double least, most;  /* inclusive range of numbers; both 0: any */
+    double least, most;  /* inclusive range of numbers; both 0: no limits */
     const char *choices; /* HO_CHOICE: words separated by '|' */
 } ho_option;
 
-/* ho_hyper.domain: the values a hyperparameter may take; the host keeps tuned ones inside by projection. */
+/* ho_hyper.domain: the values a hyperparameter may take. Tuned ones are kept inside by projection. */
 #define HO_ANY         0u /* every finite number */
 #define HO_NONNEGATIVE 1u /* [0, inf) */
 #define HO_UNIT        2u /* [0, 1] */
 #define HO_DECAY       3u /* [0, 1 - 1e-6]: stops short of 1, where a bias correction would be 0/0 */
 #define HO_POSITIVE    4u /* [1e-12, inf) */
 
-/* ho_hyper.structure, bits: the linear subspace that a K x K hyperparameter lives in. */
+/* ho_hyper.structure, bits: the linear subspace to which a K x K hyperparameter belongs. */
 #define HO_SYMMETRIC     1u
 #define HO_ZERO_DIAGONAL 2u
 
-/* One hyperparameter: an array the validation error can be differentiated by. */
+/* One hyperparameter: an array with respect to which the validation error can be differentiated. */
 typedef struct ho_hyper {
     const char *name;
-    double initial; /* default of every entry (entries that the structure forbids are 0) */
+    double initial; /* default of every entry (entries that the structure fixes at 0 stay 0) */
     uint32_t domain;
     const char *doc;   /* one line */
-    const char *shape; /* NULL or "": a scalar. Else sizes by symbol, as "columns columns"; alternatives that a
-                          pipeline may choose by `shape:` follow after '|', as "|columns" (scalar or per column).
-                          Symbols: features, outputs, examples, steps; for penalties also rows, columns. */
+    const char *shape; /* NULL or "": a scalar. Otherwise sizes by symbol, as in "columns columns". Alternatives
+                          after '|' can be chosen in a pipeline with `shape:`, as in "|columns" (one number, or one
+                          per column). Symbols: features, outputs, examples, steps; in penalties also rows, columns */
     uint32_t structure;
 } ho_hyper;
 
@@ -125,31 +133,31 @@ typedef struct ho_hyper {
 typedef struct ho_slot {
     const char *name;
     const char *doc;
-    const char *initial; /* NULL: zero. Else a formula over w (the initial weights), hyperparameters and options */
+    const char *initial; /* NULL: zero. Otherwise a formula over w (the initial weights), hyperparameters and options */
 } ho_slot;
 
-/* ---- what a plugin is handed when an instance of it is made ---------------------------------------------------- */
+/* ---- creating an instance --------------------------------------------------------------------------------------- */
 
 typedef struct ho_setup ho_setup;
 
-/* Thread: the one that called `create`, and only until it returns. Strings and memory stay valid as long as the
- * instance. Asking for an option that the plugin's table does not declare, or by another type, or for an entry beyond
- * a list's end, is an error that refuses the instance whatever `create` returns; the answer is then 0, "" or NULL.
- * A number that was not given and has no default is 0. */
+/* What `create` is handed. Thread: the one that called `create`, and only until it returns. Strings and memory stay
+ * valid as long as the instance. Asking for an option that the plugin does not declare, with the wrong type, or past
+ * the end of a list is an error that refuses the instance, whatever `create` returns; the answer is then 0, "" or NULL.
+ * A number that is not given and has no default is 0. */
 typedef struct ho_setup_api {
     uint32_t struct_size;
     double (*option_real)(ho_setup *u, const char *name);
     int64_t (*option_integer)(ho_setup *u, const char *name);
     int32_t (*option_boolean)(ho_setup *u, const char *name);
-    const char *(*option_string)(ho_setup *u, const char *name); /* NULL: not given and no default */
+    const char *(*option_string)(ho_setup *u, const char *name); /* NULL: not given, and no default */
     int64_t (*option_count)(ho_setup *u, const char *name);
     double (*option_real_at)(ho_setup *u, const char *name, int64_t i);
     const char *(*option_string_at)(ho_setup *u, const char *name, int64_t i);
-    void *(*alloc)(ho_setup *u, uint64_t bytes); /* zeroed; freed by the host after destroy; at most 256 MiB; NULL:
-                                                    too much, already reported: return HO_FAILED */
+    void *(*alloc)(ho_setup *u, uint64_t bytes); /* zeroed; freed by hotool after destroy; at most 256 MiB. NULL:
+                                                    too much, already reported; return HO_FAILED */
     ho_status (*fail)(ho_setup *u, const char *file, int32_t line, const char *option, const char *format, ...)
-        HO_PRINTF(5, 6); /* refuses the instance, at the place of `option` (or of the plugin, if NULL) in the
-                            pipeline; returns HO_INVALID */
+        HO_PRINTF(5, 6); /* refuses the instance with a message that names the place of `option` (NULL: of the
+                            plugin) in the pipeline; returns HO_INVALID */
 } ho_setup_api;
 
 struct ho_setup {
@@ -169,25 +177,26 @@ struct ho_setup {
 /* ---- the exported symbol --------------------------------------------------------------------------------------- */
 
 typedef struct ho_plugin {
-    uint32_t struct_size; /* sizeof(ho_plugin), as the author compiled it */
+    uint32_t struct_size; /* sizeof(ho_plugin) when the plugin was compiled */
     uint32_t abi_major;   /* HO_ABI_MAJOR */
-    uint32_t abi_minor;   /* HO_ABI_MINOR; a host refuses a newer minor than its own */
+    uint32_t abi_minor;   /* HO_ABI_MINOR */
     uint32_t kind;
-    const char *name;    /* what a pipeline writes: [a-z][a-z0-9_]* */
+    const char *name;    /* as pipelines write it: [a-z][a-z0-9_]* */
     const char *version; /* the plugin's own */
     const char *doc;     /* one line, for `hotool plugins` */
-    const char *details; /* NULL, or the paragraphs that `hotool plugins NAME` prints: formula, source, advice */
-    ho_table options;    /* rows: ho_option. Names of options, hypers and slots differ from each other */
+    const char *details; /* NULL, or paragraphs that `hotool plugins NAME` prints: formula, reference, advice */
+    ho_table options;    /* rows: ho_option. No two options, hyperparameters or slots share a name */
     ho_table hypers;     /* rows: ho_hyper; for dynamics, models, losses and penalties */
-    const void *calls;   /* the kind's table: ho_dynamics_calls, ho_model_calls, ... */
-    /* Makes what the other calls get as `self`. NULL: self is NULL. Called once per use in a pipeline. HO_OK, or what
-     * ho_setup_fail returned, or HO_FAILED; where it fails it has freed what it took, and destroy is not called. */
+    const void *calls;   /* the table of the kind: ho_dynamics_calls, ho_model_calls, ... */
+    /* Creates what the other calls are handed as `self`; called once for each use in a pipeline. NULL: self is NULL.
+     * Returns HO_OK, what ho_setup_fail returned, or HO_FAILED. If it fails it must free what it allocated: destroy is
+     * not called then. */
     ho_status (*create)(ho_setup *u, void **self);
-    /* Frees what create took beyond ho_setup_alloc. NULL: nothing. Not called where create left self NULL. */
+    /* Frees what create allocated other than by ho_setup_alloc. NULL: nothing to free. Not called if self is NULL. */
     void (*destroy)(void *self);
 } ho_plugin;
 
-/* The definition that each plugin gives; declared here so that it has C linkage in C++ too. */
+/* The definition that each plugin provides; declared here so that it has C linkage in C++ too. */
 extern HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL;
 
 /* Fills the first four members:  HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_LOSS), .name = ...};

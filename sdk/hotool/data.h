@@ -83,7 +83,7 @@ typedef struct ho_data_calls {
      * Thread: any. Instances of the same reader may read at the same time, and other runs may be training meanwhile: a
      * reader leaves the process as it is (the number of BLAS threads, the locale, the current folder). */
     ho_status (*read)(void *self, ho_data *d);
-    /* Since 1.1. 1: reading twice may give the examples in another order (a folder's listing, a stream). What is kept
+    /* 1: reading twice may give the examples in another order (a folder's listing, a stream). What is kept
      * for each example by its place, such as weights, is refused then. */
     uint32_t unordered;
     uint32_t reserved;

@@ -72,7 +72,7 @@ typedef struct ho_system_api {
     ho_status (*fail)(ho_system *s, const char *file, int32_t line, const char *format, ...) HO_PRINTF(4, 5);
     /* HO_OK, or HO_INTERRUPTED once the user asked to stop: worth asking every step or so. */
     ho_status (*poll)(ho_system *s);
-    /* Since 1.1. result[j] = Euclidean norm of column j of v, accumulated in f64. */
+    /* result[j] = Euclidean norm of column j of v, accumulated in f64. */
     void (*norms)(ho_system *s, const ho_vector *v, double *result);
 } ho_system_api;
 
@@ -102,7 +102,7 @@ typedef struct ho_mode_calls {
     int64_t (*bytes)(void *run);
     /* Frees the run. run NULL, after a start that failed: nothing to do. */
     void (*end)(void *run);
-    /* Since 1.1; NULL where the mode carries no tangents. norms[i] = ||Z_t d_i||, the norm of the present state's
+    /* NULL where the mode carries no tangents. norms[i] = ||Z_t d_i||, the norm of the present state's
      * tangent along direction i (one entry for each direction). Their growth tells unstable dynamics early. */
     ho_status (*tangent_norms)(void *run, double *norms);
 } ho_mode_calls;

@@ -134,27 +134,33 @@ Test(abi, a_plugin_of_an_older_layout_reads_as_a_present_one)
 
 Test(abi, another_major_is_named)
 {
-    refused(built("bad_major"), "wants plugin ABI 2, this hotool offers 1.1");
+    refused(built("bad_major"), "needs plugin ABI 2, this hotool offers 0.1; rebuild it with this hotool's SDK");
+    refused(built("major_one"), "needs plugin ABI 1, this hotool offers 0.1; rebuild it with this hotool's SDK");
 }
 
 Test(abi, a_major_that_belies_its_symbol_is_named)
 {
-    refused(built("lying_major"), "wants plugin ABI 3.4, this hotool offers 1.1");
+    refused(built("lying_major"), "needs plugin ABI 3.4, this hotool offers 0.1; rebuild it with this hotool's SDK");
 }
 
 Test(abi, a_newer_minor_is_named)
 {
-    refused_with(built("newer_minor"), "wants plugin ABI 1.2, this hotool offers 1.1; use a newer hotool");
+    refused(built("newer_minor"), "needs plugin ABI 0.2, this hotool offers 0.1; rebuild it with this hotool's SDK");
+}
+
+Test(abi, before_the_freeze_an_older_minor_is_refused_too)
+{
+    refused(built("older_minor"), "needs plugin ABI 0.0, this hotool offers 0.1; rebuild it with this hotool's SDK");
 }
 
 Test(abi, a_shared_object_without_the_symbol_is_no_plugin)
 {
-    refused(built("no_symbol"), "is a shared object, but no hotool plugin: it exports no hotool_plugin_v1");
+    refused(built("no_symbol"), "is a shared object, but no hotool plugin: it exports no hotool_plugin_v0");
 }
 
 Test(abi, a_function_is_no_descriptor)
 {
-    refused(built("function_symbol"), "its symbol hotool_plugin_v1 is no data: it must be of type ho_plugin");
+    refused(built("function_symbol"), "its symbol hotool_plugin_v0 is no data: it must be of type ho_plugin");
 }
 
 Test(abi, an_undefined_function_keeps_the_loaders_words)
@@ -535,21 +541,21 @@ Test(abi, a_crash_of_the_host_blames_no_plugin)
     cr_assert_str_eq(text, "hotool: crashed outside of any plugin (SIGSEGV: a bad memory access)\n");
 }
 
-/* ---- plugins of former minors, and the SDK from outside ---- */
+/* ---- plugins of every kind, and the SDK from outside ---- */
 
-Test(abi, plugins_of_1_0_load)
+Test(abi, plugins_of_every_kind_load)
 {
     static const char *const kinds[] = {"dynamics", "model", "loss", "penalty", "mode", "data", "constraint"};
     for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        snprintf(text, sizeof text, "../v1_0/v1_0_%s", kinds[i]);
-        const ho_loaded *old = ho_registry_load(registry, built(text), &error);
-        cr_assert_not_null(old, "%s", error.text);
-        cr_assert_eq(old->plugin.kind, i + 1);
-        cr_assert_eq(old->plugin.abi_minor, 0u);
-        cr_assert_eq(old->plugin.struct_size, 104u);
-        cr_assert_str_eq(old->plugin.doc, "of ABI 1.0");
+        snprintf(text, sizeof text, "../kinds/probe_%s", kinds[i]);
+        const ho_loaded *probe = ho_registry_load(registry, built(text), &error);
+        cr_assert_not_null(probe, "%s", error.text);
+        cr_assert_eq(probe->plugin.kind, i + 1);
+        cr_assert_eq(probe->plugin.abi_minor, 1u);
+        cr_assert_eq(probe->plugin.struct_size, 104u);
+        cr_assert_str_eq(probe->plugin.doc, "a probe");
     }
-    const ho_loaded *dynamics = ho_registry_load(registry, built("../v1_0/v1_0_dynamics"), &error);
+    const ho_loaded *dynamics = ho_registry_load(registry, built("../kinds/probe_dynamics"), &error);
     cr_assert_eq(dynamics->option_count, 4u);
     cr_assert_str_eq(dynamics->options[2].choices, "plain|fancy");
     cr_assert_eq(dynamics->hyper_count, 2u);
@@ -572,11 +578,11 @@ static void expect_success(const char *command)
     ho_large_free(log);
 }
 
-Test(abi, plugins_of_1_0_run, .timeout = 60)
+Test(abi, plugins_of_every_kind_run, .timeout = 60)
 {
     const char *plugins = getenv("HOTOOL_TEST_PLUGINS");
     snprintf(text, sizeof text,
-             "HOTOOL_PLUGIN_PATH='%s/../v1_0:%s/../../../plugins' '%s' pipeline '%s/../tests/abi/v1_0/run.yaml' "
+             "HOTOOL_PLUGIN_PATH='%s/../kinds:%s/../../../plugins' '%s' pipeline '%s/../tests/abi/kinds/run.yaml' "
              "--quiet --out '%s/run'",
              plugins, plugins, getenv("HOTOOL_BIN"), getenv("HOTOOL_CONFIGS"), folder);
     expect_success(text);

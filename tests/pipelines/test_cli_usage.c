@@ -10,7 +10,7 @@ Test(usage, version_names_release_and_abi)
 {
     cli_result r = cli_run("--version", NULL);
     cli_expect_done(r);
-    cr_expect(strncmp(r.out, "hotool ", 7) == 0 && strstr(r.out, "plugin ABI 1."), "%s", r.out);
+    cr_expect(strncmp(r.out, "hotool ", 7) == 0 && strstr(r.out, "plugin ABI 0.1"), "%s", r.out);
     cr_expect_str_empty(r.err);
 }
 

@@ -87,7 +87,7 @@ Test(host_descriptor, the_head_is_checked)
 {
     REFUSED(plugin.struct_size = 8, "its descriptor says that it is 8 bytes long, which cannot be");
     REFUSED(plugin.struct_size = sizeof plugin + 8,
-            "its descriptor says that it is 112 bytes long, in ABI 1.1 it has 104");
+            "its descriptor says that it is 112 bytes long, in ABI 0.1 it has 104");
     REFUSED(plugin.struct_size = 20, "its descriptor says that it is 20 bytes long, which cannot be");
     REFUSED(dynamics.struct_size = 28, "its table of calls says that it is 28 bytes long, a dynamics has 32");
     REFUSED(plugin.kind = 0, "is a plugin of the unknown kind 0");

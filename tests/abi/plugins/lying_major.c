@@ -1,4 +1,4 @@
-/* Exports the symbol of ABI 1 and says inside that it is of ABI 3. */
+/* Exports the symbol of this ABI and says inside that it is of ABI 3. */
 #include <hotool/plugin.h>
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

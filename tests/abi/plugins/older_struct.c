@@ -37,10 +37,11 @@ static int32_t step(void *self, void *x)
 static const old_option options[] = {{"epsilon", 1, 0, "0.25"}, {"order", 2, 0, "3"}};
 static const old_calls calls = {sizeof(old_calls), 0, {NULL, 0, 0}, step};
 
-extern __attribute__((visibility("default"))) const old_plugin hotool_plugin_v1;
-__attribute__((visibility("default"))) const old_plugin hotool_plugin_v1 = {
+extern __attribute__((visibility("default"))) const old_plugin hotool_plugin_v0;
+__attribute__((visibility("default"))) const old_plugin hotool_plugin_v0 = {
     .struct_size = sizeof(old_plugin),
-    .abi_major = 1,
+    .abi_major = 0,
+    .abi_minor = 1,
     .kind = 1,
     .name = "older_struct",
     .options = {options, 2, sizeof(old_option)},

@@ -1,5 +1,5 @@
-/* A data reader of 1.0: arrays of the size they had then, and every call. */
-#include "hotool_abi_1_0.h"
+/* A data reader that uses every call, compiled before its calls said whether it is unordered. */
+#include <hotool/plugin.h>
 
 static ho_status read(void *self, ho_data *d)
 {
@@ -34,7 +34,7 @@ static ho_status read(void *self, ho_data *d)
     return status;
 }
 
-static const ho_data_calls calls = {.struct_size = sizeof(ho_data_calls), .read = read};
+static const ho_data_calls calls = {.struct_size = offsetof(ho_data_calls, unordered), .read = read};
 
-HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_DATA), .name = "v1_0_data", .version = "1",
-                                              .doc = "of ABI 1.0", .calls = &calls};
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_DATA), .name = "probe_data", .version = "1",
+                                              .doc = "a probe", .calls = &calls};

@@ -1,9 +1,9 @@
-/* An optimizer of 1.0: options, hyperparameters, slots, create and destroy, formulas and ordinary calls. */
-#include "hotool_abi_1_0.h"
+/* An optimizer: options, hyperparameters, slots, create and destroy, formulas and ordinary calls. */
+#include <hotool/plugin.h>
 
 static const ho_option options[] = {
     {.name = "epsilon", .type = HO_REAL, .initial = "0.25", .doc = "a real", .least = 0, .most = 1},
-    {.name = "order", .type = HO_INTEGER, .initial = "2", .doc = "a whole number"},
+    {.name = "order", .type = HO_INTEGER, .initial = "2", .doc = "an integer"},
     {.name = "kind", .type = HO_CHOICE, .initial = "plain", .doc = "a word", .choices = "plain|fancy"},
     {.name = "widths", .type = HO_REALS, .initial = "[1, 4]", .doc = "a list"},
 };
@@ -22,7 +22,7 @@ static ho_status create(ho_setup *u, void **self)
         return HO_FAILED;
     *kept = ho_option_real(u, "epsilon") * (double)ho_option_integer(u, "order") * ho_option_real_at(u, "widths", 1);
     if (ho_option_string(u, "kind")[0] != 'p' || ho_option_count(u, "widths") != 2)
-        return ho_setup_fail(u, "kind", "only plain things were known in %d.%d", 1, 0);
+        return ho_setup_fail(u, "kind", "only %s is known", "plain");
     *self = kept;
     return HO_OK;
 }
@@ -37,11 +37,11 @@ static ho_status step(void *self, ho_trace *x)
     int64_t dims[HO_MAX_RANK];
     ho_value w = ho_get(x, "w");
     if (!ho_has(x, "g") || ho_shape_get(x, w, dims) != 1)
-        return ho_trace_fail(x, "w is no vector");
+        return ho_trace_fail(x, "w is not a vector");
     ho_let(x, "v", "decay*v - rate*g");
     ho_value scaled = ho_mul(x, ho_get(x, "v"), ho_constant(x, *(const double *)self));
-    ho_value kept = ho_where(x, ho_less(x, ho_abs(x, w), ho_fill_with(x, 1, dims, 1e6)), ho_add(x, w, scaled), w);
-    ho_set(x, "w", ho_add(x, kept, ho_mul(x, ho_constant(x, 0), ho_sum_over_all(x, w))));
+    ho_value kept = ho_where(x, ho_less(x, ho_abs(x, w), ho_fill(x, 1, dims, 1e6)), ho_add(x, w, scaled), w);
+    ho_set(x, "w", ho_add(x, kept, ho_mul(x, ho_constant(x, 0), ho_sum_all(x, w))));
     return ho_ok(x);
 }
 
@@ -53,8 +53,14 @@ static const ho_dynamics_calls calls = {
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "v1_0_dynamics", .version = "1",
-    .doc = "of ABI 1.0",         .details = "more words", .options = HO_TABLE(options),
-    .hypers = HO_TABLE(hypers),  .calls = &calls,         .create = create,
+    HO_PLUGIN_HEAD(HO_DYNAMICS),
+    .name = "probe_dynamics",
+    .version = "1",
+    .doc = "a probe",
+    .details = "more words",
+    .options = HO_TABLE(options),
+    .hypers = HO_TABLE(hypers),
+    .calls = &calls,
+    .create = create,
     .destroy = destroy,
 };

@@ -1,5 +1,5 @@
-/* A constraint of 1.0: the matrices whose entries are at most 1. */
-#include "hotool_abi_1_0.h"
+/* A constraint: the matrices whose entries are at most 1. */
+#include <hotool/plugin.h>
 
 #include <stdio.h>
 
@@ -8,7 +8,7 @@ static ho_status fits(void *self, const ho_constrained *h, char *reason, uint64_
     (void)self;
     if (h->struct_size >= sizeof *h && h->rank == 2 && h->dims[0] == h->dims[1] && h->lower <= 1)
         return HO_OK;
-    snprintf(reason, reason_size, "%s is no square matrix", h->name);
+    snprintf(reason, reason_size, "%s is not a square matrix", h->name);
     return HO_INVALID;
 }
 
@@ -22,5 +22,5 @@ static ho_status project(void *self, const ho_constrained *h, double *values)
 
 static const ho_constraint_calls calls = {.struct_size = sizeof(ho_constraint_calls), .fits = fits, .project = project};
 
-HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_CONSTRAINT), .name = "v1_0_constraint", .version = "1",
-                                              .doc = "of ABI 1.0", .calls = &calls};
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_CONSTRAINT), .name = "probe_constraint", .version = "1",
+                                              .doc = "a probe", .calls = &calls};

@@ -1,5 +1,6 @@
-/* A mode of 1.0: the validation error's direct gradient, as if no step had depended on lambda. */
-#include "hotool_abi_1_0.h"
+/* A mode compiled before modes had tangent_norms: the validation error's direct gradient, as if no step had depended
+ * on lambda. */
+#include <hotool/plugin.h>
 
 typedef struct simple_run {
     ho_system *system;
@@ -71,7 +72,7 @@ static int64_t bytes(void *run)
 }
 
 static const ho_mode_calls calls = {
-    .struct_size = sizeof(ho_mode_calls),
+    .struct_size = offsetof(ho_mode_calls, tangent_norms),
     .start = start,
     .advance = advance,
     .hypergradient = hypergradient,
@@ -81,5 +82,5 @@ static const ho_mode_calls calls = {
     .end = end,
 };
 
-HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_MODE), .name = "v1_0_mode", .version = "1",
-                                              .doc = "of ABI 1.0", .calls = &calls};
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_MODE), .name = "probe_mode", .version = "1",
+                                              .doc = "a probe", .calls = &calls};

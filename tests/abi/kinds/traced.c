@@ -1,8 +1,8 @@
-/* A model, a loss or a penalty of 1.0, by TRACED_KIND. */
-#include "hotool_abi_1_0.h"
+/* A model, a loss or a penalty, by TRACED_KIND. */
+#include <hotool/plugin.h>
 
 #if TRACED_KIND == 2
-#define NAME "v1_0_model"
+#define NAME "probe_model"
 
 static ho_status weights(void *self, ho_trace *x)
 {
@@ -15,14 +15,14 @@ static ho_status weights(void *self, ho_trace *x)
 static ho_status forward(void *self, ho_trace *x)
 {
     (void)self;
-    ho_set(x, "outputs", ho_matrix_product(x, ho_get(x, "inputs"), ho_get(x, "W")));
+    ho_set(x, "outputs", ho_matmul(x, ho_get(x, "inputs"), ho_get(x, "W")));
     return ho_ok(x);
 }
 
 static const ho_model_calls calls = {.struct_size = sizeof(ho_model_calls), .weights = weights, .forward = forward};
 
 #elif TRACED_KIND == 3
-#define NAME "v1_0_loss"
+#define NAME "probe_loss"
 
 static ho_status per_example(void *self, ho_trace *x)
 {
@@ -35,7 +35,7 @@ static const ho_loss_calls calls = {
     .struct_size = sizeof(ho_loss_calls), .targets = HO_TARGET_ANY, .per_example = per_example};
 
 #else
-#define NAME   "v1_0_penalty"
+#define NAME   "probe_penalty"
 
 static const ho_hyper hypers[] = {{.name = "A",
                                    .initial = 0.125,
@@ -60,4 +60,4 @@ static const ho_penalty_calls calls = {.struct_size = sizeof(ho_penalty_calls), 
 #endif
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(TRACED_KIND), .name = NAME, .version = "1",
-                                              .doc = "of ABI 1.0", HYPERS.calls = &calls};
+                                              .doc = "a probe", HYPERS.calls = &calls};
