@@ -1,5 +1,6 @@
 /* `hotool hypergradient` and `hotool check`. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli_support.h"
@@ -173,4 +174,20 @@ Test(gradient, check_fails_where_every_difference_crosses_a_kink)
     cr_expect(strstr(r.out, "central differences: dynamics.learning_rate (8 of 8 cross a kink)"), "%s", r.out);
     cr_expect(strstr(r.out, "FAILED"), "%s", r.out);
     cr_expect(strstr(r.err, "2 of the checks failed"), "%s", r.err);
+}
+
+/* A matrix product that is never off by the same: no step gives the same bits twice. Layers are wide enough for the
+ * BLAS. */
+Test(gradient, check_finds_steps_that_do_not_repeat)
+{
+    const char *sanitizers = getenv("ASAN_OPTIONS");
+    setenv("ASAN_OPTIONS", cli_format("%s:verify_asan_link_order=0", sanitizers ? sanitizers : ""), 1);
+    setenv("LD_PRELOAD", cli_format("%s/unsteady_blas.so", cli_environment("HOTOOL_PIPELINE_PLUGINS")), 1);
+    cli_write("kinks.yaml", kinks);
+    cli_result r =
+        cli_run("check", "kinks.yaml", "--set", "model={activation: tanh, shared: [48, 40]}", "--set", "steps=8", NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    const char *replay = strstr(r.out, "replay at ");
+    cr_assert(replay, "%s", r.out);
+    cr_expect(strstr(cli_format("%.*s", (int)strcspn(replay, "\n"), replay), "FAILED"), "%s", r.out);
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "cli_support.h"
@@ -252,6 +253,126 @@ Test(online, very_many_tangents_are_told_of)
     r = cli_run("pipeline", "o.yaml", NULL);
     cli_expect_done(r);
     cr_expect_null(strstr(r.err, "carries a tangent"), "%s", r.err);
+}
+
+/* ---- what looks and updates are about ---------------------------------------------------------------------------- */
+
+/* The line number `number` (from 1) of a run's metrics that holds `what`. */
+static const char *line_with(const char *folder, const char *what, int number)
+{
+    for (const char *p = cli_read(cli_format("%s/metrics.jsonl", folder)); *p; p += strcspn(p, "\n") + 1) {
+        const char *line = cli_format("%.*s", (int)strcspn(p, "\n"), p);
+        if (strstr(line, what) && --number == 0)
+            return line;
+    }
+    cr_assert_fail("%s: there is no such line with %s", folder, what);
+    return NULL;
+}
+
+Test(online, the_hyperparameters_that_are_kept_are_those_of_the_best_look)
+{
+    cli_expect_done(cli_run("pipeline", "o.yaml", "--set", "dynamics/learning_rate=0.01", "--set",
+                            "hyperparameters/mtl.rho/init=0.3", "--out", "r", NULL));
+    int count = lines_with("r", "\"best\": true");
+    cr_assert_gt(count, 1, "the first look is the best: nothing is tested");
+    const char *best = line_with("r", "\"best\": true", count), *first = line_with("r", "\"look\"", 1);
+    double rho = *cli_array("r/hyperparameters/mtl.rho.npy", 1), sum = 0;
+    const double *A = cli_array("r/hyperparameters/mtl.A.npy", CLASSES * CLASSES);
+    for (int i = 0; i < CLASSES * CLASSES; i++)
+        sum += A[i];
+    cr_expect_float_neq(json_number(first, "hyperparameters/mtl.rho"), rho, 1e-6);
+    cr_expect_float_eq(json_number(best, "hyperparameters/mtl.rho"), rho, 0, "%s", best);
+    cr_expect_float_eq(json_number(best, "hyperparameters/mtl.A/sum"), sum, 1e-12, "%s", best);
+    cr_expect_float_eq(json_number(result_of("r"), "hyperparameters/mtl.rho"), rho, 0);
+}
+
+/* Data, model and batches that no seed changes. Many training examples: looks measure a sample of them. */
+#define UNSEEDED                                                                                                   \
+    "data={plugin: generated, seed: 1, features: 4, tasks: 4, training: 2500, validation: 60, test: 10}", "--set", \
+        "batch=full", "--set", "steps=12"
+
+static void run_seeded(const char *seed, const char *set, const char *folder)
+{
+    cli_expect_done(cli_run("pipeline", "o.yaml", "--set", "data=null", "--set", UNSEEDED, "--set", seed, "--set", set,
+                            "--out", folder, NULL));
+}
+
+Test(online, another_seed_draws_other_validation_batches_and_other_training_samples)
+{
+    run_seeded("seed=3", "outer/every=5", "whole3");
+    run_seeded("seed=4", "outer/every=5", "whole4");
+    run_seeded("seed=3", "outer/validation_batch=10", "draw3");
+    run_seeded("seed=4", "outer/validation_batch=10", "draw4");
+    static const char update[] = "\"update\"", look[] = "\"look\"";
+    /* The seed changes nothing else. */
+    cr_expect_float_eq(json_number(line_with("whole3", update, 1), "error"),
+                       json_number(line_with("whole4", update, 1), "error"), 0);
+    cr_expect_float_eq(json_number(line_with("whole3", look, 1), "validation_error"),
+                       json_number(line_with("whole4", look, 1), "validation_error"), 0);
+    cr_expect_float_neq(json_number(line_with("draw3", update, 1), "error"),
+                        json_number(line_with("draw4", update, 1), "error"), 1e-6);
+    cr_expect_float_neq(json_number(line_with("whole3", look, 1), "training_error"),
+                        json_number(line_with("whole4", look, 1), "training_error"), 1e-6);
+}
+
+/* The training is the same whatever it is validated on. */
+Test(online, the_training_error_is_not_about_the_validation_part)
+{
+    const char *const parts[] = {"data/validation=60", "data/validation=90"};
+    double training[2], validation[2];
+    for (int i = 0; i < 2; i++) {
+        const char *folder = cli_format("r%d", i);
+        cli_expect_done(cli_run("pipeline", "o.yaml", "--set", "data=null", "--set", UNSEEDED, "--set", parts[i],
+                                "--set", "outer=null", "--set", "hyperparameters=null", "--out", folder, NULL));
+        const char *line = line_with(folder, "\"look\"", 1);
+        training[i] = json_number(line, "training_error");
+        validation[i] = json_number(line, "validation_error");
+    }
+    cr_expect_float_eq(training[0], training[1], 0);
+    cr_expect_float_neq(validation[0], validation[1], 1e-6);
+}
+
+/* ---- time -------------------------------------------------------------------------------------------------------- */
+
+static double cpu_of(const char *folder)
+{
+    return json_number(result_of(folder), "cpu_seconds");
+}
+
+Test(online, a_search_takes_the_time_of_a_variant_and_not_more)
+{
+    cli_expect_done(cli_run("pipeline", "v.yaml", "--variant", "MOVED", "--variant", "RANDOM", "--jobs", "1", "--set",
+                            "repeat=null", "--set", "variants/MOVED/steps=20000", "--set",
+                            "variants/MOVED/stop/every=1000", "--out", "r", NULL));
+    double moved = cpu_of("r/MOVED/1"), random = cpu_of("r/RANDOM/1");
+    cr_expect(random > 0.8 * moved && random < 2 * moved, "%g s as long as %g s", random, moved);
+}
+
+/* The clock on the wall ends it at last; processor time is over much earlier. */
+Test(online, a_search_ends_within_a_candidate_whose_training_is_watched)
+{
+    cli_expect_done(cli_run("pipeline", "v.yaml", "--variant", "RANDOM", "--set", "repeat=null", "--set",
+                            "steps=unbounded", "--set", "stop={every: 100000, seconds: 4}", "--set",
+                            "variants/RANDOM/outer={as_long_as: null, cpu_seconds: 0.2}", "--out", "r", NULL));
+    cr_expect_geq(cpu_of("r/RANDOM/1"), 0.2);
+    cr_expect_lt(cpu_of("r/RANDOM/1"), 1.5);
+    cr_expect_float_eq(json_number(result_of("r/RANDOM/1"), "outer_iterations"), 1, 0);
+}
+
+/* What runs took, together, is not more than the process took; each counts its own. */
+Test(online, processor_time_is_each_runs_own)
+{
+    struct rusage before, after;
+    getrusage(RUSAGE_CHILDREN, &before);
+    cli_expect_done(cli_run("pipeline", "v.yaml", "--variant", "PLAIN", "--jobs", "2", "--set", "steps=100000", "--set",
+                            "stop/every=5000", "--out", "r", NULL));
+    getrusage(RUSAGE_CHILDREN, &after);
+    double all =
+        (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
+        1e-6 * (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
+                        before.ru_stime.tv_usec);
+    double sum = cpu_of("r/PLAIN/1") + cpu_of("r/PLAIN/2");
+    cr_expect(sum > 0.2 * all && sum < 1.1 * all, "%g s of %g s", sum, all);
 }
 
 /* ---- trouble ----------------------------------------------------------------------------------------------------- */

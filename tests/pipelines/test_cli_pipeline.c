@@ -308,3 +308,35 @@ Test(pipeline, two_threads_give_the_same_bits)
     cli_expect_done(cli_run("pipeline", "base.yaml", "--threads", "2", "--out", "two", NULL));
     expect_same_errors("one", "two", 6, 0);
 }
+
+/* Without training every output is zero. Most examples are of class 0, none of the last. */
+Test(pipeline, of_equal_outputs_the_first_counts)
+{
+    int64_t y[BLOBS];
+    int zeros = 0;
+    for (int i = 0; i < BLOBS; i++)
+        y[i] = i % 5 == 0 ? 1 : 0;
+    cli_npy("y.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (120,), }", y, sizeof y);
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer=null", "--set", "dynamics/learning_rate=0",
+                            "--set", "data/classes=4", "--set", "data/split={train: 50, validation: 50}", "--out", "r",
+                            NULL));
+    const double *W = cli_array("r/weights/W.npy", FEATURES * CLASSES);
+    for (int i = 0; i < FEATURES * CLASSES; i++)
+        zeros += W[i] == 0;
+    cr_assert_eq(zeros, FEATURES * CLASSES);
+    cr_expect_gt(json_number(result_of("r"), "initial/validation_accuracy"), 0.5);
+}
+
+/* Iteration i is about the hyperparameters after i - 1 steps. */
+Test(pipeline, the_table_counts_the_steps_to_the_best)
+{
+    static const char *const rates[] = {"outer/learning_rate=0.01", "outer/learning_rate=0"};
+    for (int i = 0; i < 2; i++) {
+        const char *folder = i ? "still" : "moved";
+        cli_result r = cli_run("pipeline", "base.yaml", "--set", rates[i], "--out", folder, NULL);
+        cli_expect_done(r);
+        int best = (int)json_number(result_of(folder), "best_iteration");
+        cr_assert(i ? best == 1 : best > 1, "%d", best);
+        cr_expect(strstr(r.out, cli_format("best after %d steps", best - 1)), "%s", r.out);
+    }
+}

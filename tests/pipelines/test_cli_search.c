@@ -35,6 +35,12 @@ static const char *line_of(const char *folder, int number)
     return text ? cli_format("%.*s", (int)strcspn(text, "\n"), text) : NULL;
 }
 
+static bool json_is_true(const char *line, const char *key)
+{
+    const char *value = json_at(line, key);
+    return value && strncmp(value, "true", 4) == 0;
+}
+
 static int lines_of(const char *folder)
 {
     int lines = 0;
@@ -228,4 +234,25 @@ Test(search, candidates_that_diverge_are_passed_over)
     cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err, "every candidate diverged; the first: step "), "%s", r.err);
     cr_expect(json_is(result_of("all"), "outcome", "diverged"));
+}
+
+/* Candidates of equal error: the first one stays. So it is with looks, and with iterations that do not move. */
+Test(search, of_equals_the_first_is_the_best)
+{
+    cli_pipeline("w.yaml", "steps: 15\n", "steps: 15\nstop: {every: 5}\n");
+    cli_change("w.yaml", "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "");
+    static const char *const files[] = {"s.yaml", "w.yaml"};
+    for (int i = 0; i < 2; i++) {
+        const char *folder = cli_format("grid%d", i);
+        cli_expect_done(cli_run("pipeline", files[i], "--set", RANGE("{values: [0.2, 0.2, 0.2]}"), "--set",
+                                "outer/strategy=grid", "--out", folder, NULL));
+        cr_expect_float_eq(json_number(result_of(folder), "best_iteration"), 1, 0, "%s", files[i]);
+        cr_expect(json_is_true(line_of(folder, 0), "best") && !json_is_true(line_of(folder, 1), "best"));
+    }
+    cli_expect_done(cli_run("pipeline", "s.yaml", "--set", "outer/learning_rate=0", "--out", "outer", NULL));
+    cr_expect_float_eq(json_number(result_of("outer"), "best_iteration"), 1, 0);
+    cli_expect_done(cli_run("pipeline", "w.yaml", "--set", "outer=null", "--set", "dynamics/learning_rate=0", "--out",
+                            "looks", NULL));
+    cr_expect_float_eq(json_number(result_of("looks"), "initial/best_epoch"), 5, 0);
+    cr_expect(json_is_true(line_of("looks", 0), "best") && !json_is_true(line_of("looks", 2), "best"));
 }

@@ -50,6 +50,21 @@ Test(trouble, a_run_without_tuning_may_diverge_too)
     cr_expect(json_is(cli_read("runs/blobs-1/result.json"), "outcome", "diverged"));
 }
 
+/* A gradient of 1e25 has a square that f32 cannot hold: adam's second moment is infinite, its steps are zero, and the
+ * validation error is as good as before. */
+Test(trouble, a_state_that_is_not_finite_counts_as_divergence_though_the_error_is_fine)
+{
+    cli_pipeline("w.yaml", "steps: 15\n", "steps: 15\nstop: {every: 5}\n");
+    static const char *const files[] = {"base.yaml", "w.yaml"};
+    for (int i = 0; i < 2; i++) {
+        cli_result r = cli_run("pipeline", files[i], "--precision", "f32", "--set", "outer=null", "--set",
+                               "dynamics={plugin: adam, momentum: null, learning_rate: 0.01}", "--set",
+                               "objective/cross_entropy/weight=1e25", "--out", files[i][0] == 'b' ? "b" : "w", NULL);
+        cr_expect_eq(r.status, 1, "%s: exit status %d: %s", files[i], r.status, r.err);
+        cr_expect(strstr(r.err, "step 1: ") && strstr(r.err, "adam.c:"), "%s: %s", files[i], r.err);
+    }
+}
+
 Test(trouble, five_halvings_that_do_not_help_end_the_run_with_the_best_kept)
 {
     cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "outer/learning_rate=1e6", "--set",

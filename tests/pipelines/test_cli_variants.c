@@ -294,6 +294,17 @@ Test(variants, the_final_training_is_each_variants_own)
                        json_number(rho, "tuned/validation_error"), 0);
 }
 
+/* Where nothing distinguishes variants, the choice is the one that is named first. */
+Test(variants, a_choice_among_equals_falls_on_the_first)
+{
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "variants={A: {}, B: {}}", "--set", "choose={C: [B, A]}",
+                            "--out", "r", NULL));
+    const char *result = result_of("r");
+    cr_expect_float_eq(json_number(result, "rows/0/validation_error/mean"),
+                       json_number(result, "rows/1/validation_error/mean"), 0);
+    cr_expect(json_is(result, "rows/2/chosen/0", "B"), "%s", result);
+}
+
 /* ---- trouble ----------------------------------------------------------------------------------------------------- */
 
 static void wait_for_lines(const char *metrics, int lines)
