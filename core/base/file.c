@@ -152,34 +152,61 @@ static ho_status unpack(const gather *packed, gather *g, ho_error *error)
     return status;
 }
 
-ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+/* Deflate's own overhead is below 1/1024, so a larger gzip file unpacks to too much anyway. */
+static uint64_t most_packed(uint64_t most)
+{
+    return most + most / 1024 + 4096;
+}
+
+static uint64_t limit(uint64_t most)
 {
     const uint64_t ceiling = (uint64_t)1 << 60;
-    most = most == 0 ? (uint64_t)8 << 30 : most > ceiling ? ceiling : most;
+    return most == 0 ? (uint64_t)8 << 30 : most > ceiling ? ceiling : most;
+}
+
+/* Hands the gathered bytes over, or frees them. */
+static ho_status hand_over(gather *g, ho_status status, uint8_t **bytes, uint64_t *size)
+{
+    if (status != HO_OK) {
+        ho_large_free(g->bytes);
+        return status;
+    }
+    g->bytes[g->size] = 0;
+    *bytes = g->bytes;
+    *size = g->size;
+    return HO_OK;
+}
+
+ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+{
     int fd;
     uint64_t file_size = 0;
     if (open_regular(path, &fd, &file_size, error) != HO_OK)
         return error->status;
     uint8_t magic[2];
     bool packed = pread(fd, magic, 2, 0) == 2 && is_gzip(magic, 2);
-    /* Deflate's own overhead is below 1/1024, so a larger gzip file unpacks to too much anyway. */
-    gather result = {.path = path, .allowed = packed ? most + most / 1024 + 4096 : most};
-    ho_status status = read_all(&result, fd, file_size, error);
+    most = limit(most);
+    gather g = {.path = path, .allowed = packed ? most_packed(most) : most};
+    ho_status status = read_all(&g, fd, file_size, error);
     close(fd);
-    if (status == HO_OK && packed) {
-        gather raw = result;
-        result = (gather){.path = path, .allowed = most};
-        status = unpack(&raw, &result, error);
-        ho_large_free(raw.bytes);
-    }
-    if (status != HO_OK) {
-        ho_large_free(result.bytes);
-        return status;
-    }
-    result.bytes[result.size] = 0;
-    *bytes = result.bytes;
-    *size = result.size;
-    return HO_OK;
+    return hand_over(&g, status, bytes, size);
+}
+
+ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+{
+    gather packed = {.path = path, .bytes = *bytes, .size = *size}, g = {.path = path, .allowed = limit(most)};
+    if (!is_gzip(packed.bytes, packed.size))
+        return HO_OK;
+    ho_status status = unpack(&packed, &g, error);
+    ho_large_free(packed.bytes);
+    *bytes = NULL;
+    return hand_over(&g, status, bytes, size);
+}
+
+ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+{
+    ho_status status = ho_file_read_raw(path, most, bytes, size, error);
+    return status == HO_OK ? ho_file_unpack(path, most, bytes, size, error) : status;
 }
 
 static ho_status write_all(int fd, const uint8_t *bytes, uint64_t size, const char *path, ho_error *error)

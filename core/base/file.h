@@ -12,6 +12,11 @@
  * a folder, a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
 ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
+/* The two halves of ho_file_read: the bytes as they lie on disk, and unpacking them in place of what *bytes held
+ * (freed, and *bytes NULL, after an error) where they are gzip. */
+ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
+ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
+
 /* Replaces `path` by these bytes through a temporary file in the same folder, fsync and rename: readers see the old
  * file or the new one. */
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error);

@@ -17,11 +17,14 @@ typedef struct ho_npy {
     int64_t count; /* product of dims */
     float *f32;    /* the values in C order; exactly one of the two is set */
     double *f64;   /* f8 and integers of 4 and 8 bytes come as f64 (integers beyond 2^53 are an error), others as f32 */
+    void *block;   /* the memory that the values lie in (ho_large_alloc) */
 } ho_npy;
 
 /* Reads and converts: either byte order, C and Fortran order. Errors (HO_INVALID) name the file and the byte:
  * `x.npy: byte 10: the shape (10000, 1024) of <f4 needs 40960000 bytes, the file holds 128`. */
 ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error);
+/* The same from a file's bytes (ho_large_alloc), which it takes over, error or not. Floats are left in place. */
+ho_status ho_npy_parse(const char *path, uint8_t *bytes, uint64_t size, ho_npy *array, ho_error *error);
 void ho_npy_free(ho_npy *array);
 
 /* Writes a version-1 file, little-endian f8 or f4, C order, through ho_file_write. */

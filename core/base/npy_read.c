@@ -360,10 +360,22 @@ static void convert(reader *r, ho_npy *array)
 static ho_status allocate(const reader *r, ho_npy *array)
 {
     bool wide = array->item_bytes == 8 || (array->item_bytes == 4 && r->code != 'f');
-    void *values = ho_large_alloc((uint64_t)array->count, wide ? 8 : 4, r->path, r->error);
-    array->f64 = wide ? values : NULL;
-    array->f32 = wide ? NULL : values;
-    return values ? HO_OK : HO_FAILED;
+    array->block = ho_large_alloc((uint64_t)array->count, wide ? 8 : 4, r->path, r->error);
+    array->f64 = wide ? array->block : NULL;
+    array->f32 = wide ? NULL : array->block;
+    return array->block ? HO_OK : HO_FAILED;
+}
+
+/* Floats stay where they are in the file's bytes, which become the array's; NumPy aligns them to 64 bytes. */
+static bool keep_in_place(reader *r, ho_npy *array)
+{
+    if (r->code != 'f' || array->item_bytes < 4 || r->end % 64)
+        return false;
+    array->f64 = array->item_bytes == 8 ? (double *)(void *)(r->bytes + r->end) : NULL;
+    array->f32 = array->item_bytes == 4 ? (float *)(void *)(r->bytes + r->end) : NULL;
+    array->block = r->bytes;
+    r->bytes = NULL;
+    return true;
 }
 
 /* From Fortran order, where the first index runs fastest, to C order. */
@@ -404,18 +416,18 @@ static ho_status read_array(reader *r, ho_npy *array)
     bool exact = r->code == 'f' || (r->code != 'b' && array->item_bytes < 8);
     if (!exact && check_values(r, count) != HO_OK)
         return r->error->status;
-    if (allocate(r, array) != HO_OK)
-        return HO_FAILED;
-    convert(r, array);
+    if (!keep_in_place(r, array)) {
+        if (allocate(r, array) != HO_OK)
+            return HO_FAILED;
+        convert(r, array);
+    }
     return r->fortran && array->rank > 1 ? to_c_order(r, array) : HO_OK;
 }
 
-ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error)
+ho_status ho_npy_parse(const char *path, uint8_t *bytes, uint64_t size, ho_npy *array, ho_error *error)
 {
     *array = (ho_npy){0};
-    reader r = {.path = path, .error = error};
-    if (ho_file_read(path, 0, &r.bytes, &r.size, error) != HO_OK)
-        return error->status;
+    reader r = {.path = path, .bytes = bytes, .size = size, .error = error};
     ho_status status = read_array(&r, array);
     ho_large_free(r.bytes);
     if (status != HO_OK)
@@ -423,9 +435,18 @@ ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error)
     return status;
 }
 
+ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error)
+{
+    uint8_t *bytes;
+    uint64_t size;
+    *array = (ho_npy){0};
+    if (ho_file_read(path, 0, &bytes, &size, error) != HO_OK)
+        return error->status;
+    return ho_npy_parse(path, bytes, size, array, error);
+}
+
 void ho_npy_free(ho_npy *array)
 {
-    ho_large_free(array->f32);
-    ho_large_free(array->f64);
+    ho_large_free(array->block);
     *array = (ho_npy){0};
 }

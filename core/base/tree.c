@@ -41,6 +41,19 @@ ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
     return copy;
 }
 
+bool ho_tree_same(const ho_tree *a, const ho_tree *b)
+{
+    if (!a || !b || a == b)
+        return a == b;
+    if (a->kind != b->kind || a->quoted != b->quoted || a->count != b->count ||
+        (a->text && strcmp(a->text, b->text) != 0))
+        return false;
+    for (const ho_tree *x = a->first, *y = b->first; x; x = x->next, y = y->next)
+        if ((x->key && strcmp(x->key, y->key) != 0) || !ho_tree_same(x, y))
+            return false;
+    return true;
+}
+
 ho_tree *ho_tree_get(const ho_tree *map, const char *key)
 {
     if (!map || map->kind != HO_TREE_MAP)

@@ -26,6 +26,8 @@ ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place);
 void ho_tree_append(ho_tree *parent, ho_tree *child);
 /* A deep copy without key and parent. */
 ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node);
+/* Whether two nodes hold the same values, as written; NULL equals NULL only. */
+bool ho_tree_same(const ho_tree *a, const ho_tree *b);
 /* The child of a map; NULL where there is none (or `map` is NULL or no map). */
 ho_tree *ho_tree_get(const ho_tree *map, const char *key);
 /* Removes the child with that key, if any. */

@@ -1,14 +1,15 @@
-/* Checking and converting what data readers emit. */
 #include "host/emitted.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 
 #define MOST_ENTRIES (INT64_C(1) << 40)
+#define MOST_CLASSES INT64_C(1000000)
 
 /* An array with what messages say of it. */
 typedef struct incoming {
@@ -21,24 +22,84 @@ typedef struct incoming {
 
 #define refuse(in, ...) refuse_((in)->emission, (in)->array->source, (in)->name, __VA_ARGS__)
 
-static ho_status refuse_(ho_emission *emission, const char *source, const char *name, const char *format, ...)
-    HO_PRINTF(4, 5);
-static ho_status refuse_(ho_emission *emission, const char *source, const char *name, const char *format, ...)
+static ho_status refuse_(ho_emission *e, const char *source, const char *name, const char *format, ...) HO_PRINTF(4, 5);
+static ho_status refuse_(ho_emission *e, const char *source, const char *name, const char *format, ...)
 {
-    ho_place place = emission->reader->place;
-    if (source)
-        place = (ho_place){.file = source};
+    ho_place place = source ? (ho_place){.file = source} : e->reader->place;
     char text[512];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    ho_fail_at(emission->error, HO_INVALID, place, "%s: %s (data reader \"%s\")", name, text,
-               emission->reader->loaded->plugin.name);
-    return emission->error->status;
+    return ho_fail_at(e->error, HO_INVALID, place, "%s: %s (data reader \"%s\")", name, text,
+                      e->reader->loaded->plugin.name);
 }
 
-bool ho_entries(int32_t rank, const int64_t *dims, int64_t *count)
+ho_status ho_emission_misuse(ho_emission *e, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return ho_fail_at(e->error, HO_INVALID, e->reader->place, "data reader \"%s\": %s", e->reader->loaded->plugin.name,
+                      text);
+}
+
+/* ---- memory ---- */
+
+void *ho_emission_own(ho_emission *e, void *memory, uint64_t bytes)
+{
+    ho_dataset *d = e->dataset;
+    if (!memory)
+        return NULL;
+    ho_grow((void **)&d->blocks, &d->block_capacity, d->block_count, sizeof *d->blocks);
+    d->blocks[d->block_count++] = (ho_block){.at = memory, .size = bytes};
+    return memory;
+}
+
+void *ho_emission_alloc(ho_emission *e, uint64_t count, uint64_t size, const char *what)
+{
+    return ho_emission_own(e, ho_large_alloc(count, size, what, e->error), count * size);
+}
+
+/* The values themselves, kept for good, where they lie in the data set's memory as its own examples would; or NULL. */
+static void *keep(ho_emission *e, const void *values)
+{
+    for (size_t i = 0; i < e->dataset->block_count; i++) {
+        ho_block *block = &e->dataset->blocks[i];
+        uint64_t offset = (uint64_t)((uintptr_t)values - (uintptr_t)block->at);
+        if (offset >= block->size || offset % 64)
+            continue;
+        block->kept = true;
+        return block->at + offset;
+    }
+    return NULL;
+}
+
+/* Room for converted values, kept for good. */
+static void *convert_into(const incoming *in, size_t size)
+{
+    ho_emission *e = in->emission;
+    void *values = ho_emission_alloc(e, (uint64_t)(in->count * in->width), size, in->name);
+    return values ? keep(e, values) : NULL;
+}
+
+static void free_unkept(ho_dataset *d)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < d->block_count; i++)
+        if (d->blocks[i].kept)
+            d->blocks[kept++] = d->blocks[i];
+        else
+            ho_large_free(d->blocks[i].at);
+    d->block_count = kept;
+}
+
+/* ---- one array ---- */
+
+/* Their product, each size being at least 1; false: a size below 1, or more than 2^40 entries. */
+static bool count_entries(int32_t rank, const int64_t *dims, int64_t *count)
 {
     *count = 1;
     for (int32_t i = 0; i < rank; i++) {
@@ -77,58 +138,62 @@ static double entry(const ho_array *array, int64_t i)
 /* Whether f32 holds every entry exactly. */
 static bool fits_f32(const ho_array *array, int64_t entries)
 {
-    if (array->type == HO_ARRAY_F64)
-        return false;
     if (array->type != HO_ARRAY_I64)
-        return true;
+        return array->type != HO_ARRAY_F64;
     for (int64_t i = 0; i < entries; i++)
         if (fabs(entry(array, i)) > 16777216.0)
             return false;
     return true;
 }
 
-static ho_status check_finite(const incoming *in, int64_t i, double value)
+/* Values in f32 or f64, converted unless they are so already, and finite. */
+static ho_status take_values(const incoming *in, bool wide, float **x32, double **x64)
 {
-    if (isfinite(value))
-        return HO_OK;
-    return refuse(in, "example %" PRId64 ", entry %" PRId64 " is %s", i / in->width, i % in->width,
-                  isnan(value) ? "NaN" : "infinite");
+    bool same = in->array->type == (wide ? HO_ARRAY_F64 : HO_ARRAY_F32);
+    void *kept = same ? keep(in->emission, in->array->values) : NULL;
+    void *values = kept ? kept : convert_into(in, wide ? sizeof(double) : sizeof(float));
+    if (!values)
+        return HO_FAILED;
+    for (int64_t i = 0; i < in->count * in->width; i++) {
+        double value = entry(in->array, i);
+        if (!isfinite(value))
+            return refuse(in, "example %" PRId64 ", entry %" PRId64 " is %s", i / in->width, i % in->width,
+                          isnan(value) ? "NaN" : "infinite");
+        if (!kept && wide)
+            ((double *)values)[i] = value;
+        else if (!kept)
+            ((float *)values)[i] = (float)value;
+    }
+    if (wide)
+        *x64 = values;
+    else
+        *x32 = values;
+    return HO_OK;
 }
 
 static ho_status add_inputs(const incoming *in, ho_examples *part)
 {
     if (part->x32 || part->x64)
         return refuse(in, "are emitted twice for the same part");
-    int64_t entries = in->count * in->width;
     part->features = in->width;
     part->input_rank = in->array->rank - 1;
     memcpy(part->input_dims, in->array->dims + 1, (size_t)part->input_rank * sizeof *part->input_dims);
-    ho_error *error = in->emission->error;
-    if (fits_f32(in->array, entries))
-        part->x32 = ho_large_alloc((uint64_t)entries, sizeof *part->x32, "the inputs", error);
-    else
-        part->x64 = ho_large_alloc((uint64_t)entries, sizeof *part->x64, "the inputs", error);
-    for (int64_t i = 0; i < entries && error->status == HO_OK; i++) {
-        double value = entry(in->array, i);
-        check_finite(in, i, value);
-        if (part->x32)
-            part->x32[i] = (float)value;
-        else
-            part->x64[i] = value;
-    }
-    return error->status;
+    return take_values(in, !fits_f32(in->array, in->count * in->width), &part->x32, &part->x64);
 }
 
-static ho_status add_labels(const incoming *in, ho_target *target)
+static ho_status take_labels(const incoming *in, ho_target *target)
 {
     int64_t declared = in->array->classes, largest = 0;
-    if (declared < 0 || declared > HO_MOST_CLASSES)
-        return refuse(in, "%" PRId64 " classes are out of range (1 to %" PRId64 ")", declared, HO_MOST_CLASSES);
-    int64_t end = declared ? declared : HO_MOST_CLASSES;
+    if (declared < 0 || declared > MOST_CLASSES)
+        return refuse(in, "%" PRId64 " classes are out of range (1 to %" PRId64 ")", declared, MOST_CLASSES);
+    target->values = convert_into(in, sizeof *target->values);
+    if (!target->values)
+        return HO_FAILED;
+    int64_t end = declared ? declared : MOST_CLASSES;
     for (int64_t i = 0; i < in->count; i++) {
         double value = entry(in->array, i);
         if (!isfinite(value) || value != floor(value))
-            return refuse(in, "example %" PRId64 " has the label %g, which is no whole number", i, value);
+            return refuse(in, "example %" PRId64 " has the label %g, which is not an integer", i, value);
         if (value < 0 || value >= (double)end)
             return refuse(in, "example %" PRId64 " has the label %.0f, outside 0..%" PRId64, i, value, end - 1);
         if ((int64_t)value > largest)
@@ -136,30 +201,24 @@ static ho_status add_labels(const incoming *in, ho_target *target)
         target->values[i] = value;
     }
     target->labels = true;
-    /* Until every part is known, a number of classes that nobody declared is kept as a negative one. */
+    /* Until every part is known, a number of classes that was not declared is kept as a negative one. */
     target->classes = declared ? declared : -(largest + 1);
     return HO_OK;
 }
 
 static ho_status add_target(const incoming *in, ho_examples *part)
 {
-    for (size_t i = 0; i < part->target_count; i++)
-        if (strcmp(part->targets[i].name, in->name) == 0)
-            return refuse(in, "is emitted twice for the same part");
-    ho_error *error = in->emission->error;
-    double *values = ho_large_alloc((uint64_t)(in->count * in->width), sizeof *values, in->name, error);
-    if (!values)
-        return error->status;
+    if (ho_examples_target(part, in->name))
+        return refuse(in, "is emitted twice for the same part");
+    ho_target target = {.width = in->width};
+    ho_status status =
+        in->array->role == HO_ROLE_LABELS ? take_labels(in, &target) : take_values(in, true, NULL, &target.values);
+    if (status != HO_OK)
+        return status;
+    target.name = ho_strdup(in->name);
     part->targets = ho_realloc(part->targets, (part->target_count + 1) * sizeof *part->targets);
-    ho_target *target = &part->targets[part->target_count++];
-    *target = (ho_target){.name = ho_strdup(in->name), .width = in->width, .values = values};
-    if (in->array->role == HO_ROLE_LABELS)
-        return add_labels(in, target);
-    for (int64_t i = 0; i < in->count * in->width && error->status == HO_OK; i++) {
-        values[i] = entry(in->array, i);
-        check_finite(in, i, values[i]);
-    }
-    return error->status;
+    part->targets[part->target_count++] = target;
+    return HO_OK;
 }
 
 /* Role, type, rank and sizes; fills name, count and width. */
@@ -180,12 +239,12 @@ static ho_status check_form(incoming *in)
         return refuse(in, "has the unknown type %" PRIu32, array->type);
     int32_t most = inputs ? HO_MAX_RANK : array->role == HO_ROLE_LABELS ? 1 : 2;
     if (array->rank < 1 || array->rank > most)
-        return refuse(in, "has rank %" PRId32 "; 1 to %" PRId32 " will do", array->rank, most);
+        return refuse(in, "has rank %" PRId32 ", expected 1 to %" PRId32, array->rank, most);
     if (array->dims[0] == 0)
         return refuse(in, "holds no examples");
     int64_t entries;
-    if (!ho_entries(array->rank, array->dims, &entries))
-        return refuse(in, "its sizes are below 1, or have more than 2^40 entries together");
+    if (!count_entries(array->rank, array->dims, &entries))
+        return refuse(in, "has a size below 1, or more than 2^40 entries");
     if (!array->values)
         return refuse(in, "has no values (NULL)");
     in->count = array->dims[0];
@@ -193,24 +252,69 @@ static ho_status check_form(incoming *in)
     return HO_OK;
 }
 
-ho_status ho_emission_add(ho_emission *emission, uint32_t part, const ho_array *array)
+ho_status ho_emission_add(ho_emission *e, uint32_t part, const ho_array *array)
 {
-    incoming in = {.emission = emission, .array = array};
+    incoming in = {.emission = e, .array = array};
     if (check_form(&in) != HO_OK)
-        return emission->error->status;
-    bool by_parts = emission->reader->loaded->calls.data.emits_parts;
+        return e->error->status;
+    bool by_parts = e->reader->loaded->calls.data.emits_parts;
     if (by_parts ? part < 1 || part > 3 : part != 0)
         return refuse(&in, "is emitted for part %" PRIu32 "; %s", part,
                       by_parts ? "this reader emits parts 1 to 3" : "a reader without emits_parts emits part 0");
-    ho_examples *examples = &emission->dataset->parts[part];
-    if (emission->first[part] && examples->count != in.count)
-        return refuse(&in, "%" PRId64 " examples, where %s has %" PRId64, in.count, emission->first[part],
-                      examples->count);
-    if (!emission->first[part]) {
-        emission->first[part] = array->source ? ho_format("%s (%s)", in.name, array->source) : ho_strdup(in.name);
+    ho_examples *examples = &e->dataset->parts[part];
+    if (e->first[part] && examples->count != in.count)
+        return refuse(&in, "has %" PRId64 " examples, but %s has %" PRId64, in.count, e->first[part], examples->count);
+    if (!e->first[part]) {
+        e->first[part] = array->source ? ho_format("%s (%s)", in.name, array->source) : ho_strdup(in.name);
         examples->count = in.count;
+        examples->shared = true; /* its values lie in the data set's memory */
     }
     return array->role == HO_ROLE_INPUTS ? add_inputs(&in, examples) : add_target(&in, examples);
+}
+
+/* ---- what is known about the data ---- */
+
+ho_status ho_emission_truth(ho_emission *e, const char *name, int32_t rank, const int64_t *dims, const double *values)
+{
+    ho_dataset *d = e->dataset;
+    if (!ho_is_name(name))
+        return ho_emission_misuse(e, "truth: the name is not legal (letters, digits and '_'; at most 64)");
+    for (size_t i = 0; i < d->truth_count; i++)
+        if (strcmp(d->truths[i].name, name) == 0)
+            return ho_emission_misuse(e, "truth: \"%s\" is given twice", name);
+    int64_t count;
+    if (rank < 0 || rank > HO_MAX_RANK || (rank > 0 && !dims) || !values || !count_entries(rank, dims, &count))
+        return ho_emission_misuse(e, "truth: \"%s\": its rank, sizes or values are out of range", name);
+    const ho_array array = {.values = values};
+    double *kept = convert_into(&(incoming){e, &array, name, count, 1}, sizeof *kept);
+    if (!kept)
+        return HO_FAILED;
+    memcpy(kept, values, (size_t)count * sizeof *kept);
+    d->truths = ho_realloc(d->truths, (d->truth_count + 1) * sizeof *d->truths);
+    ho_truth *truth = &d->truths[d->truth_count++];
+    *truth = (ho_truth){.name = ho_strdup(name), .rank = rank, .values = kept};
+    memcpy(truth->dims, dims ? dims : truth->dims, (size_t)rank * sizeof *dims);
+    return HO_OK;
+}
+
+static void reserve_class_names(ho_dataset *d, int64_t count)
+{
+    d->class_names = ho_realloc(d->class_names, (size_t)count * sizeof *d->class_names);
+    for (int64_t i = d->class_count; i < count; i++)
+        d->class_names[i] = NULL;
+    d->class_count = count;
+}
+
+ho_status ho_emission_class_name(ho_emission *e, int64_t label, const char *name)
+{
+    ho_dataset *d = e->dataset;
+    if (!name || label < 0 || label >= MOST_CLASSES)
+        return ho_emission_misuse(e, "class_name: %s", name ? "the label is out of range" : "the name is NULL");
+    if (label >= d->class_count)
+        reserve_class_names(d, label + 1);
+    free(d->class_names[label]);
+    d->class_names[label] = ho_strdup(name);
+    return HO_OK;
 }
 
 /* ---- parts against each other ---- */
@@ -219,7 +323,7 @@ static const char *const part_names[4] = {"the whole", "the training part", "the
 
 #define disagree(e, ...) refuse_(e, NULL, "its parts do not fit together", __VA_ARGS__)
 
-/* A part may lack a target of the training part: one that only training uses cannot always be had elsewhere. */
+/* A part may lack a target of the training part: one that only training uses may not exist elsewhere. */
 static ho_status compare_parts(ho_emission *e, ho_examples *first, ho_examples *part, const char *name)
 {
     if (part->features != first->features)
@@ -262,7 +366,7 @@ static ho_status settle_classes(ho_emission *e, const char *name)
     return HO_OK;
 }
 
-ho_status ho_emission_finish(ho_emission *e)
+static ho_status finish_parts(ho_emission *e)
 {
     ho_examples *parts = e->dataset->parts;
     int first = e->first[0] ? 0 : 1;
@@ -281,4 +385,35 @@ ho_status ho_emission_finish(ho_emission *e)
         if (settle_classes(e, parts[first].targets[i].name) != HO_OK)
             return e->error->status;
     return HO_OK;
+}
+
+/* Every class a name: those that the reader did not name get their number. */
+static ho_status finish_class_names(ho_emission *e)
+{
+    ho_dataset *d = e->dataset;
+    int64_t classes = 0;
+    for (int part = 0; part < 4; part++)
+        for (size_t i = 0; i < d->parts[part].target_count; i++)
+            if (d->parts[part].targets[i].labels && d->parts[part].targets[i].classes > classes)
+                classes = d->parts[part].targets[i].classes;
+    if (!d->class_names)
+        return HO_OK;
+    if (d->class_count > classes)
+        return ho_emission_misuse(e, "class_name: class %" PRId64 " has a name, but there are %" PRId64 " classes",
+                                  d->class_count - 1, classes);
+    reserve_class_names(d, classes);
+    for (int64_t i = 0; i < classes; i++)
+        if (!d->class_names[i])
+            d->class_names[i] = ho_format("%" PRId64, i);
+    return HO_OK;
+}
+
+ho_status ho_emission_finish(ho_emission *e)
+{
+    if (e->error->status == HO_OK && finish_parts(e) == HO_OK)
+        finish_class_names(e);
+    free_unkept(e->dataset);
+    for (int part = 0; part < 4; part++)
+        free(e->first[part]);
+    return e->error->status;
 }

@@ -1,10 +1,9 @@
-/* Arrays that a data reader hands over: checked, converted, and put together to a data set. */
+/* A data set under construction: the arrays that a reader hands over, checked, converted and put together. */
 #ifndef HO_HOST_EMITTED_H
 #define HO_HOST_EMITTED_H
 
 #include "host/dataset.h"
 
-/* A data set under construction. */
 typedef struct ho_emission {
     const ho_instance *reader;
     ho_dataset *dataset;
@@ -12,14 +11,21 @@ typedef struct ho_emission {
     char *first[4]; /* the array that set a part's number of examples, for messages; free() */
 } ho_emission;
 
-/* Copies one array into a part. */
+/* Memory of the data set, freed after reading unless values come to lie in it. NULL with an error. */
+void *ho_emission_alloc(ho_emission *emission, uint64_t count, uint64_t size, const char *what);
+/* Takes over memory from ho_large_alloc in the same way. Returns it. */
+void *ho_emission_own(ho_emission *emission, void *memory, uint64_t bytes);
+
+/* Adds one array to a part. Values of the data set's own type stay where they are if they lie in memory of the data
+ * set, aligned to 64 bytes; others are copied. */
 ho_status ho_emission_add(ho_emission *emission, uint32_t part, const ho_array *array);
-/* Checks the parts against each other and settles the number of classes. */
+ho_status ho_emission_truth(ho_emission *emission, const char *name, int32_t rank, const int64_t *dims,
+                            const double *values);
+ho_status ho_emission_class_name(ho_emission *emission, int64_t label, const char *name);
+/* Checks the parts against each other, settles the number of classes and their names, and frees what is not needed. */
 ho_status ho_emission_finish(ho_emission *emission);
 
-/* The product of sizes, each at least 1; false: a size below 1, or more than 2^40 entries. */
-bool ho_entries(int32_t rank, const int64_t *dims, int64_t *count);
-
-#define HO_MOST_CLASSES INT64_C(1000000)
+/* Refuses a mistake in the reader's code, as against one in its files. */
+ho_status ho_emission_misuse(ho_emission *emission, const char *format, ...) HO_PRINTF(2, 3);
 
 #endif

@@ -248,6 +248,11 @@ bool ho_instance_number(const ho_instance *instance, const char *name, double *v
     return false;
 }
 
+const char *ho_instance_path(const ho_instance *instance, uint32_t option)
+{
+    return instance->loaded->options[option].type == HO_PATH ? instance->values->of[option].text : NULL;
+}
+
 ho_status ho_settings_paths_exist(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
                                   bool *exist, char **missing, ho_error *error)
 {

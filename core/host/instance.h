@@ -23,6 +23,8 @@ void ho_instance_free(ho_instance *instance); /* NULL is fine */
 
 /* A numeric option's value, for the scope of formulas; false: no such option, or not numeric or not given. */
 bool ho_instance_number(const ho_instance *instance, const char *option, double *value);
+/* The path that the plugin's option of that number was given; NULL: none, or it is no HO_PATH option. */
+const char *ho_instance_path(const ho_instance *instance, uint32_t option);
 /* Whether every HO_PATH option of these settings names a file or folder that can be read; the first that is missing
  * goes to *missing (malloced, may be NULL). For choosing among data sources; checks option names and types as
  * ho_instance_new does. */

@@ -172,7 +172,7 @@ static ho_status read_source(ho_reading *r, ho_tree *node, data_source *source)
         const ho_mention *reader = &source->readers[i];
         bool exist = true;
         char *missing = NULL;
-        if (reader->loaded &&
+        if (reader->loaded && !ho_data_cache_has(r->cache, reader->loaded, reader->settings) &&
             ho_settings_paths_exist(reader->loaded, reader->settings, keys_of(i), &exist, &missing, r->error) != HO_OK)
             return r->error->status;
         if (missing)
@@ -204,19 +204,12 @@ static const data_source *choose_source(ho_reading *r, const ho_tree *node, cons
     return NULL;
 }
 
-static ho_dataset *read_one(ho_reading *r, const ho_mention *reader, const char *const *keys)
+/* What a reader gives, kept with the pipeline. */
+static const ho_dataset *read_one(ho_reading *r, const data_source *source, int reader)
 {
-    ho_instance *instance = ho_instance_new(reader->loaded, NULL, reader->settings, keys, reader->place, r->error);
-    ho_dataset *dataset = instance ? ho_dataset_read(instance, r->error) : NULL;
-    ho_instance_free(instance);
-    return dataset;
-}
-
-/* Examples leave a data set for a place of their own. */
-static void move_examples(ho_examples *from, ho_examples *to)
-{
-    *to = *from;
-    *from = (ho_examples){0};
+    const ho_mention *m = &source->readers[reader];
+    return r->pipeline->datasets[reader] =
+               ho_data_cache_get(r->cache, m->loaded, m->settings, keys_of(reader), m->place, r->error);
 }
 
 /* Raises *classes to one more than the largest label in any part of a data set. */
@@ -229,21 +222,6 @@ static void count_classes(const ho_dataset *dataset, int64_t *classes)
                 if (target->values[i] >= (double)*classes)
                     *classes = (int64_t)target->values[i] + 1;
         }
-}
-
-/* The reader of one part, whose data set is kept only where the pipeline has none yet. */
-static ho_status read_into(ho_reading *r, const ho_mention *reader, ho_examples *part, int64_t *classes)
-{
-    ho_dataset *dataset = read_one(r, reader, part_keys);
-    if (!dataset)
-        return r->error->status;
-    count_classes(dataset, classes);
-    move_examples(&dataset->parts[0], part);
-    if (r->pipeline->dataset)
-        ho_dataset_free(dataset);
-    else
-        r->pipeline->dataset = dataset;
-    return HO_OK;
 }
 
 /* The target of the first loss. */
@@ -273,8 +251,9 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
 }
 
 /* Divides what one reader gave. */
-static ho_status divide(ho_reading *r, const data_source *source, ho_examples *all)
+static ho_status divide(ho_reading *r, const data_source *source, const ho_examples *all)
 {
+    ho_pipeline *p = r->pipeline;
     ho_examples parts[3] = {{0}};
     ho_split split = source->split;
     const ho_target *labels = main_target(r, all);
@@ -287,11 +266,9 @@ static ho_status divide(ho_reading *r, const data_source *source, ho_examples *a
         return ho_fail_at(r->error, HO_INVALID, split.place, "split: stratified, but the data has no labels");
     split.stratified = split.stratified && labels->labels;
     ho_split_examples(all, labels, &split, parts, r->error);
-    move_examples(&parts[0], &r->pipeline->training);
-    move_examples(&parts[1], &r->pipeline->validation);
-    move_examples(&parts[2], &r->pipeline->test);
-    ho_examples_free(all);
-    *all = (ho_examples){0};
+    p->training = parts[0];
+    p->validation = parts[1];
+    p->test = parts[2];
     return r->error->status;
 }
 
@@ -360,19 +337,21 @@ static ho_status read_parts(ho_reading *r, const data_source *source)
     ho_pipeline *p = r->pipeline;
     ho_examples *const parts[READERS] = {NULL, &p->training, &p->validation, &p->test};
     int64_t classes = 0; /* by the labels there are, whether the split uses their examples or not */
-    if (source->readers[WHOLE].loaded) {
-        p->dataset = read_one(r, &source->readers[WHOLE], whole_keys);
-        if (!p->dataset)
+    for (int reader = WHOLE; reader < READERS; reader++) {
+        if (!source->readers[reader].loaded)
+            continue;
+        const ho_dataset *dataset = read_one(r, source, reader);
+        if (!dataset)
             return r->error->status;
-        count_classes(p->dataset, &classes);
-        for (int i = TRAINING; i <= TEST; i++)
-            move_examples(&p->dataset->parts[i], parts[i]);
-        if (source->divided && divide(r, source, &p->dataset->parts[0]) != HO_OK)
+        count_classes(dataset, &classes);
+        for (int i = TRAINING; i <= TEST && reader == WHOLE; i++)
+            if (dataset->parts[i].count)
+                ho_examples_share(&dataset->parts[i], parts[i]);
+        if (reader != WHOLE)
+            ho_examples_share(&dataset->parts[0], parts[reader]);
+        else if (source->divided && divide(r, source, &dataset->parts[0]) != HO_OK)
             return r->error->status;
     }
-    for (int i = TRAINING; i <= TEST; i++)
-        if (source->readers[i].loaded && read_into(r, &source->readers[i], parts[i], &classes) != HO_OK)
-            return r->error->status;
     if (!p->training.count || !p->validation.count)
         return ho_fail_at(r->error, HO_INVALID, source->node->place, "data: no examples for %s",
                           p->training.count ? "validation" : "training");
@@ -385,29 +364,34 @@ static ho_status read_parts(ho_reading *r, const data_source *source)
     return HO_OK;
 }
 
-/* What a run says of its data: label, files. */
+/* What a run says of its data: label, files, and what the first reader knows of classes and truths. */
 static void name_data(ho_reading *r, const data_source *source)
 {
-    size_t count = 0, most = 1;
+    ho_pipeline *p = r->pipeline;
+    const ho_dataset *first = NULL;
+    const ho_loaded *reader = NULL;
+    size_t most = 0;
     for (int i = 0; i < READERS; i++)
-        most += source->readers[i].loaded ? source->readers[i].loaded->option_count : 0;
-    char **files = ho_arena_alloc(r->arena, most * sizeof *files);
-    const ho_loaded *first = NULL;
+        most += p->datasets[i] ? p->datasets[i]->files.count : 0;
+    ho_data_file *files = ho_arena_alloc(r->arena, (most + 1) * sizeof *files);
     for (int i = 0; i < READERS; i++) {
-        const ho_mention *reader = &source->readers[i];
-        first = first ? first : reader->loaded;
-        for (uint32_t o = 0; reader->loaded && o < reader->loaded->option_count; o++) {
-            const ho_option *option = &reader->loaded->options[o];
-            const ho_tree *path = option->type == HO_PATH ? ho_tree_get(reader->settings, option->name) : NULL;
-            if (path)
-                files[count++] = ho_arena_strdup(r->arena, path->text);
-        }
+        const ho_dataset *dataset = p->datasets[i];
+        if (!dataset)
+            continue;
+        first = first ? first : dataset;
+        reader = reader ? reader : source->readers[i].loaded;
+        for (size_t f = 0; f < dataset->files.count; f++)
+            files[p->file_count++] = dataset->files.of[f];
     }
-    r->pipeline->data_files = files;
-    const char *slash = count ? strrchr(files[0], '/') : NULL;
-    char *reading = slash ? ho_arena_format(r->arena, "%s, ...%s", first->plugin.name, slash)
-                          : ho_arena_strdup(r->arena, first->plugin.name);
-    r->pipeline->data_label = source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
+    p->files = files;
+    p->truths = first->truths;
+    p->truth_count = first->truth_count;
+    p->class_names = first->class_names;
+    p->class_count = first->class_count;
+    const char *slash = p->file_count ? strrchr(files[0].path, '/') : NULL;
+    char *reading = slash ? ho_arena_format(r->arena, "%s, ...%s", reader->plugin.name, slash)
+                          : ho_arena_strdup(r->arena, reader->plugin.name);
+    p->data_label = source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
 }
 
 static ho_status settle_problem(ho_reading *r)
@@ -455,14 +439,19 @@ static ho_status keep_raw(ho_reading *r, const data_source *source)
     p->raw = &p->training;
     if (!source->standardize || !weighing_term(&p->problem))
         return HO_OK;
-    int64_t *rows = ho_large_alloc((uint64_t)p->training.count, sizeof *rows, "the inputs", r->error);
-    for (int64_t i = 0; rows && i < p->training.count; i++)
-        rows[i] = i;
-    if (rows)
-        ho_examples_take(&p->training, rows, p->training.count, &p->unstandardized, r->error);
-    ho_large_free(rows);
     p->raw = &p->unstandardized;
-    return r->error->status;
+    return ho_examples_take(&p->training, NULL, p->training.count, &p->unstandardized, r->error);
+}
+
+/* Examples that are written to must not be those of the data set. */
+static ho_status own(ho_examples *examples, ho_error *error)
+{
+    ho_examples shared = *examples;
+    if (!shared.shared)
+        return HO_OK;
+    ho_examples_take(&shared, NULL, shared.count, examples, error);
+    ho_examples_free(&shared);
+    return error->status;
 }
 
 /* What is done to the parts once they are there. */
@@ -470,7 +459,10 @@ static ho_status transform(ho_reading *r, const data_source *source)
 {
     ho_pipeline *p = r->pipeline;
     ho_examples *const parts[3] = {&p->training, &p->validation, &p->test};
-    const ho_target *target = source->noisy ? main_target(r, &p->training) : NULL;
+    for (int i = 0; i < 3 && r->error->status == HO_OK; i++)
+        if (source->standardize || (source->noisy && i == 0))
+            own(parts[i], r->error);
+    const ho_target *target = source->noisy && r->error->status == HO_OK ? main_target(r, &p->training) : NULL;
     if (target)
         ho_noise_apply(r, &source->noise, target->name);
     if (r->error->status == HO_OK && keep_raw(r, source) == HO_OK && source->standardize)

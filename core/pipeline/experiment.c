@@ -75,18 +75,22 @@ static ho_status read_repeat(const ho_tree *root, int64_t *repeat, ho_error *err
     return HO_OK;
 }
 
-ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64_t *repeat, ho_error *error)
+ho_experiment *ho_experiment_open(const ho_pipeline_request *request, ho_error *error)
 {
-    ho_tree *root = ho_yaml_read(arena, request->file, error);
-    if (!root || ho_tree_expect(root, HO_TREE_MAP, "the pipeline", error) != HO_OK)
-        return NULL;
-    for (size_t i = 0; i < request->set_count; i++)
-        if (ho_tree_set(arena, root, request->sets[i], error) != HO_OK)
-            return NULL;
-    if (check_variants(ho_tree_get(root, "variants"), error) != HO_OK || ho_choose_check(arena, root, error) != HO_OK ||
-        read_repeat(root, repeat, error) != HO_OK)
-        return NULL;
-    return root;
+    ho_experiment *e = ho_alloc(sizeof *e);
+    e->arena = ho_arena_new();
+    e->request = *request;
+    e->cache = ho_data_cache_new();
+    e->root = ho_yaml_read(e->arena, request->file, error);
+    if (e->root)
+        ho_tree_expect(e->root, HO_TREE_MAP, "the pipeline", error);
+    for (size_t i = 0; i < request->set_count && error->status == HO_OK; i++)
+        ho_tree_set(e->arena, e->root, request->sets[i], error);
+    if (error->status == HO_OK && check_variants(ho_tree_get(e->root, "variants"), error) == HO_OK &&
+        ho_choose_check(e->arena, e->root, error) == HO_OK && read_repeat(e->root, &e->repeat, error) == HO_OK)
+        return e;
+    ho_experiment_free(e);
+    return NULL;
 }
 
 const char **ho_variant_names(ho_arena *arena, const ho_tree *variants)
@@ -113,21 +117,22 @@ static ho_tree *find_variant(ho_arena *arena, const ho_tree *root, const char *f
     return NULL;
 }
 
-ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_request *request, ho_error *error)
+ho_tree *ho_experiment_root(const ho_experiment *e, ho_arena *arena, const char *name, ho_error *error)
 {
-    if (request->variant) {
-        const ho_tree *variant = find_variant(arena, root, request->file, request->variant, error);
+    ho_tree *root = ho_tree_copy(arena, e->root);
+    if (name) {
+        const ho_tree *variant = find_variant(arena, root, e->request.file, name, error);
         if (!variant)
-            return error->status;
+            return NULL;
         ho_tree *changes = ho_tree_copy(arena, variant);
         ho_tree_remove(changes, ON_REQUEST);
         if (ho_tree_merge(arena, root, changes, error) != HO_OK)
-            return error->status;
+            return NULL;
     }
     ho_tree_remove(root, "variants");
     ho_tree_remove(root, "repeat");
     ho_tree_remove(root, "choose");
-    return HO_OK;
+    return root;
 }
 
 /* The variants chosen on the command line, each once. */
@@ -163,15 +168,13 @@ static ho_status choose_usual(ho_experiment *e, ho_error *error)
 ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char *const *chosen, size_t chosen_count,
                                   ho_error *error)
 {
-    ho_arena *arena = ho_arena_new();
-    ho_experiment *e = ho_alloc(sizeof *e);
-    e->arena = arena;
-    e->root = ho_root_read(arena, request, &e->repeat, error);
-    if (!e->root || (chosen_count ? choose(e, request->file, chosen, chosen_count, error) : choose_usual(e, error))) {
+    ho_experiment *e = ho_experiment_open(request, error);
+    if (e && (chosen_count ? choose(e, request->file, chosen, chosen_count, error) : choose_usual(e, error)) != HO_OK) {
         ho_experiment_free(e);
         return NULL;
     }
-    ho_choose_read(e);
+    if (e)
+        ho_choose_read(e);
     return e;
 }
 
@@ -209,6 +212,7 @@ void ho_experiment_free(ho_experiment *experiment)
 {
     if (!experiment)
         return;
+    ho_data_cache_free(experiment->cache);
     ho_arena_free(experiment->arena);
     free(experiment);
 }

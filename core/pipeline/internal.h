@@ -29,10 +29,6 @@ typedef struct ho_split {
 ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split,
                             ho_examples parts[3], ho_error *error);
 
-/* Those rows of a set of examples, in that order. */
-ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
-                           ho_error *error);
-
 /* Subtracts each feature's mean over the first part and divides by its standard deviation there, in every part;
  * features constant over the first part become 0. Refused where the result is not finite. */
 ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
@@ -41,11 +37,11 @@ ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
 
 #define HO_MOST_REPETITIONS 1000
 
-/* The file's tree with the command line's settings laid over it, its `variants` and `repeat` checked; NULL with an
- * error. */
-ho_tree *ho_root_read(ho_arena *arena, const ho_pipeline_request *request, int64_t *repeat, ho_error *error);
-/* Lays the variant asked for over the root; `variants` and `repeat` are gone afterwards. */
-ho_status ho_variant_apply(ho_arena *arena, ho_tree *root, const ho_pipeline_request *request, ho_error *error);
+/* The file with the command line's settings laid over it, its `variants`, `choose` and `repeat` checked. Chooses no
+ * variants. */
+ho_experiment *ho_experiment_open(const ho_pipeline_request *request, ho_error *error);
+/* A copy of the experiment's tree with a variant (or NULL) laid over it, without `variants`, `choose` and `repeat`. */
+ho_tree *ho_experiment_root(const ho_experiment *experiment, ho_arena *arena, const char *variant, ho_error *error);
 
 /* What a variant may be called; `where` is for messages. */
 ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_error *error);
@@ -64,6 +60,7 @@ void ho_choose_read(ho_experiment *experiment);
 /* A reading of a pipeline under way. */
 typedef struct ho_reading {
     ho_registry *registry;
+    ho_data_cache *cache;
     ho_pipeline *pipeline;
     ho_arena *arena;
     ho_tree *root;
@@ -105,7 +102,7 @@ ho_status ho_noise_read(ho_reading *reading, const ho_tree *node, ho_noise *nois
  * other classes. Which and by what depends on seed, count, and number of classes only. replaced[i]: 1 where so, else 0.
  */
 void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, double *replaced);
-/* The same on the training part's `target`, which it has; what was replaced is kept among the pipeline's truths. */
+/* The same on the training part's `target`, which it has; what was replaced is kept with the pipeline. */
 ho_status ho_noise_apply(ho_reading *reading, const ho_noise *noise, const char *target);
 
 /* ---- search.c --------------------------------------------------------------------------------------------------- */

@@ -47,25 +47,6 @@ void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, do
     }
 }
 
-/* An array for the run's truth/, with values to be filled in; NULL with an error. */
-static double *new_truth(ho_reading *r, const ho_noise *noise, const char *name, int64_t count)
-{
-    ho_dataset *dataset = r->pipeline->dataset;
-    for (size_t i = 0; i < dataset->truth_count; i++)
-        if (strcmp(dataset->truths[i].name, name) == 0) {
-            ho_fail_at(r->error, HO_INVALID, noise->place, "noise: the data reader gives a truth \"%s\" of its own",
-                       name);
-            return NULL;
-        }
-    double *values = ho_large_alloc((uint64_t)count, sizeof *values, name, r->error);
-    if (!values)
-        return NULL;
-    dataset->truths = ho_realloc(dataset->truths, (dataset->truth_count + 1) * sizeof *dataset->truths);
-    dataset->truths[dataset->truth_count++] =
-        (ho_truth){.name = ho_strdup(name), .rank = 1, .dims = {count}, .values = values};
-    return values;
-}
-
 /* Leaves only the examples whose labels were not replaced. */
 static ho_status keep_clean(ho_reading *r, const ho_noise *noise, const double *replaced)
 {
@@ -104,13 +85,21 @@ ho_status ho_noise_apply(ho_reading *r, const ho_noise *noise, const char *targe
         ho_large_free(replaced);
         return r->error->status;
     }
-    double *before = new_truth(r, noise, "labels", count);
-    double *replaced = before ? new_truth(r, noise, "noise", count) : NULL;
-    if (!replaced)
+    for (size_t i = 0; i < p->truth_count; i++)
+        if (strcmp(p->truths[i].name, "labels") == 0 || strcmp(p->truths[i].name, "noise") == 0)
+            return ho_fail_at(r->error, HO_INVALID, noise->place,
+                              "noise: the data reader gives a truth \"%s\" of its own", p->truths[i].name);
+    p->true_labels = ho_large_alloc((uint64_t)count, sizeof *p->true_labels, "label noise", r->error);
+    p->noise = p->true_labels ? ho_large_alloc((uint64_t)count, sizeof *p->noise, "label noise", r->error) : NULL;
+    if (!p->noise)
         return r->error->status;
-    memcpy(before, labels->values, (size_t)count * sizeof *before);
-    ho_noise_labels(noise, labels, count, replaced);
-    p->noise = replaced;
-    p->true_labels = before;
+    memcpy(p->true_labels, labels->values, (size_t)count * sizeof *labels->values);
+    ho_noise_labels(noise, labels, count, p->noise);
+    ho_truth *truths = ho_arena_alloc(r->arena, (p->truth_count + 2) * sizeof *truths);
+    for (size_t i = 0; i < p->truth_count; i++)
+        truths[i] = p->truths[i];
+    truths[p->truth_count++] = (ho_truth){"labels", 1, {count}, p->true_labels};
+    truths[p->truth_count++] = (ho_truth){"noise", 1, {count}, p->noise};
+    p->truths = truths;
     return HO_OK;
 }

@@ -41,20 +41,19 @@ static void override_mode(ho_reading *r, const char *mode)
     ho_tree_append(map, value);
 }
 
-static ho_status read_root(ho_reading *r, const ho_pipeline_request *request)
+static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *variant)
 {
     static const char *const known[] = {
         "name",  "seed",  "precision",       "data",          "model",      "objective", "dynamics", "steps",
         "batch", "start", "hyperparameters", "hypergradient", "validation", "outer",     "final",    "stop",
         NULL};
-    int64_t repeat;
-    r->root = ho_root_read(r->arena, request, &repeat, r->error);
-    if (!r->root || ho_variant_apply(r->arena, r->root, request, r->error) != HO_OK)
+    r->root = ho_experiment_root(e, r->arena, variant, r->error);
+    if (!r->root)
         return r->error->status;
-    if (request->mode)
-        override_mode(r, request->mode);
-    if (request->precision)
-        put(r, "precision", scalar(r, request->precision), "--precision");
+    if (e->request.mode)
+        override_mode(r, e->request.mode);
+    if (e->request.precision)
+        put(r, "precision", scalar(r, e->request.precision), "--precision");
     r->pipeline->root = r->root;
     return ho_tree_only(r->root, "the pipeline", known, r->error);
 }
@@ -142,14 +141,15 @@ static size_t nodes_of(const ho_tree *node)
     return nodes;
 }
 
-ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error)
+ho_pipeline *ho_experiment_pipeline(ho_experiment *e, ho_registry *registry, const char *variant, int64_t repetition,
+                                    ho_error *error)
 {
     ho_arena *arena = ho_arena_new();
     ho_pipeline *pipeline = ho_alloc(sizeof *pipeline);
     pipeline->arena = arena;
-    pipeline->file = ho_arena_strdup(arena, request->file);
-    ho_reading r = {.registry = registry, .pipeline = pipeline, .arena = arena, .error = error};
-    if (read_root(&r, request) == HO_OK && read_run(&r, request->repetition) == HO_OK) {
+    pipeline->file = ho_arena_strdup(arena, e->request.file);
+    ho_reading r = {.registry = registry, .cache = e->cache, .pipeline = pipeline, .arena = arena, .error = error};
+    if (read_root(&r, e, variant) == HO_OK && read_run(&r, repetition) == HO_OK) {
         /* Each setting comes from a node of its own; twice, since the objective's losses may serve as validation too.
          */
         r.settings = ho_arena_alloc(arena, 2 * nodes_of(r.root) * sizeof *r.settings);
@@ -161,6 +161,20 @@ ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *
         return pipeline;
     ho_pipeline_free(pipeline);
     return NULL;
+}
+
+ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error)
+{
+    ho_experiment *e = ho_experiment_open(request, error);
+    ho_pipeline *pipeline =
+        e ? ho_experiment_pipeline(e, registry, request->variant, request->repetition, error) : NULL;
+    if (!pipeline) {
+        ho_experiment_free(e);
+        return NULL;
+    }
+    pipeline->owned = e;
+    ho_data_cache_clear(e->cache);
+    return pipeline;
 }
 
 void ho_pipeline_free(ho_pipeline *pipeline)
@@ -182,7 +196,11 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     ho_examples_free(&pipeline->training);
     ho_examples_free(&pipeline->validation);
     ho_examples_free(&pipeline->test);
-    ho_dataset_free(pipeline->dataset);
+    ho_large_free(pipeline->noise);
+    ho_large_free(pipeline->true_labels);
+    for (size_t i = 0; i < sizeof pipeline->datasets / sizeof *pipeline->datasets; i++)
+        ho_dataset_free(pipeline->datasets[i]);
+    ho_experiment_free(pipeline->owned);
     ho_arena_free(pipeline->arena);
     free(pipeline);
 }

@@ -2,7 +2,7 @@
 #ifndef HO_PIPELINE_PIPELINE_H
 #define HO_PIPELINE_PIPELINE_H
 
-#include "host/registry.h"
+#include "host/data_cache.h"
 #include "system/problem.h"
 
 /* What the command line adds to the file. */
@@ -47,23 +47,29 @@ typedef struct ho_stop {
 
 typedef struct ho_pipeline {
     ho_arena *arena;
-    const ho_tree *root; /* as merged: what ho_yaml_write prints into the run folder */
+    struct ho_experiment *owned; /* the experiment it comes from, where nobody else has it; or NULL */
+    const ho_tree *root;         /* as merged: what ho_yaml_write prints into the run folder */
     const char *file;
     const char *name;
     ho_problem problem; /* ready for ho_training_new */
 
     /* Data, split and standardised. */
-    ho_dataset *dataset;                    /* truths and class names */
     ho_examples training, validation, test; /* test may be empty */
-    const double *noise, *true_labels; /* of the training examples, for scoring only: 1 where the label was replaced;
-                                          the labels before that; NULL: no noise was asked for */
-    const ho_examples *raw;            /* the training part before it was standardised, where single examples have
-                                          weights; else the training part */
-    ho_examples unstandardized;        /* what raw points to then */
-    const char *data_label;            /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
-    size_t data_choice, data_choices;  /* which source of the list was used, from 0; how many there are */
-    const char *data_missing;          /* why earlier sources were passed over ("no file PATH"), or NULL */
-    char **data_files;                 /* paths that were read, NULL-terminated */
+    char *const *class_names;               /* class_count of them, or NULL */
+    int64_t class_count;
+    const ho_truth *truths; /* what is known about the data, for truth/ of the run folder */
+    size_t truth_count;
+    double *noise, *true_labels;      /* of the training examples, for scoring only: 1 where the label was replaced; the
+                                         labels before that; NULL: no noise was asked for */
+    const ho_examples *raw;           /* the training part before it was standardised, where single examples have
+                                         weights; else the training part */
+    ho_examples unstandardized;       /* what raw points to then */
+    const char *data_label;           /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
+    size_t data_choice, data_choices; /* which source of the list was used, from 0; how many there are */
+    const char *data_missing;         /* why earlier sources were passed over ("no file PATH"), or NULL */
+    const ho_data_file *files;        /* that were read, with size and checksum */
+    size_t file_count;
+    ho_dataset *datasets[4]; /* what the readers gave, shared with other pipelines; or NULL */
 
     ho_instance *mode; /* the hypergradient mode */
 
@@ -107,12 +113,19 @@ typedef struct ho_experiment {
     int64_t repeat;        /* at least 1 */
     const ho_choice *choices;
     size_t choice_count;
+    ho_pipeline_request request; /* its strings are borrowed */
+    ho_data_cache *cache;        /* data sets that its pipelines share */
 } ho_experiment;
 
-/* Reads the file only as far as that. `chosen`: the variants wanted; all but those `on_request` where chosen_count is
- * 0; unknown ones and one chosen twice are errors. */
+/* Reads the file, once for all pipelines of the experiment, only as far as that. `chosen`: the variants wanted; all but
+ * those `on_request` where chosen_count is 0; unknown ones and one chosen twice are errors. */
 ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char *const *chosen, size_t chosen_count,
                                   ho_error *error);
+/* One of its pipelines: a variant (NULL: the file as it is) and a repetition, from 0; otherwise as the request that the
+ * experiment was read by. The file is not read again, nor are data that were read before. It must be freed before the
+ * experiment. Thread: any; several may be read at once. */
+ho_pipeline *ho_experiment_pipeline(ho_experiment *experiment, ho_registry *registry, const char *variant,
+                                    int64_t repetition, ho_error *error);
 /* Makes the paths that reading `pipeline`, one of the experiment's, made absolute so in the experiment's tree too: what
  * is written elsewhere still means the same files. */
 void ho_experiment_settle(ho_experiment *experiment, const ho_pipeline *pipeline);

@@ -62,44 +62,6 @@ static void order_by_class(const ho_target *labels, int64_t count, size_t classe
     free(next);
 }
 
-ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
-                           ho_error *error)
-{
-    *part = (ho_examples){
-        .count = count, .features = all->features, .target_count = all->target_count, .input_rank = all->input_rank};
-    memcpy(part->input_dims, all->input_dims, sizeof part->input_dims);
-    size_t width = (size_t)all->features, size = all->x32 ? sizeof(float) : sizeof(double);
-    part->targets = ho_alloc(all->target_count * sizeof *part->targets);
-    char *to = ho_large_alloc((uint64_t)count * width, size, "a part of the data", error);
-    if (!to)
-        return error->status;
-    part->rows = ho_large_alloc((uint64_t)count, sizeof *part->rows, "a part of the data", error);
-    if (!part->rows)
-        return error->status;
-    for (int64_t i = 0; i < count; i++)
-        part->rows[i] = all->rows ? all->rows[rows[i]] : rows[i];
-    const char *from = all->x32 ? (const char *)all->x32 : (const char *)all->x64;
-    if (all->x32)
-        part->x32 = (float *)(void *)to;
-    else
-        part->x64 = (double *)(void *)to;
-    for (int64_t i = 0; i < count; i++)
-        memcpy(to + (size_t)i * width * size, from + (size_t)rows[i] * width * size, width * size);
-    for (size_t k = 0; k < all->target_count; k++) {
-        const ho_target *source = &all->targets[k];
-        ho_target *target = &part->targets[k];
-        *target = *source;
-        target->name = ho_strdup(source->name);
-        size_t w = (size_t)source->width;
-        target->values = ho_large_alloc((uint64_t)count * w, sizeof(double), "a part of the data", error);
-        if (!target->values)
-            return error->status;
-        for (int64_t i = 0; i < count; i++)
-            memcpy(target->values + (size_t)i * w, source->values + (size_t)rows[i] * w, w * sizeof(double));
-    }
-    return HO_OK;
-}
-
 /* Sizes of the parts with the rest filled in, checked against what there is. */
 static ho_status settle_counts(const ho_split *split, int64_t count, int64_t counts[3], ho_error *error)
 {

@@ -28,10 +28,11 @@ static void note_line(void *context, const char *text)
     ho_note("%s", text);
 }
 
-static ho_status run_one(ho_registry *registry, const ho_pipeline_request *asked, const ho_run_request *request,
+static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const ho_run_request *request,
                          ho_error *error)
 {
-    ho_pipeline *pipeline = ho_pipeline_read(registry, asked, error);
+    ho_pipeline *pipeline = ho_experiment_pipeline(experiment, registry, NULL, 0, error);
+    ho_data_cache_clear(experiment->cache);
     if (!pipeline)
         return error->status;
     if (pipeline->as_long_as) {
@@ -83,7 +84,6 @@ typedef struct task {
 
 typedef struct many {
     ho_registry *registry;
-    const ho_pipeline_request *asked;
     const ho_run_request *request;
     ho_experiment *experiment;
     ho_pipeline *like;       /* the first task's: heads the table and the results */
@@ -131,10 +131,7 @@ static void note_task(void *context, const char *text)
 
 static ho_pipeline *read_task(const many *m, const task *t, ho_error *error)
 {
-    ho_pipeline_request asked = *m->asked;
-    asked.variant = t->variant;
-    asked.repetition = t->repetition;
-    return ho_pipeline_read(m->registry, &asked, error);
+    return ho_experiment_pipeline(m->experiment, m->registry, t->variant, t->repetition, error);
 }
 
 /* Waits for the task whose time this one may take too. Tasks that wait come last in order, so somebody is at it. */
@@ -428,9 +425,9 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
     if (!experiment)
         return error->status;
     if (experiment->variant_count == 0 && experiment->repeat == 1) {
-        run_one(registry, asked, request, error);
+        run_one(registry, experiment, request, error);
     } else {
-        many m = {.registry = registry, .asked = asked, .request = request, .experiment = experiment};
+        many m = {.registry = registry, .request = request, .experiment = experiment};
         pthread_mutex_init(&m.mutex, NULL);
         pthread_cond_init(&m.ended, NULL);
         run_many(&m, jobs, error);

@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sha256.h>
-
 #include "base/file.h"
 #include "base/npy.h"
 #include "base/version.h"
@@ -109,13 +107,13 @@ static ho_status write_pipeline(const ho_results *r, const ho_tree *root, ho_err
     return status;
 }
 
-static ho_status write_truths(const ho_results *r, const ho_dataset *dataset, ho_error *error)
+static ho_status write_truths(const ho_results *r, const ho_pipeline *pipeline, ho_error *error)
 {
-    if (dataset->truth_count == 0)
+    if (pipeline->truth_count == 0)
         return HO_OK;
     ho_status status = subfolder(r, "truth", error);
-    for (size_t i = 0; i < dataset->truth_count && status == HO_OK; i++) {
-        const ho_truth *t = &dataset->truths[i];
+    for (size_t i = 0; i < pipeline->truth_count && status == HO_OK; i++) {
+        const ho_truth *t = &pipeline->truths[i];
         status = write_array(r, "truth", t->name, t->rank, t->dims, t->values, error);
     }
     return status;
@@ -128,7 +126,7 @@ ho_results *ho_results_open(const ho_pipeline *pipeline, const ho_tree *root, co
         return NULL;
     ho_results *r = ho_alloc(sizeof *r);
     r->folder = folder;
-    if (write_pipeline(r, root, error) != HO_OK || write_truths(r, pipeline->dataset, error) != HO_OK) {
+    if (write_pipeline(r, root, error) != HO_OK || write_truths(r, pipeline, error) != HO_OK) {
         ho_results_close(r);
         return NULL;
     }
@@ -237,16 +235,14 @@ void ho_results_announce(const ho_pipeline *p)
 static void head_files(ho_json *json, const ho_pipeline *pipeline, bool checksums)
 {
     ho_json_open(json, "files", '[');
-    for (char **file = pipeline->data_files; file && *file; file++)
-        ho_json_string(json, NULL, *file);
+    for (size_t i = 0; i < pipeline->file_count; i++)
+        ho_json_string(json, NULL, pipeline->files[i].path);
     ho_json_close(json, ']');
     if (!checksums)
         return;
     ho_json_open(json, "checksums", '[');
-    for (char **file = pipeline->data_files; file && *file; file++) {
-        char sum[SHA256_DIGEST_STRING_LENGTH];
-        ho_json_string(json, NULL, SHA256File(*file, sum));
-    }
+    for (size_t i = 0; i < pipeline->file_count; i++)
+        ho_json_string(json, NULL, pipeline->files[i].sha256);
     ho_json_close(json, ']');
 }
 
@@ -278,13 +274,13 @@ void ho_results_head(ho_json *json, const ho_pipeline *pipeline, const char *com
         ho_json_string(json, "steps", NULL);
     ho_json_string(json, "precision", p->precision == HO_F64 ? "f64" : "f32");
     ho_machine_json(json);
-    if (!pipeline->dataset->class_names) {
+    if (!pipeline->class_names) {
         ho_json_string(json, "class_names", NULL);
         return;
     }
     ho_json_open(json, "class_names", '[');
-    for (int64_t i = 0; i < pipeline->dataset->class_count; i++)
-        ho_json_string(json, NULL, pipeline->dataset->class_names[i]);
+    for (int64_t i = 0; i < pipeline->class_count; i++)
+        ho_json_string(json, NULL, pipeline->class_names[i]);
     ho_json_close(json, ']');
 }
 

@@ -1,10 +1,12 @@
 /* Variants and repetitions from end to end: one folder and one row for each, the same numbers however they are run. */
 #include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/npy.h"
 #include "cli_support.h"
 #include "json_check.h"
 
@@ -362,22 +364,45 @@ Test(variants, one_that_diverges_leaves_the_others_rows)
     }
 }
 
-/* Data that go away between the checks and the run. */
-Test(variants, one_whose_data_are_gone_leaves_the_others_rows)
+/* Data are read once, before anything runs: that they go away later is no matter. */
+Test(variants, data_that_go_away_were_read)
 {
     cli_npy_blobs("other_x.npy", "other_y.npy", 0, BLOBS);
-    pid_t child = cli_start("pipeline", "v.yaml", "--jobs", "1", "--set", "repeat=1", "--set",
+    pid_t child = cli_start("pipeline", "v.yaml", "--jobs", "1", "--set", "repeat=2", "--set",
                             "variants/RHO/data={inputs: other_x.npy}", "--set", "variants/FULL/outer/iterations=300",
                             "--set", "variants/FULL/steps=200", "--out", "r", NULL);
     wait_for_lines("r/FULL/1/metrics.jsonl", 1);
+    cr_assert_eq(system("sha256sum x.npy > sum.txt"), 0);
+    char sum[65] = "";
+    memcpy(sum, cli_read("sum.txt"), 64);
     cr_assert_eq(unlink("other_x.npy"), 0);
+    cr_assert_eq(unlink("x.npy"), 0);
+    cli_result r = cli_finish(child);
+    cr_expect_eq(r.status, 0, "exit status %d: %s", r.status, r.err);
+    const char *result = result_of("r");
+    for (int v = 0; v < 4; v++)
+        cr_expect(json_is(result, cli_format("rows/%d/outcome", v), "done"), "%s", result);
+    cr_expect(json_is(result, "data/checksums/0", sum), "%s: %s", sum, result);
+}
+
+/* Initial weights that go away between the checks and the run. */
+Test(variants, one_whose_start_is_gone_leaves_the_others_rows)
+{
+    const double weights[FEATURES * 4] = {0};
+    ho_error error = {0};
+    cr_assert_eq(ho_npy_write_f64("w.npy", 2, (int64_t[]){FEATURES, 4}, weights, &error), HO_OK);
+    pid_t child = cli_start("pipeline", "v.yaml", "--jobs", "1", "--set", "repeat=1", "--set",
+                            "variants/RHO/start={W: w.npy}", "--set", "variants/FULL/outer/iterations=300", "--set",
+                            "variants/FULL/steps=200", "--out", "r", NULL);
+    wait_for_lines("r/FULL/1/metrics.jsonl", 1);
+    cr_assert_eq(unlink("w.npy"), 0);
     cli_result r = cli_finish(child);
     cr_expect_eq(r.status, 2, "exit status %d: %s", r.status, r.err);
-    cr_expect(strstr(r.err, "1 of 4 runs failed; RHO/1: ") && strstr(r.err, "other_x.npy"), "%s", r.err);
+    cr_expect(strstr(r.err, "1 of 4 runs failed; RHO/1: ") && strstr(r.err, "w.npy"), "%s", r.err);
     const char *result = result_of("r");
     cr_expect(json_is(result, "rows/0/outcome", "done") && json_is(result, "rows/1/outcome", "failed"), "%s", result);
     cr_expect(json_is(result, "rows/2/outcome", "done") && json_is(result, "rows/3/outcome", "done"), "%s", result);
-    cr_expect(strstr(json_at(result, "rows/1/message"), "other_x.npy"), "%s", result);
+    cr_expect(strstr(json_at(result, "rows/1/message"), "w.npy"), "%s", result);
 }
 
 Test(variants, a_folder_that_is_taken_is_refused)

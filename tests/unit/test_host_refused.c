@@ -62,7 +62,7 @@ static ho_status emits_broken_label(ho_data *d)
 Test(host_refused, a_label_must_be_whole)
 {
     refused(&whole, emits_broken_label,
-            "y.bin: labels: example 1 has the label 1.5, which is no whole number (data reader \"probe\")");
+            "y.bin: labels: example 1 has the label 1.5, which is not an integer (data reader \"probe\")");
 }
 
 static ho_status emits_fewer_labels(ho_data *d)
@@ -75,7 +75,7 @@ static ho_status emits_fewer_labels(ho_data *d)
 Test(host_refused, arrays_of_one_part_have_one_length)
 {
     refused(&whole, emits_fewer_labels,
-            "y.bin: labels: 2 examples, where inputs (x.bin) has 3 (data reader \"probe\")");
+            "y.bin: labels: has 2 examples, but inputs (x.bin) has 3 (data reader \"probe\")");
 }
 
 static ho_status emits_target_twice(ho_data *d)
@@ -242,7 +242,7 @@ Test(host_refused, each_senseless_array_is_one_message)
     BROKEN(broken.rank = -1, "inputs: has rank -1");
     BROKEN(broken.rank = 5, "inputs: has rank 5");
     BROKEN(broken.dims[0] = 0, "inputs: holds no examples");
-    BROKEN(broken.dims[1] = -2, "sizes are below 1");
+    BROKEN(broken.dims[1] = -2, "a size below 1");
     BROKEN(broken.dims[0] = broken.dims[1] = INT64_MAX, "more than 2^40 entries");
     BROKEN(broken.values = NULL, "has no values (NULL)");
     BROKEN(broken.struct_size = 0, "struct_size is not set");

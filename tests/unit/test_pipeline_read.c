@@ -166,9 +166,9 @@ Test(pipeline, a_small_one)
     cr_expect_eq(p->data_choices, 1);
     cr_expect_null(p->data_missing);
     cr_expect_str_eq(p->data_label, "npy, .../x.npy");
-    cr_assert_not_null(p->data_files[0]);
-    cr_assert_not_null(p->data_files[1]);
-    cr_expect_null(p->data_files[2]);
+    cr_assert_eq(p->file_count, 2);
+    cr_expect_not_null(strstr(p->files[0].path, "/x.npy"));
+    cr_expect_not_null(strstr(p->files[1].path, "/y.npy"));
     ho_pipeline_free(p);
 }
 
@@ -236,9 +236,9 @@ Test(pipeline, a_reader_that_makes_parts)
     cr_expect_eq(p->validation.count, 12);
     cr_expect_eq(p->test.count, 8);
     cr_expect_eq(p->problem.classes_or_width, 4);
-    cr_expect_gt(p->dataset->truth_count, 0);
+    cr_expect_gt(p->truth_count, 0);
     cr_expect_str_eq(p->mode->loaded->plugin.name, "reverse");
-    cr_expect_null(p->data_files[0]);
+    cr_expect_eq(p->file_count, 0);
     cr_expect_str_eq(p->data_label, "generated");
     ho_pipeline_free(p);
 }

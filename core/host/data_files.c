@@ -1,0 +1,139 @@
+#include "host/data_files.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+
+static void hash(ho_data_file *file, const void *bytes, size_t size)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL);
+    for (size_t i = 0; i < (sizeof file->sha256 - 1) / 2; i++)
+        snprintf(file->sha256 + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* The entry of that path; NULL: there is none. */
+static ho_data_file *find(const ho_data_files *files, const char *path)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->of[i].path, path) == 0)
+            return &files->of[i];
+    return NULL;
+}
+
+static ho_data_file *enter(ho_data_files *files, const char *path)
+{
+    ho_data_file *file = find(files, path);
+    if (file)
+        return file;
+    ho_grow((void **)&files->of, &files->capacity, files->count, sizeof *files->of);
+    file = &files->of[files->count++];
+    *file = (ho_data_file){.path = ho_strdup(path)};
+    return file;
+}
+
+void ho_data_files_begin(ho_data_files *files, const ho_instance *reader)
+{
+    for (uint32_t i = 0; i < reader->loaded->option_count; i++) {
+        const char *path = ho_instance_path(reader, i);
+        struct stat about;
+        if (!path || stat(path, &about) != 0)
+            continue;
+        ho_data_file *file = enter(files, path);
+        file->option = true;
+        file->folder = S_ISDIR(about.st_mode);
+        file->size = about.st_size;
+        file->changed = about.st_mtim;
+    }
+}
+
+void ho_data_files_add(ho_data_files *files, const char *path, const uint8_t *bytes, uint64_t size)
+{
+    ho_data_file *file = enter(files, path);
+    if (*file->sha256)
+        return;
+    if (!file->option)
+        file->size = (int64_t)size;
+    hash(file, bytes, size);
+}
+
+/* Reads and hashes what the reader has read by itself, and compares with how the file was before. */
+static ho_status settle_file(ho_data_file *file, ho_error *error)
+{
+    if (!*file->sha256) {
+        uint8_t *bytes;
+        uint64_t size;
+        if (ho_file_read_raw(file->path, 0, &bytes, &size, error) != HO_OK)
+            return error->status;
+        hash(file, bytes, size);
+        ho_large_free(bytes);
+    }
+    struct stat about;
+    bool same = stat(file->path, &about) == 0 && about.st_size == file->size &&
+                about.st_mtim.tv_sec == file->changed.tv_sec && about.st_mtim.tv_nsec == file->changed.tv_nsec;
+    return same ? HO_OK : ho_fail(error, HO_INVALID, "%s: changed while it was being read", file->path);
+}
+
+static int by_path(const void *left, const void *right)
+{
+    return strcmp(((const ho_data_file *)left)->path, ((const ho_data_file *)right)->path);
+}
+
+static bool lies_in(const ho_data_file *file, const char *folder)
+{
+    size_t length = strlen(folder);
+    return !file->option && strncmp(file->path, folder, length) == 0 && file->path[length] == '/';
+}
+
+/* Hashes the list of a folder's files, which leave the files. */
+static void settle_folder(ho_data_files *files, size_t index)
+{
+    char *text = NULL, *folder = files->of[index].path;
+    size_t size = 0, kept = 0;
+    FILE *list = open_memstream(&text, &size);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        ho_data_file file = files->of[i];
+        if (!lies_in(&file, folder)) {
+            files->of[kept++] = file;
+            continue;
+        }
+        if (list)
+            fprintf(list, "%s  %s\n", file.sha256, file.path + strlen(folder) + 1);
+        bytes += file.size;
+        free(file.path);
+    }
+    files->count = kept;
+    if (list)
+        fclose(list);
+    files->of[index].size = bytes;
+    hash(&files->of[index], text, size);
+    free(text);
+}
+
+ho_status ho_data_files_end(ho_data_files *files, ho_error *error)
+{
+    size_t options = 0; /* come first */
+    while (options < files->count && files->of[options].option)
+        options++;
+    if (files->count > options)
+        qsort(files->of + options, files->count - options, sizeof *files->of, by_path);
+    for (size_t i = 0; i < options && error->status == HO_OK; i++)
+        if (files->of[i].folder)
+            settle_folder(files, i);
+        else
+            settle_file(&files->of[i], error);
+    return error->status;
+}
+
+void ho_data_files_free(ho_data_files *files)
+{
+    for (size_t i = 0; i < files->count; i++)
+        free(files->of[i].path);
+    free(files->of);
+    *files = (ho_data_files){0};
+}
