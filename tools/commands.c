@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "exec/exec.h"
 #include "plugins_help.h"
-#include "run/machine.h"
+#include "run/head.h"
 #include "run/run.h"
 
 static ho_status count_option(const char *name, const char *text, int fallback, int *count, ho_error *error)

@@ -209,19 +209,18 @@ ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_
     return status == HO_OK ? ho_file_unpack(path, most, bytes, size, error) : status;
 }
 
-static ho_status write_all(int fd, const uint8_t *bytes, uint64_t size, const char *path, ho_error *error)
+ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t size, ho_error *error)
 {
+    const uint8_t *at = bytes;
     while (size) {
-        ssize_t written = write(fd, bytes, piece(size));
+        ssize_t written = write(fd, at, piece(size));
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
             return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-        bytes += written;
+        at += written;
         size -= (uint64_t)written;
     }
-    if (fsync(fd) != 0)
-        return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
     return HO_OK;
 }
 
@@ -256,7 +255,9 @@ ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_e
     char *name;
     if (open_beside(path, mode, &fd, &name, error) != HO_OK)
         return error->status;
-    ho_status status = write_all(fd, bytes, size, path, error);
+    ho_status status = ho_file_append(fd, path, bytes, size, error);
+    if (status == HO_OK && fsync(fd) != 0)
+        status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
     if (close(fd) != 0 && status == HO_OK)
         status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
     if (status == HO_OK && rename(name, path) != 0)

@@ -12,7 +12,7 @@
 
 #include "base/rng.h"
 #include "run/gradient.h"
-#include "run/results.h"
+#include "run/head.h"
 #include "run/run.h"
 
 #define REPLAY_TOLERANCE     0.0
@@ -362,7 +362,7 @@ ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_ru
         status =
             ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: there is nothing to check", pipeline->file);
     if (status == HO_OK) {
-        ho_results_announce(pipeline);
+        ho_announce_data(pipeline);
         printf("f64, T = %lld, %lld tuned entries in %lld free directions\n", (long long)c.steps, (long long)c.size,
                (long long)c.api->directions(c.system));
         status = check_steps(&c);

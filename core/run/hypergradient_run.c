@@ -3,29 +3,25 @@
 #include <stdlib.h>
 
 #include "run/gradient.h"
+#include "run/head.h"
 #include "run/mover.h"
-#include "run/results.h"
 #include "run/run.h"
+#include "run/run_folder.h"
 
-static ho_status write_files(ho_results *results, const ho_pipeline *pipeline, const ho_training *training,
+static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_training *training,
                              const ho_run_request *request, double value, const double *gradient,
                              const ho_gradient_cost *cost, ho_error *error)
 {
-    ho_json json = {.pretty = true};
-    ho_json_open(&json, NULL, '{');
-    ho_results_head(&json, pipeline, request->command_line, true);
-    ho_json_real(&json, "E", value);
-    ho_json_integer(&json, "T", pipeline->problem.steps);
-    ho_json_real(&json, "seconds", cost->seconds);
-    ho_json_integer(&json, "trajectory_bytes", cost->bytes);
-    ho_json_close(&json, '}');
-    ho_status status = ho_results_lambda(results, "", training, gradient, error);
-    if (status == HO_OK)
-        status = ho_results_json(results, "hypergradient.json", &json, error);
-    if (status == HO_OK)
-        printf("written to %s\n", ho_results_folder(results));
-    ho_json_free(&json);
-    return status;
+    ho_arena *arena = ho_arena_new();
+    ho_record record = ho_record_of(HO_RECORD_GRADIENT, pipeline, request->command_line, true, arena);
+    record.value = value;
+    record.result.seconds = cost->seconds;
+    record.trajectory_bytes = cost->bytes;
+    if (ho_run_folder_lambda(folder, "", training, gradient, error) == HO_OK &&
+        ho_run_folder_record(folder, &record, error) == HO_OK)
+        printf("written to %s\n", ho_run_folder_path(folder));
+    ho_arena_free(arena);
+    return error->status;
 }
 
 static void print_gradient(const ho_training *training, const double *lambda, const double *gradient)
@@ -59,16 +55,16 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
     ho_gradient_cost cost = {0};
     ho_training_lambda_initial(training, lambda);
     ho_status status = HO_OK;
-    ho_results *results = NULL;
+    ho_run_folder *folder = NULL;
     if (size == 0)
         status = ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
                          pipeline->file);
     if (status == HO_OK && request->out) {
-        results = ho_results_open(pipeline, pipeline->root, request->out, error);
+        folder = ho_run_folder_new(pipeline, pipeline->root, request->out, error);
         status = error->status;
     }
     if (status == HO_OK) {
-        ho_results_announce(pipeline);
+        ho_announce_data(pipeline);
         status =
             ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost, error);
     }
@@ -77,10 +73,10 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
                (long long)pipeline->problem.steps, pipeline->mode->loaded->plugin.name, cost.seconds,
                (long long)cost.bytes);
         print_gradient(training, lambda, gradient);
-        if (results)
-            status = write_files(results, pipeline, training, request, value, gradient, &cost, error);
+        if (folder)
+            status = write_files(folder, pipeline, training, request, value, gradient, &cost, error);
     }
-    ho_results_close(results);
+    ho_run_folder_close(folder);
     free(lambda);
     free(gradient);
     ho_training_free(training);

@@ -8,12 +8,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "host/signals.h"
-#include "run/choice.h"
+#include "run/head.h"
 #include "run/progress.h"
-#include "run/results.h"
 #include "run/rows.h"
 #include "run/run.h"
 #include "run/single.h"
+#include "run/tables.h"
 
 /* ---- one run ----------------------------------------------------------------------------------------------------- */
 
@@ -26,6 +26,15 @@ static void note_line(void *context, const char *text)
 {
     ho_progress_end(context);
     ho_note("%s", text);
+}
+
+static void print_run(const ho_pipeline *pipeline, const ho_result *result, const char *folder)
+{
+    ho_arena *arena = ho_arena_new();
+    ho_record record = ho_record_of_run(pipeline, NULL, false, result, arena);
+    if (!isnan(ho_figure_of(result, HO_SECONDS))) /* something was trained */
+        ho_print_run(&record, folder);
+    ho_arena_free(arena);
 }
 
 static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const ho_run_request *request,
@@ -51,20 +60,19 @@ static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const
                                         .note = note_line,
                                         .context = &progress};
     ho_single *single = ho_single_new(&single_request, error);
-    ho_results *results = single ? ho_results_open(pipeline, pipeline->root, request->out, error) : NULL;
-    if (results) {
-        ho_single_result result;
-        ho_results_announce(pipeline);
-        ho_single_run(single, results, &result);
+    ho_run_folder *folder = single ? ho_run_folder_new(pipeline, pipeline->root, request->out, error) : NULL;
+    if (folder) {
+        ho_result result;
+        ho_announce_data(pipeline);
+        ho_single_run(single, folder, &result);
         ho_progress_end(&progress);
-        if (result.count > 0)
-            ho_table_single(pipeline, &result);
+        print_run(pipeline, &result, ho_run_folder_path(folder));
         if (result.outcome.status != HO_OK)
-            ho_note("what is done so far is kept in %s", result.folder);
+            ho_note("what is done so far is kept in %s", ho_run_folder_path(folder));
         *error = result.outcome;
-        ho_single_result_free(&result);
+        ho_result_free(&result);
     }
-    ho_results_close(results);
+    ho_run_folder_close(folder);
     ho_single_free(single);
     ho_pipeline_free(pipeline);
     return error->status;
@@ -90,9 +98,9 @@ typedef struct many {
     const char **strategies; /* of each variant */
     size_t *like_variant;    /* whose time each variant takes; its own index: nobody's */
     size_t variants;
-    ho_results *results;
+    ho_run_folder *folder;
     task *tasks;
-    ho_single_result *outcomes;   /* of each task */
+    ho_result *outcomes;          /* of each task */
     size_t *order;                /* in which tasks are taken: those that wait for another are last */
     size_t count, next, finished; /* tasks; the first in order that nobody has taken; how many are over */
     ho_progress progress;
@@ -144,7 +152,7 @@ static ho_status wait_for(many *m, const task *t, double *seconds, ho_error *err
     pthread_mutex_lock(&m->mutex);
     while (!other->over)
         pthread_cond_wait(&m->ended, &m->mutex);
-    const ho_single_result *like = &m->outcomes[t->after];
+    const ho_result *like = &m->outcomes[t->after];
     *seconds = like->cpu_seconds;
     if (like->outcome.status == HO_INTERRUPTED)
         ho_fail(error, HO_INTERRUPTED, "interrupted before this run began");
@@ -160,7 +168,7 @@ static void run_task(many *m, worker *w, size_t index)
     ho_error error = {0};
     double seconds;
     ho_pipeline *pipeline = wait_for(m, t, &seconds, &error) == HO_OK ? read_task(m, t, &error) : NULL;
-    char *folder = ho_format("%s/%s", ho_results_folder(m->results), t->name);
+    char *path = ho_format("%s/%s", ho_run_folder_path(m->folder), t->name);
     ho_single_request request = {.pipeline = pipeline,
                                  .command_line = m->request->command_line,
                                  .cpu_seconds = seconds,
@@ -169,15 +177,15 @@ static void run_task(many *m, worker *w, size_t index)
                                  .note = note_task,
                                  .context = w};
     ho_single *single = pipeline ? ho_single_new(&request, &error) : NULL;
-    ho_results *results = single ? ho_results_open(pipeline, pipeline->root, folder, &error) : NULL;
-    ho_single_result own = {.outcome = error};
-    if (results)
-        ho_single_run(single, results, &own);
+    ho_run_folder *folder = single ? ho_run_folder_new(pipeline, pipeline->root, path, &error) : NULL;
+    ho_result own = {.outcome = error};
+    if (folder)
+        ho_single_run(single, folder, &own);
     if (own.outcome.status != HO_OK && own.outcome.status != HO_INTERRUPTED)
         note_task(w, own.outcome.text);
-    ho_results_close(results);
+    ho_run_folder_close(folder);
     ho_single_free(single);
-    free(folder);
+    free(path);
     ho_pipeline_free(pipeline);
     pthread_mutex_lock(&m->mutex);
     m->outcomes[index] = own;
@@ -340,58 +348,51 @@ static void sum_up(const many *m, ho_error *error)
                 m->tasks[first].name, m->outcomes[first].outcome.text);
 }
 
-static ho_status finish(many *m, ho_error *error)
+/* The rows of the variants, then those of the choices among them. */
+static void make_rows(const many *m, ho_record *record, ho_arena *arena)
 {
-    const ho_pipeline *like = m->like;
     const ho_experiment *experiment = m->experiment;
-    int64_t repeat = experiment->repeat;
-    size_t row_count = m->variants + experiment->choice_count;
-    ho_row *rows = ho_alloc(row_count * sizeof *rows);
-    const char **folders = ho_alloc(m->count * sizeof *folders);
-    ho_json json = {.pretty = true};
-    sum_up(m, error);
+    size_t repeat = (size_t)experiment->repeat;
+    ho_runs *runs = ho_arena_alloc(arena, m->variants * sizeof *runs);
+    const char **folders = ho_arena_alloc(arena, m->count * sizeof *folders);
     for (size_t i = 0; i < m->count; i++)
         folders[i] = m->tasks[i].name;
-    ho_json_open(&json, NULL, '{');
-    ho_results_head(&json, like, m->request->command_line, true);
-    ho_json_integer(&json, "repeat", repeat);
-    ho_json_string(&json, "outcome", ho_outcome_name(error->status));
-    ho_json_string(&json, "message", error->status == HO_OK ? NULL : error->text);
-    ho_json_open(&json, "rows", '[');
+    record->rows.items = ho_arena_alloc(arena, (m->variants + experiment->choice_count) * sizeof *record->rows.items);
     for (size_t v = 0; v < m->variants; v++) {
-        size_t first = v * (size_t)repeat;
-        rows[v] = (ho_row){m->tasks[first].variant ? m->tasks[first].variant : like->name,
-                           m->strategies[v],
-                           &m->outcomes[first],
-                           (size_t)repeat,
-                           &folders[first],
-                           NULL};
+        size_t first = v * repeat;
+        const char *name = m->tasks[first].variant ? m->tasks[first].variant : m->like->name;
+        runs[v] = (ho_runs){name, m->strategies[v], &m->outcomes[first], &folders[first], NULL, repeat};
+        record->rows.items[record->rows.count++] = ho_row_of(&runs[v], arena);
     }
-    for (size_t c = 0; c < experiment->choice_count; c++)
-        rows[m->variants + c] = ho_choice_row(&experiment->choices[c], rows);
-    for (size_t i = 0; i < row_count; i++)
-        ho_row_json(&json, &rows[i]);
-    ho_json_close(&json, ']');
-    ho_json_close(&json, '}');
+    for (size_t c = 0; c < experiment->choice_count; c++) {
+        const ho_choice *choice = &experiment->choices[c];
+        record->rows.items[record->rows.count++] =
+            ho_row_of_choice(choice->name, runs, choice->members, choice->count, arena);
+    }
+}
+
+static ho_status finish(many *m, ho_error *error)
+{
+    ho_arena *arena = ho_arena_new();
+    ho_record record = ho_record_of(HO_RECORD_RUNS, m->like, m->request->command_line, true, arena);
     ho_error later = {0};
-    if (ho_results_json(m->results, "result.json", &json, &later) != HO_OK)
+    sum_up(m, error);
+    record.repeat = m->experiment->repeat;
+    record.result.outcome = *error;
+    make_rows(m, &record, arena);
+    if (ho_run_folder_record(m->folder, &record, &later) != HO_OK)
         ho_fail(error, later.status, "%s", later.text);
-    ho_json_free(&json);
-    ho_table_rows(like, rows, row_count, repeat);
-    printf("  results in %s\n", ho_results_folder(m->results));
-    for (size_t i = m->variants; i < row_count; i++)
-        ho_choice_free(&rows[i]);
-    free(rows);
-    free(folders);
+    ho_print_rows(&record, ho_run_folder_path(m->folder));
+    ho_arena_free(arena);
     return error->status;
 }
 
 static void many_free(many *m)
 {
-    ho_results_close(m->results);
+    ho_run_folder_close(m->folder);
     ho_pipeline_free(m->like);
     for (size_t i = 0; i < m->count; i++) {
-        ho_single_result_free(&m->outcomes[i]);
+        ho_result_free(&m->outcomes[i]);
         free(m->tasks[i].name);
     }
     free(m->strategies);
@@ -408,10 +409,10 @@ static ho_status run_many(many *m, int jobs, ho_error *error)
     make_tasks(m);
     if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK)
         return error->status;
-    m->results = ho_results_open(m->like, m->experiment->root, m->request->out, error);
-    if (!m->results)
+    m->folder = ho_run_folder_new(m->like, m->experiment->root, m->request->out, error);
+    if (!m->folder)
         return error->status;
-    ho_results_announce(m->like);
+    ho_announce_data(m->like);
     ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
     work_together(m, jobs);
     ho_progress_end(&m->progress);

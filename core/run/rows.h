@@ -1,33 +1,26 @@
-/* Rows of the final table: what the repetitions of one variant came to, as means and standard deviations. */
+/* Rows of the final table out of runs: means and standard deviations over repetitions, and choices among variants. */
 #ifndef HO_RUN_ROWS_H
 #define HO_RUN_ROWS_H
 
-#include "base/json.h"
-#include "run/single.h"
+#include "base/memory.h"
+#include "run/record.h"
 
-typedef struct ho_row {
+/* The runs of one row. */
+typedef struct ho_runs {
     const char *variant, *strategy;
-    const ho_single_result *results; /* one for each repetition */
+    const ho_result *results; /* one for each repetition */
+    const char *const *folders;
+    const char *const *chosen; /* of a choice: the variant of each run; else NULL */
     size_t count;
-    const char *const *folders; /* of each, seen from the run's folder */
-    const char *const *chosen;  /* of a choice (choice.h): the variant of each run; else NULL */
-} ho_row;
+} ho_runs;
 
-/* Of the repetitions that have the figure. */
-typedef struct ho_spread {
-    double mean, sd; /* the sample's; NaN for fewer than one, two */
-    size_t count;
-} ho_spread;
+/* Borrows the names of `runs` and `results`; what it makes lives in the arena. */
+ho_row ho_row_of(const ho_runs *runs, ho_arena *arena);
 
-/* The validation error that a run is compared by; NaN where it has none. */
-double ho_validation_error(const ho_single_result *result);
-
-/* One JSON object: the format that `hotool report` reads. */
-void ho_row_json(ho_json *json, const ho_row *row);
-
-/* One run, before and after, on stdout. */
-void ho_table_single(const ho_pipeline *pipeline, const ho_single_result *result);
-/* A line for each variant, on stdout. `like`: any of the pipelines that ran, for the heading. */
-void ho_table_rows(const ho_pipeline *like, const ho_row *rows, size_t count, int64_t repeat);
+/* For each repetition the run of least validation error among the variants `members`; the first of equals, and the
+ * first member where none has a validation error. Figures are those of the run chosen, except for gradient evaluations
+ * and seconds: a choice costs what all its members do. */
+ho_row ho_row_of_choice(const char *name, const ho_runs *variants, const size_t *members, size_t count,
+                        ho_arena *arena);
 
 #endif

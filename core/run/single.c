@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "run/course.h"
+#include "run/example_weights.h"
 #include "run/gradient.h"
-#include "run/lines.h"
+#include "run/head.h"
 #include "run/outer.h"
 #include "run/rows.h"
 #include "run/search.h"
@@ -19,10 +20,10 @@ struct ho_single {
     ho_training *training, *both; /* both: the final training's, where that is not on the training part alone */
     ho_examples joined;
     ho_problem problem_of_both;
-    ho_outer *optimizer; /* NULL: a search, updates online, or nothing to tune */
-    ho_course *course;   /* NULL: trainings are not watched */
-    int64_t total;       /* iterations or candidates */
-    ho_results *results; /* borrowed */
+    ho_outer *optimizer;   /* NULL: a search, updates online, or nothing to tune */
+    ho_course *course;     /* NULL: trainings are not watched */
+    int64_t total;         /* iterations or candidates */
+    ho_run_folder *folder; /* borrowed */
     double *initial, *best;
     ho_outer_result outer;
     double begun, cpu_begun;
@@ -37,20 +38,6 @@ const char *ho_strategy_name(const ho_pipeline *pipeline)
     if (pipeline->strategy == HO_STRATEGY_HYPERGRADIENT)
         return "none";
     return pipeline->strategy == HO_STRATEGY_GRID ? "grid" : "random";
-}
-
-const char *ho_outcome_name(ho_status outcome)
-{
-    switch (outcome) {
-    case HO_OK:
-        return "done";
-    case HO_DIVERGED:
-        return "diverged";
-    case HO_INTERRUPTED:
-        return "interrupted";
-    default:
-        return "failed";
-    }
 }
 
 static bool searches(const ho_single *s)
@@ -83,7 +70,17 @@ static ho_status report(void *context, const ho_outer_record *r, ho_error *error
 {
     ho_single *s = context;
     const ho_single_request *request = s->request;
-    if (ho_line_iteration(s->results, s->training, r, searches(s), error) != HO_OK)
+    const ho_line line = {.kind = searches(s) ? HO_LINE_CANDIDATE : HO_LINE_ITERATION,
+                          .iteration = r->iteration,
+                          .validation_error = r->error,
+                          .best = r->best,
+                          .gradient_norm = r->gradient_norm,
+                          .stationarity = r->stationarity,
+                          .step_scale = r->scale,
+                          .trajectory_bytes = r->bytes,
+                          .seconds = r->seconds,
+                          .diverged = r->diverged};
+    if (ho_run_folder_line(s->folder, s->training, line, r->lambda, NULL, error) != HO_OK)
         return error->status;
     double limit = searches(s) ? time_limit(s) : 0;
     double share = (double)r->iteration / (double)s->total;
@@ -119,7 +116,19 @@ static double share_of(const ho_single *s, const ho_course_event *e)
 static ho_status report_event(void *context, const ho_course_event *e, ho_error *error)
 {
     ho_single *s = context;
-    if (!s->aside && ho_line_event(s->results, s->training, e, error) != HO_OK)
+    const ho_line line = {.kind = e->update ? HO_LINE_UPDATE : HO_LINE_EVALUATION,
+                          .step = e->step,
+                          .epoch = e->epoch,
+                          .cpu_seconds = e->cpu_seconds,
+                          .update = e->update,
+                          .error = e->error,
+                          .gradient_norm = e->gradient_norm,
+                          .evaluation = e->look,
+                          .training_error = e->training_error,
+                          .validation_error = e->validation.loss,
+                          .validation_accuracy = e->validation.accuracy,
+                          .best = e->best};
+    if (!s->aside && ho_run_folder_line(s->folder, s->training, line, e->lambda, e->norms, error) != HO_OK)
         return error->status;
     if (e->update && s->outer.done++ == 0)
         s->outer.initial_error = e->error;
@@ -213,15 +222,12 @@ static ho_status trained(ho_single *s, ho_training *training, const double *lamb
 }
 
 /* Trains, measures, and adds the column; the weights are written where `weights` says so. */
-static ho_status measure(ho_single *s, ho_training *training, const char *title, const double *lambda, bool weights,
-                         ho_single_result *result, ho_error *error)
+static ho_status measure(ho_single *s, ho_training *training, int which, const double *lambda, bool weights,
+                         ho_result *result, ho_error *error)
 {
     const ho_pipeline *p = s->pipeline;
-    ho_column c = {.title = title,
-                   .best_epoch = NAN,
-                   .validation_error = NAN,
-                   .validation = {.loss = NAN, .accuracy = NAN},
-                   .test = {.loss = NAN, .accuracy = NAN}};
+    ho_column c = {.known = true, .best_epoch = NAN, .validation_error = NAN};
+    ho_metrics validation = {.loss = NAN, .accuracy = NAN}, test = validation;
     ho_vector *own;
     const ho_vector *state;
     ho_error training_error = {0};
@@ -231,26 +237,30 @@ static ho_status measure(ho_single *s, ho_training *training, const char *title,
         ho_fail(error, training_error.status, "%s", training_error.text);
     if (status != HO_OK)
         return status;
-    status = ho_training_evaluate(training, lambda, state, &p->validation, &c.validation);
+    status = ho_training_evaluate(training, lambda, state, &p->validation, &validation);
     /* Methods that are compared look at the test part once, with what they end in. */
     bool ends = training == s->both || !s->both;
     if (status == HO_OK && p->test.count > 0 && (ends || s->request->whole))
-        status = ho_training_evaluate(training, lambda, state, &p->test, &c.test);
+        status = ho_training_evaluate(training, lambda, state, &p->test, &test);
     if (status != HO_OK)
         ho_take_error(training, status, "evaluation", error);
     else if (weights)
-        status = ho_results_weights(s->results, training, state, error);
+        status = ho_run_folder_weights(s->folder, training, state, error);
     ho_training_system(training)->api->vector_free(ho_training_system(training), own);
     /* What was trained on validates nothing. */
     if (training == s->both)
-        c.validation_error = c.validation.loss = c.validation.accuracy = NAN;
+        c.validation_error = validation.loss = validation.accuracy = NAN;
+    c.validation_loss = validation.loss;
+    c.validation_accuracy = validation.accuracy;
+    c.test_loss = test.loss;
+    c.test_accuracy = test.accuracy;
     if (status == HO_OK)
-        result->columns[result->count++] = c;
+        result->columns[which] = c;
     return status == HO_OK ? error->status : status;
 }
 
 /* The columns, and the weights of the last one. */
-static ho_status measure_all(ho_single *s, ho_single_result *result, ho_error *error)
+static ho_status measure_all(ho_single *s, ho_result *result, ho_error *error)
 {
     bool tuned = s->outer.done > 0 || is_trained(s);
     ho_error own = {0};
@@ -258,115 +268,69 @@ static ho_status measure_all(ho_single *s, ho_single_result *result, ho_error *e
     /* Where validation examples are all that is trained on, and nothing was tuned, nothing validates. */
     bool unseen = !tuned && s->pipeline->final_on == HO_FINAL_VALIDATION;
     if (((s->request->whole && !is_trained(s)) || !tuned) && !unseen)
-        status = measure(s, s->training, "initial", s->initial, !tuned && !s->both, result, &own);
+        status = measure(s, s->training, HO_INITIAL, s->initial, !tuned && !s->both, result, &own);
     /* A search may have found its way from hyperparameters that diverge. */
     if (status == HO_DIVERGED && tuned)
         status = HO_OK;
     else if (status != HO_OK)
         ho_fail(error, status, "%s", own.text);
     if (status == HO_OK && tuned)
-        status = measure(s, s->training, "tuned", s->best, !s->both, result, error);
+        status = measure(s, s->training, HO_TUNED, s->best, !s->both, result, error);
     if (status == HO_OK && s->both)
-        status = measure(s, s->both, "final", s->best, true, result, error);
+        status = measure(s, s->both, HO_FINAL, s->best, true, result, error);
     return status;
 }
 
-static double sum(const double *values, int64_t count)
+ho_record ho_record_of_run(const ho_pipeline *pipeline, const char *command_line, bool checksums,
+                           const ho_result *result, ho_arena *arena)
 {
-    double total = 0;
-    for (int64_t i = 0; i < count; i++)
-        total += values[i];
-    return total;
+    static const char *const here[] = {"."};
+    ho_record record = ho_record_of(HO_RECORD_RUN, pipeline, command_line, checksums, arena);
+    const ho_runs runs = {pipeline->name, ho_strategy_name(pipeline), result, here, NULL, 1};
+    record.repeat = 1;
+    record.result = *result;
+    record.rows.count = 1;
+    record.rows.items = ho_arena_alloc(arena, sizeof *record.rows.items);
+    record.rows.items[0] = ho_row_of(&runs, arena);
+    return record;
 }
 
-static void fill_briefs(const ho_single *s, ho_single_result *result)
+static ho_status write_result(ho_single *s, const ho_result *result, ho_error *error)
 {
-    size_t count;
-    const ho_hyperparameter *hypers = ho_training_hypers(s->training, &count);
-    result->briefs = ho_alloc((count + 1) * sizeof *result->briefs);
-    for (size_t i = 0; i < count; i++) {
-        const ho_hyperparameter *h = &hypers[i];
-        if (!h->tuned)
-            continue;
-        ho_brief *b = &result->briefs[result->brief_count++];
-        *b = (ho_brief){.name = ho_strdup(h->name),
-                        .rank = h->rank,
-                        .initial = sum(s->initial + h->offset, h->count),
-                        .best = sum(s->best + h->offset, h->count)};
-        memcpy(b->dims, h->dims, sizeof b->dims);
-    }
-}
-
-static void json_column(ho_json *json, const ho_column *c)
-{
-    ho_json_open(json, c->title, '{');
-    if (!isnan(c->best_epoch))
-        ho_json_real(json, "best_epoch", c->best_epoch);
-    ho_json_real(json, "validation_error", c->validation_error);
-    ho_json_real(json, "validation_loss", c->validation.loss);
-    ho_json_real(json, "validation_accuracy", c->validation.accuracy);
-    ho_json_real(json, "test_loss", c->test.loss);
-    ho_json_real(json, "test_accuracy", c->test.accuracy);
-    ho_json_close(json, '}');
-}
-
-static ho_status write_result(ho_single *s, const ho_single_result *result, ho_error *error)
-{
-    ho_json json = {.pretty = true};
-    ho_json_open(&json, NULL, '{');
-    ho_results_head(&json, s->pipeline, s->request->command_line, s->request->whole);
-    ho_json_integer(&json, "repeat", 1);
-    ho_json_string(&json, "outcome", ho_outcome_name(result->outcome.status));
-    ho_json_string(&json, "message", result->outcome.status == HO_OK ? NULL : result->outcome.text);
-    ho_json_integer(&json, "outer_iterations", result->done);
-    ho_json_integer(&json, "halvings", result->halvings);
-    ho_json_real(&json, "initial_validation_error", result->initial_error);
-    ho_json_real(&json, "best_validation_error", result->best_error);
-    ho_json_integer(&json, "best_iteration", result->best_iteration);
-    ho_json_integer(&json, "gradient_evaluations", result->evaluations);
-    ho_json_real(&json, "seconds", result->seconds);
-    ho_json_real(&json, "cpu_seconds", result->cpu_seconds);
-    for (size_t i = 0; i < result->count; i++)
-        json_column(&json, &result->columns[i]);
-    ho_results_hypers(&json, "hyperparameters", s->training, s->best);
-    const char *const here[] = {"."};
-    const ho_row row = {s->pipeline->name, ho_strategy_name(s->pipeline), result, 1, here, NULL};
-    ho_json_open(&json, "rows", '[');
-    ho_row_json(&json, &row);
-    ho_json_close(&json, ']');
-    ho_json_close(&json, '}');
-    ho_status status = ho_results_json(s->results, "result.json", &json, error);
-    ho_json_free(&json);
-    return status;
+    const ho_single_request *request = s->request;
+    ho_arena *arena = ho_arena_new();
+    ho_record record = ho_record_of_run(s->pipeline, request->command_line, request->whole, result, arena);
+    ho_run_folder_record(s->folder, &record, error);
+    ho_arena_free(arena);
+    return error->status;
 }
 
 /* A later failure of a run that went well so far. */
-static void fail_later(ho_single_result *result, const ho_error *later)
+static void fail_later(ho_result *result, const ho_error *later)
 {
     if (later->status != HO_OK)
         ho_fail(&result->outcome, later->status, "%s", later->text);
 }
 
-ho_status ho_single_run(ho_single *s, ho_results *results, ho_single_result *result)
+ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
 {
     int64_t before = ho_training_evaluations(s->training);
     s->begun = ho_seconds();
     s->cpu_begun = ho_cpu_seconds();
-    s->results = results;
-    *result =
-        (ho_single_result){.initial_error = NAN, .best_error = NAN, .folder = ho_strdup(ho_results_folder(results))};
+    s->folder = folder;
+    *result = (ho_result){.initial_error = NAN, .best_error = NAN};
 
     /* What is done so far is kept, whatever happens. */
     ho_status status = optimise(s, &result->outcome);
-    result->done = s->outer.done;
+    result->outer_iterations = s->outer.done;
     result->best_iteration = s->outer.best_iteration;
     result->halvings = s->outer.halvings;
     result->initial_error = s->outer.initial_error;
     result->best_error = s->outer.best_error;
     result->evaluations = ho_training_evaluations(s->training) - before;
     ho_error later = {0};
-    ho_results_lambda(s->results, "hyperparameters", s->training, s->best, &later);
-    ho_weighed_write(s->results, s->pipeline, s->training, s->best, &result->detection, &later);
+    ho_run_folder_lambda(folder, "hyperparameters", s->training, s->best, &later);
+    ho_example_weights_write(folder, s->pipeline, s->training, s->best, &result->detection, &later);
     /* A run that diverged away from good hyperparameters still shows what these are worth; and so does one that was
      * interrupted, where nothing has to be trained for it. */
     bool kept = is_trained(s) && !isnan(ho_course_kept(s->course)->value);
@@ -375,7 +339,8 @@ ho_status ho_single_run(ho_single *s, ho_results *results, ho_single_result *res
         measure_all(s, result, &later);
     result->evaluations += s->last_cost; /* the column of the initial hyperparameters is for show */
     fail_later(result, &later);
-    fill_briefs(s, result);
+    result->initial = ho_summarize(s->training, s->initial);
+    result->best = ho_summarize(s->training, s->best);
     result->seconds = ho_seconds() - s->begun;
     result->cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
     later = (ho_error){0};
@@ -482,10 +447,8 @@ void ho_single_free(ho_single *s)
     free(s);
 }
 
-void ho_single_result_free(ho_single_result *result)
+void ho_result_free(ho_result *result)
 {
-    for (size_t i = 0; i < result->brief_count; i++)
-        free(result->briefs[i].name);
-    free(result->briefs);
-    free(result->folder);
+    free(result->initial.items);
+    free(result->best.items);
 }

@@ -1,4 +1,4 @@
-#include "run/weighed.h"
+#include "run/example_weights.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -75,7 +75,7 @@ static void print_csv(const table *t, const int64_t *order, int64_t count, FILE 
     }
 }
 
-static ho_status write_csv(ho_results *results, const char *name, const table *t, const int64_t *order, int64_t count,
+static ho_status write_csv(ho_run_folder *folder, const char *name, const table *t, const int64_t *order, int64_t count,
                            ho_error *error)
 {
     char *text = NULL;
@@ -85,7 +85,7 @@ static ho_status write_csv(ho_results *results, const char *name, const table *t
         return ho_fail(error, HO_FAILED, "out of memory for examples/%s", name);
     print_csv(t, order, count, memory);
     fclose(memory);
-    ho_status status = ho_results_text(results, "examples", name, text, size, error);
+    ho_status status = ho_run_folder_text(folder, "examples", name, text, size, error);
     free(text);
     return status;
 }
@@ -126,7 +126,7 @@ static bool is_picture(const ho_examples *examples)
     return examples->input_rank == 2 || (examples->input_rank == 3 && channels);
 }
 
-static ho_status write_pictures(ho_results *results, const table *t, int64_t count, ho_error *error)
+static ho_status write_pictures(ho_run_folder *folder, const table *t, int64_t count, ho_error *error)
 {
     const ho_examples *raw = t->pipeline->raw;
     int64_t dims[HO_MAX_RANK] = {count};
@@ -138,13 +138,13 @@ static ho_status write_pictures(ho_results *results, const table *t, int64_t cou
             values[k * raw->features + j] = raw->x32 ? (double)raw->x32[at] : raw->x64[at];
         }
     if (values)
-        ho_results_array(results, "examples", "lowest", 1 + raw->input_rank, dims, values, error);
+        ho_run_folder_array(folder, "examples", "lowest", 1 + raw->input_rank, dims, values, error);
     ho_large_free(values);
     return error->status;
 }
 
-ho_status ho_weighed_write(ho_results *results, const ho_pipeline *pipeline, const ho_training *training,
-                           const double *lambda, ho_detection *detection, ho_error *error)
+ho_status ho_example_weights_write(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_training *training,
+                                   const double *lambda, ho_detection *detection, ho_error *error)
 {
     *detection = (ho_detection){NAN, NAN, NAN};
     table t = {.pipeline = pipeline, .weights = weights_of(pipeline, training, lambda)};
@@ -154,9 +154,9 @@ ho_status ho_weighed_write(ho_results *results, const ho_pipeline *pipeline, con
     t.target = target_of(pipeline);
     if (pipeline->noise)
         *detection = ho_detect(t.weights, pipeline->noise, count);
-    if (rank(&t, count, error) && write_csv(results, "weights.csv", &t, NULL, count, error) == HO_OK &&
-        write_csv(results, "lowest.csv", &t, t.order, lowest, error) == HO_OK && is_picture(pipeline->raw))
-        write_pictures(results, &t, lowest, error);
+    if (rank(&t, count, error) && write_csv(folder, "weights.csv", &t, NULL, count, error) == HO_OK &&
+        write_csv(folder, "lowest.csv", &t, t.order, lowest, error) == HO_OK && is_picture(pipeline->raw))
+        write_pictures(folder, &t, lowest, error);
     ho_large_free(t.order);
     return error->status;
 }

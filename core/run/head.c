@@ -1,0 +1,93 @@
+#include "run/head.h"
+
+#include <cblas.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/version.h"
+
+int ho_machine_cores(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 && cores < 1024 ? (int)cores : 1;
+}
+
+/* The first "model name" of Linux's list of processors; "" where there is none. */
+static const char *cpu_name(ho_arena *arena)
+{
+    char line[256];
+    const char *name = NULL;
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    while (file && !name && fgets(line, sizeof line, file)) {
+        const char *colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        if (colon)
+            name = ho_arena_format(arena, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+    }
+    if (file)
+        fclose(file);
+    return name ? name : "";
+}
+
+static const char *system_name(ho_arena *arena)
+{
+    struct utsname system;
+    return uname(&system) == 0 ? ho_arena_format(arena, "%s %s %s", system.sysname, system.release, system.machine)
+                               : "";
+}
+
+static ho_record_data data_of(const ho_pipeline *p, bool checksums, ho_arena *arena)
+{
+    ho_record_data data = {.source = p->data_label,
+                           .choice = (int64_t)p->data_choice + 1,
+                           .choices = (int64_t)p->data_choices,
+                           .passed_over = p->data_missing,
+                           .training = p->problem.training->count,
+                           .validation = p->problem.validation->count,
+                           .test = p->test.count,
+                           .features = p->problem.training->features};
+    const char **paths = ho_arena_alloc(arena, (p->file_count + 1) * sizeof *paths);
+    const char **sums = ho_arena_alloc(arena, (p->file_count + 1) * sizeof *sums);
+    for (size_t i = 0; i < p->file_count; i++) {
+        paths[i] = p->files[i].path;
+        sums[i] = p->files[i].sha256;
+    }
+    data.files = (ho_texts){paths, p->file_count};
+    if (checksums)
+        data.checksums = (ho_texts){sums, p->file_count};
+    for (int64_t i = 0; p->noise && i < p->training.count; i++)
+        data.replaced += p->noise[i] != 0;
+    return data;
+}
+
+ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *p, const char *command_line, bool checksums,
+                       ho_arena *arena)
+{
+    return (ho_record){
+        .kind = kind,
+        .format = HO_RECORD_FORMAT,
+        .hotool = HOTOOL_VERSION,
+        .pipeline = p->name,
+        .file = p->file,
+        .command = command_line,
+        .data = data_of(p, checksums, arena),
+        .seed = (int64_t)p->problem.seed,
+        .mode = p->mode ? p->mode->loaded->plugin.name : NULL,
+        .dynamics = p->problem.dynamics->loaded->plugin.name,
+        .steps = p->problem.steps,
+        .precision = p->problem.precision == HO_F64 ? "f64" : "f32",
+        .machine = {cpu_name(arena), ho_machine_cores(), system_name(arena)},
+        .versions = {openblas_get_config(), __VERSION__},
+        .class_names = {(const char *const *)p->class_names, (size_t)p->class_count},
+    };
+}
+
+void ho_announce_data(const ho_pipeline *p)
+{
+    printf("%s: data: %s\n", p->name, p->data_label);
+    if (p->data_missing)
+        printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
+               p->data_missing);
+    fflush(stdout);
+}

@@ -1,0 +1,257 @@
+#include "run/run_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/npy.h"
+#include "pipeline/yaml.h"
+
+struct ho_run_folder {
+    char *path, *metrics_path;
+    int metrics; /* metrics.jsonl, opened at the first line; -1: not yet */
+};
+
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+static bool folder_is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return false;
+    bool empty = true;
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            empty = false;
+    closedir(dir);
+    return empty;
+}
+
+/* mkdir tells who came first, so two runs started at once get two folders. */
+static char *next_folder(const char *name, ho_error *error)
+{
+    if (ho_folder_make("runs", error) != HO_OK)
+        return NULL;
+    for (int n = 1; n < 1000000; n++) {
+        char *path = ho_format("runs/%s-%d", name, n);
+        if (mkdir(path, 0777) == 0)
+            return path;
+        if (errno != EEXIST)
+            ho_fail(error, HO_INVALID, "%s: cannot be made: %s", path, strerror(errno));
+        free(path);
+        if (error->status != HO_OK)
+            return NULL;
+    }
+    ho_fail(error, HO_INVALID, "runs/: no free folder name for %s; say --out", name);
+    return NULL;
+}
+
+static char *given_folder(const char *out, ho_error *error)
+{
+    struct stat st;
+    if (stat(out, &st) == 0 && S_ISDIR(st.st_mode) && !folder_is_empty(out)) {
+        ho_fail(error, HO_INVALID, "%s: is not empty; results never overwrite anything: choose another --out", out);
+        return NULL;
+    }
+    return ho_folder_make(out, error) == HO_OK ? ho_strdup(out) : NULL;
+}
+
+/* The path of a file in a subfolder ("": in the folder itself), which is made; free(). NULL: an error. */
+static char *path_in(const ho_run_folder *f, const char *subfolder, const char *name, const char *ending,
+                     ho_error *error)
+{
+    char *folder = ho_format("%s%s%s", f->path, *subfolder ? "/" : "", subfolder);
+    char *path = ho_folder_make(folder, error) == HO_OK ? ho_format("%s/%s%s", folder, name, ending) : NULL;
+    free(folder);
+    return path;
+}
+
+static ho_status write_pipeline(ho_run_folder *f, const ho_tree *root, ho_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory)
+        return ho_fail(error, HO_FAILED, "out of memory for pipeline.yaml");
+    ho_yaml_write(root, memory);
+    fclose(memory);
+    ho_status status = ho_run_folder_text(f, "", "pipeline.yaml", text, size, error);
+    free(text);
+    return status;
+}
+
+static ho_status write_truths(ho_run_folder *f, const ho_pipeline *pipeline, ho_error *error)
+{
+    for (size_t i = 0; i < pipeline->truth_count && error->status == HO_OK; i++) {
+        const ho_truth *t = &pipeline->truths[i];
+        ho_run_folder_array(f, "truth", t->name, t->rank, t->dims, t->values, error);
+    }
+    return error->status;
+}
+
+ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out, ho_error *error)
+{
+    char *path = out ? given_folder(out, error) : next_folder(pipeline->name, error);
+    if (!path)
+        return NULL;
+    ho_run_folder *f = ho_alloc(sizeof *f);
+    *f = (ho_run_folder){path, ho_format("%s/metrics.jsonl", path), -1};
+    if (write_pipeline(f, root, error) == HO_OK && write_truths(f, pipeline, error) == HO_OK)
+        return f;
+    ho_run_folder_close(f);
+    return NULL;
+}
+
+void ho_run_folder_close(ho_run_folder *f)
+{
+    if (!f)
+        return;
+    if (f->metrics >= 0)
+        close(f->metrics);
+    free(f->metrics_path);
+    free(f->path);
+    free(f);
+}
+
+const char *ho_run_folder_path(const ho_run_folder *f)
+{
+    return f->path;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+ho_status ho_run_folder_text(ho_run_folder *f, const char *subfolder, const char *name, const char *text, size_t size,
+                             ho_error *error)
+{
+    char *path = path_in(f, subfolder, name, "", error);
+    ho_status status = path ? ho_file_write(path, text, size, error) : error->status;
+    free(path);
+    return status;
+}
+
+ho_status ho_run_folder_array(ho_run_folder *f, const char *subfolder, const char *name, int rank, const int64_t *dims,
+                              const double *values, ho_error *error)
+{
+    char *path = path_in(f, subfolder, name, ".npy", error);
+    ho_status status = path ? ho_npy_write_f64(path, rank, dims, values, error) : error->status;
+    free(path);
+    return status;
+}
+
+ho_status ho_run_folder_lambda(ho_run_folder *f, const char *subfolder, const ho_training *training,
+                               const double *lambda, ho_error *error)
+{
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    ho_status status = HO_OK;
+    free(path_in(f, subfolder, "", "", error)); /* the folder is there even where nothing is tuned */
+    for (size_t i = 0; i < count && status == HO_OK; i++) {
+        const ho_hyperparameter *h = &hypers[i];
+        if (h->tuned)
+            status = ho_run_folder_array(f, subfolder, h->name, h->rank, h->dims, lambda + h->offset, error);
+    }
+    return status;
+}
+
+ho_status ho_run_folder_weights(ho_run_folder *f, const ho_training *training, const ho_vector *state, ho_error *error)
+{
+    size_t count;
+    const ho_weight_tensor *weights = ho_training_weights(training, &count);
+    ho_status status = HO_OK;
+    for (size_t i = 0; i < count && status == HO_OK; i++) {
+        const ho_weight_tensor *w = &weights[i];
+        double *values = ho_large_alloc((uint64_t)w->count, sizeof *values, w->name, error);
+        if (!values)
+            return error->status;
+        ho_training_weight_get(training, state, i, values);
+        status = ho_run_folder_array(f, "weights", w->name, w->shape.rank, w->shape.dims, values, error);
+        ho_large_free(values);
+    }
+    return status;
+}
+
+/* ---- the record -------------------------------------------------------------------------------------------------- */
+
+ho_status ho_run_folder_record(ho_run_folder *f, const ho_record *record, ho_error *error)
+{
+    ho_json json = {.pretty = true};
+    ho_record_write(&json, record);
+    char *text = ho_format("%s\n", json.text);
+    const char *name = record->kind == HO_RECORD_GRADIENT ? "hypergradient.json" : "result.json";
+    ho_status status = ho_run_folder_text(f, "", name, text, strlen(text), error);
+    free(text);
+    ho_json_free(&json);
+    return status;
+}
+
+ho_summaries ho_summarize(const ho_training *training, const double *lambda)
+{
+    size_t count, names = 0, used = 0;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    for (size_t i = 0; i < count; i++)
+        names += strlen(hypers[i].name) + 1;
+    ho_summaries all = {ho_alloc(count * sizeof *all.items + names), 0};
+    char *text = (char *)(all.items + count);
+    for (size_t i = 0; i < count; i++) {
+        const ho_hyperparameter *h = &hypers[i];
+        if (!h->tuned)
+            continue;
+        const double *v = lambda + h->offset;
+        ho_summary *s = &all.items[all.count++];
+        *s = (ho_summary){.name = strcpy(text + used, h->name), .least = INFINITY, .most = -INFINITY};
+        used += strlen(h->name) + 1;
+        s->shape.rank = h->rank;
+        memcpy(s->shape.dims, h->dims, sizeof h->dims);
+        for (int64_t j = 0; j < h->count; j++) {
+            s->value += v[j];
+            s->least = fmin(s->least, v[j]);
+            s->most = fmax(s->most, v[j]);
+            s->nonzero += v[j] != 0;
+        }
+    }
+    return all;
+}
+
+/* The tangents' norms by the same hyperparameters as a line's. */
+static ho_summaries norms_of(const ho_training *training, const double *norms, const ho_summaries *hypers)
+{
+    size_t count, at = 0;
+    const ho_hyperparameter *all = ho_training_hypers(training, &count);
+    ho_summaries list = {ho_alloc(hypers->count * sizeof *list.items), hypers->count};
+    for (size_t i = 0; i < count; i++)
+        if (all[i].tuned)
+            list.items[at++] = (ho_summary){.name = all[i].name, .value = norms[i]};
+    return list;
+}
+
+static ho_status append(ho_run_folder *f, const char *text, ho_error *error)
+{
+    if (f->metrics < 0)
+        f->metrics = open(f->metrics_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (f->metrics < 0)
+        return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", f->metrics_path, strerror(errno));
+    return ho_file_append(f->metrics, f->metrics_path, text, strlen(text), error);
+}
+
+ho_status ho_run_folder_line(ho_run_folder *f, const ho_training *training, ho_line line, const double *lambda,
+                             const double *norms, ho_error *error)
+{
+    ho_json json = {0};
+    line.hypers = ho_summarize(training, lambda);
+    if (norms)
+        line.tangent_norms = norms_of(training, norms, &line.hypers);
+    ho_line_write(&json, &line);
+    char *text = ho_format("%s\n", json.text);
+    ho_status status = append(f, text, error);
+    free(text);
+    ho_json_free(&json);
+    free(line.hypers.items);
+    free(line.tangent_norms.items);
+    return status;
+}

@@ -1,0 +1,207 @@
+#include "run/tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print_heading(const ho_record *r)
+{
+    printf("\n%s on %s: %lld training", r->pipeline, r->data.source, (long long)r->data.training);
+    if (r->data.replaced)
+        printf(" (%lld labels replaced)", (long long)r->data.replaced);
+    printf(", %lld validation, %lld test examples; %s", (long long)r->data.validation, (long long)r->data.test,
+           r->dynamics);
+    if (r->steps > 0)
+        printf(", T = %lld", (long long)r->steps);
+    else
+        printf(", T unbounded");
+}
+
+/* ---- one run ----------------------------------------------------------------------------------------------------- */
+
+static const char *const titles[HO_COLUMNS] = {[HO_INITIAL] = "initial", [HO_TUNED] = "tuned", [HO_FINAL] = "final"};
+
+static void print_number(double value, bool percent)
+{
+    if (isnan(value))
+        printf("%16s", "-");
+    else if (percent)
+        printf("%15.2f%%", 100 * value);
+    else
+        printf("%16.6g", value);
+}
+
+/* A figure in every column; nothing where none has it. */
+static void print_line(const char *name, const ho_result *r, size_t offset, bool percent)
+{
+    double values[HO_COLUMNS];
+    bool any = false;
+    for (size_t i = 0; i < HO_COLUMNS; i++) {
+        memcpy(&values[i], (const char *)&r->columns[i] + offset, sizeof *values);
+        any = any || (r->columns[i].known && !isnan(values[i]));
+    }
+    if (!any)
+        return;
+    printf("  %-24s", name);
+    for (size_t i = 0; i < HO_COLUMNS; i++)
+        if (r->columns[i].known)
+            print_number(values[i], percent);
+    putchar('\n');
+}
+
+static void print_hypers(const ho_result *r)
+{
+    for (size_t k = 0; k < r->best.count; k++) {
+        const ho_summary *best = &r->best.items[k], *initial = &r->initial.items[k];
+        char name[128];
+        snprintf(name, sizeof name, best->shape.rank == 0 ? "%s" : "%s (sum)", best->name);
+        printf("  %-24s", name);
+        for (size_t i = 0; i < HO_COLUMNS; i++)
+            if (r->columns[i].known)
+                print_number(i == HO_INITIAL ? initial->value : best->value, false);
+        putchar('\n');
+    }
+}
+
+static void print_detection(const ho_detection *d)
+{
+    if (isnan(d->precision) && !isnan(d->recall))
+        printf("  replaced labels found: none\n");
+    else if (!isnan(d->recall))
+        printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", d->precision, d->recall, d->f1);
+}
+
+void ho_print_run(const ho_record *record, const char *folder)
+{
+    const ho_result *r = &record->result;
+    const char *strategy = record->rows.items[0].strategy;
+    bool online = strcmp(strategy, "online") == 0, steps = strcmp(strategy, "hypergradient") == 0;
+    print_heading(record);
+    if (online || steps)
+        printf(", %s%s\n", record->mode, online ? " online" : "");
+    else
+        printf(", %s\n", strcmp(strategy, "none") == 0 ? "no tuning" : strategy);
+    printf("  %-24s", "hyperparameters");
+    for (size_t i = 0; i < HO_COLUMNS; i++)
+        if (r->columns[i].known)
+            printf("%16s", titles[i]);
+    putchar('\n');
+    print_line("validation error", r, offsetof(ho_column, validation_error), false);
+    print_line("validation accuracy", r, offsetof(ho_column, validation_accuracy), true);
+    print_line("test loss", r, offsetof(ho_column, test_loss), false);
+    print_line("test accuracy", r, offsetof(ho_column, test_accuracy), true);
+    print_line("best epoch", r, offsetof(ho_column, best_epoch), false);
+    print_hypers(r);
+    print_detection(&r->detection);
+    printf("  ");
+    if (online)
+        printf("%lld updates; ", (long long)r->outer_iterations);
+    else if (r->outer_iterations > 0 && steps)
+        printf("%lld outer iterations, best after %lld steps; ", (long long)r->outer_iterations,
+               (long long)r->best_iteration - 1);
+    else if (r->outer_iterations > 0)
+        printf("%lld candidates, the best was number %lld; ", (long long)r->outer_iterations,
+               (long long)r->best_iteration);
+    printf("%.1f s in all, %.1f s of processor time; results in %s\n", r->seconds, r->cpu_seconds, folder);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+/* The order of the columns. Those that no row has a figure for are left out. */
+static const ho_figure columns[] = {
+    HO_VALIDATION_ERROR, HO_VALIDATION_ACCURACY, HO_TEST_ACCURACY, HO_PRECISION, HO_RECALL, HO_F1,
+    HO_BEST_EPOCH,       HO_EVALUATIONS,         HO_CPU_SECONDS,   HO_SECONDS};
+#define COLUMNS (sizeof columns / sizeof *columns)
+
+static bool any_row_has(const ho_record *record, ho_figure which)
+{
+    bool any = false;
+    for (size_t i = 0; i < record->rows.count; i++)
+        any = any || !isnan(record->rows.items[i].figures[which].mean);
+    return any;
+}
+
+/* "0.945 +- 0.012", in the figure's column. */
+static void print_figure(const ho_statistic *s, const ho_figure_form *form)
+{
+    char text[64];
+    double factor = form->percent ? 100 : 1, mean = factor * s->mean, sd = factor * s->sd;
+    if (isnan(mean))
+        snprintf(text, sizeof text, "-");
+    else if (form->digits && fabs(mean) >= 1e6) /* it would fill the line digit by digit */
+        snprintf(text, sizeof text, "%.3g", mean);
+    else if (isnan(sd) || form->mean_only)
+        snprintf(text, sizeof text, "%.*f", form->digits, mean);
+    else
+        snprintf(text, sizeof text, "%.*f +- %.*f", form->digits, mean, form->digits, sd);
+    printf("%*s", form->width, text);
+}
+
+static void print_row_hypers(const ho_row *row)
+{
+    for (size_t i = 0; i < row->hypers.count; i++) {
+        const ho_row_hyper *h = &row->hypers.items[i];
+        printf("%s%s%s ", i ? ", " : "", h->name, h->shape.rank ? " (sum)" : "");
+        if (isnan(h->value.mean))
+            putchar('-');
+        else
+            printf("%.4g", h->value.mean);
+        if (h->value.sd > 1e-9 * fabs(h->value.mean)) /* what is left of rounding is no spread */
+            printf(" +- %.2g", h->value.sd);
+    }
+}
+
+/* Which variants a choice fell on: "; chosen: DH-1000 x 2, DH-1500". */
+static void print_chosen(const ho_texts *chosen)
+{
+    const char *before = "; chosen: ";
+    for (size_t i = 0; chosen->items && i < chosen->count; i++) {
+        size_t same = 0, first = i;
+        for (size_t j = chosen->count; j-- > 0;)
+            if (strcmp(chosen->items[j], chosen->items[i]) == 0) {
+                first = j;
+                same++;
+            }
+        if (first != i)
+            continue;
+        printf("%s%s", before, chosen->items[i]);
+        if (same > 1)
+            printf(" x %zu", same);
+        before = ", ";
+    }
+}
+
+static void print_row(const ho_record *record, const ho_row *row, int widest)
+{
+    printf("  %-*s  %-13s", widest, row->variant, row->strategy);
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (any_row_has(record, columns[c]))
+            print_figure(&row->figures[columns[c]], &ho_figure_forms[columns[c]]);
+    printf("  ");
+    print_row_hypers(row);
+    print_chosen(&row->chosen);
+    size_t done = (size_t)row->runs, runs = row->folders.count;
+    if (done < runs)
+        printf("  [%zu of %zu runs %s]", runs - done, runs, ho_outcome_name(row->outcome.status));
+    putchar('\n');
+}
+
+void ho_print_rows(const ho_record *record, const char *folder)
+{
+    size_t widest = 6;
+    for (size_t i = 0; i < record->rows.count; i++) {
+        size_t length = strlen(record->rows.items[i].variant);
+        widest = length > widest ? length : widest;
+    }
+    print_heading(record);
+    if (record->repeat > 1)
+        printf("; mean +- sd of %lld splits and seeds", (long long)record->repeat);
+    printf("\n  %-*s  %-13s", (int)widest, "method", "strategy");
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (any_row_has(record, columns[c]))
+            printf("%*s", ho_figure_forms[columns[c]].width, ho_figure_forms[columns[c]].title);
+    printf("  tuned hyperparameters\n");
+    for (size_t i = 0; i < record->rows.count; i++)
+        print_row(record, &record->rows.items[i], (int)widest);
+    printf("  results in %s\n", folder);
+}
