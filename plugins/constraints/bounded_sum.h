@@ -9,6 +9,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct bounded_sum {
     double at_most;
@@ -45,85 +46,142 @@ static inline ho_status bounded_sum_fits(void *self, const ho_constrained *h, ch
     return HO_OK;
 }
 
-/* The bounds of each free entry. */
-typedef struct bounded_sum_box {
+/* Free entries, and the bounds of each. */
+typedef struct bounded_sum_entries {
+    double *values;
+    int64_t count;
     double least, most;
-} bounded_sum_box;
+} bounded_sum_entries;
 
-/* Entry i of the point that the multiplier `theta` of the sum leads to. */
-static inline double bounded_sum_entry(const ho_constrained *h, bounded_sum_box box, const double *values, int64_t i,
-                                       double theta)
+/* Where the multiplier of the sum lies: the sum is above its limit at `low` and not above it at `high`. */
+typedef struct bounded_sum_bracket {
+    double low, high;
+} bounded_sum_bracket;
+
+static inline double bounded_sum_clipped(const bounded_sum_entries *e, double x)
 {
-    const double x = values[i] - theta;
-    if (!ho_entry_free(h, i))
-        return 0.0;
-    return x < box.least ? box.least : x > box.most ? box.most : x;
+    x = x < e->least ? e->least : x;
+    return x > e->most ? e->most : x;
 }
 
-/* How far the sum at theta is above `limit`; *inner is how many entries lie strictly within their bounds there. */
-static inline long double bounded_sum_excess(const ho_constrained *h, bounded_sum_box box, const double *values,
-                                             double theta, long double limit, int64_t *inner)
+/* How far the sum of the point that the multiplier `theta` leads to is above `limit`; *inner is how many entries lie
+ * strictly within their bounds there. */
+static inline long double bounded_sum_excess(const bounded_sum_entries *e, double theta, long double limit,
+                                             int64_t *inner)
 {
     long double total = 0.0L;
     *inner = 0;
-    for (int64_t i = 0; i < h->count; i++) {
-        const double x = bounded_sum_entry(h, box, values, i, theta);
+    for (int64_t i = 0; i < e->count; i++) {
+        const double x = bounded_sum_clipped(e, e->values[i] - theta);
         total += (long double)x;
-        *inner += (x > box.least) & (x < box.most);
+        *inner += (x > e->least) & (x < e->most);
     }
     return total - limit;
 }
 
-/* The least theta whose sum, as computed, is at most `limit`: 0 is too small, and the sum falls as theta grows, also as
- * computed, since every rounding is monotone. A bracket is narrowed down to neighbouring doubles, so that the answer is
- * as exact as the numbers are, and does not depend on where the sum was tried.
+/* Narrows the bracket until it is no wider than `width`, or its ends are neighbouring doubles. The sum falls as theta
+ * grows, also as computed, since every rounding is monotone.
  *
- * Tried is where Newton's method leads from the last trial (the sum is linear between the entries' breakpoints), moved
- * on by a margin, so that both ends of the bracket come near; where that is outside, the middle. The margin grows until
- * only middles are left, which bounds the number of trials. */
-static inline double bounded_sum_multiplier(const ho_constrained *h, bounded_sum_box box, const double *values,
-                                            long double limit)
+ * The next trial is where Newton's method leads from the last one (the sum is linear between the entries' breakpoints),
+ * moved on by a margin, so that both ends of the bracket come near. The margin grows while trials fall on one side.
+ * Where Newton's method leads out of the bracket, and when many trials have not been enough, the next trial is the
+ * middle. */
+static inline bounded_sum_bracket bounded_sum_search(const bounded_sum_entries *e, long double limit,
+                                                     bounded_sum_bracket b, double width)
 {
-    double below = 0.0, largest = 0.0, margin = DBL_EPSILON;
-    for (int64_t i = 0; i < h->count; i++)
-        largest = values[i] > largest ? values[i] : largest;
-    double theta = nextafter(largest - box.least, DBL_MAX), trial = below;
-    for (double middle = 0.5 * theta; below < middle && middle < theta; middle = below + 0.5 * (theta - below)) {
+    double trial = b.low, middle = b.low + 0.5 * (b.high - b.low), margin = 0.125;
+    int above = 1;
+    for (int trials = 1; b.high - b.low > width && b.low < middle && middle < b.high; trials++) {
         int64_t inner;
-        const long double excess = bounded_sum_excess(h, box, values, trial, limit, &inner);
-        if (excess > 0.0L)
-            below = trial;
-        else
-            theta = trial;
-        const double newton = inner ? (double)((long double)trial + excess / (long double)inner) : -1.0;
-        trial = excess > 0.0L ? newton * (1.0 + margin) : newton * (1.0 - margin);
-        if (!(below < trial && trial < theta))
-            trial = below + 0.5 * (theta - below);
-        margin *= 4.0;
+        const long double excess = bounded_sum_excess(e, trial, limit, &inner);
+        margin = above == (excess > 0.0L) ? 4.0 * margin : 0.5;
+        above = excess > 0.0L;
+        if (excess >= 0.0L)
+            b.low = trial;
+        if (excess <= 0.0L)
+            b.high = trial;
+        middle = b.low + 0.5 * (b.high - b.low);
+        trial = inner ? (double)((long double)trial + excess / (long double)inner) : b.low;
+        trial += (above ? margin : -margin) * (width + 2.0 * DBL_EPSILON * fabs(trial));
+        if (!(b.low < trial && trial < b.high) || trials > 40)
+            trial = middle;
     }
-    return theta;
+    return b;
+}
+
+/* Replaces the entries by those of the point nearest to them, where clipping alone leaves the sum above its limit.
+ * `rest` is what the entries' last digits could not hold.
+ *
+ * Far from the set, theta needs more digits than a double has: where 30 entries near 1e9 are to have the sum 5, theta
+ * is near 1e9 too, whose last digit is 1e-7. So theta is found in parts. A part is near enough that differences from
+ * what is left are of the size of the result, or it is a neighbour of the right one. Entries that end within their
+ * bounds can be lowered by it with no error that counts, and the next part is searched among the differences. Two parts
+ * are usual. */
+static inline void bounded_sum_lower(bounded_sum_entries *e, const double *rest, long double limit)
+{
+    const double share = fmax((double)(limit / (long double)e->count), DBL_TRUE_MIN);
+    double largest = 0.0, width;
+    for (int64_t i = 0; i < e->count; i++)
+        largest = e->values[i] > largest ? e->values[i] : largest;
+    bounded_sum_bracket b = {0.0, nextafter(largest - e->least, DBL_MAX)};
+    do {
+        b = bounded_sum_search(e, limit, b, share);
+        for (int64_t i = 0; i < e->count; i++)
+            e->values[i] = (e->values[i] - b.high) + (rest ? rest[i] : 0.0);
+        width = b.high - b.low;
+        /* The first search was among values without `rest`. */
+        const double rounding = rest ? 2.0 * DBL_EPSILON * fmax(b.high, fmin(e->most, (double)limit)) : 0.0;
+        b = (bounded_sum_bracket){-width - rounding, rounding};
+        rest = NULL;
+    } while (width > share);
+    b = bounded_sum_search(e, limit, b, 0x1p-56 * share);
+    for (int64_t i = 0; i < e->count; i++)
+        e->values[i] = bounded_sum_clipped(e, e->values[i] - b.high);
+}
+
+/* What rounding loses of entry i where ho_project_structure replaces it and its mirror image by their mean. */
+static inline double bounded_sum_rest(const ho_constrained *h, const double *values, int64_t i)
+{
+    if (!(h->structure & HO_SYMMETRIC))
+        return 0.0;
+    const int64_t n = h->dims[0], row = i / n, column = i % n;
+    const double a = 0.5 * values[i], b = 0.5 * values[column * n + row], mean = a + b, part = mean - a;
+    return (a - (mean - part)) + (b - part);
 }
 
 /* The nearest point is clip(x_i - theta), where theta >= 0 is the multiplier of the sum (0 where the sum is small
- * enough). It always lies inside the set. */
+ * enough). It always lies inside the set. Values that are not finite are refused and left as they are. */
 static inline ho_status bounded_sum_project(void *self, const ho_constrained *h, double *values)
 {
     const bounded_sum *set = self;
-    const bounded_sum_box box = {bounded_sum_least(h), set->cap < h->upper ? set->cap : h->upper};
     /* What rounding can add to the computed sum of a point of the set: such a point must not move. */
     const long double limit = (long double)set->at_most * (1.0L + (long double)h->count * LDBL_EPSILON);
+    double *free_values = malloc(2 * (size_t)h->count * sizeof(double)), *rest = free_values + h->count;
+    bounded_sum_entries e = {free_values, 0, bounded_sum_least(h), set->cap < h->upper ? set->cap : h->upper};
+    ho_status status = free_values ? HO_OK : HO_FAILED;
     int64_t inner;
 
-    ho_project_structure(h, values);
-    const double theta = bounded_sum_excess(h, box, values, 0.0, limit, &inner) > 0.0L
-                             ? bounded_sum_multiplier(h, box, values, limit)
-                             : 0.0;
-    for (int64_t i = 0; i < h->count; i++) {
-        const double x = bounded_sum_entry(h, box, values, i, theta);
-        if (values[i] != x) /* -0 is in the set */
-            values[i] = x;
+    for (int64_t i = 0; i < h->count && status == HO_OK; i++) {
+        status = isfinite(values[i]) ? HO_OK : HO_FAILED;
+        if (ho_entry_free(h, i))
+            rest[e.count++] = bounded_sum_rest(h, values, i);
     }
-    return HO_OK;
+    if (status == HO_OK) {
+        ho_project_structure(h, values);
+        e.count = 0;
+        for (int64_t i = 0; i < h->count; i++)
+            if (ho_entry_free(h, i))
+                e.values[e.count++] = values[i];
+        if (bounded_sum_excess(&e, 0.0, limit, &inner) > 0.0L)
+            bounded_sum_lower(&e, rest, limit);
+        for (int64_t i = 0, k = 0; i < h->count; i++) {
+            const double x = ho_entry_free(h, i) ? bounded_sum_clipped(&e, e.values[k++]) : 0.0;
+            if (values[i] != x) /* -0 is in the set */
+                values[i] = x;
+        }
+    }
+    free(free_values);
+    return status;
 }
 
 static const ho_constraint_calls bounded_sum_calls = {

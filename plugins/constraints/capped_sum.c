@@ -37,10 +37,11 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "For one weight per training example and cap 1 this is the set of data hyper-cleaning in Franceschi, Donini, "
         "Frasconi, Pontil, Forward and Reverse Gradient-Based Hyperparameter Optimization (ICML 2017): at_most is "
         "how many examples' worth of weight may be given out, so the least useful examples end at weight 0.\n\n"
-        "The projection is exact onto the whole set: x_i is lowered by one number theta and then clipped to "
-        "[0, cap], with the theta that meets the bound (found to neighbouring doubles), or theta = 0 where clipping "
-        "alone meets it. No quadratic programme is solved: 5000 entries take a fraction of a millisecond. Where "
-        "at_most is at least cap times the number of entries, the bound on the sum never acts: use box.",
+        "The projection is exact onto the whole set, wherever the point lies: all entries are lowered by one theta and "
+        "clipped to [0, cap], with the theta that meets the bound, or theta = 0 if clipping alone meets it. Each entry "
+        "is right to the last digits of the largest, even if the point is at 1e300. 5000 entries take a "
+        "fraction of a millisecond. If at_most is at least cap times the number of entries, the bound on the sum is "
+        "never active: use box.",
     .options = HO_TABLE(options),
     .calls = &bounded_sum_calls,
     .create = create,

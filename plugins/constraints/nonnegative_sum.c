@@ -31,9 +31,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "For a symmetric A with zero diagonal this is the set of HMTL-S in Franceschi, Donini, Frasconi, Pontil, "
         "On Hyperparameter Optimization in Learning Systems (ICLR 2017 workshop). "
         "The bound makes the solution sparse. With a bound on each entry as well, see capped_sum.\n\n"
-        "The projection is exact onto the whole set: x_i is lowered by one number theta and then clipped, with "
-        "the theta that meets the bound (found by bisection). An outer learning rate as large as at_most "
-        "jumps out of the set and comes back to a corner: keep it well below.",
+        "The projection is exact onto the whole set, wherever the point lies: all entries are lowered by one theta and "
+        "clipped, with the theta that meets the bound. Each entry is right to the last digits of the largest. An outer "
+        "learning rate as large as at_most jumps out of the set and comes back to a corner: keep it well below.",
     .options = HO_TABLE(options),
     .calls = &bounded_sum_calls,
     .create = create,

@@ -86,13 +86,42 @@ static int64_t mirror(const ho_constrained *h, int64_t i)
     return h->structure & HO_SYMMETRIC ? (i % h->dims[1]) * h->dims[1] + i / h->dims[1] : i;
 }
 
+/* More digits than a double has, for what results are held against. */
+#if LDBL_MANT_DIG >= 113
+typedef long double wide;
+#else
+__extension__ typedef __float128 wide;
+#endif
+
+/* Entry i of x0, made symmetric. */
+static wide symmetrised(const ho_constrained *h, const double *x0, int64_t i)
+{
+    return ((wide)x0[i] + (wide)x0[mirror(h, i)]) / 2;
+}
+
+/* The entry below its upper bound that is lowered most; -1 where there is none. */
+static int64_t most_lowered(const ho_constrained *h, set s, const double *x0, const double *x)
+{
+    int64_t most = -1;
+    wide by = 0;
+    for (int64_t i = 0; i < h->count; i++) {
+        const wide lowered = symmetrised(h, x0, i) - (wide)x[i];
+        if (!on_zero_diagonal(h, i) && x[i] < s.upper && (most < 0 || lowered > by)) {
+            most = i;
+            by = lowered;
+        }
+    }
+    return most;
+}
+
 /* x is the point of the set nearest to x0 just if it lies in the set and one theta >= 0 (with theta = 0 unless the sum
  * meets its bound) has
  *     theta >= x0_i - x_i wherever x_i < upper, and theta <= x0_i - x_i wherever x_i > lower,
- * x0 symmetrised: stationarity of |x - x0|^2/2 + theta (sum x - bound) over the box. */
+ * x0 symmetrised: stationarity of |x - x0|^2/2 + theta (sum x - bound) over the box. Differences between entries are
+ * taken first, so that this is as sharp for entries of 1e300 as for those of the set. */
 static void check_nearest(const ho_constrained *h, set s, const double *x0, const double *x)
 {
-    double least_theta = 0.0, most_theta = HUGE_VAL, scale = 1e-300;
+    double scale = 0.0;
     long double sum = 0.0L;
     for (int64_t i = 0; i < h->count; i++) {
         if (on_zero_diagonal(h, i)) {
@@ -100,22 +129,53 @@ static void check_nearest(const ho_constrained *h, set s, const double *x0, cons
             continue;
         }
         const int64_t m = mirror(h, i);
-        const double lowered = 0.5 * (x0[i] + x0[m]) - x[i];
         cr_assert_eq(x[i], x[m], "entries %lld and %lld mirror each other", (long long)i, (long long)m);
         cr_assert(x[i] >= s.lower && x[i] <= s.upper, "entry %lld is %.17g, outside [%g, %g]", (long long)i, x[i],
                   s.lower, s.upper);
-        if (x[i] < s.upper && lowered > least_theta)
-            least_theta = lowered;
-        if (x[i] > s.lower && lowered < most_theta)
-            most_theta = lowered;
         sum += (long double)x[i];
-        scale = fmax(scale, fmax(fabs(x0[i]), fabs(x[i])));
+        scale = fmax(scale, fabs(x[i]));
     }
-    const double tolerance = 8.0 * DBL_EPSILON * scale;
-    cr_assert_leq(least_theta, most_theta + tolerance, "no theta fits: %.17g > %.17g", least_theta, most_theta);
+    const double tolerance = 4.0 * DBL_EPSILON * scale + 1e-322;
+    const int64_t most = most_lowered(h, s, x0, x);
+    const wide theta = most < 0 ? 0 : symmetrised(h, x0, most) - (wide)x[most];
+    for (int64_t i = 0; i < h->count; i++) {
+        if (on_zero_diagonal(h, i) || !(x[i] > s.lower))
+            continue;
+        const wide lowered = symmetrised(h, x0, i) - (wide)x[i];
+        cr_assert_geq((double)lowered, -tolerance, "entry %lld is raised by %g", (long long)i, -(double)lowered);
+        if (most < 0 || theta <= 0)
+            continue;
+        const wide apart = (symmetrised(h, x0, i) - symmetrised(h, x0, most)) - ((wide)x[i] - (wide)x[most]);
+        cr_assert_geq((double)apart, -tolerance, "entries %lld and %lld: one is lowered by %g more than the other",
+                      (long long)i, (long long)most, -(double)apart);
+    }
     cr_assert_leq((double)sum, s.sum * (1.0 + 1e-14), "the sum is %.17g, above %.17g", (double)sum, s.sum);
     if ((double)sum < s.sum - tolerance * (double)h->count)
-        cr_assert_leq(least_theta, tolerance, "the sum is free, but entries are lowered by %g", least_theta);
+        cr_assert_leq((double)theta, tolerance, "the sum is free, but entries are lowered by %g", (double)theta);
+}
+
+/* The nearest point, by bisection in many digits: good where the entries of x0 are below about 1e16 times the set's. */
+static void solve(const ho_constrained *h, set s, const double *x0, double *x)
+{
+    wide low = 0, high = 0, theta = 0;
+    for (int64_t i = 0; i < h->count; i++)
+        high = (wide)fabs(x0[i]) > high ? (wide)fabs(x0[i]) : high;
+    for (int trial = 0; trial < 240; trial++) {
+        wide sum = 0;
+        for (int64_t i = 0; i < h->count; i++) {
+            wide value = symmetrised(h, x0, i) - theta;
+            value = value < (wide)s.lower ? (wide)s.lower : value > (wide)s.upper ? (wide)s.upper : value;
+            x[i] = on_zero_diagonal(h, i) ? 0.0 : (double)value;
+            sum += on_zero_diagonal(h, i) ? 0 : value;
+        }
+        if (sum <= (wide)s.sum)
+            high = theta;
+        else
+            low = theta;
+        if (high == 0)
+            return; /* the sum is free */
+        theta = (low + high) / 2;
+    }
 }
 
 static void project_twice(const constraint *c, const ho_constrained *h, double *x)
@@ -136,6 +196,21 @@ static void check_projection(const constraint *c, const ho_constrained *h, set s
     project_twice(c, h, x);
     check_nearest(h, s, x0, x);
     free(x);
+}
+
+/* The same, and every entry against the other solver. */
+static void check_solved(const constraint *c, const ho_constrained *h, set s, const double *x0)
+{
+    double x[64], solved[64], scale = 0.0;
+    memcpy(x, x0, (size_t)h->count * sizeof(double));
+    project_twice(c, h, x);
+    check_nearest(h, s, x0, x);
+    solve(h, s, x0, solved);
+    for (int64_t i = 0; i < h->count; i++)
+        scale = fmax(scale, fabs(solved[i]));
+    for (int64_t i = 0; i < h->count; i++)
+        cr_assert_leq(fabs(x[i] - solved[i]), 4.0 * DBL_EPSILON * scale + 1e-322,
+                      "entry %lld of %lld: %.17g, should be %.17g", (long long)i, (long long)h->count, x[i], solved[i]);
 }
 
 static const struct {
@@ -319,6 +394,139 @@ Test(capped_sum, takes_entries_from_the_smallest_to_the_largest)
     cr_expect(x[0] + x[1] + x[2] + x[3] <= 1e-323);
     close_constraint(&c);
 }
+
+/* ---- far from the set -------------------------------------------------------------------------------------------- */
+
+/* A point whose entries share an offset and differ by `spread`; some tie, some lie far below or above the others. */
+static void fill_far(uint64_t *state, int64_t count, double offset, double spread, double *x)
+{
+    const int ties = uniform(state) < 0.3;
+    for (int64_t i = 0; i < count; i++) {
+        const double u = uniform(state);
+        const double part = ties ? floor(4.0 * uniform(state)) / 4.0 : uniform(state);
+        x[i] = u < 0.05 ? -offset : u < 0.1 ? 0.0 : u < 0.15 ? 3.0 * offset : offset + spread * part;
+    }
+}
+
+/* Offsets and spreads over twelve orders of magnitude each, bounds over six. */
+static void check_far_points(const constraint *c, double cap, double bound)
+{
+    uint64_t state = 12345;
+    for (int offset = 0; offset <= 12; offset += 2) {
+        for (int spread = -9; spread <= 3; spread += 3) {
+            for (size_t a = 0; a < COUNT(shapes); a++) {
+                const ho_constrained h =
+                    make_constrained(shapes[a].rows, shapes[a].columns, shapes[a].structure, 0.0, HUGE_VAL);
+                double x0[64];
+                fill_far(&state, h.count, pow(10.0, offset), pow(10.0, spread), x0);
+                check_solved(c, &h, (set){0.0, cap, bound}, x0);
+            }
+        }
+    }
+}
+
+Test(capped_sum, is_the_nearest_point_to_points_far_away)
+{
+    static const double bounds[] = {1e-3, 0.7, 5.0, 1e3}, caps[] = {1e-3, 0.3, 1.0, 250.0};
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        for (size_t j = 0; j < COUNT(caps); j++) {
+            constraint c = open_capped(bounds[i], caps[j]);
+            check_far_points(&c, caps[j], bounds[i]);
+            close_constraint(&c);
+        }
+    }
+}
+
+Test(nonnegative_sum, is_the_nearest_point_to_points_far_away)
+{
+    static const double bounds[] = {1e-3, 0.7, 5.0, 1e3};
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        constraint c = open_sum(bounds[i]);
+        check_far_points(&c, HUGE_VAL, bounds[i]);
+        close_constraint(&c);
+    }
+}
+
+/* Thirty weights near `offset`, the sum of which is to be 5. */
+static void check_thirty(const constraint *c, double offset, double spread, uint64_t seed)
+{
+    const ho_constrained h = make_constrained(30, 0, 0, 0.0, HUGE_VAL);
+    double x0[30], x[30];
+    long double sum = 0.0L;
+    for (int i = 0; i < 30; i++)
+        x0[i] = offset + spread * uniform(&seed);
+    memcpy(x, x0, sizeof(x));
+    project_twice(c, &h, x);
+    check_nearest(&h, (set){0.0, 1.0, 5.0}, x0, x);
+    for (int i = 0; i < 30; i++)
+        sum += (long double)x[i];
+    cr_expect_float_eq((double)sum, 5.0, 1e-14);
+    for (int i = 0; i < 30 && spread == 0.0; i++)
+        cr_expect_float_eq(x[i], 1.0 / 6.0, 1e-16, "%.17g at offset %g", x[i], offset);
+}
+
+Test(constraints, meet_the_sum_where_differences_are_lost_beside_the_offset)
+{
+    constraint open[] = {open_sum(5.0), open_capped(5.0, 1.0)};
+    for (size_t i = 0; i < COUNT(open); i++) {
+        for (double offset = 1.0; offset < 1e308; offset *= 1e3) {
+            check_thirty(&open[i], offset, 0.0, 1);
+            if (offset <= 1e16)
+                check_thirty(&open[i], offset, 0.1, 2);
+        }
+        check_thirty(&open[i], DBL_MAX, 0.0, 1);
+        close_constraint(&open[i]);
+    }
+}
+
+/* Neighbouring doubles near 1e300 are 1e284 apart: the larger ones share the bound, the others end at 0. */
+Test(constraints, tell_neighbours_apart_at_any_size)
+{
+    constraint open[] = {open_sum(0.75), open_capped(0.75, 1.0)};
+    const ho_constrained h = make_constrained(5, 0, 0, 0.0, HUGE_VAL);
+    for (size_t i = 0; i < COUNT(open); i++) {
+        double x[] = {1e300, nextafter(1e300, 2e300), -1e300, nextafter(1e300, 2e300), 1e299};
+        project_twice(&open[i], &h, x);
+        const double expected[] = {0.0, 0.375, 0.0, 0.375, 0.0};
+        cr_expect_eq(memcmp(x, expected, sizeof(x)), 0, "%g %g %g %g %g", x[0], x[1], x[2], x[3], x[4]);
+        close_constraint(&open[i]);
+    }
+}
+
+/* The mean of two entries near 1e9 needs a bit more than a double has. */
+Test(constraints, make_matrices_symmetric_without_losing_the_last_bit)
+{
+    const double ulp = nextafter(1e9, 2e9) - 1e9;
+    constraint open[] = {open_sum(8.0 * ulp), open_capped(8.0 * ulp, 1.0)};
+    const ho_constrained h = make_constrained(3, 3, HO_SYMMETRIC | HO_ZERO_DIAGONAL, 0.0, HUGE_VAL);
+    for (size_t i = 0; i < COUNT(open); i++) {
+        /* Means 1e9 + ulp (1/2, 0, 2), so theta = 1e9 - ulp/2. */
+        double x[] = {7.0, 1e9 + ulp, 1e9, 1e9, -3.0, 1e9 + ulp, 1e9, 1e9 + 3.0 * ulp, 1e20};
+        project_twice(&open[i], &h, x);
+        cr_expect_float_eq(x[1] / ulp, 1.0, 1e-15);
+        cr_expect_float_eq(x[2] / ulp, 0.5, 1e-15);
+        cr_expect_float_eq(x[5] / ulp, 2.5, 1e-15);
+        close_constraint(&open[i]);
+    }
+}
+
+Test(constraints, refuse_points_that_are_not_finite)
+{
+    const double bad[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
+    constraint open[] = {open_sum(1.0), open_capped(1.0, 1.0)};
+    for (size_t i = 0; i < COUNT(open); i++) {
+        for (size_t j = 0; j < COUNT(bad); j++) {
+            const ho_constrained h = make_constrained(4, 0, 0, 0.0, HUGE_VAL);
+            double x[] = {3.0, 2.0, bad[j], -1.0}, kept[4];
+            memcpy(kept, x, sizeof(x));
+            cr_expect_eq(open[i].calls->project(open[i].self, &h, x), HO_FAILED);
+            cr_expect_eq(memcmp(x, kept, sizeof(x)), 0, "a refused point is left as it is");
+        }
+        close_constraint(&open[i]);
+    }
+}
+
+/* ---- what every constraint promises ------------------------------------------------------------------------------ */
 
 /* A point of all four sets: symmetric, zero diagonal, entries of [0, 1], exact sum 2 (0.1 + ... would not be exact).
  */
