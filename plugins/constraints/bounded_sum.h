@@ -1,5 +1,5 @@
-/* The sets {0 <= x <= cap, sum x <= at_most}, within a hyperparameter's domain and structure: what the constraints that
- * bound a sum share. Each reads its own options into a bounded_sum and gives these calls. */
+/* The sets {0 <= x <= cap, sum x <= at_most}, intersected with a hyperparameter's domain and structure. The constraints
+ * that bound a sum share this: each reads its own options into a bounded_sum and uses these calls. */
 #ifndef BOUNDED_SUM_H
 #define BOUNDED_SUM_H
 
@@ -28,19 +28,19 @@ static inline ho_status bounded_sum_fits(void *self, const ho_constrained *h, ch
     if (entries == 0)
         return HO_OK;
     if (h->upper < 0.0) {
-        snprintf(reason, reason_size, "%s is at most %g by its domain, so no value of it is nonnegative", h->name,
+        snprintf(reason, reason_size, "the domain of %s ends at %g, so none of its values is nonnegative", h->name,
                  h->upper);
         return HO_INVALID;
     }
     if (h->lower > set->cap) {
-        snprintf(reason, reason_size, "%s is at least %g by its domain, so no value of it is at most %g", h->name,
+        snprintf(reason, reason_size, "the domain of %s begins at %g, so none of its values is at most %g", h->name,
                  h->lower, set->cap);
         return HO_INVALID;
     }
     if ((long double)entries * (long double)bounded_sum_least(h) > (long double)set->at_most) {
         snprintf(reason, reason_size,
-                 "each of the %lld entries of %s is at least %g by its domain, so their sum cannot be at most %g",
-                 (long long)entries, h->name, h->lower, set->at_most);
+                 "the domain of %s begins at %g, so the sum of its %lld entries cannot be at most %g", h->name,
+                 h->lower, (long long)entries, set->at_most);
         return HO_INVALID;
     }
     return HO_OK;
@@ -154,7 +154,7 @@ static inline double bounded_sum_rest(const ho_constrained *h, const double *val
 static inline ho_status bounded_sum_project(void *self, const ho_constrained *h, double *values)
 {
     const bounded_sum *set = self;
-    /* What rounding can add to the computed sum of a point of the set: such a point must not move. */
+    /* Allows for the rounding of the sum: a point of the set must not move. */
     const long double limit = (long double)set->at_most * (1.0L + (long double)h->count * LDBL_EPSILON);
     double *free_values = malloc(2 * (size_t)h->count * sizeof(double)), *rest = free_values + h->count;
     bounded_sum_entries e = {free_values, 0, bounded_sum_least(h), set->cap < h->upper ? set->cap : h->upper};
@@ -176,7 +176,7 @@ static inline ho_status bounded_sum_project(void *self, const ho_constrained *h,
             bounded_sum_lower(&e, rest, limit);
         for (int64_t i = 0, k = 0; i < h->count; i++) {
             const double x = ho_entry_free(h, i) ? bounded_sum_clipped(&e, e.values[k++]) : 0.0;
-            if (values[i] != x) /* -0 is in the set */
+            if (values[i] != x) /* -0 is in the set too */
                 values[i] = x;
         }
     }

@@ -1,4 +1,4 @@
-/* The entries between two bounds. */
+/* Entries between two bounds. */
 #include <hotool/plugin.h>
 #include <hotool/structure.h>
 
@@ -9,8 +9,8 @@ typedef struct box {
 } box;
 
 static const ho_option options[] = {
-    {.name = "lower", .type = HO_REAL, .initial = "-1e308", .doc = "least value of each entry (left out: no bound)"},
-    {.name = "upper", .type = HO_REAL, .initial = "1e308", .doc = "largest value of each entry (left out: no bound)"},
+    {.name = "lower", .type = HO_REAL, .initial = "-1e308", .doc = "least value of each entry (default: no bound)"},
+    {.name = "upper", .type = HO_REAL, .initial = "1e308", .doc = "largest value of each entry (default: no bound)"},
 };
 
 static ho_status create(ho_setup *u, void **self)
@@ -21,7 +21,7 @@ static ho_status create(ho_setup *u, void **self)
     b->lower = ho_option_real(u, "lower");
     b->upper = ho_option_real(u, "upper");
     if (b->lower > b->upper)
-        return ho_setup_fail(u, "lower", "%g is above upper, which is %g: the box is empty", b->lower, b->upper);
+        return ho_setup_fail(u, "lower", "%g is greater than upper (%g), so the box is empty", b->lower, b->upper);
     *self = b;
     return HO_OK;
 }
@@ -31,8 +31,8 @@ static ho_status fits(void *self, const ho_constrained *h, char *reason, uint64_
     const box *b = self;
     if ((b->lower <= h->upper && b->upper >= h->lower) || ho_free_entries(h) == 0)
         return HO_OK;
-    snprintf(reason, reason_size, "the box [%g, %g] has no point in common with the domain of %s, [%g, %g]", b->lower,
-             b->upper, h->name, h->lower, h->upper);
+    snprintf(reason, reason_size, "the box [%g, %g] does not meet the domain of %s, [%g, %g]", b->lower, b->upper,
+             h->name, h->lower, h->upper);
     return HO_INVALID;
 }
 
@@ -53,11 +53,11 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_CONSTRAINT),
     .name = "box",
     .version = "1.0.0",
-    .doc = "every entry lies between lower and upper",
+    .doc = "each entry lies between lower and upper",
     .details =
         "{x : lower <= x_i <= upper}, within the hyperparameter's domain and structure\n\n"
-        "The projection is entrywise, after a matrix that must be symmetric is replaced by (x + x')/2. A diagonal "
-        "that is 0 by structure stays 0, whatever the bounds. Either bound may be left out.",
+        "The projection is entrywise; a symmetric matrix is replaced by (x + x')/2 first. A diagonal that is 0 by "
+        "structure stays 0 whatever the bounds. Either bound may be left out.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

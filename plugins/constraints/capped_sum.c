@@ -1,4 +1,4 @@
-/* The nonnegative entries, none above a cap, whose sum is bounded. */
+/* Nonnegative entries, each at most a cap, with a bounded sum. */
 #include "bounded_sum.h"
 
 static const ho_option options[] = {
@@ -31,16 +31,16 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_CONSTRAINT),
     .name = "capped_sum",
     .version = "1.0.0",
-    .doc = "every entry lies between 0 and a cap, and their sum is at most a bound",
+    .doc = "each entry lies between 0 and a cap, and their sum is bounded",
     .details =
         "{x : 0 <= x_i <= cap, sum_i x_i <= at_most}, within the hyperparameter's domain and structure\n\n"
-        "For one weight per training example and cap 1 this is the set of data hyper-cleaning in Franceschi, Donini, "
-        "Frasconi, Pontil, Forward and Reverse Gradient-Based Hyperparameter Optimization (ICML 2017): at_most is "
-        "how many examples' worth of weight may be given out, so the least useful examples end at weight 0.\n\n"
-        "The projection is exact onto the whole set, wherever the point lies: all entries are lowered by one theta and "
-        "clipped to [0, cap], with the theta that meets the bound, or theta = 0 if clipping alone meets it. Each entry "
-        "is right to the last digits of the largest, even if the point is at 1e300. 5000 entries take a "
-        "fraction of a millisecond. If at_most is at least cap times the number of entries, the bound on the sum is "
+        "With one weight per training example and cap 1 this is the constraint set of data hyper-cleaning in "
+        "Franceschi, Donini, Frasconi, Pontil, Forward and Reverse Gradient-Based Hyperparameter Optimization (ICML "
+        "2017): at_most is the total weight to distribute, so the least useful examples end at weight 0.\n\n"
+        "The projection is exact wherever the point lies: x_i becomes clip(x_i - theta, 0, cap) with the theta that "
+        "meets the bound, or theta = 0 if clipping alone meets it. Each entry is right to the last digits of the "
+        "largest, even if the point is at 1e300. 5000 entries take a fraction of a millisecond. If at_most is at least "
+        "cap times the number of entries, the bound on the sum is "
         "never active: use box.",
     .options = HO_TABLE(options),
     .calls = &bounded_sum_calls,

@@ -1,4 +1,4 @@
-/* The nonnegative entries. */
+/* Nonnegative entries. */
 #include <hotool/plugin.h>
 #include <hotool/structure.h>
 
@@ -9,7 +9,7 @@ static ho_status fits(void *self, const ho_constrained *h, char *reason, uint64_
     (void)self;
     if (h->upper >= 0.0 || ho_free_entries(h) == 0)
         return HO_OK;
-    snprintf(reason, reason_size, "%s is at most %g by its domain, so no value of it is nonnegative", h->name,
+    snprintf(reason, reason_size, "the domain of %s ends at %g, so none of its values is nonnegative", h->name,
              h->upper);
     return HO_INVALID;
 }
@@ -31,9 +31,8 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_CONSTRAINT),
     .name = "nonnegative",
     .version = "1.0.0",
-    .doc = "every entry is at least 0",
+    .doc = "each entry is at least 0",
     .details = "{x : x_i >= 0}, within the hyperparameter's domain and structure\n\n"
-               "The projection is entrywise, max(x_i, 0), after a matrix that must be symmetric is replaced by "
-               "(x + x')/2.",
+               "The projection is entrywise, max(x_i, 0); a symmetric matrix is replaced by (x + x')/2 first.",
     .calls = &calls,
 };

@@ -1,4 +1,4 @@
-/* The nonnegative entries whose sum is bounded. */
+/* Nonnegative entries with a bounded sum. */
 #include "bounded_sum.h"
 
 static const ho_option options[] = {
@@ -25,15 +25,17 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_CONSTRAINT),
     .name = "nonnegative_sum",
     .version = "1.0.0",
-    .doc = "every entry is at least 0 and their sum is at most a bound",
+    .doc = "each entry is at least 0, and their sum is bounded",
     .details =
         "{x : x_i >= 0, sum_i x_i <= at_most}, within the hyperparameter's domain and structure\n\n"
-        "For a symmetric A with zero diagonal this is the set of HMTL-S in Franceschi, Donini, Frasconi, Pontil, "
-        "On Hyperparameter Optimization in Learning Systems (ICLR 2017 workshop). "
-        "The bound makes the solution sparse. With a bound on each entry as well, see capped_sum.\n\n"
-        "The projection is exact onto the whole set, wherever the point lies: all entries are lowered by one theta and "
-        "clipped, with the theta that meets the bound. Each entry is right to the last digits of the largest. An outer "
-        "learning rate as large as at_most jumps out of the set and comes back to a corner: keep it well below.",
+        "For a symmetric A with zero diagonal this is the constraint set of HMTL-S in Franceschi, Donini, Frasconi, "
+        "Pontil, On Hyperparameter Optimization in Learning Systems (ICLR 2017 workshop). The bound makes the solution "
+        "sparse. For a bound on each entry as well, see capped_sum.\n\n"
+        "The projection is exact wherever the point lies: x_i becomes max(x_i - theta, 0) with the theta that meets "
+        "the "
+        "bound. Each entry is right to the last digits of the largest. Keep the outer learning rate well below "
+        "at_most: a "
+        "step of that size leaves the set and is projected onto a corner.",
     .options = HO_TABLE(options),
     .calls = &bounded_sum_calls,
     .create = create,

@@ -1,4 +1,4 @@
-/* CIFAR-10's binary version: records of one label byte and 3072 pixel bytes. */
+/* The binary version of CIFAR-10: records of one label byte and 3072 pixel bytes. */
 #include <hotool/classes.h>
 #include <hotool/plugin.h>
 
@@ -16,12 +16,12 @@ static const ho_option options[] = {
     {.name = "inputs",
      .type = HO_PATH,
      .required = 1,
-     .doc = "file of binary records, e.g. data_batch_1.bin; may be .gz"},
+     .doc = "file of binary records, such as data_batch_1.bin; may be gzipped"},
     {.name = "scale",
      .type = HO_REAL,
      .initial = "0.00392156862745098",
-     .doc = "what pixels are multiplied by (default: 1/255, which takes them to [0, 1])"},
-    {.name = "names", .type = HO_STRINGS, .doc = "other names for the 10 classes (default: airplane, automobile, ...)"},
+     .doc = "multiplies the pixels (default 1/255: to [0, 1])"},
+    {.name = "names", .type = HO_STRINGS, .doc = "names of the 10 classes (default: airplane, automobile, ...)"},
 };
 
 static const char *const usual_names[CLASSES] = {"airplane", "automobile", "bird",  "cat",  "deer",
@@ -52,8 +52,9 @@ static ho_status read(void *self, ho_data *d)
         return status;
     if (size == 0 || size % RECORD != 0)
         return ho_data_fail(d, reader->inputs, (int64_t)(size - size % RECORD),
-                            size == 0 ? "the file is empty"
-                                      : "the last record is cut short: the file's size is no multiple of 3073 bytes");
+                            size == 0
+                                ? "the file is empty"
+                                : "the last record is truncated: the file's size is not a multiple of 3073 bytes");
 
     const int64_t count = (int64_t)(size / RECORD);
     float *pixels = ho_data_alloc(d, (uint64_t)count * PIXELS, sizeof(float));
@@ -63,7 +64,7 @@ static ho_status read(void *self, ho_data *d)
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *record = bytes + i * RECORD;
         if (record[0] >= CLASSES)
-            return ho_data_fail(d, reader->inputs, i * RECORD, "record %lld has label %d; labels are 0 to 9",
+            return ho_data_fail(d, reader->inputs, i * RECORD, "record %lld: expected a label from 0 to 9, got %d",
                                 (long long)i, record[0]);
         labels[i] = record[0];
         for (int64_t j = 0; j < PIXELS; j++)
@@ -105,11 +106,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DATA),
     .name = "cifar10",
     .version = "1.0.0",
-    .doc = "CIFAR-10's binary records: 32 x 32 colour images of 10 classes",
+    .doc = "CIFAR-10, binary version: 32 x 32 colour images in 10 classes",
     .details =
-        "Each record is a label byte and 3072 bytes: the red, green and blue planes, row by row. Pixels become numbers "
-        "in [0, 1] (scale: 1/255), flattened to 3072 features. Krizhevsky, Learning Multiple Layers of Features from "
-        "Tiny Images (2009); the \"binary version\".",
+        "A record is a label byte followed by 3072 bytes: the red, green and blue planes, row by row. Pixels become "
+        "numbers in [0, 1] (scale: 1/255), flattened to 3072 features. Krizhevsky, Learning Multiple Layers of "
+        "Features "
+        "from Tiny Images (2009).",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

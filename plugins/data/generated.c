@@ -1,11 +1,11 @@
-/* Generated multi-task data whose task relations are known: classes in groups whose prototypes lie close together. */
+/* Generated multi-task data with known relations: classes form groups, and prototypes of one group are close. */
 #include <hotool/classes.h>
 #include <hotool/plugin.h>
 
 #include <math.h>
 #include <stdio.h>
 
-/* Streams of random numbers; those of the parts' noise follow. */
+/* Streams of random numbers. A part's number is added to that of the noise. */
 #define STREAM_GROUPS 1u
 #define STREAM_TASKS  2u
 #define STREAM_NOISE  10u
@@ -21,47 +21,27 @@ typedef struct generated {
     const char *const *names; /* NULL: made from the groups */
 } generated;
 
+/* Rows of the table of options. */
+#define COUNT(option, value, least_count, most_count, text)                                                         \
+    {                                                                                                               \
+        .name = option, .type = HO_INTEGER, .initial = value, .doc = text, .least = least_count, .most = most_count \
+    }
+#define REAL(option, value, most_real, text)                                                            \
+    {                                                                                                   \
+        .name = option, .type = HO_REAL, .initial = value, .doc = text, .least = 0.0, .most = most_real \
+    }
+
 static const ho_option options[] = {
-    {.name = "seed",
-     .type = HO_INTEGER,
-     .initial = "1",
-     .doc = "other data for another number; the pipeline's own seed where the file gives none",
-     .least = 0.0,
-     .most = 1e15},
-    {.name = "features", .type = HO_INTEGER, .initial = "40", .doc = "width of an input", .least = 1.0, .most = 1e6},
-    {.name = "tasks", .type = HO_INTEGER, .initial = "10", .doc = "how many classes", .least = 2.0, .most = 1e4},
-    {.name = "groups",
-     .type = HO_INTEGER,
-     .initial = "3",
-     .doc = "how many groups the classes form",
-     .least = 1.0,
-     .most = 26.0},
-    {.name = "training", .type = HO_INTEGER, .initial = "50", .doc = "training examples", .least = 1.0, .most = 1e8},
-    {.name = "validation",
-     .type = HO_INTEGER,
-     .initial = "400",
-     .doc = "validation examples",
-     .least = 1.0,
-     .most = 1e8},
-    {.name = "test", .type = HO_INTEGER, .initial = "2000", .doc = "test examples", .least = 1.0, .most = 1e8},
-    {.name = "separation",
-     .type = HO_REAL,
-     .initial = "4",
-     .doc = "length of a class's prototype",
-     .least = 0.0,
-     .most = 1e6},
-    {.name = "shared",
-     .type = HO_REAL,
-     .initial = "0.9",
-     .doc = "share of a prototype's squared length that its whole group has in common",
-     .least = 0.0,
-     .most = 1.0},
-    {.name = "noise",
-     .type = HO_REAL,
-     .initial = "1",
-     .doc = "deviation of each feature around the prototype",
-     .least = 0.0,
-     .most = 1e6},
+    COUNT("seed", "1", 0.0, 1e15, "seed of the random numbers (where it is not given: the pipeline's seed)"),
+    COUNT("features", "40", 1.0, 1e6, "features of an example"),
+    COUNT("tasks", "10", 2.0, 1e4, "classes"),
+    COUNT("groups", "3", 1.0, 26.0, "groups of related classes"),
+    COUNT("training", "50", 1.0, 1e8, "training examples"),
+    COUNT("validation", "400", 1.0, 1e8, "validation examples"),
+    COUNT("test", "2000", 1.0, 1e8, "test examples"),
+    REAL("separation", "4", 1e6, "expected norm of a class's prototype"),
+    REAL("shared", "0.9", 1.0, "fraction of a prototype's squared norm that its whole group has in common"),
+    REAL("noise", "1", 1e6, "standard deviation of a feature around the prototype"),
     {.name = "names", .type = HO_STRINGS, .doc = "names of the classes (default: A1, A2, ..., B1, ... by group)"},
 };
 
@@ -81,19 +61,19 @@ static ho_status create(ho_setup *u, void **self)
     g->shared = ho_option_real(u, "shared");
     g->noise = ho_option_real(u, "noise");
     if (g->groups > g->tasks)
-        return ho_setup_fail(u, "groups", "%lld tasks cannot form %lld groups", (long long)g->tasks,
-                             (long long)g->groups);
+        return ho_setup_fail(u, "groups", "%lld tasks cannot form %lld groups",
+                             (long long)g->tasks, (long long)g->groups);
     for (int part = 1; part <= 3; part++) {
         static const char *const part_names[] = {NULL, "training", "validation", "test"};
         if (g->examples[part] > MOST_NUMBERS / g->features)
-            return ho_setup_fail(u, part_names[part], "%lld examples of %lld features are more than %lld numbers",
+            return ho_setup_fail(u, part_names[part], "%lld examples of %lld features exceed the limit of %lld numbers",
                                  (long long)g->examples[part], (long long)g->features, (long long)MOST_NUMBERS);
     }
     *self = g;
     return ho_class_names_read(u, &g->tasks, &g->names);
 }
 
-/* Groups are runs of neighbouring classes, of nearly one size. */
+/* Groups are runs of consecutive classes, of nearly equal size. */
 static int64_t group_of(const generated *g, int64_t task)
 {
     return task * g->groups / g->tasks;
@@ -117,7 +97,7 @@ static double *make_prototypes(const generated *g, ho_data *d)
     return prototypes;
 }
 
-/* The classes take turns, so that every part is as balanced as its size allows. */
+/* Classes take turns, so every part is as balanced as its size allows. */
 static ho_status emit_part(const generated *g, ho_data *d, uint32_t part, const double *prototypes)
 {
     const int64_t n = g->examples[part], features = g->features;
@@ -204,17 +184,16 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DATA),
     .name = "generated",
     .version = "1.0.0",
-    .doc = "made-up classes in groups, whose relations are known and kept beside the results",
+    .doc = "generated classes in groups with known relations, which are stored with the results",
     .details =
         "x = p_y + noise n, p_k = separation/sqrt(features) (sqrt(shared) u_group(k) + sqrt(1 - shared) o_k)\n\n"
-        "with standard normal n, u (one for each group) and o (one for each class). The weights that tell classes "
-        "apart "
-        "then have much in common within a group and nothing between groups, which a multi-task penalty can find and "
-        "use. The truth, relations.npy, has a 1 for each pair of one group.\n\n"
-        "The data come in the three parts training, validation and test, so a pipeline gives no split; classes take "
-        "turns within each. Fewer training examples leave more to gain from relations, more validation examples make "
-        "them easier to find: at the defaults, task_interaction's A learned from 0 ranks pairs within groups above the "
-        "others.",
+        "with standard normal n, u (one per group) and o (one per class). The weights that separate the classes are "
+        "then similar within a group and unrelated between groups, which a multi-task penalty can discover and use. "
+        "The truth, relations.npy, has a 1 for each pair of classes of one group.\n\n"
+        "The reader provides the training, validation and test parts, so the pipeline needs no split. Classes take "
+        "turns in each part. With fewer training examples there is more to gain from the relations; with more "
+        "validation examples they are easier to find. At the defaults, task_interaction's A, learned from 0, ranks "
+        "pairs of one group above the others.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -1,11 +1,11 @@
-/* Generated frames with planted states: speakers utter phones, each a row of states whose prototypes are known. */
+/* Generated frames with planted states: speakers utter phones, which are sequences of states with known prototypes. */
 #include <hotool/plugin.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Streams of random numbers. Those from STREAM_SPEAKERS on are a part's own: its number is added. */
+/* Streams of random numbers. A part's number is added to those from STREAM_SPEAKERS on. */
 #define STREAM_PHONES     1u
 #define STREAM_STATES     2u
 #define STREAM_SUCCESSORS 3u
@@ -19,7 +19,7 @@
 /* The most numbers in one array of a part: 16 GiB. */
 #define MOST_NUMBERS (INT64_C(1) << 32)
 
-/* Frames each side that a difference is fitted to, and phones each side that the embedding tells of. */
+/* Frames on each side that a difference is fitted to, and phones on each side that the embedding covers. */
 #define DELTA INT64_C(2)
 #define REACH INT64_C(2)
 
@@ -34,117 +34,37 @@ typedef struct planted {
 
 static const char *const speaker_options[] = {NULL, "training_speakers", "validation_speakers", "test_speakers"};
 
+/* Rows of the table of options. */
+#define COUNT(option, value, least_count, most_count, text)                                                         \
+    {                                                                                                               \
+        .name = option, .type = HO_INTEGER, .initial = value, .doc = text, .least = least_count, .most = most_count \
+    }
+#define REAL(option, value, most_real, text)                                                            \
+    {                                                                                                   \
+        .name = option, .type = HO_REAL, .initial = value, .doc = text, .least = 0.0, .most = most_real \
+    }
+
 static const ho_option options[] = {
-    {.name = "seed",
-     .type = HO_INTEGER,
-     .initial = "1",
-     .doc = "other data for another number; the pipeline's own seed where the file gives none",
-     .least = 0.0,
-     .most = 1e15},
-    {.name = "training_speakers",
-     .type = HO_INTEGER,
-     .initial = "16",
-     .doc = "speakers of the training part",
-     .least = 1.0,
-     .most = 1e4},
-    {.name = "validation_speakers",
-     .type = HO_INTEGER,
-     .initial = "4",
-     .doc = "speakers of the validation part, all of them others",
-     .least = 1.0,
-     .most = 1e4},
-    {.name = "test_speakers",
-     .type = HO_INTEGER,
-     .initial = "4",
-     .doc = "speakers of the test part, all of them others",
-     .least = 1.0,
-     .most = 1e4},
-    {.name = "utterances",
-     .type = HO_INTEGER,
-     .initial = "3",
-     .doc = "utterances of each speaker",
-     .least = 1.0,
-     .most = 1e4},
-    {.name = "length", .type = HO_INTEGER, .initial = "21", .doc = "phones in an utterance", .least = 1.0, .most = 1e4},
-    {.name = "duration",
-     .type = HO_INTEGER,
-     .initial = "2",
-     .doc = "frames of a state on average: from 1 to 2*duration - 1, equally often",
-     .least = 1.0,
-     .most = 1000.0},
-    {.name = "phones", .type = HO_INTEGER, .initial = "61", .doc = "how many phones", .least = 2.0, .most = 1000.0},
-    {.name = "states",
-     .type = HO_INTEGER,
-     .initial = "3",
-     .doc = "states that a phone goes through, classes of their own",
-     .least = 1.0,
-     .most = 10.0},
-    {.name = "successors",
-     .type = HO_INTEGER,
-     .initial = "6",
-     .doc = "phones that can follow a phone (drawn, so that some may be the same)",
-     .least = 1.0,
-     .most = 1000.0},
-    {.name = "width",
-     .type = HO_INTEGER,
-     .initial = "41",
-     .doc = "numbers of a frame by itself",
-     .least = 1.0,
-     .most = 1e4},
-    {.name = "differences",
-     .type = HO_INTEGER,
-     .initial = "2",
-     .doc = "how often differences in time are added, each as many numbers again: 41 become 82 or 123",
-     .least = 0.0,
-     .most = 2.0},
-    {.name = "embedding",
-     .type = HO_INTEGER,
-     .initial = "300",
-     .doc = "width of the embedding of phones in context; 0: none",
-     .least = 0.0,
-     .most = 1e4},
-    {.name = "voices",
-     .type = HO_INTEGER,
-     .initial = "4",
-     .doc = "kinds of voice; speakers take turns",
-     .least = 1.0,
-     .most = 1000.0},
-    {.name = "separation",
-     .type = HO_REAL,
-     .initial = "12",
-     .doc = "length of a state's prototype",
-     .least = 0.0,
-     .most = 1e6},
-    {.name = "shared",
-     .type = HO_REAL,
-     .initial = "0.8",
-     .doc = "share of a prototype's squared length that all states of the phone have in common",
-     .least = 0.0,
-     .most = 1.0},
-    {.name = "coarticulation",
-     .type = HO_REAL,
-     .initial = "0.5",
-     .doc = "share of the neighbouring phone in a frame at the border to it",
-     .least = 0.0,
-     .most = 1.0},
-    {.name = "voice",
-     .type = HO_REAL,
-     .initial = "2",
-     .doc = "deviation of each number of a voice's offset",
-     .least = 0.0,
-     .most = 1e6},
-    {.name = "speaker",
-     .type = HO_REAL,
-     .initial = "0.5",
-     .doc = "deviation of each number of a speaker's own offset",
-     .least = 0.0,
-     .most = 1e6},
-    {.name = "noise",
-     .type = HO_REAL,
-     .initial = "0.8",
-     .doc = "deviation of each number of a frame around its mean",
-     .least = 0.0,
-     .most = 1e6},
+    COUNT("seed", "1", 0.0, 1e15, "seed of the random numbers (where it is not given: the pipeline's seed)"),
+    COUNT("training_speakers", "16", 1.0, 1e4, "speakers of the training part"),
+    COUNT("validation_speakers", "4", 1.0, 1e4, "speakers of the validation part, different from those above"),
+    COUNT("test_speakers", "4", 1.0, 1e4, "speakers of the test part, different from those above"),
+    COUNT("utterances", "3", 1.0, 1e4, "utterances of each speaker"),
+    COUNT("length", "21", 1.0, 1e4, "phones in an utterance"),
+    COUNT("duration", "2", 1.0, 1000.0, "mean number of frames of a state, uniform from 1 to 2*duration - 1"),
+    COUNT("phones", "61", 2.0, 1000.0, "phones of the language"),
+    COUNT("states", "3", 1.0, 10.0, "states of a phone; each is a class"),
+    COUNT("successors", "6", 1.0, 1000.0, "phones that may follow a phone (drawn with replacement)"),
+    COUNT("width", "41", 1.0, 1e4, "numbers in a frame, without its differences"),
+    COUNT("differences", "2", 0.0, 2.0, "orders of differences in time to append: 41 numbers become 82 or 123"),
+    COUNT("embedding", "300", 0.0, 1e4, "width of the phonetic-context embedding; 0: none"),
+    COUNT("voices", "4", 1.0, 1000.0, "types of voice; speakers take turns"),
+    REAL("separation", "12", 1e6, "expected norm of a state's prototype"),
+    REAL("shared", "0.8", 1.0, "fraction of a prototype's squared norm that all states of the phone have in common"),
+    REAL("coarticulation", "0.5", 1.0, "fraction of the neighbouring phone in a frame at the boundary to it"),
+    REAL("voice", "2", 1e6, "standard deviation of the numbers in a voice's offset"),
+    REAL("speaker", "0.5", 1e6, "standard deviation of the numbers in a speaker's own offset"),
+    REAL("noise", "0.8", 1e6, "standard deviation of the numbers in a frame around their mean"),
 };
 
 static int64_t input_width(const planted *g)
@@ -159,8 +79,9 @@ static ho_status check_sizes(ho_setup *u, const planted *g)
         const double frames = (double)g->speakers[part] * (double)g->utterances * (double)g->length *
                               (double)g->states * (double)(2 * g->duration - 1);
         if (frames * (double)widest > (double)MOST_NUMBERS)
-            return ho_setup_fail(u, speaker_options[part], "up to %.0f frames of %lld numbers are more than %lld",
-                                 frames, (long long)widest, (long long)MOST_NUMBERS);
+            return ho_setup_fail(u, speaker_options[part],
+                                 "up to %.0f frames of %lld numbers exceed the limit of %lld numbers", frames,
+                                 (long long)widest, (long long)MOST_NUMBERS);
     }
     return HO_OK;
 }
@@ -193,7 +114,7 @@ static ho_status create(ho_setup *u, void **self)
     return check_sizes(u, g);
 }
 
-/* ---- what all speakers have in common ---- */
+/* ---- common to all speakers ---- */
 
 /* (phones, states, width) */
 static double *make_prototypes(const planted *g, ho_data *d)
@@ -209,8 +130,8 @@ static double *make_prototypes(const planted *g, ho_data *d)
     return prototypes;
 }
 
-/* (2 REACH + 1, phones + 1, embedding): what a phone at each distance adds; the last phone is the utterance's border.
- * An entry of the sum over the distances has mean square 1. */
+/* (2 REACH + 1, phones + 1, embedding): the contribution of each phone at each distance; the last phone stands for the
+ * end of the utterance. The sum over the distances has mean square 1 per entry. */
 static double *make_embedding(const planted *g, ho_data *d)
 {
     const int64_t symbols = g->phones + 1;
@@ -232,7 +153,7 @@ static int64_t below(ho_data *d, const planted *g, uint64_t stream, int64_t i, i
     return drawn < count ? drawn : count - 1;
 }
 
-/* The phone after `phone`: one of its successors, of which the first is the next number, so that all phones occur. */
+/* A successor of `phone`. Number 0 is the next phone, so that every phone occurs. */
 static int64_t successor(const planted *g, ho_data *d, int64_t phone, int64_t which)
 {
     return which == 0 ? (phone + 1) % g->phones
@@ -246,12 +167,12 @@ typedef struct part {
     int64_t utterances, frames;
     int64_t *phones;    /* (utterances, length) */
     int64_t *durations; /* (utterances, length, states) */
-    double *offsets;    /* (speakers, width): what all frames of a speaker are moved by */
+    double *offsets;    /* (speakers, width): added to all frames of a speaker */
     float *inputs, *contexts;
     int64_t *labels;
 } part;
 
-/* Draws the phones of every utterance, and how many frames each of their states has. */
+/* Draws the phones of every utterance and the number of frames of each of their states. */
 static ho_status draw_utterances(const planted *g, ho_data *d, part *p)
 {
     const int64_t count = p->utterances * g->length;
@@ -290,8 +211,8 @@ static ho_status allocate(const planted *g, ho_data *d, part *p)
     return p->inputs && p->labels && (p->contexts || !with_context) ? HO_OK : HO_FAILED;
 }
 
-/* A frame's own numbers: the state's prototype, with a share of the neighbour's in it, as far along as the voice is
- * high; the speaker's offset; noise. */
+/* A frame without its differences: the state's prototype mixed with its neighbour's and shifted by the voice, the
+ * speaker's offset, and noise. */
 static void fill_frame(const planted *g, ho_data *d, const part *p, int64_t speaker, int64_t frame, const double *own,
                        const double *neighbour, double share)
 {
@@ -304,7 +225,7 @@ static void fill_frame(const planted *g, ho_data *d, const part *p, int64_t spea
     }
 }
 
-/* The frames of phone i of the part, from `frame` on; the first after them. */
+/* Fills the frames of phone i of the part, from `frame` on. Returns the next frame. */
 static int64_t fill_phone(const planted *g, ho_data *d, const part *p, const double *prototypes, int64_t i,
                           int64_t frame)
 {
@@ -318,7 +239,7 @@ static int64_t fill_phone(const planted *g, ho_data *d, const part *p, const dou
         count += durations[s];
     for (int64_t s = 0; s < g->states; s++)
         for (int64_t k = 0; k < durations[s]; k++, at++, frame++) {
-            /* From -1 at the phone's begin to 1 at its end. */
+            /* From -1 at the start of the phone to 1 at its end. */
             const double place = (double)(2 * at + 1) / (double)count - 1.0;
             p->labels[frame] = p->phones[i] * g->states + s;
             fill_frame(g, d, p, speaker, frame, of_phone + s * g->width, place < 0.0 ? before : after,
@@ -344,8 +265,8 @@ static void fill_context(const planted *g, const part *p, const double *embeddin
     }
 }
 
-/* d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k k^2), k = 1..DELTA, over the utterance's frames [begin, end), ends
- * repeated: of the columns from `from` on into those after them. */
+/* d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k k^2), k = 1..DELTA, over the utterance's frames [begin, end), repeating
+ * its ends: from the columns that start at `from` into the columns after them. */
 static void fill_differences(const planted *g, const part *p, int64_t begin, int64_t end, int64_t from)
 {
     const int64_t width = input_width(g);
@@ -467,30 +388,33 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DATA),
     .name = "generated_frames",
     .version = "1.0.0",
-    .doc = "generated frames with planted states: made-up utterances that stand in for speech where there is none",
+    .doc = "generated frames with planted states: synthetic utterances in place of speech",
     .details =
-        "No speech: every frame is made up, in the form in which the reader timit gives real ones. Each speaker utters "
-        "a row of phones, each phone goes through its states, each state lasts for some frames. A frame of state s of "
-        "phone p is\n\n"
+        "Synthetic frames in the same form as real ones from the reader timit. Each speaker utters a sequence of "
+        "phones, "
+        "each phone passes through its states, and each state lasts for some frames. A frame of state s of phone p "
+        "is\n\n"
         "x = (1 - c) m_ps + c m_neighbour + offset of the speaker + noise n\n\n"
         "with prototypes m_ps = separation/sqrt(width) (sqrt(shared) u_p + sqrt(1 - shared) o_ps) and standard normal "
-        "u, o, n. Coarticulation: c falls from `coarticulation` at the phone's border to 0 at its middle, and the "
-        "neighbour is the nearest state of the phone beyond that border. Speakers differ by an offset, of which one "
-        "share is their own and one their voice's, and in voice v number j of the prototypes stands at j - v, as "
-        "spectra of longer and shorter throats do. Then come first and second differences in time, d_t = sum_k k "
-        "(x_{t+k} - x_{t-k}) / (2 sum_k k^2) for k = 1, 2, an utterance's ends repeated.\n\n"
-        "Target \"states\": class states * phone + state, called p07s2 and so on. Target \"context\" (training only): "
-        "one vector for a phone amid its neighbours, the same for all its frames: the sum of a normal vector for each "
-        "phone and place from two before to two after it, halved with each step away, of mean square 1. As each phone "
-        "has few successors, and frames near a border hold some of the neighbour, it tells of what blurs the "
-        "states.\n\n"
-        "The data come in the three parts training, validation and test, so a pipeline gives no split. No speaker is "
-        "in "
-        "two of them, and what is drawn for one part does not depend on the sizes of the others. The truth, "
-        "prototypes.npy, has a row m_ps for each class.\n\n"
-        "At the defaults (6000, 1500 and 1500 frames about; `standardize: true` is advised), on average over the seeds "
-        "1 to 5, a linear model gets 55 % of the test frames right, a network of 256 hidden units, which can tell "
-        "voices apart, 63 %, and with `context` as its second task, at a weight of 0.01 on the squared error, 64 %; "
+        "u, o, n. Coarticulation: c falls from `coarticulation` at the boundary of the phone to 0 at its middle; the "
+        "neighbour is the adjacent state of the phone beyond that boundary. A speaker's offset is the sum of one of "
+        "their own and one of their voice; for voice v, the prototypes are shifted by v positions, as spectra of "
+        "longer "
+        "and shorter vocal tracts are. First and second differences in time follow, d_t = sum_k k (x_{t+k} - x_{t-k}) "
+        "/ "
+        "(2 sum_k k^2) for k = 1, 2, repeating the ends of the utterance.\n\n"
+        "Target \"states\": class states * phone + state, named p07s2 and so on. Target \"context\" (training only): "
+        "one "
+        "vector for a phone in its context, shared by its frames. It is the sum of one normal vector for each phone "
+        "and position from two before to two after, halved with each step away, scaled to mean square 1. Since a phone "
+        "has few successors and frames near a boundary contain part of the neighbour, the context helps to tell "
+        "states apart.\n\n"
+        "The reader provides the training, validation and test parts, so the pipeline needs no split. No speaker is in "
+        "two parts, and the data of a part do not depend on the sizes of the others. The truth, prototypes.npy, has a "
+        "row m_ps for each class.\n\n"
+        "At the defaults (about 6000, 1500 and 1500 frames; `standardize: true` is advised), averaged over the seeds 1 "
+        "to 5, a linear model classifies 55 % of the test frames correctly, a network with 256 hidden units, which can "
+        "tell voices apart, 63 %, and with `context` as a second task, at weight 0.01 on the squared error, 64 %; "
         "chance is 0.5 %. The embedding has rank 5 (phones + 1) at most.",
     .options = HO_TABLE(options),
     .calls = &calls,

@@ -1,4 +1,4 @@
-/* IDX files, the format of MNIST: big-endian arrays with a short header. */
+/* IDX files, the format of MNIST: big-endian arrays behind a short header. */
 #include <hotool/classes.h>
 #include <hotool/plugin.h>
 
@@ -11,7 +11,7 @@ typedef struct idx {
     const char *const *names;
 } idx;
 
-/* An IDX file as it lies in memory. */
+/* An IDX file in memory. */
 typedef struct idx_file {
     const char *path;
     uint8_t type;
@@ -22,12 +22,12 @@ typedef struct idx_file {
 } idx_file;
 
 static const ho_option options[] = {
-    {.name = "inputs", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples, ...) numbers; may be .gz"},
-    {.name = "labels", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples) class numbers; may be .gz"},
+    {.name = "inputs", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples, ...) numbers; may be gzipped"},
+    {.name = "labels", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples) class numbers; may be gzipped"},
     {.name = "scale",
      .type = HO_REAL,
      .initial = "0.00392156862745098",
-     .doc = "what inputs are multiplied by (default: 1/255, which takes bytes to [0, 1])"},
+     .doc = "multiplies the inputs (default 1/255: bytes to [0, 1])"},
     HO_CLASS_OPTIONS,
 };
 
@@ -44,7 +44,7 @@ static ho_status create(ho_setup *u, void **self)
     return ho_class_names_read(u, &reader->classes, &reader->names);
 }
 
-/* Bytes of an entry of an IDX type; 0: no such type. */
+/* Size in bytes of an entry of this type; 0: no such type. */
 static int64_t entry_size(uint8_t type)
 {
     switch (type) {
@@ -107,41 +107,40 @@ static ho_status open_file(ho_data *d, const char *path, idx_file *f)
     if (status != HO_OK)
         return status;
     if (size < 4)
-        return ho_data_fail(d, path, (int64_t)size, "the file ends within the 4 bytes that start an IDX file");
+        return ho_data_fail(d, path, (int64_t)size, "the file is truncated: an IDX file starts with 4 bytes");
     if (bytes[0] != 0 || bytes[1] != 0)
         return ho_data_fail(d, path, 0, "an IDX file starts with two zero bytes, not %02x %02x", bytes[0], bytes[1]);
     const int64_t width = entry_size(bytes[2]);
     if (width == 0)
-        return ho_data_fail(d, path, 2, "0x%02x is no IDX type (known: 08 09 0b 0c 0d 0e)", bytes[2]);
+        return ho_data_fail(d, path, 2, "unknown IDX type 0x%02x (known: 08 09 0b 0c 0d 0e)", bytes[2]);
     if (bytes[3] < 1 || bytes[3] > HO_MAX_RANK)
-        return ho_data_fail(d, path, 3, "the array has %d dimensions; 1 to %d can be read", bytes[3], HO_MAX_RANK);
+        return ho_data_fail(d, path, 3, "expected 1 to %d dimensions, got %d", HO_MAX_RANK, bytes[3]);
     *f = (idx_file){.path = path, .type = bytes[2], .rank = bytes[3], .count = 1};
 
     const int64_t header = 4 + 4 * (int64_t)f->rank;
     if (size < (uint64_t)header)
-        return ho_data_fail(d, path, (int64_t)size, "the file ends within its header of %lld bytes", (long long)header);
+        return ho_data_fail(d, path, (int64_t)size, "the file is truncated: its header has %lld bytes",
+                            (long long)header);
     const int64_t entries = ((int64_t)size - header) / width;
     for (int32_t i = 0; i < f->rank; i++) {
         f->dims[i] = (int64_t)big_endian(bytes + 4 + 4 * i, 4);
         if (f->dims[i] < 1)
             return ho_data_fail(d, path, 4 + 4 * i, "dimension %d is 0: the array is empty", i + 1);
         if (f->dims[i] > entries / f->count)
-            return ho_data_fail(d, path, 4 + 4 * i,
-                                "dimension %d is %lld, which asks for more values than the %lld that follow the header",
+            return ho_data_fail(d, path, 4 + 4 * i, "dimension %d is %lld, but only %lld values follow the header",
                                 i + 1, (long long)f->dims[i], (long long)entries);
         f->count *= f->dims[i];
     }
     if ((uint64_t)(header + f->count * width) != size)
         return ho_data_fail(d, path, header + f->count * width,
-                            "the array that the header describes ends here, but the file holds %llu bytes",
-                            (unsigned long long)size);
+                            "the array ends here by its header, but the file has %llu bytes", (unsigned long long)size);
     f->values = bytes + header;
     return HO_OK;
 }
 
 static ho_status emit_inputs(ho_data *d, const idx_file *f, double scale)
 {
-    const int wide = f->type == 0x0C || f->type == 0x0E; /* more than a float holds */
+    const int wide = f->type == 0x0C || f->type == 0x0E; /* than a float */
     void *values = ho_data_alloc(d, (uint64_t)f->count, wide ? sizeof(double) : sizeof(float));
     if (!values)
         return HO_FAILED;
@@ -195,11 +194,10 @@ static ho_status read(void *self, ho_data *d)
     if (status != HO_OK)
         return status;
     if (labels.rank != 1)
-        return ho_data_fail(d, labels.path, 3, "labels have one dimension, not %d; are inputs and labels exchanged?",
+        return ho_data_fail(d, labels.path, 3, "expected one dimension, got %d; are inputs and labels swapped?",
                             labels.rank);
     if (labels.type == 0x0D || labels.type == 0x0E)
-        return ho_data_fail(d, labels.path, 2,
-                            "labels are whole numbers, but the file's type is 0x%02x (floating point)", labels.type);
+        return ho_data_fail(d, labels.path, 2, "expected integers, got type 0x%02x (floating point)", labels.type);
     if (labels.dims[0] != inputs.dims[0])
         return ho_data_fail(d, labels.path, 4, "%lld labels for the %lld examples of %s", (long long)labels.dims[0],
                             (long long)inputs.dims[0], inputs.path);
@@ -218,12 +216,11 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DATA),
     .name = "idx",
     .version = "1.0.0",
-    .doc = "IDX files, as MNIST and Fashion-MNIST come in; plain or gzip",
+    .doc = "IDX files, the format of MNIST and Fashion-MNIST; plain or gzipped",
     .details =
-        "Byte images become numbers in [0, 1] (scale: 1/255) and are flattened to (examples, features). All six IDX "
-        "types can be read. Format: LeCun, Cortes, Burges, The MNIST Database of Handwritten Digits.\n\n"
-        "On Debian, the package dataset-fashion-mnist has Fashion-MNIST under "
-        "/usr/share/datasets/fashion-mnist.",
+        "Bytes become numbers in [0, 1] (scale: 1/255), flattened to (examples, features). Reads all six IDX types. "
+        "Format: LeCun, Cortes, Burges, The MNIST Database of Handwritten Digits.\n\n"
+        "Debian's package dataset-fashion-mnist installs Fashion-MNIST in /usr/share/datasets/fashion-mnist.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -1,4 +1,4 @@
-/* NumPy files: one with inputs, one with labels or a regression target. */
+/* NumPy files: one with the inputs, others with labels or a regression target. */
 #include <hotool/classes.h>
 #include <hotool/plugin.h>
 
@@ -10,7 +10,7 @@ typedef struct npy {
 
 static const ho_option options[] = {
     {.name = "inputs", .type = HO_PATH, .required = 1, .doc = ".npy file of (examples, ...) numbers"},
-    {.name = "labels", .type = HO_PATH, .doc = ".npy file of (examples) whole numbers 0, 1, ..."},
+    {.name = "labels", .type = HO_PATH, .doc = ".npy file of (examples) integers 0, 1, ..."},
     {.name = "target", .type = HO_PATH, .doc = ".npy file of (examples) or (examples, width) numbers"},
     HO_CLASS_OPTIONS,
 };
@@ -25,10 +25,10 @@ static ho_status create(ho_setup *u, void **self)
     reader->target = ho_option_string(u, "target");
     reader->classes = ho_option_integer(u, "classes");
     if (!reader->labels && !reader->target)
-        return ho_setup_fail(u, NULL, "give labels (class numbers) or target (numbers to predict), or both");
+        return ho_setup_fail(u, NULL, "expected labels (class numbers), target (numbers to predict), or both");
     const int named = ho_option_count(u, "names") > 0;
     if (!reader->labels && (named || reader->classes > 0))
-        return ho_setup_fail(u, named ? "names" : "classes", "there are no labels to have classes");
+        return ho_setup_fail(u, named ? "names" : "classes", "needs labels");
     *self = reader;
     return ho_class_names_read(u, &reader->classes, &reader->names);
 }
@@ -72,10 +72,11 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .version = "1.0.0",
     .doc = "NumPy .npy files: inputs, with labels or a regression target",
     .details =
-        "Versions 1 to 3 of the format; f2, f4, f8 and whole numbers; C and Fortran order; plain or gzip. Inputs of "
+        "Reads versions 1 to 3 of the format; f2, f4, f8 and integers; C and Fortran order; plain or gzipped. Inputs "
+        "of "
         "any rank are flattened to (examples, features).\n\n"
-        "Targets are called \"labels\" and \"target\" in a pipeline. Where the data happen to hold no example of the "
-        "last classes, say how many there are by classes.",
+        "A pipeline refers to the targets as \"labels\" and \"target\". Set classes where the data may hold no example "
+        "of the last ones.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -3,7 +3,7 @@
 
 static const ho_hyper hypers[] = {
     {.name = "learning_rate", .initial = 0.01, .domain = HO_NONNEGATIVE, .doc = "step size (eta)"},
-    {.name = "momentum", .initial = 0.9, .domain = HO_UNIT, .doc = "share of the last step that is kept (mu)"},
+    {.name = "momentum", .initial = 0.9, .domain = HO_UNIT, .doc = "fraction of the last step that is kept (mu)"},
 };
 
 static const ho_slot slots[] = {{.name = "v", .doc = "velocity: the last step"}};
@@ -28,11 +28,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "momentum",
     .version = "1.0.0",
     .doc = "gradient descent with momentum (heavy ball)",
-    .details = "v_t = momentum v_{t-1} - learning_rate grad J_t(w_{t-1})\nw_t = w_{t-1} + v_t\n\n"
-               "The example dynamics of Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in "
-               "Learning Systems (ICLR 2017 workshop): learning_rate is its eta, momentum its mu.\n\n"
-               "A long run under momentum near 1 forgets little, and its hypergradients grow with the number of steps: "
-               "keep the outer step small there.",
+    .details =
+        "v_t = momentum v_{t-1} - learning_rate grad J_t(w_{t-1})\nw_t = w_{t-1} + v_t\n\n"
+        "The example dynamics of Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in "
+        "Learning Systems (ICLR 2017 workshop): learning_rate is its eta, momentum its mu.\n\n"
+        "With momentum near 1 the dynamics forget little and hypergradients grow with the number of steps: use a "
+        "small outer learning rate there.",
     .hypers = HO_TABLE(hypers),
     .calls = &calls,
 };

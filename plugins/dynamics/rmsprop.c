@@ -5,14 +5,14 @@ static const ho_option options[] = {
     {.name = "epsilon",
      .type = HO_REAL,
      .initial = "1e-5",
-     .doc = "keeps the root from zero; squared, inside the root",
+     .doc = "keeps the root away from 0; its square stands inside the root",
      .least = 0.0,
      .most = 1e6},
 };
 
 static const ho_hyper hypers[] = {
     {.name = "learning_rate", .initial = 1e-3, .domain = HO_NONNEGATIVE, .doc = "step size"},
-    {.name = "decay", .initial = 0.9, .domain = HO_DECAY, .doc = "share of the mean square that each step keeps"},
+    {.name = "decay", .initial = 0.9, .domain = HO_DECAY, .doc = "fraction of the mean square that each step keeps"},
 };
 
 static const ho_slot slots[] = {{.name = "v", .doc = "running mean of the squared gradient"}};
@@ -36,11 +36,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DYNAMICS),
     .name = "rmsprop",
     .version = "1.0.0",
-    .doc = "RMSProp: each gradient entry divided by its running root mean square",
-    .details = "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
-               "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
-               "epsilon stands inside the root: the derivative stays bounded by 1/epsilon where a weight never "
-               "receives a gradient. Values far below 1e-5 make hypergradients in f32 overflow there.",
+    .doc = "RMSProp: gradient divided by its running root mean square",
+    .details =
+        "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
+        "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
+        "epsilon stands inside the root, so the derivative stays below 1/epsilon where a weight never receives a "
+        "gradient; with values far below 1e-5, hypergradients in f32 overflow there.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

@@ -23,12 +23,11 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "sgd",
     .version = "1.0.0",
     .doc = "gradient descent, on batches or on all examples",
-    .details =
-        "w_t = w_{t-1} - learning_rate grad J_t(w_{t-1})\n\n"
-        "With mini-batches this is stochastic gradient descent. It keeps no state beside the weights, so a stored "
-        "trajectory is as small as it can be: one number per weight and step.\n\n"
-        "As a hyper-optimizer its steps are as long as the hypergradient: scale learning_rate to the "
-        "hyperparameter's units.",
+    .details = "w_t = w_{t-1} - learning_rate grad J_t(w_{t-1})\n\n"
+               "With mini-batches this is stochastic gradient descent. It has no state but the weights, so its stored "
+               "trajectory is the smallest possible: one number per weight and step.\n\n"
+               "As a hyper-optimizer its steps are proportional to the hypergradient: scale learning_rate to the "
+               "hyperparameter's units.",
     .hypers = HO_TABLE(hypers),
     .calls = &calls,
 };

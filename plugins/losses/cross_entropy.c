@@ -1,11 +1,11 @@
-/* The cross entropy of a softmax over the outputs. */
+/* Cross entropy of the softmax of the outputs. */
 #include <hotool/plugin.h>
 
 static const ho_option options[] = {
     {.name = "label_smoothing",
      .type = HO_REAL,
      .initial = "0",
-     .doc = "share of each label that is spread evenly over all classes",
+     .doc = "fraction of each label that is spread evenly over all classes",
      .least = 0.0,
      .most = 1.0},
 };
@@ -13,7 +13,7 @@ static const ho_option options[] = {
 static ho_status per_example(void *self, ho_trace *x)
 {
     (void)self;
-    /* The shift cancels out of the loss, so under stop it changes no derivative; and no exp overflows. */
+    /* The shift cancels out of the loss, so stopping it changes no derivative. It keeps exp from overflowing. */
     ho_let(x, "shifted", "outputs - stop(maximum_keep(outputs, 1))");
     ho_let(x, "loss",
            "log(sum(exp(shifted), 1)) - (1 - label_smoothing)*sum(targets*shifted, 1)"
@@ -34,8 +34,8 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .doc = "negative log-likelihood of the labels under the softmax of the outputs",
     .details = "loss_i = log sum_k exp(z_ik) - sum_k y_ik z_ik\n\n"
                "with outputs z and y the one-hot label; with label_smoothing e, y is (1 - e) one-hot + e/K (Szegedy et "
-               "al., Rethinking the Inception Architecture, CVPR 2016). The sum of exponentials is taken relative to "
-               "the largest output, so that outputs of any size are fine.",
+               "al., Rethinking the Inception Architecture, CVPR 2016). The exponentials are taken relative to the "
+               "largest output, so outputs of any size are fine.",
     .options = HO_TABLE(options),
     .calls = &calls,
 };

@@ -1,4 +1,4 @@
-/* The squared distance between outputs and targets. */
+/* Squared distance between outputs and targets. */
 #include <hotool/plugin.h>
 
 static ho_status per_example(void *self, ho_trace *x)
@@ -19,8 +19,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "squared_error",
     .version = "1.0.0",
     .doc = "squared distance between outputs and targets, summed over the outputs",
-    .details = "loss_i = sum_k (z_ik - y_ik)^2\n\n"
-               "with outputs z and targets y; no factor 1/2 and no mean over outputs. Labels count as one-hot targets, "
-               "which makes this least-squares classification.",
+    .details =
+        "loss_i = sum_k (z_ik - y_ik)^2\n\n"
+        "with outputs z and targets y; there is no factor 1/2 and no mean over the outputs. Labels become one-hot "
+        "targets, which gives least-squares classification.",
     .calls = &calls,
 };

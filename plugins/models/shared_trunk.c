@@ -1,14 +1,14 @@
-/* A feed-forward network: hidden layers that all targets share, then a head of its own for each target. */
+/* A feed-forward network: hidden layers shared by all targets, then a head for each target. */
 #include <hotool/plugin.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_HEAD_NAME 48  /* so that a weight's name, "HEAD123_W", stays below 64 */
+#define MOST_HEAD_NAME 48  /* keeps a weight's name, "HEAD123_W", below 64 */
 #define MOST_WIDTH     1e6 /* of a layer */
 
-/* Fully connected layers one after the other: `depth` hidden ones. */
+/* A chain of fully connected layers, `depth` of them hidden. */
 typedef struct stack {
     const char *name;
     int64_t depth;
@@ -19,7 +19,7 @@ typedef struct trunk {
     stack shared;
     stack *heads;
     int64_t head_count;
-    const char *activation; /* over x */
+    const char *activation; /* a formula over x */
     int32_t he;
 } trunk;
 
@@ -27,25 +27,26 @@ static const ho_option options[] = {
     {.name = "shared",
      .type = HO_REALS,
      .initial = "[128, 128, 128, 128]",
-     .doc = "widths of the hidden layers that all heads share; [] is none",
+     .doc = "widths of the hidden layers that all heads share; [] for none",
      .least = 1,
      .most = MOST_WIDTH},
     {.name = "heads",
      .type = HO_STRINGS,
-     .doc = "targets answered, each with the widths of its own hidden layers: [states, \"context: 64 32\"]"},
+     .doc = "targets to predict, each with the widths of its own hidden layers: [states, \"context: 64 32\"]"},
     {.name = "activation",
      .type = HO_STRING,
      .initial = "relu",
-     .doc = "of hidden layers: relu, tanh, sigmoid, softplus, linear, or a formula over x, as \"x*sigmoid(x)\""},
+     .doc =
+         "activation of hidden layers: relu, tanh, sigmoid, softplus, linear, or a formula such as \"x*sigmoid(x)\""},
     {.name = "init",
      .type = HO_CHOICE,
      .initial = "he",
-     .doc = "deviation of initial weights: sqrt(2/inputs) or sqrt(2/(inputs + outputs))",
+     .doc = "standard deviation of initial weights: sqrt(2/inputs) or sqrt(2/(inputs + outputs))",
      .choices = "he|glorot"},
 };
 
 static const ho_hyper hypers[] = {
-    {.name = "init_scale", .initial = 1.0, .domain = HO_NONNEGATIVE, .doc = "what initial weights are multiplied by"},
+    {.name = "init_scale", .initial = 1.0, .domain = HO_NONNEGATIVE, .doc = "multiplies the initial weights"},
 };
 
 static const struct {
@@ -69,13 +70,13 @@ static ho_status read_shared(ho_setup *u, stack *shared)
     for (int64_t i = 0; i < shared->depth; i++) {
         double width = ho_option_real_at(u, "shared", i);
         if (width != floor(width))
-            return ho_setup_fail(u, "shared", "%g is no whole number", width);
+            return ho_setup_fail(u, "shared", "%g is not an integer", width);
         shared->widths[i] = (int64_t)width;
     }
     return HO_OK;
 }
 
-/* The widths after a head's name, into widths where there is room for them; how many, or -1. */
+/* Reads the widths after a head's name into `widths` (NULL: only counts them). Returns how many, or -1. */
 static int64_t read_widths(const char *text, int64_t *widths)
 {
     int64_t count = 0;
@@ -94,8 +95,8 @@ static int64_t read_widths(const char *text, int64_t *widths)
     return count;
 }
 
-/* Names that mean something else where models are traced. */
-static int taken(const char *name)
+/* Names that are in scope when a model is traced. */
+static int is_taken(const char *name)
 {
     static const char *const names[] = {"x", "inputs", "features", "examples", "steps", "batch", "rows", "columns"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -111,24 +112,24 @@ static ho_status read_head(ho_setup *u, const char *text, stack *head)
     const char *rest = text + start + length;
     rest += strspn(rest, BLANKS);
     if (length == 0 || strchr(DIGITS, text[start]) || length > MOST_HEAD_NAME || (*rest && *rest != ':'))
-        return ho_setup_fail(u, "heads",
-                             "\"%s\" is no target's name, with the widths of its layers after a ':' where it has "
-                             "any (a name has at most %d letters, digits and '_')",
-                             text, MOST_HEAD_NAME);
+        return ho_setup_fail(
+            u, "heads",
+            "expected TARGET or \"TARGET: WIDTH WIDTH ...\", got \"%s\" (a target's name has at most %d "
+            "letters, digits and '_')",
+            text, MOST_HEAD_NAME);
     rest += *rest == ':';
     head->depth = read_widths(rest, NULL);
     if (head->depth < 0)
-        return ho_setup_fail(u, "heads",
-                             "\"%s\": wanted after the ':' are whole numbers from 1 to %.0f with blanks between", text,
-                             MOST_WIDTH);
+        return ho_setup_fail(u, "heads", "\"%s\": expected integers from 1 to %.0f after the ':', separated by blanks",
+                             text, MOST_WIDTH);
     char *name = ho_setup_alloc(u, length + 1);
     head->widths = ho_setup_alloc(u, (uint64_t)head->depth * sizeof *head->widths);
     if (!name || !head->widths)
         return HO_FAILED;
     memcpy(name, text + start, length);
     head->name = name;
-    if (taken(name))
-        return ho_setup_fail(u, "heads", "\"%s\" has another meaning; no head can be called so", name);
+    if (is_taken(name))
+        return ho_setup_fail(u, "heads", "\"%s\" is a reserved name; rename the target", name);
     read_widths(rest, head->widths);
     return HO_OK;
 }
@@ -147,7 +148,7 @@ static ho_status read_heads(ho_setup *u, trunk *model)
             return status;
         for (int64_t j = 0; j < i; j++)
             if (strcmp(model->heads[i].name, model->heads[j].name) == 0)
-                return ho_setup_fail(u, "heads", "\"%s\" is given twice", model->heads[i].name);
+                return ho_setup_fail(u, "heads", "\"%s\" is listed twice", model->heads[i].name);
     }
     return HO_OK;
 }
@@ -163,7 +164,7 @@ static ho_status read_activation(ho_setup *u, trunk *model)
     if (model->activation[strspn(model->activation, LETTERS DIGITS)] || strcmp(model->activation, "x") == 0)
         return HO_OK;
     return ho_setup_fail(u, "activation",
-                         "\"%s\" is neither relu, tanh, sigmoid, softplus, linear nor a formula over x",
+                         "expected relu, tanh, sigmoid, softplus, linear or a formula over x, got \"%s\"",
                          model->activation);
 }
 
@@ -194,7 +195,7 @@ static const char *weight_name(const stack *s, int64_t layer, char kind, char na
     return name;
 }
 
-/* Declares W (in, out) and b (out); out is what the next layer takes. */
+/* Declares W (in, out) and b (out). Returns out, the next layer's in. */
 static int64_t declare(const trunk *model, ho_trace *x, const stack *s, int64_t layer, int64_t in, int64_t out)
 {
     char name[72];
@@ -207,8 +208,8 @@ static int64_t declare(const trunk *model, ho_trace *x, const stack *s, int64_t 
     return out;
 }
 
-/* The activation on its own: an error of the formula names the model's place in the pipeline, and a matrix that is not
- * square shows whether it keeps the shape. */
+/* Evaluates the activation by itself, so that an error in the formula names the model's place in the pipeline. A matrix
+ * that is not square shows whether the shape is kept. */
 static void try_activation(const trunk *model, ho_trace *x)
 {
     const int64_t dims[HO_MAX_RANK] = {2, 3};
@@ -216,7 +217,7 @@ static void try_activation(const trunk *model, ho_trace *x)
     ho_set(x, "x", ho_fill(x, 2, dims, 0.5));
     ho_shape_get(x, ho_eval(x, model->activation), found);
     if (ho_ok(x) == HO_OK && memcmp(found, dims, sizeof dims) != 0)
-        ho_trace_fail(x, "activation: \"%s\" is of another shape than x", model->activation);
+        ho_trace_fail(x, "activation: \"%s\" does not keep the shape of x", model->activation);
 }
 
 static ho_status weights(void *self, ho_trace *x)
@@ -260,7 +261,7 @@ static ho_status forward(void *self, ho_trace *x)
         const stack *head = &model->heads[h];
         ho_set(x, head->name, linear(x, head, 0, hidden(model, x, head, shared)));
     }
-    ho_set(x, "x", ho_constant(x, 0.0)); /* what activations left there is no head of a target that is called so */
+    ho_set(x, "x", ho_constant(x, 0.0)); /* the last activation is not the output for a target called x */
     return ho_ok(x);
 }
 
@@ -274,17 +275,18 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_MODEL),
     .name = "shared_trunk",
     .version = "1.0.0",
-    .doc = "feed-forward network: shared hidden layers, then a head for each target",
+    .doc = "feed-forward network: shared hidden layers, then one head per target",
     .details =
-        "Each hidden layer is activation(h W + b), a head's last layer h W + b, as wide as its target (the number "
-        "of classes, for labels).\n\n"
-        "heads names the targets, which losses choose by `target`: \"states\" goes straight from the last shared "
-        "layer to the target's width, \"context: 64 32\" has two hidden layers of its own between. Without heads "
-        "there is one for the objective's first loss, called outputs. A head needs a loss, and a loss a head.\n\n"
-        "Weights, as `on` and `start` name them: shared1_W, shared1_b, shared2_W, ...; a head's hidden layers "
-        "context1_W, context1_b, ..., and its last one context_W, context_b.\n\n"
-        "Training starts from b = 0 and W = init_scale times normal numbers drawn from the pipeline's seed, of "
-        "deviation sqrt(2/inputs) (he) or sqrt(2/(inputs + outputs)) (glorot) for a layer's inputs and outputs.",
+        "A hidden layer is activation(h W + b). A head's last layer is h W + b, as wide as its target (for labels, the "
+        "number of classes).\n\n"
+        "heads lists the targets that losses choose by `target`: \"states\" maps the last shared layer directly to the "
+        "target; \"context: 64 32\" has two hidden layers of its own in between. Without heads there is one, called "
+        "outputs, for the objective's first loss. Every head needs a loss, and every loss a head.\n\n"
+        "Weights, as used in `on` and `start`: shared1_W, shared1_b, shared2_W, ...; the hidden layers of a head "
+        "context1_W, context1_b, ..., and its last layer context_W, context_b.\n\n"
+        "Training starts from b = 0 and W = init_scale times normal numbers drawn from the pipeline's seed, with "
+        "standard deviation sqrt(2/inputs) (he) or sqrt(2/(inputs + outputs)) (glorot), where inputs and outputs are "
+        "those of the layer.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

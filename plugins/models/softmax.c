@@ -1,5 +1,4 @@
-/* A linear map from features to outputs: softmax regression under cross_entropy, linear regression under squared_error.
- */
+/* A linear map from features to outputs. */
 #include <hotool/plugin.h>
 
 typedef struct softmax {
@@ -7,15 +6,15 @@ typedef struct softmax {
 } softmax;
 
 static const ho_option options[] = {
-    {.name = "bias", .type = HO_BOOLEAN, .initial = "true", .doc = "whether outputs have an offset b"},
+    {.name = "bias", .type = HO_BOOLEAN, .initial = "true", .doc = "add an offset b to the outputs"},
 };
 
 static const ho_hyper hypers[] = {
     {.name = "init_scale",
      .initial = 0.0,
      .domain = HO_NONNEGATIVE,
-     .doc = "initial weights are normal with deviation init_scale/sqrt(features)"},
-    {.name = "temperature", .initial = 1.0, .domain = HO_POSITIVE, .doc = "what outputs are divided by"},
+     .doc = "initial weights are normal with standard deviation init_scale/sqrt(features)"},
+    {.name = "temperature", .initial = 1.0, .domain = HO_POSITIVE, .doc = "divides the outputs"},
 };
 
 static ho_status create(ho_setup *u, void **self)
@@ -56,12 +55,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_MODEL),
     .name = "softmax",
     .version = "1.0.0",
-    .doc = "linear classifier: one column of weights for each class",
+    .doc = "linear classifier: one column of weights per class",
     .details = "outputs = (inputs W + b) / temperature, with W (features, outputs) and b (outputs)\n\n"
-               "Under cross_entropy this is softmax regression, whose columns of W are the tasks of multi-task "
-               "learning; under squared_error, linear regression.\n\n"
+               "With cross_entropy this is softmax regression, and the columns of W are the tasks of multi-task "
+               "learning; with squared_error it is linear regression.\n\n"
                "Training starts from b = 0 and W = init_scale/sqrt(features) times standard normal numbers drawn from "
-               "the pipeline's seed; 0, the default, starts from zero, which is fine for a convex problem. A tuned "
+               "the pipeline's seed. The default, 0, starts from zero, which suits a convex problem. A tuned "
                "temperature also enters the validation error directly.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),

@@ -1,4 +1,4 @@
-/* Forward mode: the tangents Z_t = ds_t/dlambda are carried along with the state. */
+/* Forward mode: propagates the tangents Z_t = ds_t/dlambda along with the state. */
 #include <hotool/plugin.h>
 
 #include <string.h>
@@ -7,7 +7,7 @@ typedef struct forward {
     int64_t columns_at_once;
 } forward;
 
-/* Some columns of Z. */
+/* A chunk of columns of Z. */
 typedef struct tangents {
     int64_t first, columns;
     ho_vector *z;
@@ -20,8 +20,8 @@ typedef struct forward_run {
     ho_vector *state, *next;
     tangents *chunks;
     int64_t chunk_count;
-    ho_vector *spare[2]; /* where the next columns are written: for full chunks, and for a last one with fewer */
-    double *directions;  /* of the chunk in hand */
+    ho_vector *spare[2]; /* output of a step: for full chunks, and for a shorter last one */
+    double *directions;  /* of the current chunk */
     double *products;
     int64_t bytes;
 } forward_run;
@@ -30,7 +30,7 @@ static const ho_option options[] = {
     {.name = "columns_at_once",
      .type = HO_INTEGER,
      .initial = "64",
-     .doc = "how many directions of lambda are carried through a step together",
+     .doc = "how many tangents are propagated through a step together",
      .least = 1.0,
      .most = 65536.0},
 };
@@ -71,7 +71,7 @@ static void end(void *run)
     api->free_memory(s, r);
 }
 
-/* The directions of a chunk, one after another. A single chunk's stay where they are. */
+/* The directions of a chunk, one after another. Those of a single chunk are filled in only once. */
 static const double *directions_of(forward_run *r, const tangents *chunk)
 {
     for (int64_t j = 0; r->chunk_count > 1 && j < chunk->columns; j++)
@@ -201,7 +201,7 @@ static const ho_vector *state(void *run)
     return ((const forward_run *)run)->state;
 }
 
-/* Z = 0, by new vectors: 0 times a tangent that has overflowed is not 0. */
+/* Z = 0. The vectors are new, because 0 times a tangent that has overflowed is not 0. */
 static ho_status forget(void *run)
 {
     forward_run *r = run;
@@ -243,16 +243,15 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_MODE),
     .name = "forward",
     .version = "1.0.0",
-    .doc = "tangents carried along with training: time grows with the hyperparameters, memory not with the steps",
+    .doc = "propagates tangents during training: time grows with the hyperparameters, memory does not grow with steps",
     .details =
         "Z_0 = dPhi_0/dlambda, Z_t = A_t Z_{t-1} + B_t, df/dlambda = dE/ds Z_T + dE/dlambda\n"
         "with A_t = dPhi_t/ds and B_t = dPhi_t/dlambda\n\n"
         "Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in Learning Systems (ICLR 2017 "
-        "workshop), section 3.2. Time O(T m) steps and memory O(m) states for m free directions of lambda: the "
-        "mode for few hyperparameters, for long training, and for updates while training runs, since the partial "
-        "hypergradient is there after each step.\n\n"
-        "Tangents go through a step columns_at_once at a time: fewer need less scratch memory, more run "
-        "faster.",
+        "workshop), section 3.2. Takes the time of O(T m) steps and the memory of O(m) states for m free directions of "
+        "lambda. Use it for few hyperparameters, for long training, and for online updates: the partial hypergradient "
+        "is available after every step.\n\n"
+        "columns_at_once tangents pass through a step together: fewer need less scratch memory, more run faster.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -1,9 +1,9 @@
-/* Reverse mode: the trajectory is kept, and an adjoint runs back along it. */
+/* Reverse mode: stores the trajectory and propagates an adjoint back along it. */
 #include <hotool/plugin.h>
 
 #include <string.h>
 
-/* Steps first_t + 1 .. first_t + steps, which led from states[first] to states[first + steps] under one lambda. */
+/* Steps first_t + 1 .. first_t + steps, taken with one lambda from states[first] to states[first + steps]. */
 typedef struct segment {
     int64_t first, first_t, steps;
     double *lambda;
@@ -13,8 +13,8 @@ typedef struct reverse_run {
     ho_system *system;
     const ho_system_api *api;
     int64_t lambda_size;
-    double *initial_lambda; /* NULL: states[0] counts as a constant */
-    ho_vector **states;     /* `count` of the trajectory, then vectors to reuse, up to `made` */
+    double *initial_lambda; /* NULL: states[0] is treated as a constant */
+    ho_vector **states;     /* the trajectory's `count`, then spare vectors up to `made` */
     int64_t count, made, capacity;
     segment *segments;
     int64_t segment_count, segment_capacity;
@@ -30,7 +30,7 @@ static double *copy_lambda(reverse_run *r, const double *lambda)
     return copy;
 }
 
-/* Room for one row more; rows move, what they point to stays. */
+/* Makes room for one more row. The rows move; what they point to does not. */
 static ho_status grow(reverse_run *r, void **rows, size_t row_size, int64_t count, int64_t *capacity)
 {
     if (count < *capacity)
@@ -72,7 +72,7 @@ static void end(void *run)
     api->free_memory(s, r);
 }
 
-/* Makes sure that states[count] is there to be written. */
+/* Ensures that states[count] exists. */
 static ho_status room_for_state(reverse_run *r)
 {
     if (r->count < r->made)
@@ -113,7 +113,7 @@ static ho_status start(void *self, ho_system *s, const double *lambda, void **ru
     return HO_OK;
 }
 
-/* The segment that step t0 + 1 under lambda belongs to: the last one, where it goes on from there; else a new one. */
+/* The segment of step t0 + 1 with this lambda: the last one where the step continues it, else a new one. */
 static segment *segment_for(reverse_run *r, int64_t t0, const double *lambda)
 {
     if (r->segment_count > 0) {
@@ -185,13 +185,13 @@ static const ho_vector *state(void *run)
     return r->states[r->count - 1];
 }
 
-/* The present state becomes states[0]; the others' vectors are written again. */
+/* The current state becomes states[0]; the other vectors are reused. */
 static ho_status forget(void *run)
 {
     reverse_run *r = run;
-    ho_vector *present = r->states[r->count - 1];
+    ho_vector *current = r->states[r->count - 1];
     r->states[r->count - 1] = r->states[0];
-    r->states[0] = present;
+    r->states[0] = current;
     r->count = 1;
     drop_segments(r);
     r->api->free_memory(r->system, r->initial_lambda);
@@ -219,12 +219,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_MODE),
     .name = "reverse",
     .version = "1.0.0",
-    .doc = "an adjoint run back over the stored trajectory: any number of hyperparameters at the cost of one",
+    .doc = "propagates an adjoint back over the stored trajectory: any number of hyperparameters at the cost of one",
     .details = "a_T = dE/ds, g = dE/dlambda; for t = T..1: g += a_t B_t, a_{t-1} = a_t A_t; df/dlambda = g + a_0 "
                "dPhi_0/dlambda\nwith A_t = dPhi_t/ds and B_t = dPhi_t/dlambda\n\n"
                "Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in Learning Systems (ICLR 2017 "
-               "workshop), section 3.1, with the term a_T B_T that its printed listing leaves out. Time of a few "
-               "trainings whatever the number of hyperparameters; memory for every state of the trajectory (weights "
-               "and the optimizer's slots, T + 1 times). Where that is too much, use forward, or fewer steps.",
+               "workshop), section 3.1, with the term a_T B_T that its printed listing omits. Takes the time of a few "
+               "trainings whatever the number of hyperparameters, and memory for the whole trajectory (weights and "
+               "optimizer slots, T + 1 times). Where that is too much, use forward or fewer steps.",
     .calls = &calls,
 };

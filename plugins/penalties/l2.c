@@ -1,4 +1,4 @@
-/* The weighted sum of squared weights. */
+/* Weighted sum of squared weights. */
 #include <hotool/plugin.h>
 
 static const ho_hyper hypers[] = {
@@ -12,7 +12,7 @@ static const ho_hyper hypers[] = {
 static ho_status value(void *self, ho_trace *x)
 {
     (void)self;
-    /* Broadcasting lets a scalar and a row of one strength per column both multiply w. */
+    /* rho broadcasts, be it a scalar or a row with one strength per column. */
     ho_let(x, "penalty", "sum(rho * w^2)");
     return ho_ok(x);
 }
@@ -26,10 +26,10 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_PENALTY),
     .name = "l2",
     .version = "1.0.0",
-    .doc = "squared length of the weights times rho",
+    .doc = "squared norm of the weights times rho",
     .details = "penalty = sum_ij rho_j w_ij^2, with rho_j = rho where it is a scalar (the default)\n\n"
-               "With `shape: columns`, each column of a weight matrix, which is each class of a softmax model, has a "
-               "strength of its own. There is no factor 1/2: the gradient is 2 rho w.",
+               "With `shape: columns` each column of a weight matrix (each class of a softmax model) has its own "
+               "strength. There is no factor 1/2: the gradient is 2 rho w.",
     .hypers = HO_TABLE(hypers),
     .calls = &calls,
 };

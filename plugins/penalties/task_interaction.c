@@ -1,4 +1,4 @@
-/* The multi-task penalty of the paper: pulls the columns of w together, pair by pair. */
+/* The paper's multi-task penalty: pulls pairs of columns of w together. */
 #include <hotool/plugin.h>
 
 static const ho_hyper hypers[] = {
@@ -12,7 +12,7 @@ static const ho_hyper hypers[] = {
     {.name = "rho",
      .initial = 0.0,
      .domain = HO_NONNEGATIVE,
-     .doc = "strength of the squared length: one for all tasks, or one for each",
+     .doc = "strength of the squared norm: one for all tasks, or one for each",
      .shape = "|columns"},
 };
 
@@ -23,16 +23,14 @@ static ho_status value(void *self, ho_trace *x)
     const int32_t rank = ho_shape_get(x, ho_get(x, "w"), dims);
     if (rank != 2 && ho_ok(x) == HO_OK)
         return ho_trace_fail(
-            x,
-            "task_interaction compares the columns of a matrix, but w has rank %d; choose the matrices "
-            "by `on:`",
+            x, "task_interaction compares the columns of a matrix, but w has rank %d; select matrices with `on:`",
             (int)rank);
 
     /* With S = A + A' and K columns,
      *     sum_jk A_jk |w_j - w_k|^2 = sum_j (sum_k S_jk) |w_j|^2 - sum(w * wS)
      *     sum_jk      |w_j - w_k|^2 = 2 K sum_j |w_j|^2 - 2 |sum_j w_j|^2
-     * so that neither needs the K^2 differences, and the second no matrix product. S is seen to be symmetric, hence the
-     * gradient takes one product with it, not one with S and one with S'. */
+     * so neither needs the K^2 differences, and the second needs no matrix product. S is recognised as symmetric, so
+     * the gradient takes one product with it instead of one with S and one with S'. */
     ho_let(x, "S", "A + transpose(A)");
     ho_let(x, "strength", "rho + 2*columns*a + sum(S, 0)");
     ho_let(x, "penalty", "sum(strength * w^2) - 2*a*sum(sum(w, 1)^2) - sum(w * (w @ S))");
@@ -48,15 +46,15 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_PENALTY),
     .name = "task_interaction",
     .version = "1.0.0",
-    .doc = "multi-task penalty: pairs of columns of w pulled together by a matrix A",
+    .doc = "multi-task penalty: a matrix A pulls pairs of columns of w together",
     .details =
         "penalty = sum_jk (A_jk + a) |w_j - w_k|^2 + sum_k rho_k |w_k|^2\n\n"
-        "over the columns w_j of a weight matrix, both orders of each pair counted; A is symmetric with zero "
+        "over the columns w_j of a weight matrix, counting each pair in both orders; A is symmetric with zero "
         "diagonal. Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in Learning Systems "
         "(ICLR 2017 workshop), section 4.1; the penalty is that of Evgeniou, Micchelli, Pontil, Learning "
         "Multiple Tasks with Kernel Methods (JMLR 2005).\n\n"
-        "Tune A (constrained by nonnegative, or by nonnegative_sum for few edges) to learn how the tasks relate; "
-        "tune a alone to treat all pairs alike; leave both at 0 for single-task learning. rho may have "
+        "Tune A (constrained by nonnegative, or by nonnegative_sum for a sparse graph) to learn how the tasks are "
+        "related; tune a alone to treat all pairs alike; leave both at 0 for single-task learning. rho may have "
         "`shape: columns`.",
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

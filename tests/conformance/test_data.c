@@ -226,7 +226,7 @@ Test(idx, refuses_an_unknown_type)
 Test(idx, refuses_more_dimensions_than_there_are)
 {
     read_damaged(3, 9, sizeof images);
-    expect_refused("/bad: byte 3:", "9 dimensions");
+    expect_refused("/bad: byte 3:", "got 9");
 }
 
 Test(idx, refuses_a_file_that_ends_in_its_header)
@@ -274,11 +274,11 @@ Test(idx, refuses_labels_for_another_number_of_examples)
     expect_refused("/y: byte 4:", "3 labels for the 2 examples", "/x");
 }
 
-Test(idx, asks_whether_the_files_are_exchanged)
+Test(idx, asks_whether_the_files_are_swapped)
 {
     put("x", images, sizeof images);
     read_with("idx", option("inputs", "x"), option("labels", "x"));
-    expect_refused("/x: byte 3:", "exchanged");
+    expect_refused("/x: byte 3:", "swapped");
 }
 
 Test(idx, refuses_labels_outside_their_classes)

@@ -1,4 +1,4 @@
-/* Audio by libsndfile, from memory; the container is told by its first bytes. */
+/* Reads audio with libsndfile, from memory. The container is recognised by its first bytes. */
 #include "timit.h"
 
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- a file in memory, as libsndfile wants it ---- */
+/* ---- a file in memory, for libsndfile ---- */
 
 typedef struct memory_file {
     const timit_file *file;
@@ -51,7 +51,7 @@ static sf_count_t memory_tell(void *user)
     return ((const memory_file *)user)->at;
 }
 
-/* ---- is it whole? libsndfile takes a file that was cut short for a shorter one ---- */
+/* ---- completeness: libsndfile reads a truncated file as a shorter one ---- */
 
 static uint64_t little_endian(const uint8_t *bytes, int count)
 {
@@ -61,24 +61,25 @@ static uint64_t little_endian(const uint8_t *bytes, int count)
     return value;
 }
 
-static ho_status truncated(ho_data *d, const timit_file *file, uint64_t at, uint64_t wanted)
+static ho_status truncated(ho_data *d, const timit_file *file, uint64_t at, uint64_t expected)
 {
     return ho_data_fail(d, file->path, (int64_t)at,
-                        "the audio is truncated: %" PRIu64 " bytes should follow, %" PRIu64 " do", wanted,
+                        "the audio is truncated: expected %" PRIu64 " more bytes, got %" PRIu64, expected,
                         file->size - at);
 }
 
 static ho_status wrong_rate(const timit *t, ho_data *d, const timit_file *file, uint64_t at, uint64_t rate)
 {
     return ho_data_fail(d, file->path, (int64_t)at,
-                        "%" PRIu64 " samples a second, wanted are %" PRId64 " (option \"rate\")", rate, t->rate);
+                        "expected %" PRId64 " samples per second (option \"rate\"), got %" PRIu64, t->rate, rate);
 }
 
-/* The format chunk, whose contents begin at `at`: libsndfile believes the bits of a sample and not its bytes. */
+/* Checks the format chunk, whose contents begin at `at`: libsndfile uses the bits of a sample, not its bytes. */
 static ho_status check_riff_format(const timit *t, ho_data *d, const timit_file *file, uint64_t at, uint64_t size)
 {
     if (size < 16)
-        return ho_data_fail(d, file->path, (int64_t)at, "the format chunk has %" PRIu64 " bytes, wanted are 16", size);
+        return ho_data_fail(d, file->path, (int64_t)at, "the format chunk has %" PRIu64 " bytes, expected at least 16",
+                            size);
     const uint8_t *b = file->bytes + at;
     const uint64_t coding = little_endian(b, 2), channels = little_endian(b + 2, 2), rate = little_endian(b + 4, 4);
     const uint64_t bytes = little_endian(b + 12, 2), bits = little_endian(b + 14, 2);
@@ -110,7 +111,7 @@ static ho_status check_riff(const timit *t, ho_data *d, const timit_file *file)
     return ho_data_fail(d, file->path, (int64_t)file->size, "the file ends before its audio begins (no data chunk)");
 }
 
-/* What follows "NAME TYPE " in the text header of NIST SPHERE; NULL: the header does not have it. */
+/* The text after "NAME TYPE " in a NIST SPHERE header; NULL: there is none. */
 static const char *nist_text(const char *header, const char *name, const char *type)
 {
     const size_t length = strlen(name), of_type = strlen(type);
@@ -124,7 +125,7 @@ static const char *nist_text(const char *header, const char *name, const char *t
     return NULL;
 }
 
-/* A whole number: "NAME -i VALUE"; 0: there is none. */
+/* The integer of "NAME -i VALUE"; 0: there is none. */
 static uint64_t nist_field(const char *header, const char *name)
 {
     const char *text = nist_text(header, name, " -i ");
@@ -138,7 +139,7 @@ static ho_status check_nist(const timit *t, ho_data *d, const timit_file *file)
     memcpy(header, file->bytes, kept);
     const uint64_t size = strtoull(header + 7, NULL, 10);
     if (size < 16 || size >= sizeof header)
-        return ho_data_fail(d, file->path, 8, "the NIST SPHERE header has no legal size");
+        return ho_data_fail(d, file->path, 8, "the NIST SPHERE header has an invalid size");
     if (size > file->size)
         return truncated(d, file, 0, size);
     header[size] = '\0';
@@ -154,10 +155,10 @@ static ho_status check_nist(const timit *t, ho_data *d, const timit_file *file)
     const char *coding = nist_text(header, "sample_coding", " -s"), *end = coding ? strchr(coding, '\n') : NULL;
     const char *compressed = coding ? strstr(coding, "embedded-") : NULL;
     if (compressed && end && compressed < end)
-        return ho_data_fail(d, file->path, coding - header,
-                            "the audio is compressed (%.*s), which libsndfile cannot read; unpack it first, as by "
-                            "sph2pipe",
-                            (int)(end - compressed), compressed);
+        return ho_data_fail(
+            d, file->path, coding - header,
+            "the audio is compressed (%.*s), which libsndfile cannot read; unpack it first, for example with sph2pipe",
+            (int)(end - compressed), compressed);
     if (samples * channels * bytes > file->size - size)
         return truncated(d, file, size, samples * channels * bytes);
     return HO_OK;
@@ -170,7 +171,7 @@ static ho_status check_container(const timit *t, ho_data *d, const timit_file *f
         return check_riff(t, d, file);
     if (file->size >= 16 && memcmp(b, "NIST_1A", 7) == 0)
         return check_nist(t, d, file);
-    return ho_data_fail(d, file->path, 0, "is neither RIFF WAVE nor NIST SPHERE by its first bytes");
+    return ho_data_fail(d, file->path, 0, "neither RIFF WAVE nor NIST SPHERE, by its first bytes");
 }
 
 /* ---- samples ---- */
@@ -178,12 +179,12 @@ static ho_status check_container(const timit *t, ho_data *d, const timit_file *f
 static ho_status check_format(ho_data *d, const timit_file *file, const SF_INFO *info)
 {
     if (info->channels != 1)
-        return ho_data_fail(d, file->path, -1, "%d channels, wanted is 1", info->channels);
+        return ho_data_fail(d, file->path, -1, "has %d channels, expected 1", info->channels);
     if (info->frames < 1)
-        return ho_data_fail(d, file->path, -1, "holds no samples");
-    /* No coding that libsndfile knows packs more than eight samples into a byte. */
+        return ho_data_fail(d, file->path, -1, "has no samples");
+    /* No encoding of libsndfile packs more than eight samples into a byte. */
     if ((uint64_t)info->frames > 8 * file->size)
-        return ho_data_fail(d, file->path, -1, "its header promises %" PRId64 " samples in %" PRIu64 " bytes",
+        return ho_data_fail(d, file->path, -1, "the header claims %" PRId64 " samples in %" PRIu64 " bytes",
                             (int64_t)info->frames, file->size);
     return HO_OK;
 }
@@ -195,11 +196,11 @@ static ho_status read_samples(ho_data *d, SNDFILE *sound, const SF_INFO *info, t
         return HO_FAILED;
     const sf_count_t count = sf_readf_float(sound, samples, info->frames);
     if (count != info->frames)
-        return ho_data_fail(d, u->audio.path, -1, "the audio is truncated: %" PRId64 " of %" PRId64 " samples",
-                            (int64_t)count, (int64_t)info->frames);
+        return ho_data_fail(d, u->audio.path, -1, "the audio is truncated: expected %" PRId64 " samples, got %" PRId64,
+                            (int64_t)info->frames, (int64_t)count);
     for (sf_count_t i = 0; i < count; i++)
         if (!isfinite(samples[i]))
-            return ho_data_fail(d, u->audio.path, -1, "sample %" PRId64 " is no finite number", (int64_t)i);
+            return ho_data_fail(d, u->audio.path, -1, "sample %" PRId64 " is not finite", (int64_t)i);
     u->samples = samples;
     u->sample_count = count;
     return HO_OK;

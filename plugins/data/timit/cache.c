@@ -1,5 +1,5 @@
-/* Frames on disk, by a key of all that they depend on. A file is believed only if its key, its sizes and the checksum
- * at its end are right; else it is as if it were not there. */
+/* Frames on disk, under a key of everything that they depend on. A file is used only if its key, its sizes and the
+ * checksum at its end are right; otherwise it is ignored. */
 #include "timit.h"
 
 #include <inttypes.h>
@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC UINT64_C(0x316d697473656d61) /* read in another byte order it is another number */
+#define MAGIC UINT64_C(0x316d697473656d61) /* differs in another byte order */
 
-/* The most of anything in a cache: keeps products of sizes within 64 bits. */
+/* Upper limit of every size in a cache: keeps products of sizes within 64 bits. */
 #define MOST (INT64_C(1) << 30)
 
 /* ---- FNV-1a, 64 bits ---- */
@@ -23,7 +23,7 @@
 static uint64_t hash(uint64_t h, const void *data, size_t size)
 {
     const uint8_t *bytes = data;
-    /* The analyzer loses sight of a struct behind its bytes; what is hashed has no padding. */
+    /* The analyzer cannot follow a struct's bytes; what is hashed has no padding. */
     for (size_t i = 0; i < size; i++)
         h = (h ^ bytes[i]) * UINT64_C(0x100000001b3); /* NOLINT(clang-analyzer-core.*) */
     return h;
@@ -44,7 +44,7 @@ static uint64_t hash_file(uint64_t h, const timit_file *file)
     return hash(hash_integer(h, (int64_t)file->size), file->bytes, (size_t)file->size);
 }
 
-/* The context of frames is put together after the cache; which sentences are dropped shows in those that are there. */
+/* The context of frames is applied after the cache; dropped sentences show in the remaining ones. */
 uint64_t timit_cache_key(const timit *t, const timit_corpus *corpus)
 {
     const int64_t numbers[] = {t->rate,  t->window, t->hop,       t->filter_count,      t->differences,
@@ -62,9 +62,9 @@ uint64_t timit_cache_key(const timit *t, const timit_corpus *corpus)
     return h;
 }
 
-/* ---- where it lies ---- */
+/* ---- location ---- */
 
-/* The folder, ended by '/'; 0: none. */
+/* The folder, ending with '/'. Returns 0: no cache. */
 static int cache_folder(const timit *t, char path[PATH_MAX])
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -87,7 +87,7 @@ static int cache_path(const timit *t, uint64_t key, const char *end, char path[P
     return length > 0 && length < PATH_MAX;
 }
 
-/* ---- what it holds ---- */
+/* ---- contents ---- */
 
 typedef struct header {
     uint64_t magic, key;
@@ -101,7 +101,7 @@ typedef struct block {
 
 enum { BLOCKS = 5 };
 
-/* The arrays as they follow the header. */
+/* The arrays in the order in which they follow the header. */
 static void blocks_of(const timit_frames *f, block blocks[BLOCKS])
 {
     const size_t frames = (size_t)f->frames;
@@ -167,8 +167,8 @@ static int all_finite(const float *values, int64_t count)
     return 1;
 }
 
-/* Whether frames of a file that somebody may have made by hand can be used: no index is beyond an end, no number is
- * NaN or infinite, no part is empty. */
+/* Whether the frames are usable, since the file may have been forged: all indices within bounds, all numbers finite, no
+ * part empty. */
 static int fit(const timit *t, const timit_corpus *corpus, const timit_frames *f)
 {
     const int64_t classes = TIMIT_PHONES * t->states;
@@ -197,7 +197,7 @@ ho_status timit_cache_load(const timit *t, ho_data *d, const timit_corpus *corpu
     char path[PATH_MAX];
     struct stat about;
     *found = 0;
-    /* Looked at before it is opened: opening a FIFO would wait. */
+    /* Checked before opening: opening a FIFO would block. */
     if (!cache_path(t, key, ".cache", path) || stat(path, &about) != 0 || !S_ISREG(about.st_mode))
         return HO_OK;
     FILE *file = fopen(path, "rb");
@@ -220,7 +220,7 @@ static void make_folders(const char *folder)
         if (folder[i] == '/') {
             memcpy(part, folder, i);
             part[i] = '\0';
-            mkdir(part, 0777); /* where it fails, so will making the file */
+            mkdir(part, 0777); /* if this fails, so will creating the file */
         }
 }
 

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Beyond the ends of an utterance stands one symbol more. */
+/* One more symbol stands for what is beyond the ends of an utterance. */
 #define BOUNDARY TIMIT_PHONES
 #define SYMBOLS  (TIMIT_PHONES + 1)
 #define TRIPLES  (SYMBOLS * SYMBOLS * SYMBOLS)
@@ -22,7 +22,7 @@ static int32_t triple(const timit_utterance *u, int64_t i)
     return (symbol(u, i - 1) * SYMBOLS + symbol(u, i)) * SYMBOLS + symbol(u, i + 1);
 }
 
-/* Numbers the triphones that occur in training, in the order of their symbols; the others get -1. */
+/* Numbers the triphones that occur in training in the order of their symbols. The others get -1. */
 static int64_t number_units(const timit_corpus *corpus, int32_t *unit_of_triple)
 {
     int32_t count = 0;
@@ -50,7 +50,7 @@ static void assign_frames(const timit *t, const timit_corpus *corpus, const int3
     }
 }
 
-/* How often each triphone (row) has each phone at each distance (column), both ways and 0. */
+/* How often each triphone (row) has each phone at each distance, including 0 (column). */
 static void count_contexts(const timit *t, const timit_corpus *corpus, const int32_t *unit_of_triple, int64_t columns,
                            double *counts)
 {
@@ -64,8 +64,8 @@ static void count_contexts(const timit *t, const timit_corpus *corpus, const int
     }
 }
 
-/* Counts become positive pointwise mutual information, max(0, log(N n_uc / (n_u n_c))). Columns that count nothing are
- * left out. */
+/* Counts become positive pointwise mutual information, max(0, log(N n_uc / (n_u n_c))). Empty columns
+ * are removed. */
 static ho_status to_ppmi(ho_data *d, double *counts, int64_t units, int64_t *columns)
 {
     const int64_t before = *columns;
@@ -91,8 +91,8 @@ static ho_status to_ppmi(ho_data *d, double *counts, int64_t units, int64_t *col
     return HO_OK;
 }
 
-/* The eigenvectors of A'A for its largest eigenvalues are the right singular vectors v of A, and A v / s the left ones.
- * A has few entries that are not 0 and many more rows than columns, so that A'A costs next to nothing. */
+/* The eigenvectors of A'A are the right singular vectors v of A, and A v / s the left ones. A is sparse and has many
+ * more rows than columns, so A'A is cheap. */
 static void multiply_by_itself(const double *a, int64_t rows, int64_t columns, double *product)
 {
     for (int64_t r = 0; r < rows; r++)
@@ -113,7 +113,7 @@ static ho_status make_vectors(ho_data *d, const double *a, int64_t columns, cons
     if (width > rank)
         return ho_data_fail(d, NULL, -1,
                             "embedding: the training alignments have only %" PRId64 " independent contexts of %" PRId64
-                            " triphones; ask for at most so many values, or widen embedding_context",
+                            " triphones; set embedding to at most that, or increase embedding_context",
                             rank, units);
     double *vectors = ho_data_alloc(d, (uint64_t)(units * width), sizeof *vectors);
     frames->vectors = ho_data_alloc(d, (uint64_t)(units * width), sizeof *frames->vectors);
@@ -137,7 +137,7 @@ static ho_status make_vectors(ho_data *d, const double *a, int64_t columns, cons
     return HO_OK;
 }
 
-/* One factor for all, so that an entry's mean square over the training frames is 1. */
+/* Scales all vectors by one factor: mean square 1 per entry over the training frames. */
 static void scale_vectors(timit_frames *frames)
 {
     double squares = 0.0, count = 0.0;

@@ -1,4 +1,4 @@
-/* The TIMIT corpus as it lies on disk: a folder for each speaker, in it NAME.wav and NAME.phn for each sentence. */
+/* The TIMIT corpus on disk: a folder for each speaker with NAME.wav and NAME.phn for each sentence. */
 #include "timit.h"
 
 #include <dirent.h>
@@ -20,9 +20,9 @@ const char *const timit_phones[TIMIT_PHONES] = {
     "s",  "sh", "t",  "tcl", "th",  "uh",  "uw",   "ux",  "v",  "w",  "y",   "z",  "zh",
 };
 
-/* ---- which files there are ---- */
+/* ---- files ---- */
 
-/* A file of one speaker that counts. */
+/* An audio or alignment file of a speaker. */
 typedef struct entry {
     char *name; /* of the file */
     size_t stem;
@@ -55,7 +55,7 @@ static char *join(ho_data *d, const char *folder, const char *name)
     return path;
 }
 
-/* Says which speakers there are, as far as a line holds them. */
+/* Lists the speakers there are, as far as they fit into one line. */
 static ho_status no_speaker(const timit *t, ho_data *d, const char *path, const char *speaker, int reason)
 {
     char list[512] = "";
@@ -69,8 +69,8 @@ static ho_status no_speaker(const timit *t, ho_data *d, const char *path, const 
     if (folder)
         closedir(folder);
     if (reason == ENOENT)
-        return ho_data_fail(d, path, -1, "there is no speaker \"%s\"%s%s%s", speaker, length ? " (there are " : "",
-                            list, length ? ")" : "");
+        return ho_data_fail(d, path, -1, "no speaker \"%s\"%s%s%s", speaker, length ? " (speakers: " : "", list,
+                            length ? ")" : "");
     return ho_data_fail(d, path, -1, "the speaker's folder cannot be read: %s", strerror(reason));
 }
 
@@ -135,13 +135,13 @@ static ho_status check_pairs(ho_data *d, const char *path, const entries *list)
             return ho_data_fail(d, file, -1, "there is no %.*s.%s beside it", (int)e->stem, e->name,
                                 e->audio ? "phn with the phones" : "wav with the audio");
         if (alike > 2 || e->audio || !e[1].audio)
-            return ho_data_fail(d, file, -1, "%s has the same name but for its case", e[1].name);
+            return ho_data_fail(d, file, -1, "%s has the same name except for case", e[1].name);
         i += alike;
     }
     return HO_OK;
 }
 
-/* "sa" drops sa1 and sa2, "sa1" the one. */
+/* "sa" drops sa1 and sa2; "sa1" drops only sa1. */
 static int drops(const char *word, const char *name, size_t stem)
 {
     size_t letters = 0;
@@ -172,7 +172,7 @@ static ho_status read_pair(ho_data *d, const char *path, const entry *pair, timi
     return status == HO_OK ? ho_data_file(d, u->audio.path, MOST_AUDIO_BYTES, &u->audio.bytes, &u->audio.size) : status;
 }
 
-/* More room for the utterances of one speaker. */
+/* Makes room for the utterances of one speaker. */
 static ho_status reserve(ho_data *d, timit_corpus *corpus, size_t more)
 {
     const size_t count = (size_t)corpus->count;
@@ -194,7 +194,7 @@ static ho_status load_speaker(const timit *t, ho_data *d, int part, const char *
         return HO_FAILED;
     ho_status status = list_speaker(t, d, path, speaker, &list);
     if (status == HO_OK && !list.count)
-        return ho_data_fail(d, path, -1, "the speaker's folder holds no sentence (a .wav and a .phn file)");
+        return ho_data_fail(d, path, -1, "the speaker's folder has no sentence (a .wav and a .phn file)");
     if (status == HO_OK)
         status = check_pairs(d, path, &list);
     if (status == HO_OK)
@@ -224,7 +224,7 @@ ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus)
     return status;
 }
 
-/* Same bytes together; of these, in the corpus's order. */
+/* Puts equal recordings together, in the corpus's order. */
 static int by_content(const void *left, const void *right)
 {
     const timit_utterance *a = *(const timit_utterance *const *)left, *b = *(const timit_utterance *const *)right;
@@ -246,7 +246,8 @@ ho_status timit_recordings_check(ho_data *d, const timit_corpus *corpus)
         const timit_file *a = &sorted[i - 1]->audio, *b = &sorted[i]->audio;
         if (a->size == b->size && memcmp(a->bytes, b->bytes, (size_t)a->size) == 0)
             return ho_data_fail(d, b->path, -1, "is the same recording as %s%s", a->path,
-                                sorted[i - 1]->speaker != sorted[i]->speaker ? "; two speakers cannot share one" : "");
+                                sorted[i - 1]->speaker != sorted[i]->speaker ? "; two speakers cannot share a recording"
+                                                                             : "");
     }
     return HO_OK;
 }
@@ -336,14 +337,15 @@ static ho_status read_segment(ho_data *d, const timit_utterance *u, cursor *c, t
     if (numbers)
         read_label(c, label);
     if (!numbers || !label[0] || c->at < c->end)
-        return ho_data_fail(d, path, s->byte, "line %" PRId64 ": wanted is \"BEGIN END PHONE\", in samples", s->line);
+        return ho_data_fail(d, path, s->byte, "line %" PRId64 ": expected \"BEGIN END PHONE\", in samples", s->line);
     s->phone = find_phone(label);
     if (s->phone < 0)
         return ho_data_fail(d, path, s->byte, "line %" PRId64 ": unknown phone \"%s\"; did you mean \"%s\"?", s->line,
                             label, nearest_phone(label));
     if (s->end <= s->begin)
-        return ho_data_fail(d, path, s->byte, "line %" PRId64 ": ends at sample %" PRId64 ", but begins at %" PRId64,
-                            s->line, s->end, s->begin);
+        return ho_data_fail(d, path, s->byte,
+                            "line %" PRId64 ": ends at sample %" PRId64 ", but begins at sample %" PRId64, s->line,
+                            s->end, s->begin);
     if (before && s->begin < before->end)
         return ho_data_fail(d, path, s->byte,
                             "line %" PRId64 ": begins at sample %" PRId64 ", before line %" PRId64 " ends (%" PRId64
@@ -351,7 +353,7 @@ static ho_status read_segment(ho_data *d, const timit_utterance *u, cursor *c, t
                             s->line, s->begin, before->line, before->end);
     if (s->end > u->sample_count)
         return ho_data_fail(d, path, s->byte,
-                            "line %" PRId64 ": ends at sample %" PRId64 ", past the end of the audio (%" PRId64
+                            "line %" PRId64 ": ends at sample %" PRId64 ", beyond the end of the audio (%" PRId64
                             " samples in %s)",
                             s->line, s->end, u->sample_count, u->audio.path);
     return HO_OK;
@@ -383,7 +385,7 @@ ho_status timit_alignment_read(ho_data *d, timit_utterance *u)
         count++;
     }
     if (!count)
-        return ho_data_fail(d, u->alignment.path, -1, "holds no phones");
+        return ho_data_fail(d, u->alignment.path, -1, "has no phones");
     u->segments = segments;
     u->segment_count = count;
     return HO_OK;

@@ -7,22 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A value takes two iterations as a rule. */
+/* Per eigenvalue; two are typical. */
 #define MOST_ITERATIONS 50
 
-/* The matrix becomes H T H with H = H_0 H_1 ..., H_k = 1 - v v', v' v = 2: T's diagonal, what stands beside it, and v
- * in row k of the matrix, behind the diagonal. `work`: n numbers. */
-static void make_tridiagonal(int64_t n, double *matrix, double *diagonal, double *beside, double *work)
+/* Writes the matrix as H T H' with T tridiagonal and H = H_0 H_1 ..., H_k = 1 - v v', v'v = 2. Returns T's diagonal and
+ * off-diagonal, and the vectors v in the matrix: in row k, right of the diagonal. `work`: n numbers. */
+static void make_tridiagonal(int64_t n, double *matrix, double *diagonal, double *off_diagonal, double *work)
 {
     for (int64_t k = 0; k + 1 < n; k++) {
         double *v = matrix + k * n, square = 0.0, inner = 0.0;
         for (int64_t j = k + 1; j < n; j++)
             square += v[j] * v[j];
         diagonal[k] = v[k];
-        beside[k] = -copysign(sqrt(square), v[k + 1]);
-        /* |x|^2 + |x_0| |x| is half of |x - beside e_0|^2. */
-        const double size = sqrt(square - beside[k] * v[k + 1]);
-        v[k + 1] -= beside[k];
+        off_diagonal[k] = -copysign(sqrt(square), v[k + 1]);
+        /* |x|^2 + |x_0| |x| = |x - off_diagonal e_0|^2 / 2 */
+        const double size = sqrt(square - off_diagonal[k] * v[k + 1]);
+        v[k + 1] -= off_diagonal[k];
         for (int64_t j = k + 1; j < n; j++) {
             v[j] = size > 0.0 ? v[j] / size : 0.0;
             work[j] = 0.0;
@@ -39,7 +39,7 @@ static void make_tridiagonal(int64_t n, double *matrix, double *diagonal, double
                 matrix[i * n + j] -= v[i] * work[j] + work[i] * v[j];
     }
     diagonal[n - 1] = matrix[n * n - 1];
-    beside[n - 1] = 0.0;
+    off_diagonal[n - 1] = 0.0;
 }
 
 /* (a, b) become (c a + s b, c b - s a). */
@@ -52,18 +52,18 @@ static void rotate(int64_t n, double *restrict a, double *restrict b, double c, 
     }
 }
 
-/* One QL iteration on rows first to last of T, with Wilkinson's shift; rotates the rows of `vectors` likewise. */
-static void iterate(int64_t n, int64_t first, int64_t last, double *diagonal, double *beside, double *vectors)
+/* One QL iteration with Wilkinson's shift on rows first to last of T; rotates the rows of `vectors` likewise. */
+static void iterate(int64_t n, int64_t first, int64_t last, double *diagonal, double *off_diagonal, double *vectors)
 {
-    const double half = (diagonal[first + 1] - diagonal[first]) / (2.0 * beside[first]);
-    const double shift = diagonal[first] - beside[first] / (half + copysign(hypot(half, 1.0), half));
+    const double half = (diagonal[first + 1] - diagonal[first]) / (2.0 * off_diagonal[first]);
+    const double shift = diagonal[first] - off_diagonal[first] / (half + copysign(hypot(half, 1.0), half));
     double s = 1.0, c = 1.0, moved = 0.0, g = diagonal[last] - shift;
     for (int64_t i = last - 1; i >= first; i--) {
-        const double f = s * beside[i], b = c * beside[i], r = hypot(f, g);
-        beside[i + 1] = r;
+        const double f = s * off_diagonal[i], b = c * off_diagonal[i], r = hypot(f, g);
+        off_diagonal[i + 1] = r;
         if (r == 0.0) {
             diagonal[i + 1] -= moved;
-            beside[last] = 0.0;
+            off_diagonal[last] = 0.0;
             return;
         }
         s = f / r;
@@ -76,27 +76,27 @@ static void iterate(int64_t n, int64_t first, int64_t last, double *diagonal, do
         rotate(n, vectors + (i + 1) * n, vectors + i * n, c, s);
     }
     diagonal[first] -= moved;
-    beside[first] = g;
-    beside[last] = 0.0;
+    off_diagonal[first] = g;
+    off_diagonal[last] = 0.0;
 }
 
-/* `diagonal` becomes the eigenvalues of T, and `vectors`, which comes in as the identity, its eigenvectors. What is
- * beside the diagonal counts as 0 where it is below the rounding of the largest: many eigenvalues may be 0. */
-static ho_status make_diagonal(ho_data *d, int64_t n, double *diagonal, double *beside, double *vectors)
+/* Turns `diagonal` into the eigenvalues of T, and `vectors` from the identity into its eigenvectors (rows).
+ * Off-diagonal entries count as 0 below the rounding error of the largest entry, since many eigenvalues may be 0. */
+static ho_status make_diagonal(ho_data *d, int64_t n, double *diagonal, double *off_diagonal, double *vectors)
 {
     double largest = 0.0;
     for (int64_t k = 0; k < n; k++)
-        largest = fmax(largest, fabs(diagonal[k]) + fabs(beside[k]));
+        largest = fmax(largest, fabs(diagonal[k]) + fabs(off_diagonal[k]));
     for (int64_t first = 0; first < n; first++)
         for (int iteration = 0;; iteration++) {
             int64_t last = first;
-            while (last + 1 < n && fabs(beside[last]) > DBL_EPSILON * largest)
+            while (last + 1 < n && fabs(off_diagonal[last]) > DBL_EPSILON * largest)
                 last++;
             if (last == first)
                 break;
             if (iteration == MOST_ITERATIONS)
                 return ho_data_fail(d, NULL, -1, "embedding: the eigenvalues do not converge");
-            iterate(n, first, last, diagonal, beside, vectors);
+            iterate(n, first, last, diagonal, off_diagonal, vectors);
         }
     return HO_OK;
 }
@@ -112,7 +112,7 @@ static int larger_first(const void *left, const void *right)
     return (a < b) - (a > b);
 }
 
-/* An eigenvector of T into one of the matrix: all reflections, the last first. */
+/* Turns an eigenvector of T into one of the matrix: applies all reflections, the last first. */
 static void reflect(int64_t n, const double *matrix, double *vector)
 {
     for (int64_t k = n - 2; k >= 0; k--) {
@@ -128,17 +128,17 @@ static void reflect(int64_t n, const double *matrix, double *vector)
 ho_status timit_eigen_compute(ho_data *d, int64_t n, double *matrix, int64_t wanted, timit_eigen *eigen)
 {
     double *diagonal = ho_data_alloc(d, (uint64_t)n, sizeof *diagonal);
-    double *beside = ho_data_alloc(d, (uint64_t)n, sizeof *beside);
+    double *off_diagonal = ho_data_alloc(d, (uint64_t)n, sizeof *off_diagonal);
     double *all = ho_data_alloc(d, (uint64_t)(n * n), sizeof *all);
     pair *sorted = ho_data_alloc(d, (uint64_t)n, sizeof *sorted);
     eigen->values = ho_data_alloc(d, (uint64_t)n, sizeof *eigen->values);
     eigen->vectors = ho_data_alloc(d, (uint64_t)(wanted * n), sizeof *eigen->vectors);
-    if (!diagonal || !beside || !all || !sorted || !eigen->values || !eigen->vectors)
+    if (!diagonal || !off_diagonal || !all || !sorted || !eigen->values || !eigen->vectors)
         return HO_FAILED;
-    make_tridiagonal(n, matrix, diagonal, beside, eigen->values);
+    make_tridiagonal(n, matrix, diagonal, off_diagonal, eigen->values);
     for (int64_t k = 0; k < n; k++)
         all[k * n + k] = 1.0;
-    if (make_diagonal(d, n, diagonal, beside, all) != HO_OK)
+    if (make_diagonal(d, n, diagonal, off_diagonal, all) != HO_OK)
         return HO_INVALID;
     for (int64_t k = 0; k < n; k++)
         sorted[k] = (pair){diagonal[k], all + k * n};

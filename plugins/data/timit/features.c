@@ -1,4 +1,4 @@
-/* Log-mel filter banks, log energy, and their first and second differences, normalised per speaker. */
+/* Log-mel filter bank, log energy, and their first and second differences, normalised per speaker. */
 #include "timit.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 
 #define PI 3.14159265358979323846
 
-/* Where energies are cut off before the logarithm: below the noise of 16-bit audio, whose full scale is 1. */
+/* Lower limit of energies before the logarithm: below the noise of 16-bit audio with full scale 1. */
 #define LEAST_ENERGY 1e-10
 
 static int64_t base_width(const timit *t)
@@ -58,18 +58,19 @@ ho_status timit_filters_make(ho_setup *u, timit *t)
         }
         filter->weights = weights;
         if (!filter->count)
-            return ho_setup_fail(u, "mel",
-                                 "filter %lld of %lld is narrower than the %g Hz between the frequencies of a "
-                                 "%lld-point transform; take fewer filters or a longer window",
-                                 (long long)f + 1, (long long)t->filter_count, (double)t->rate / (double)t->transform,
-                                 (long long)t->transform);
+            return ho_setup_fail(
+                u, "mel",
+                "filter %lld of %lld is narrower than %g Hz, the spacing of a %lld-point transform; use fewer "
+                "filters or a longer window",
+                (long long)f + 1, (long long)t->filter_count, (double)t->rate / (double)t->transform,
+                (long long)t->transform);
     }
     return HO_OK;
 }
 
 /* ---- the spectrum of a frame ---- */
 
-/* A transform of `transform` real numbers x is made of one of half as many complex numbers x_2n + i x_2n+1. */
+/* The transform of 2 half real numbers x is computed from one of half as many complex numbers, x_2n + i x_2n+1. */
 typedef struct spectrum {
     int64_t half;
     double *window;
@@ -206,7 +207,7 @@ static void compute_utterance(const timit *t, spectrum *s, const timit_utterance
 
 /* ---- normalising ---- */
 
-/* Frames [begin, end) are one speaker's: mean 0 and deviation 1 over those that carry a label. */
+/* Mean 0 and standard deviation 1 over the labelled frames among [begin, end), those of one speaker. */
 static void normalize(const timit_frames *frames, int64_t begin, int64_t end)
 {
     const int64_t width = frames->width;
@@ -223,7 +224,7 @@ static void normalize(const timit_frames *frames, int64_t begin, int64_t end)
                 const double x = (double)frames->features[i * width + j] - mean;
                 variance += x * x / count;
             }
-        /* A column that does not move, as in digital silence, has nothing to be scaled by. */
+        /* A constant column, as in digital silence, cannot be scaled. */
         const double deviation = sqrt(variance);
         const double scale = deviation > 1e-6 * (1.0 + fabs(mean)) ? 1.0 / deviation : 0.0;
         for (int64_t i = begin; i < end; i++) {

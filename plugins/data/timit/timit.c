@@ -1,4 +1,4 @@
-/* TIMIT: speech with time-aligned phones. Options, and what is emitted; the work is in timit_*.c. */
+/* TIMIT: speech with time-aligned phones. The options, and what is emitted. */
 #include "timit.h"
 
 #include <inttypes.h>
@@ -10,108 +10,48 @@
 static const char *const speaker_options[TIMIT_PARTS] = {NULL, "training_speakers", "validation_speakers",
                                                          "test_speakers"};
 
+/* Rows of the table of options. */
+#define SPEAKERS(part, text)                                         \
+    {                                                                \
+        .name = part, .type = HO_STRINGS, .required = 1, .doc = text \
+    }
+#define COUNT(option, value, least_count, most_count, text)                                                         \
+    {                                                                                                               \
+        .name = option, .type = HO_INTEGER, .initial = value, .doc = text, .least = least_count, .most = most_count \
+    }
+#define REAL(option, value, least_real, most_real, text)                                                       \
+    {                                                                                                          \
+        .name = option, .type = HO_REAL, .initial = value, .doc = text, .least = least_real, .most = most_real \
+    }
+
 static const ho_option options[] = {
-    {.name = "folder", .type = HO_PATH, .required = 1, .doc = "the corpus: a folder that holds the speakers' folders"},
-    {.name = "training_speakers",
-     .type = HO_STRINGS,
-     .required = 1,
-     .doc = "folders of the training speakers, seen from the corpus folder (dr1-fvmh0, TRAIN/DR1/FCJF0)"},
-    {.name = "validation_speakers",
-     .type = HO_STRINGS,
-     .required = 1,
-     .doc = "folders of the validation speakers, all of them others than the training speakers"},
-    {.name = "test_speakers",
-     .type = HO_STRINGS,
-     .required = 1,
-     .doc = "folders of the test speakers, all of them others than those above"},
+    {.name = "folder", .type = HO_PATH, .required = 1, .doc = "the corpus: contains the speakers' folders"},
+    SPEAKERS("training_speakers", "folders of the training speakers below the corpus (dr1-fvmh0, TRAIN/DR1/FCJF0)"),
+    SPEAKERS("validation_speakers", "folders of the validation speakers, different from those above"),
+    SPEAKERS("test_speakers", "folders of the test speakers, different from those above"),
     {.name = "drop",
      .type = HO_STRINGS,
-     .doc = "sentences to leave out, by kind (sa, sx, si) or name (sa1); sa: those that every speaker says"},
-    {.name = "rate",
-     .type = HO_INTEGER,
-     .initial = "16000",
-     .doc = "samples a second that all audio must have",
-     .least = 1000.0,
-     .most = 192000.0},
-    {.name = "window",
-     .type = HO_REAL,
-     .initial = "25",
-     .doc = "length of a frame in milliseconds",
-     .least = 1.0,
-     .most = 200.0},
-    {.name = "hop",
-     .type = HO_REAL,
-     .initial = "10",
-     .doc = "from one frame's begin to the next, in milliseconds",
-     .least = 1.0,
-     .most = 200.0},
-    {.name = "preemphasis",
-     .type = HO_REAL,
-     .initial = "0.97",
-     .doc = "a of x_n - a x_{n-1}, before the transform",
-     .least = 0.0,
-     .most = 1.0},
-    {.name = "mel",
-     .type = HO_INTEGER,
-     .initial = "40",
-     .doc = "filters on the mel scale",
-     .least = 1.0,
-     .most = 200.0},
-    {.name = "low",
-     .type = HO_REAL,
-     .initial = "20",
-     .doc = "where the lowest filter begins, in Hz",
-     .least = 0.0,
-     .most = 96000.0},
-    {.name = "high",
-     .type = HO_REAL,
-     .initial = "8000",
-     .doc = "where the highest filter ends, in Hz",
-     .least = 1.0,
-     .most = 96000.0},
-    {.name = "differences",
-     .type = HO_INTEGER,
-     .initial = "2",
-     .doc = "how often differences in time are added, each as many numbers again: 41 become 82 or 123",
-     .least = 0.0,
-     .most = 2.0},
-    {.name = "delta",
-     .type = HO_INTEGER,
-     .initial = "2",
-     .doc = "frames each side that a difference is fitted to",
-     .least = 1.0,
-     .most = 10.0},
+     .doc = "sentences to leave out, by kind (sa, sx, si) or name (sa1); every speaker says those of kind sa"},
+    COUNT("rate", "16000", 1000.0, 192000.0, "samples per second, the same for all audio"),
+    REAL("window", "25", 1.0, 200.0, "length of a frame in milliseconds"),
+    REAL("hop", "10", 1.0, 200.0, "distance between the starts of two frames in milliseconds"),
+    REAL("preemphasis", "0.97", 0.0, 1.0, "a in x_n - a x_{n-1}, applied before the transform"),
+    COUNT("mel", "40", 1.0, 200.0, "filters on the mel scale"),
+    REAL("low", "20", 0.0, 96000.0, "lower edge of the lowest filter in Hz"),
+    REAL("high", "8000", 1.0, 96000.0, "upper edge of the highest filter in Hz"),
+    COUNT("differences", "2", 0.0, 2.0, "orders of differences in time to append: 41 numbers become 82 or 123"),
+    COUNT("delta", "2", 1.0, 10.0, "frames on each side that a difference is fitted to"),
     {.name = "normalize",
      .type = HO_BOOLEAN,
      .initial = "true",
-     .doc = "mean 0 and deviation 1 of every feature over each speaker's frames"},
-    {.name = "context",
-     .type = HO_INTEGER,
-     .initial = "0",
-     .doc = "neighbouring frames each side that are part of an input",
-     .least = 0.0,
-     .most = 100.0},
-    {.name = "states",
-     .type = HO_INTEGER,
-     .initial = "3",
-     .doc = "equal parts of a phone that are classes of their own",
-     .least = 1.0,
-     .most = 10.0},
-    {.name = "embedding",
-     .type = HO_INTEGER,
-     .initial = "300",
-     .doc = "width of the phonetic-context embedding; 0: none",
-     .least = 0.0,
-     .most = 1302.0},
-    {.name = "embedding_context",
-     .type = HO_INTEGER,
-     .initial = "4",
-     .doc = "phones each side that the embedding counts",
-     .least = 1.0,
-     .most = 10.0},
+     .doc = "mean 0 and standard deviation 1 of every feature over each speaker's frames"},
+    COUNT("context", "0", 0.0, 100.0, "frames on each side that are part of an input"),
+    COUNT("states", "3", 1.0, 10.0, "equal parts of a phone; each is a class"),
+    COUNT("embedding", "300", 0.0, 1302.0, "width of the phonetic-context embedding; 0: none"),
+    COUNT("embedding_context", "4", 1.0, 10.0, "phones on each side that the embedding counts"),
     {.name = "cache",
      .type = HO_STRING,
-     .doc = "folder for computed features, as seen from where hotool runs, or off (default: hotool in $XDG_CACHE_HOME "
+     .doc = "folder for computed features, relative to the current folder, or off (default: hotool in $XDG_CACHE_HOME "
             "or ~/.cache)"},
 };
 
@@ -132,14 +72,14 @@ static ho_status read_names(ho_setup *u, const char *option, timit_names *names)
     return HO_OK;
 }
 
-/* The speaker that a folder's path names; corpora differ in the folders above. */
+/* The speaker's name: the last part of the path, since corpora differ in the folders above. */
 static const char *speaker_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
 
-/* Plain paths below the corpus folder, so that one speaker cannot hide behind two spellings. */
+/* Only plain paths below the corpus folder, so that a speaker cannot be spelled in two ways. */
 static int is_plain(const char *path)
 {
     for (const char *part = path; part; part = strchr(part, '/')) {
@@ -150,18 +90,18 @@ static int is_plain(const char *path)
     return 1;
 }
 
-/* Whether any speaker before entry i of `part` is the same. */
+/* Refuses entry i of `part` if any speaker before it is the same. */
 static ho_status check_speaker(ho_setup *u, const timit *t, int part, int64_t i)
 {
     const char *speaker = t->speakers[part].of[i];
     if (!is_plain(speaker))
-        return ho_setup_fail(u, speaker_options[part], "\"%s\" is no plain path below the corpus folder", speaker);
+        return ho_setup_fail(u, speaker_options[part], "\"%s\" is not a plain path below the corpus folder", speaker);
     for (int p = TIMIT_TRAINING; p <= part; p++)
         for (int64_t k = 0; k < (p < part ? t->speakers[p].count : i); k++)
             if (strcasecmp(speaker_of(t->speakers[p].of[k]), speaker_of(speaker)) == 0)
                 return p < part
                            ? ho_setup_fail(u, speaker_options[part],
-                                           "the speaker \"%s\" is among the %s too; the parts must not share any",
+                                           "the speaker \"%s\" is among the %s too; parts must not share speakers",
                                            speaker, speaker_options[p])
                            : ho_setup_fail(u, speaker_options[part], "the speaker \"%s\" is listed twice", speaker);
     return HO_OK;
@@ -172,7 +112,7 @@ static ho_status read_speakers(ho_setup *u, timit *t)
     for (int part = TIMIT_TRAINING; part < TIMIT_PARTS; part++) {
         ho_status status = read_names(u, speaker_options[part], &t->speakers[part]);
         if (status == HO_OK && t->speakers[part].count == 0)
-            status = ho_setup_fail(u, speaker_options[part], "is an empty list");
+            status = ho_setup_fail(u, speaker_options[part], "the list is empty");
         for (int64_t i = 0; status == HO_OK && i < t->speakers[part].count; i++)
             status = check_speaker(u, t, part, i);
         if (status != HO_OK)
@@ -199,13 +139,13 @@ static ho_status read_analysis(ho_setup *u, timit *t)
     t->delta = ho_option_integer(u, "delta");
     t->normalize = ho_option_boolean(u, "normalize");
     if (t->window < 2)
-        return ho_setup_fail(u, "window", "holds less than two samples at %" PRId64 " a second", t->rate);
+        return ho_setup_fail(u, "window", "is shorter than two samples at %" PRId64 " samples per second", t->rate);
     for (t->transform = 2; t->transform < t->window;)
         t->transform *= 2;
     if (t->high > (double)t->rate / 2.0)
-        return ho_setup_fail(u, "high", "%g Hz is above half the rate, %g Hz", t->high, (double)t->rate / 2.0);
+        return ho_setup_fail(u, "high", "%g Hz is above half the rate (%g Hz)", t->high, (double)t->rate / 2.0);
     if (t->low >= t->high)
-        return ho_setup_fail(u, "low", "%g Hz is not below high, %g Hz", t->low, t->high);
+        return ho_setup_fail(u, "low", "%g Hz is not below high (%g Hz)", t->low, t->high);
     return timit_filters_make(u, t);
 }
 
@@ -222,14 +162,14 @@ static ho_status create(ho_setup *u, void **self)
     t->cache = ho_option_string(u, "cache");
     *self = t;
     if (t->cache && !t->cache[0])
-        return ho_setup_fail(u, "cache", "is empty, wanted is a folder or off");
+        return ho_setup_fail(u, "cache", "expected a folder or off, got an empty text");
     const ho_status status = read_speakers(u, t);
     return status == HO_OK ? read_analysis(u, t) : status;
 }
 
 /* ---- frames ---- */
 
-/* Thirds (or other equal parts) of a phone by the sample in the frame's middle. */
+/* Which of the equal parts of the phone the frame's middle sample lies in. */
 static int32_t state_at(const timit *t, const timit_segment *s, int64_t frame)
 {
     const int64_t sample = t->hop * frame + t->window / 2;
@@ -260,7 +200,7 @@ static ho_status label_frames(const timit *t, ho_data *d, const timit_corpus *co
     return HO_OK;
 }
 
-/* Labelled frames of a part. */
+/* Number of labelled frames of a part. */
 static int64_t count_labelled(const timit_corpus *corpus, const timit_frames *frames, int part)
 {
     int64_t labelled = 0, at = 0;
@@ -285,7 +225,7 @@ static ho_status compute(const timit *t, ho_data *d, timit_corpus *corpus, timit
     for (int part = TIMIT_TRAINING; status == HO_OK && part < TIMIT_PARTS; part++)
         if (count_labelled(corpus, frames, part) == 0)
             status =
-                ho_data_fail(d, t->folder, -1, "%s: their sentences have no frame with a phone", speaker_options[part]);
+                ho_data_fail(d, t->folder, -1, "%s: no frame of their sentences has a phone", speaker_options[part]);
     if (status == HO_OK)
         status = timit_features_compute(t, d, corpus, frames);
     if (status == HO_OK && t->embedding)
@@ -293,7 +233,7 @@ static ho_status compute(const timit *t, ho_data *d, timit_corpus *corpus, timit
     return status;
 }
 
-/* ---- what is emitted ---- */
+/* ---- output ---- */
 
 /* A part's arrays, filled frame by frame. */
 typedef struct part_arrays {
@@ -308,7 +248,7 @@ static void add_frame(const timit *t, const timit_frames *frames, int64_t first,
     const size_t bytes = (size_t)frames->width * sizeof(float);
     float *input = to->inputs + row * to->width;
     for (int64_t o = -t->context; o <= t->context; o++, input += frames->width) {
-        /* Beyond its ends an utterance goes on as its outermost frame. */
+        /* The first and last frames of an utterance are repeated beyond its ends. */
         const int64_t near = f + o < 0 ? 0 : f + o < count ? f + o : count - 1;
         memcpy(input, frames->features + (first + near) * frames->width, bytes);
     }
@@ -417,29 +357,40 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .version = TIMIT_VERSION,
     .doc = "TIMIT speech: log-mel frames, phone states, and a phonetic-context embedding",
     .details =
-        "Reads FOLDER/SPEAKER/NAME.wav (RIFF WAVE or NIST SPHERE, told by content; one channel) with NAME.phn beside "
-        "it (lines \"BEGIN END PHONE\", in samples). The three lists of speakers make the parts, so a pipeline gives "
-        "no split; a speaker may stand in one list only. drop: [sa] leaves out the two sentences that all speakers "
-        "say, which are otherwise in all three parts.\n\n"
-        "Frame i is samples [hop i, hop i + window), without padding. It belongs to the phone at its middle sample, "
-        "hop i + window/2 (rounded down); frames where no phone is are left out, though they count as neighbours. "
-        "Each phone is cut into `states` equal parts, as the corpus has no state alignments: target \"states\", class "
-        "states * phone + part, phones in alphabetical order.\n\n"
-        "Inputs, with samples x in [-1, 1): log sum of squares |FFT|^2 of the Hamming-windowed, pre-emphasized "
-        "(x_n - a x_{n-1}; the first sample minus a times itself) frame, zero-filled to a power of two, under `mel` "
-        "triangles spaced evenly on the scale 2595 log10(1 + f/700); then log sum x^2 of the frame as it is; then "
-        "`differences` (first and second) in time, d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k k^2) for k = 1..delta, "
-        "ends "
-        "repeated. Energies below 1e-10 count as 1e-10. With `normalize` every column has mean 0 and deviation 1 over "
-        "the speaker's labelled frames. With `context` c an input is 2c + 1 frames, the utterance's ends "
-        "repeated.\n\n"
-        "Target \"context\" (training only): for each triphone (phone with its neighbours) of the training alignments "
-        "a vector, which its frames share. Counts of the phones within `embedding_context` places of it, by place "
-        "and with its own, become positive pointwise mutual information; a singular value decomposition cut to "
-        "`embedding` columns gives U sqrt(S), scaled by one factor to mean square 1 over the training frames. This is "
-        "a substitute for the embedding of Badino (2016), which is not public.\n\n"
-        "What is computed is kept in the cache folder, by a key of the options, of the names and of the contents of "
-        "all files; a cache that is torn or stale is made anew. The files can be deleted at any time.\n\n"
+        "Reads FOLDER/SPEAKER/NAME.wav (one channel; RIFF WAVE or NIST SPHERE, recognised by content) and NAME.phn "
+        "beside "
+        "it (lines \"BEGIN END PHONE\", in samples). The three lists of speakers define the parts, so the pipeline "
+        "needs no "
+        "split; a speaker belongs to one list only. drop: [sa] leaves out the two sentences that all speakers say, "
+        "which "
+        "would otherwise be in all three parts.\n\n"
+        "Frame i consists of the samples [hop i, hop i + window), without padding. It is labelled by the phone at its "
+        "middle sample, hop i + window/2 (rounded down). Frames without a phone are left out, but count as neighbours. "
+        "The corpus has no state alignments, so each phone is cut into `states` equal parts: target \"states\", class "
+        "states * phone + part, with the phones in alphabetical order.\n\n"
+        "Inputs, with samples x in [-1, 1): the logarithm of the power |FFT|^2 summed under each of `mel` triangles, "
+        "which "
+        "are spaced evenly on the scale 2595 log10(1 + f/700); the frame is pre-emphasised (x_n - a x_{n-1}; a times "
+        "itself "
+        "is subtracted from the first sample), Hamming-windowed and zero-padded to a power of two. Then log sum x^2 of "
+        "the "
+        "unmodified frame. Then first and second `differences` in time, d_t = sum_k k (c_{t+k} - c_{t-k}) / (2 sum_k "
+        "k^2) "
+        "for k = 1..delta, repeating the ends of the utterance. Energies below 1e-10 are raised to 1e-10. With "
+        "`normalize` "
+        "every column has mean 0 and standard deviation 1 over the speaker's labelled frames. With `context` c an "
+        "input "
+        "consists of 2c + 1 frames, repeating the ends of the utterance.\n\n"
+        "Target \"context\" (training only): one vector for each triphone (a phone with its neighbours) of the "
+        "training "
+        "alignments, shared by its frames. The counts of phones at each distance up to `embedding_context`, before and "
+        "after, and of the phone itself become positive pointwise mutual information; its singular value "
+        "decomposition, "
+        "cut to `embedding` columns, gives U sqrt(S), scaled to mean square 1 over the training frames. This "
+        "substitutes "
+        "for the embedding of Badino (2016), which is not public.\n\n"
+        "Features are cached under a key of the options, file names and file contents. A damaged or outdated cache is "
+        "recomputed; the files may be deleted at any time.\n\n"
         "Uses libsndfile.",
     .options = HO_TABLE(options),
     .calls = &calls,

@@ -1,4 +1,4 @@
-/* What the parts of the TIMIT reader share: settings, the corpus as it lies on disk, and the frames made of it. */
+/* Shared by the parts of the TIMIT reader: settings, the corpus on disk, and the frames computed from it. */
 #ifndef HOTOOL_PLUGIN_TIMIT_H
 #define HOTOOL_PLUGIN_TIMIT_H
 
@@ -15,7 +15,7 @@ typedef struct timit_names {
     const char *const *of;
 } timit_names;
 
-/* One filter of the mel bank: `count` weights, the first for the transform's frequency `first`. */
+/* A mel filter: weights for `count` frequencies of the transform, from `first` on. */
 typedef struct timit_filter {
     int64_t first, count;
     const double *weights;
@@ -31,7 +31,7 @@ typedef struct timit {
     double low, high, preemphasis;
     int64_t differences, delta, context, states, embedding, embedding_context;
     int32_t normalize;
-    const char *cache; /* as given; NULL: the user's cache folder */
+    const char *cache; /* NULL: in the user's cache folder */
 } timit;
 
 typedef struct timit_file {
@@ -42,8 +42,8 @@ typedef struct timit_file {
 
 /* One line of an alignment. */
 typedef struct timit_segment {
-    int64_t begin, end; /* samples; the end is not part of it */
-    int64_t line, byte; /* where it stands in its file */
+    int64_t begin, end; /* samples [begin, end) */
+    int64_t line, byte; /* its place in the file */
     int32_t phone;
 } timit_segment;
 
@@ -52,25 +52,25 @@ typedef struct timit_utterance {
     int64_t speaker; /* counted over all parts */
     const char *name;
     timit_file audio, alignment;
-    /* Not filled where the frames come from the cache. */
+    /* Not set if the frames come from the cache. */
     const float *samples;
     int64_t sample_count;
     const timit_segment *segments;
     int64_t segment_count;
 } timit_utterance;
 
-/* Utterances of one speaker stand together, in the order of their names; speakers as the options list them. */
+/* Speakers in the order of the options; their utterances by name. */
 typedef struct timit_corpus {
     int64_t count;
     timit_utterance *utterances;
 } timit_corpus;
 
-/* What is computed, and cached. Frames of an utterance stand together; there are as many as fit into its audio. */
+/* What is computed and cached. An utterance has as many frames as fit into its audio; they are consecutive. */
 typedef struct timit_frames {
     int64_t utterances, frames, width, units, embedding;
-    int64_t *counts;  /* (utterances) frames of each */
+    int64_t *counts;  /* (utterances) number of frames */
     float *features;  /* (frames, width) */
-    int32_t *states;  /* (frames); -1: no phone is there */
+    int32_t *states;  /* (frames); -1: no phone */
     int32_t *unit_of; /* (frames) row of `vectors`; -1: none */
     float *vectors;   /* (units, embedding) */
 } timit_frames;
@@ -79,16 +79,16 @@ typedef struct timit_frames {
 
 extern const char *const timit_phones[TIMIT_PHONES];
 
-/* Every file of the listed speakers, read but not understood. */
+/* Reads every file of the listed speakers, without parsing it. */
 ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus);
-/* That no recording occurs twice, as it does where one speaker goes by two names. */
+/* Refuses a recording that occurs twice, as it does if a speaker has two names. */
 ho_status timit_recordings_check(ho_data *d, const timit_corpus *corpus);
-/* The alignment of an utterance, once its audio is known. */
+/* Parses an utterance's alignment; its audio must have been read. */
 ho_status timit_alignment_read(ho_data *d, timit_utterance *u);
-/* The segment whose phone frame i is labelled by: the one at the sample in the frame's middle. -1: none. `hint`: the
- * answer for an earlier frame, or 0. */
+/* The segment that labels frame i: the one at the frame's middle sample. -1: none. `hint`: the result for an earlier
+ * frame, or 0. */
 int64_t timit_segment_of(const timit *t, const timit_utterance *u, int64_t i, int64_t hint);
-/* How many frames fit into the audio. */
+/* The number of frames that fit into the audio. */
 int64_t timit_frame_count(const timit *t, const timit_utterance *u);
 
 /* ---- audio.c ---- */
@@ -97,16 +97,16 @@ ho_status timit_audio_read(const timit *t, ho_data *d, timit_utterance *u);
 
 /* ---- features.c ---- */
 
-/* Columns of one frame, without context. */
+/* Features of one frame, without context. */
 int64_t timit_width(const timit *t);
 /* Makes t->filters. */
 ho_status timit_filters_make(ho_setup *u, timit *t);
-/* Fills frames->features; counts and states are there. */
+/* Computes frames->features; counts and states must be set. */
 ho_status timit_features_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames);
 
 /* ---- context.c ---- */
 
-/* Fills units, unit_of and vectors. */
+/* Computes units, unit_of and vectors. */
 ho_status timit_context_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames);
 
 /* ---- eigen.c ---- */
@@ -122,12 +122,12 @@ ho_status timit_eigen_compute(ho_data *d, int64_t n, double *matrix, int64_t wan
 
 /* ---- cache.c ---- */
 
-/* A number for everything that the frames depend on: options, names and contents of files. */
+/* A hash of everything that the frames depend on: options, file names and file contents. */
 uint64_t timit_cache_key(const timit *t, const timit_corpus *corpus);
-/* Whether the frames of this key were there, whole. Fails only where memory ends. */
+/* Loads the frames of this key; *found: whether they were in the cache, undamaged. Fails only if out of memory. */
 ho_status timit_cache_load(const timit *t, ho_data *d, const timit_corpus *corpus, uint64_t key, timit_frames *frames,
                            int *found);
-/* Keeps them; a cache that cannot be written costs time, and nothing else. */
+/* Stores the frames. A cache that cannot be written is no error: it only costs time. */
 void timit_cache_store(const timit *t, uint64_t key, const timit_frames *frames);
 
 #endif
