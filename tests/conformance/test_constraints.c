@@ -613,12 +613,12 @@ static void check_refused(constraint c, ho_constrained h, const char *part)
 
 Test(constraints, refuse_empty_sets_with_a_reason)
 {
-    check_refused(open_nonnegative(), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
-    check_refused(open_box(2.0, 3.0), make_constrained(3, 0, 0, 0.0, 1.0), "no point in common");
-    check_refused(open_sum(1.0), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
+    check_refused(open_nonnegative(), make_constrained(3, 0, 0, -2.0, -1.0), "none of its values is nonnegative");
+    check_refused(open_box(2.0, 3.0), make_constrained(3, 0, 0, 0.0, 1.0), "does not meet the domain");
+    check_refused(open_sum(1.0), make_constrained(3, 0, 0, -2.0, -1.0), "none of its values is nonnegative");
     check_refused(open_sum(1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
-    check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, -2.0, -1.0), "no value of it is nonnegative");
-    check_refused(open_capped(9.0, 1.0), make_constrained(3, 0, 0, 1.5, 2.0), "no value of it is at most 1");
+    check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, -2.0, -1.0), "none of its values is nonnegative");
+    check_refused(open_capped(9.0, 1.0), make_constrained(3, 0, 0, 1.5, 2.0), "none of its values is at most 1");
     check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
 }
 

@@ -105,7 +105,7 @@ Test(npy, refuses_names_without_labels)
 {
     put_three_examples();
     read_with("npy", option("inputs", "x.npy"), option("target", "y.npy"), "names=a,b");
-    expect_refused("x.yaml:3:5", "no labels");
+    expect_refused("x.yaml:3:5", "names: needs labels");
 }
 
 Test(npy, refuses_labels_beyond_the_classes)
@@ -202,13 +202,13 @@ static void read_damaged(size_t at, uint8_t byte, size_t size)
 Test(idx, refuses_a_file_that_ends_in_its_first_bytes)
 {
     read_damaged(0, 0, 3);
-    expect_refused("/bad: byte 3:", "ends");
+    expect_refused("/bad: byte 3:", "truncated");
 }
 
 Test(idx, refuses_an_empty_file)
 {
     read_damaged(0, 0, 0);
-    expect_refused("/bad", "ends");
+    expect_refused("/bad", "truncated");
 }
 
 Test(idx, refuses_other_files)
@@ -256,7 +256,7 @@ Test(idx, refuses_a_product_of_counts_that_exceeds_the_file)
 Test(idx, refuses_a_truncated_file)
 {
     read_damaged(0, 0, sizeof images - 1);
-    expect_refused("/bad: byte 12:", "5 that follow");
+    expect_refused("/bad: byte 12:", "only 5 values follow");
 }
 
 Test(idx, refuses_bytes_left_over)
@@ -354,7 +354,7 @@ Test(cifar10, refuses_a_label_above_9)
 {
     put_records("batch.bin", 10, 2 * RECORD);
     read_with("cifar10", option("inputs", "batch.bin"));
-    expect_refused("batch.bin: byte 3073:", "label 10");
+    expect_refused("batch.bin: byte 3073:", "from 0 to 9, got 10");
 }
 
 /* ---- generated ------------------------------------------------------------------------------------------------- */

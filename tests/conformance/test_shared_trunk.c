@@ -343,17 +343,18 @@ static void expect_no_net(net options, const char *part)
 
 Test(shared_trunk, options_that_make_no_network_are_refused)
 {
-    expect_no_net((net){.shared = "7 5.5"}, "5.5 is no whole number");
+    expect_no_net((net){.shared = "7 5.5"}, "5.5 is not an integer");
     expect_no_net((net){.shared = "7 0"}, "shared: 0 is outside its range");
-    expect_no_net((net){.heads = "states|2nd"}, "\"2nd\" is no target's name");
-    expect_no_net((net){.heads = "states 5"}, "\"states 5\" is no target's name");
-    expect_no_net((net){.heads = "states: 5 x"}, "whole numbers from 1");
-    expect_no_net((net){.heads = "states: 5 0"}, "whole numbers from 1");
-    expect_no_net((net){.heads = "states: 99999999999999999999"}, "whole numbers from 1");
-    expect_no_net((net){.heads = "states|states: 4"}, "\"states\" is given twice");
-    expect_no_net((net){.heads = "batch"}, "\"batch\" has another meaning");
-    expect_no_net((net){.activation = "gelu"}, "\"gelu\" is neither relu");
-    expect_no_net((net){.activation = ""}, "neither relu");
+    expect_no_net((net){.heads = "states|2nd"}, "got \"2nd\"");
+    expect_no_net((net){.heads = "states 5"}, "got \"states 5\"");
+    expect_no_net((net){.heads = "states: 5 x"}, "expected integers from 1");
+    expect_no_net((net){.heads = "states: 5 0"}, "expected integers from 1");
+    expect_no_net((net){.heads = "states: 99999999999999999999"}, "expected integers from 1");
+    expect_no_net((net){.heads = "states|states: 4"}, "\"states\" is listed twice");
+    expect_no_net((net){.heads = "batch"}, "\"batch\" is a reserved name");
+    expect_no_net((net){.activation = "gelu"},
+                  "expected relu, tanh, sigmoid, softplus, linear or a formula over x, got \"gelu\"");
+    expect_no_net((net){.activation = ""}, "expected relu");
     expect_no_net((net){.init = "xavier"}, "init");
 }
 
@@ -404,10 +405,10 @@ Test(shared_trunk, activations_keep_the_shape)
 {
     net options = two_heads;
     options.activation = "sum(x, 1)";
-    expect_refusal(two_new(options, "sgd", 0), "net.yaml:2:1: ", "is of another shape than x");
+    expect_refusal(two_new(options, "sgd", 0), "net.yaml:2:1: ", "does not keep the shape of x");
     options.activation = "transpose(x)";
     options.shared = "18"; /* as wide as the batch is long */
-    expect_refusal(two_new(options, "sgd", 0), "net.yaml:2:1: ", "is of another shape than x");
+    expect_refusal(two_new(options, "sgd", 0), "net.yaml:2:1: ", "does not keep the shape of x");
     options.activation = "x*sigmoidd(x)";
     expect_refusal(two_new(options, "sgd", 0), "net.yaml:2:1: ", "\"sigmoidd\"; did you mean \"sigmoid\"?");
 }

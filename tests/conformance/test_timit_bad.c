@@ -153,17 +153,18 @@ static void expect_bad_alignment(const char *text, const char *place, const char
 Test(timit_bad, alignments)
 {
     put_corpus();
-    expect_bad_alignment("0 800 h#\n800 90000 aa\n", "/d/sx2.phn: byte 9: line 2:", "past the end of the audio (17777");
+    expect_bad_alignment("0 800 h#\n800 90000 aa\n",
+                         "/d/sx2.phn: byte 9: line 2:", "beyond the end of the audio (17777");
     expect_bad_alignment("0 800 h#\n700 900 aa\n", "/d/sx2.phn: byte 9: line 2:", "before line 1 ends (800)");
     expect_bad_alignment("0 800 h#\n800 900 axx\n", "/d/sx2.phn: byte 9: line 2:", "\"axx\"; did you mean \"ax\"");
     expect_bad_alignment("0 800 h#\n800 900 averylonglabel\n", "line 2:", "BEGIN END PHONE");
-    expect_bad_alignment("0 800 h#\n800 800 aa\n", "line 2:", "ends at sample 800, but begins at 800");
+    expect_bad_alignment("0 800 h#\n800 800 aa\n", "line 2:", "ends at sample 800, but begins at sample 800");
     expect_bad_alignment("0 800\n", "/d/sx2.phn: byte 0: line 1:", "BEGIN END PHONE");
     expect_bad_alignment("0 800 h# h#\n", "line 1:", "BEGIN END PHONE");
     expect_bad_alignment("0 99999999999999999999999 h#\n", "line 1:", "BEGIN END PHONE");
     expect_bad_alignment("-1 800 h#\n", "line 1:", "BEGIN END PHONE");
-    expect_bad_alignment("\n \n", "/d/sx2.phn", "holds no phones");
-    expect_bad_alignment("", "/d/sx2.phn", "holds no phones");
+    expect_bad_alignment("\n \n", "/d/sx2.phn", "has no phones");
+    expect_bad_alignment("", "/d/sx2.phn", "has no phones");
 }
 
 Test(timit_bad, missing_pairs)

@@ -212,7 +212,8 @@ Test(data, other_files_that_lie_are_refused)
     cli_expect_refused("cut record", cli_run("pipeline", "cifar.yaml", NULL), "r.bin: byte 58387", "3073", NULL);
     ((char *)(uintptr_t)whole)[2 * 3073] = 10;
     cli_write_bytes("r.bin", whole, 20 * 3073);
-    cli_expect_refused("label 10", cli_run("pipeline", "cifar.yaml", NULL), "r.bin: byte 6146", "label 10", NULL);
+    cli_expect_refused("label 10", cli_run("pipeline", "cifar.yaml", NULL), "r.bin: byte 6146", "from 0 to 9, got 10",
+                       NULL);
 }
 
 Test(data, splits_that_cannot_be_are_refused)
