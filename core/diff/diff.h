@@ -24,4 +24,7 @@ ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents,
 /* The gradient of a rank-0 node by each input; a full zero tensor where it does not depend on it. */
 ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_node *gradients, size_t input_count);
 
+/* For each entry of a node, a number that changes where the node or its derivative jumps; HO_POISON: it is smooth. */
+ho_node ho_kink(ho_graph *graph, ho_node id);
+
 #endif

@@ -1,6 +1,7 @@
 /* Forward derivatives: a rule per op, applied to the nodes that outputs need, in order. */
 #include "diff/diff.h"
 #include "diff/internal.h"
+#include "graph/formula.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,17 +18,10 @@ typedef struct {
     const ho_node *dx; /* 0: no tangent */
 } context;
 
-typedef ho_node (*rule)(const context *c);
-
 /* Short builders. */
 static ho_node number(const context *c, double value)
 {
     return ho_node_const(c->graph, value);
-}
-
-static ho_node add(const context *c, ho_node a, ho_node b)
-{
-    return ho_node_binary(c->graph, HO_OP_ADD, a, b);
 }
 
 static ho_node sub(const context *c, ho_node a, ho_node b)
@@ -123,73 +117,18 @@ static ho_node over(const context *c, ho_node d, ho_node a)
     return ho_term_scale(c->graph, HO_OP_DIV, d, residual(c, a));
 }
 
-static ho_node jvp_zero(const context *c)
+/* By the formula in the table. Times 1/u is divided by u. */
+static ho_node jvp_unary(const context *c)
 {
-    (void)c;
-    return 0;
-}
-
-static ho_node jvp_neg(const context *c)
-{
-    return negate(c, c->dx[0]);
-}
-
-static ho_node jvp_abs(const context *c)
-{
-    return scaled(c, 0, unary(c, HO_OP_SIGN, c->x[0]));
-}
-
-static ho_node jvp_exp(const context *c)
-{
-    return scaled(c, 0, c->y);
-}
-
-static ho_node jvp_expm1(const context *c)
-{
-    return scaled(c, 0, unary(c, HO_OP_EXP, c->x[0])); /* y + 1 would cancel where x is very negative */
-}
-
-static ho_node jvp_log(const context *c)
-{
-    return over(c, c->dx[0], c->x[0]);
-}
-
-static ho_node jvp_log1p(const context *c)
-{
-    return over(c, c->dx[0], add(c, c->x[0], number(c, 1)));
-}
-
-static ho_node jvp_sqrt(const context *c)
-{
-    /* Not 1/(2y): rsqrt is 0 at 0, and so is every derivative made of it. */
-    return scaled(c, 0, mul(c, number(c, 0.5), unary(c, HO_OP_RSQRT, c->x[0])));
-}
-
-static ho_node jvp_rsqrt(const context *c)
-{
-    return scaled(c, 0, mul(c, number(c, -0.5), mul(c, c->y, mul(c, c->y, c->y))));
-}
-
-static ho_node jvp_tanh(const context *c)
-{
-    return scaled(c, 0, sub(c, number(c, 1), mul(c, c->y, c->y)));
-}
-
-static ho_node jvp_sin(const context *c)
-{
-    return scaled(c, 0, unary(c, HO_OP_COS, c->x[0]));
-}
-
-static ho_node jvp_cos(const context *c)
-{
-    return scaled(c, 0, negate(c, unary(c, HO_OP_SIN, c->x[0])));
-}
-
-static ho_node jvp_erf(const context *c)
-{
-    const double two_over_root_pi = 1.12837916709551257390;
-    ho_node bell = unary(c, HO_OP_EXP, negate(c, mul(c, c->x[0], c->x[0])));
-    return scaled(c, 0, mul(c, number(c, two_over_root_pi), bell));
+    ho_scope *scope = ho_scope_new();
+    ho_scope_bind(scope, "x", c->x[0]);
+    ho_scope_bind(scope, "value", c->y);
+    ho_node factor = ho_formula(c->graph, scope, NULL, NULL, ho_op(c->op.op)->derivative);
+    ho_scope_free(scope);
+    double one;
+    const ho_graph_node *node = ho_graph_at(c->graph, factor);
+    bool inverse = node->op == HO_OP_DIV && ho_is_constant(c->graph, node->in[0], &one) && one == 1;
+    return inverse ? over(c, c->dx[0], node->in[1]) : scaled(c, 0, factor);
 }
 
 static ho_node jvp_add(const context *c)
@@ -255,11 +194,16 @@ static ho_node jvp_pow(const context *c)
     return ho_term_add(c->graph, pow_by_base(c), pow_by_exponent(c));
 }
 
-/* MAX and MIN: a's tangent where a is strictly the one, else b's. */
-static ho_node jvp_extreme(const context *c)
+/* a's tangent where a is strictly the larger or smaller one, else b's. */
+static ho_node jvp_max(const context *c)
 {
-    bool max = c->op.op == HO_OP_MAX;
-    ho_node chosen = ho_node_binary(c->graph, HO_OP_LESS, c->x[max ? 1 : 0], c->x[max ? 0 : 1]);
+    ho_node chosen = ho_node_binary(c->graph, HO_OP_LESS, c->x[1], c->x[0]);
+    return ho_node_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
+}
+
+static ho_node jvp_min(const context *c)
+{
+    ho_node chosen = ho_node_binary(c->graph, HO_OP_LESS, c->x[0], c->x[1]);
     return ho_node_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
 }
 
@@ -277,12 +221,7 @@ static ho_node jvp_sum(const context *c)
 
 static ho_node jvp_maximum(const context *c)
 {
-    ho_shape shape = shape_of(c, c->x[0]);
-    ho_node y = c->y;
-    if (c->op.shape.rank > 0) {
-        y = ho_node_reshape(c->graph, y, ho_kept_shape(shape, c->op.axis, c->op.extent));
-        y = ho_node_expand(c->graph, y, shape);
-    }
+    ho_node y = ho_node_unreduce(c->graph, c->y, shape_of(c, c->x[0]), c->op.axis, c->op.extent);
     ho_node mask = ho_node_binary(c->graph, HO_OP_EQUAL, c->x[0], y);
     ho_node ties = ho_node_reduce(c->graph, HO_OP_SUM, mask, c->op.axis, c->op.extent);
     ho_node sum = ho_node_reduce(c->graph, HO_OP_SUM, scaled(c, 0, mask), c->op.axis, c->op.extent);
@@ -372,45 +311,27 @@ static ho_node jvp_scatter(const context *c)
     return c->dx[0] ? ho_node_scatter(c->graph, c->dx[0], c->x[1], c->op.axis, size) : 0;
 }
 
-static const rule rules[] = {
-    [HO_OP_NEG] = jvp_neg,
-    [HO_OP_ABS] = jvp_abs,
-    [HO_OP_SIGN] = jvp_zero,
-    [HO_OP_EXP] = jvp_exp,
-    [HO_OP_EXPM1] = jvp_expm1,
-    [HO_OP_LOG] = jvp_log,
-    [HO_OP_LOG1P] = jvp_log1p,
-    [HO_OP_SQRT] = jvp_sqrt,
-    [HO_OP_RSQRT] = jvp_rsqrt,
-    [HO_OP_TANH] = jvp_tanh,
-    [HO_OP_SIN] = jvp_sin,
-    [HO_OP_COS] = jvp_cos,
-    [HO_OP_ERF] = jvp_erf,
-    [HO_OP_FLOOR] = jvp_zero,
-    [HO_OP_STOP] = jvp_zero,
-    [HO_OP_ADD] = jvp_add,
-    [HO_OP_SUB] = jvp_sub,
-    [HO_OP_MUL] = jvp_mul,
-    [HO_OP_DIV] = jvp_div,
-    [HO_OP_POW] = jvp_pow,
-    [HO_OP_MAX] = jvp_extreme,
-    [HO_OP_MIN] = jvp_extreme,
-    [HO_OP_LESS] = jvp_zero,
-    [HO_OP_LESS_EQUAL] = jvp_zero,
-    [HO_OP_EQUAL] = jvp_zero,
-    [HO_OP_SELECT] = jvp_select,
-    [HO_OP_SUM] = jvp_sum,
-    [HO_OP_MAXIMUM] = jvp_maximum,
-    [HO_OP_RESHAPE] = jvp_reshape,
-    [HO_OP_EXPAND] = jvp_expand,
-    [HO_OP_TRANSPOSE] = jvp_transpose,
-    [HO_OP_SLICE] = jvp_slice,
-    [HO_OP_PAD] = jvp_pad,
-    [HO_OP_CONCAT] = jvp_concat,
-    [HO_OP_MATMUL] = jvp_matmul,
-    [HO_OP_GATHER] = jvp_gather,
-    [HO_OP_SCATTER] = jvp_scatter,
-};
+static ho_node tangent_by_rule(const context *c)
+{
+    switch (c->op.op) {
+#define UNARY(NAME, name, ...) case HO_OP_##NAME:
+        HO_UNARY_OPS(UNARY)
+        return jvp_unary(c);
+#define ZERO(NAME, name, ...) case HO_OP_##NAME:
+        HO_COMPARISON_OPS(ZERO)
+        return 0;
+#define OWN_RULE(NAME, name, ...) \
+    case HO_OP_##NAME:            \
+        return jvp_##name(c);
+        HO_BINARY_OPS(OWN_RULE)
+        HO_TERNARY_OPS(OWN_RULE)
+        HO_REDUCTION_OPS(OWN_RULE)
+        HO_ARRANGEMENT_OPS(OWN_RULE)
+        HO_PRODUCT_OPS(OWN_RULE)
+    default:
+        return ho_graph_fail(c->graph, "the op \"%s\" has no derivative rule", ho_op_name(c->op.op));
+    }
+}
 
 /* The tangent of node `id` given those of its operands; 0 where none of them has one. */
 static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const ho_node *tangents)
@@ -435,11 +356,7 @@ static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const
     }
     context c = {graph, columns, id, *node, x, dx};
     ho_graph_source_set(graph, c.op.source);
-    ho_node result;
-    if (c.op.op >= sizeof rules / sizeof *rules || !rules[c.op.op])
-        result = ho_graph_fail(graph, "the op \"%s\" has no derivative rule", ho_op_name(c.op.op));
-    else
-        result = rules[c.op.op](&c);
+    ho_node result = tangent_by_rule(&c);
     if (result && c.op.shape.rank > 0 && shape_of(&c, result).rank == 0) {
         /* Only without columns: an operand of rank 0 met tensors that have no tangent. */
         result = spread(&c, result, c.op.shape);

@@ -53,6 +53,9 @@ ho_node ho_term_scale(ho_graph *graph, uint32_t op, ho_node a, ho_node factor)
     mask m;
     if (ho_term_unsigned(graph, &a))
         return ho_term_signed(graph, true, ho_term_scale(graph, op, a, factor));
+    double known;
+    if (ho_is_constant(graph, factor, &known) && known == -1)
+        return ho_term_signed(graph, true, a);
     if (masked(graph, a, &m))
         return apply_mask(graph, &m, ho_term_scale(graph, op, m.value, factor));
     const ho_graph_node *node = ho_graph_at(graph, a);

@@ -23,8 +23,6 @@ typedef struct {
     bool minus; /* the cotangent's sign, taken off it: every rule is linear, so give() puts it on what comes out */
 } link;
 
-typedef void (*rule)(transposition *t, const link *l);
-
 static ho_shape shape_of(const transposition *t, ho_node a)
 {
     return a ? ho_graph_at(t->graph, a)->shape : ho_scalar_shape();
@@ -114,12 +112,7 @@ static void transpose_select(transposition *t, const link *l)
 static void transpose_sum(transposition *t, const link *l)
 {
     ho_shape shape = shape_of(t, l->in[0]);
-    ho_node value = l->cotangent;
-    if (shape_of(t, value).rank > 0) {
-        value = ho_node_reshape(t->graph, value, ho_kept_shape(shape, l->op.axis, l->op.extent));
-        value = ho_node_expand(t->graph, value, shape);
-    }
-    give(t, l, l->in[0], value);
+    give(t, l, l->in[0], ho_node_unreduce(t->graph, l->cotangent, shape, l->op.axis, l->op.extent));
 }
 
 static void transpose_reshape(transposition *t, const link *l)
@@ -247,16 +240,37 @@ static void transpose_scatter(transposition *t, const link *l)
     give(t, l, l->in[0], ho_node_gather(t->graph, value, l->in[1], l->op.axis));
 }
 
-static const rule rules[] = {
-    [HO_OP_NEG] = transpose_neg,       [HO_OP_ADD] = transpose_add,
-    [HO_OP_SUB] = transpose_add,       [HO_OP_MUL] = transpose_mul,
-    [HO_OP_DIV] = transpose_mul,       [HO_OP_SELECT] = transpose_select,
-    [HO_OP_SUM] = transpose_sum,       [HO_OP_RESHAPE] = transpose_reshape,
-    [HO_OP_EXPAND] = transpose_expand, [HO_OP_TRANSPOSE] = transpose_transpose,
-    [HO_OP_SLICE] = transpose_slice,   [HO_OP_PAD] = transpose_pad,
-    [HO_OP_CONCAT] = transpose_concat, [HO_OP_MATMUL] = transpose_matmul,
-    [HO_OP_GATHER] = transpose_gather, [HO_OP_SCATTER] = transpose_scatter,
-};
+/* What JVP rules make is linear in the tangents by these ops only. */
+static void transpose_by_rule(transposition *t, const link *l)
+{
+    switch (l->op.op) {
+    case HO_OP_NEG:
+        transpose_neg(t, l);
+        break;
+    case HO_OP_ADD:
+    case HO_OP_SUB:
+        transpose_add(t, l);
+        break;
+    case HO_OP_MUL:
+    case HO_OP_DIV:
+        transpose_mul(t, l);
+        break;
+    case HO_OP_SELECT:
+        transpose_select(t, l);
+        break;
+    case HO_OP_SUM:
+        transpose_sum(t, l);
+        break;
+#define OWN_RULE(NAME, name, ...) \
+    case HO_OP_##NAME:            \
+        transpose_##name(t, l);   \
+        break;
+        HO_ARRANGEMENT_OPS(OWN_RULE)
+        HO_PRODUCT_OPS(OWN_RULE)
+    default:
+        not_linear(t, l);
+    }
+}
 
 /* Carries the cotangent of node `id` to its linear operands. */
 static void carry(transposition *t, ho_node id)
@@ -269,10 +283,7 @@ static void carry(transposition *t, ho_node id)
     link l = {*node, in, t->cotangents[id], false};
     l.minus = ho_term_unsigned(t->graph, &l.cotangent);
     ho_graph_source_set(t->graph, l.op.source);
-    if (l.op.op < sizeof rules / sizeof *rules && rules[l.op.op])
-        rules[l.op.op](t, &l);
-    else
-        not_linear(t, &l);
+    transpose_by_rule(t, &l);
     free(in);
 }
 

@@ -1,4 +1,5 @@
 /* From levelled items to the steps that run, and the lifetimes of the buffers that they touch. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,12 +104,12 @@ typedef struct writer {
     size_t visit_count, visit_capacity;
 } writer;
 
-static ho_instruction *new_instruction(writer *w, uint32_t op, ho_operand dst)
+static ho_instruction *new_instruction(writer *w, ho_instruction_kind kind, ho_operand dst)
 {
     ho_kernel *k = w->kernel;
     ho_grow((void **)&k->instructions, &w->instruction_capacity, k->length, sizeof *k->instructions);
     ho_instruction *instruction = &k->instructions[k->length++];
-    *instruction = (ho_instruction){.op = op, .dst = dst, .extra = -1};
+    *instruction = (ho_instruction){.kind = kind, .dst = dst, .extra = -1};
     return instruction;
 }
 
@@ -158,7 +159,7 @@ static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
     ho_operand dst = into ? *into : new_temp(w);
     if (item->shape.rank == 0) {
         ho_operand slot = {HO_IN_SLOT, slot_of(w->e, item), 0};
-        new_instruction(w, HO_OP_STOP, dst)->in[0] = slot;
+        new_instruction(w, HO_DO_COPY, dst)->in[0] = slot;
     } else {
         ho_operand at = storage(w->e, view->item, view->offset);
         int32_t strided = new_strided(w, at, &view->shape, view->strides);
@@ -240,7 +241,10 @@ static void write_element(writer *w, int32_t index)
     if (copies) {
         load(w, &item->in[0], &dst);
     } else {
-        ho_instruction *instruction = new_instruction(w, item->op, dst);
+        static const ho_instruction_kind by_arity[] = {HO_DO_NOTHING, HO_DO_UNARY, HO_DO_BINARY, HO_DO_TERNARY};
+        ho_instruction *instruction =
+            new_instruction(w, item->op == HO_OP_STOP ? HO_DO_COPY : by_arity[item->arity], dst);
+        instruction->op = item->op;
         memcpy(instruction->in, in, sizeof in);
     }
     if (streamed)
@@ -388,6 +392,12 @@ static void emit_product(emitter *e, int32_t index, uint32_t first)
     if (pack >= 0) {
         p.pack = new_buffer(e, (uint64_t)(pack > 0 ? pack : 1) * item_bytes(e));
         touch(e, p.pack);
+    } else if (!ho_blas_counts(&p) && e->low->error->status == HO_OK) {
+        ho_fail(e->low->error, HO_INVALID,
+                "plan: a product of (%" PRId64 ", %" PRId64 ") @ (%" PRId64 ", %" PRId64
+                ") is too large for the BLAS, whose sizes and strides end at 2^31 - 1",
+                p.m, p.k, p.k, p.n);
+        ho_graph_blame(e->low->graph, item->source, e->low->error);
     }
     e->plan->steps[e->step].as.product = p;
 }
@@ -475,7 +485,7 @@ static void emit_level(emitter *e, const int32_t *members, size_t count, int32_t
     }
 }
 
-void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers)
+ho_status ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers)
 {
     emitter e = {.low = low, .plan = plan};
     int32_t levels = 0;
@@ -495,4 +505,5 @@ void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers)
         if (start[l + 1] > start[l])
             emit_level(&e, sorted + start[l], start[l + 1] - start[l], group);
     *buffers = e.buffers;
+    return low->error->status;
 }

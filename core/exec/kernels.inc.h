@@ -3,8 +3,8 @@
  * kernels_f64.c, which the build compiles with -fno-math-errno -fno-trapping-math -ffp-contract=off: every entry is
  * rounded after each op, so its bits do not depend on where in a block it lies.
  */
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 #include "exec/kernels.h"
 
@@ -227,8 +227,16 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
 
 /* ---- reductions ------------------------------------------------------------------------------------------------ */
 
+/* An entry x joins the result y so far. */
+#define FOLD(NAME, name, number, kink, first, fold)      \
+    static inline double name##_fold(double x, double y) \
+    {                                                    \
+        return fold;                                     \
+    }
+HO_REDUCTION_OPS(FOLD)
+
 /* Eight partial sums, so that the loop is a vector loop; their order is fixed by the segment alone. */
-static double sum_segment(const REAL *a, int64_t n)
+static inline double sum_of_segment(const REAL *a, int64_t n)
 {
     double s[8] = {0};
     int64_t i = 0;
@@ -240,12 +248,7 @@ static double sum_segment(const REAL *a, int64_t n)
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-static double larger(double x, double y)
-{
-    return ((x != x) | (x > y)) ? x : y;
-}
-
-static double largest_of_segment(const REAL *a, int64_t n)
+static inline double maximum_of_segment(const REAL *a, int64_t n)
 {
     REAL s[8];
     for (int j = 0; j < 8; j++)
@@ -259,9 +262,9 @@ static double largest_of_segment(const REAL *a, int64_t n)
     }
     double result = -INFINITY;
     for (; i < n; i++)
-        result = larger((double)a[i], result);
+        result = maximum_fold((double)a[i], result);
     for (int j = 0; j < 8; j++)
-        result = larger((double)s[j], result);
+        result = maximum_fold((double)s[j], result);
     return result;
 }
 
@@ -274,16 +277,16 @@ static void put_result(const ho_reduce_into *r, const block *b, int64_t at, doub
 }
 
 /* Whole lines reduce to one number each: (outer, extent, 1). */
-static void reduce_lines(const ho_reduce_into *r, const REAL *a, const block *b)
+INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *, int64_t),
+                         double (*fold)(double, double), const REAL *a, const block *b)
 {
     double *partial = b->address[r->partial];
-    bool sum = r->op == HO_OP_SUM;
     int64_t o = b->first / r->extent, e = b->first % r->extent, left = b->n;
     while (left > 0) {
         int64_t n = r->extent - e < left ? r->extent - e : left;
-        double value = sum ? sum_segment(a, n) : largest_of_segment(a, n);
+        double value = segment(a, n);
         if (e > 0)
-            value = sum ? *partial + value : larger(value, *partial);
+            value = fold(value, *partial);
         e += n;
         if (e == r->extent) {
             put_result(r, b, o++, value);
@@ -297,7 +300,7 @@ static void reduce_lines(const ho_reduce_into *r, const REAL *a, const block *b)
 }
 
 /* Lines of `inner` fold onto each other. */
-static void reduce_across(const ho_reduce_into *r, const REAL *a, const block *b)
+INLINE void reduce_across(const ho_reduce_into *r, double (*fold)(double, double), const REAL *a, const block *b)
 {
     double *partial = b->address[r->partial];
     int64_t i0 = b->first % r->inner, e = b->first / r->inner % r->extent, o = b->first / r->inner / r->extent;
@@ -307,10 +310,8 @@ static void reduce_across(const ho_reduce_into *r, const REAL *a, const block *b
         double *p = partial + i0;
         if (e == 0)
             ENTRIES p[i] = (double)a[i];
-        else if (r->op == HO_OP_SUM)
-            ENTRIES p[i] += (double)a[i];
         else
-            ENTRIES p[i] = larger((double)a[i], p[i]);
+            ENTRIES p[i] = fold((double)a[i], p[i]);
         if (e + 1 == r->extent)
             for (int64_t i = 0; i < n; i++)
                 put_result(r, b, o * r->inner + i0 + i, p[i]);
@@ -327,36 +328,59 @@ static void reduce_across(const ho_reduce_into *r, const REAL *a, const block *b
     }
 }
 
+static void reduce(const ho_instruction *instruction, const ho_reduce_into *r, const block *b)
+{
+    const REAL *a = source(b, &instruction->in[0]);
+    switch (r->op) {
+#define REDUCE(NAME, name, ...)                                    \
+    case HO_OP_##NAME:                                             \
+        if (r->inner == 1)                                         \
+            reduce_lines(r, name##_of_segment, name##_fold, a, b); \
+        else                                                       \
+            reduce_across(r, name##_fold, a, b);                   \
+        break;
+        HO_REDUCTION_OPS(REDUCE)
+    default: /* not emitted */
+        break;
+    }
+}
+
 /* ---- kernels --------------------------------------------------------------------------------------------------- */
 
 static void run_block(const ho_kernel *kernel, const block *b)
 {
     for (size_t k = 0; k < kernel->length; k++) {
         const ho_instruction *instruction = &kernel->instructions[k];
-        uint32_t op = instruction->op;
-        if (op == HO_OP_STOP) {
-            copy(instruction, b);
-        } else if (op < HO_OP_ADD) {
+        switch (instruction->kind) {
+        case HO_DO_UNARY:
             unary(instruction, b);
-        } else if (op < HO_OP_SELECT) {
+            break;
+        case HO_DO_BINARY:
             binary(instruction, b);
-        } else if (op == HO_OP_SELECT) {
-            select_entries(instruction, b);
-        } else if (op == HO_DO_PAIR) {
+            break;
+        case HO_DO_TERNARY:
+            ternary(instruction, b);
+            break;
+        case HO_DO_PAIR:
             pair(instruction, b);
-        } else if (op == HO_DO_STREAM) {
+            break;
+        case HO_DO_COPY:
+            copy(instruction, b);
+            break;
+        case HO_DO_STREAM:
             stream(instruction, b);
-        } else if (op == HO_DO_LOAD) {
+            break;
+        case HO_DO_LOAD:
             load(instruction, &kernel->strided[instruction->extra], b);
-        } else if (op == HO_DO_STORE) {
+            break;
+        case HO_DO_STORE:
             store(instruction, &kernel->strided[instruction->extra], b);
-        } else {
-            const ho_reduce_into *r = &kernel->reduces[instruction->extra];
-            const REAL *a = source(b, &instruction->in[0]);
-            if (r->inner == 1)
-                reduce_lines(r, a, b);
-            else
-                reduce_across(r, a, b);
+            break;
+        case HO_DO_REDUCE:
+            reduce(instruction, &kernel->reduces[instruction->extra], b);
+            break;
+        case HO_DO_NOTHING:
+            break;
         }
     }
 }

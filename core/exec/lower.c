@@ -1,5 +1,6 @@
 /* From graph nodes to items and views: rearrangements become strides where strides can say them, and copies elsewhere.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static ho_item *add_item(ho_lowered *low, ho_item_kind kind, uint32_t op, ho_sha
 {
     ho_grow((void **)&low->items, &low->capacity, low->count, sizeof *low->items);
     ho_item *item = &low->items[low->count++];
-    *item = (ho_item){.kind = kind, .op = op, .shape = shape, .count = ho_shape_count(&shape)};
+    *item = (ho_item){.kind = kind, .op = op, .shape = shape, .count = ho_shape_count(&shape), .source = low->source};
     item->input = item->output = item->parent = item->slot = item->buffer = item->temp = -1;
     return item;
 }
@@ -157,8 +158,10 @@ static ho_view matrix_view(ho_lowered *low, ho_node id)
     return !is_scalar(&low->items[view->item]) && is_matrix(view) ? *view : stored_copy(low, id);
 }
 
-static ho_view lower_reshape(ho_lowered *low, ho_node a, const ho_shape *shape)
+static ho_view lower_reshape(ho_lowered *low, const ho_graph_node *node)
 {
+    ho_node a = node->in[0];
+    const ho_shape *shape = &node->shape;
     const ho_view *from = &low->views[a];
     if (shape->rank == 0 && !is_scalar(&low->items[from->item])) {
         ho_view in = *from; /* add_item may move the items, never the views */
@@ -177,9 +180,10 @@ static ho_view lower_reshape(ho_lowered *low, ho_node a, const ho_shape *shape)
     return view;
 }
 
-static ho_view lower_expand(const ho_lowered *low, ho_node a, const ho_shape *shape)
+static ho_view lower_expand(const ho_lowered *low, const ho_graph_node *node)
 {
-    ho_view view = low->views[a];
+    const ho_shape *shape = &node->shape;
+    ho_view view = low->views[node->in[0]];
     for (int32_t d = 0; d < shape->rank; d++)
         if (view.shape.rank == 0 || view.shape.dims[d] != shape->dims[d])
             view.strides[d] = 0;
@@ -187,14 +191,14 @@ static ho_view lower_expand(const ho_lowered *low, ho_node a, const ho_shape *sh
     return view;
 }
 
-static ho_view lower_transpose(const ho_lowered *low, ho_node a, const ho_shape *shape)
+static ho_view lower_transpose(const ho_lowered *low, const ho_graph_node *node)
 {
-    ho_view view = low->views[a];
-    int32_t rank = shape->rank;
+    ho_view view = low->views[node->in[0]];
+    int32_t rank = node->shape.rank;
     int64_t last = view.strides[rank - 1];
     view.strides[rank - 1] = view.strides[rank - 2];
     view.strides[rank - 2] = last;
-    view.shape = *shape;
+    view.shape = node->shape;
     return view;
 }
 
@@ -289,6 +293,25 @@ static ho_view lower_sum_of_products(ho_lowered *low, const ho_graph_node *node)
     return lower_products(low, (const ho_node[]){a[0], a[1], b[0], b[1]}, 4, node->shape);
 }
 
+/* f32 holds integers exactly up to 2^24; greater indices would point to wrong entries. */
+static void check_counts(ho_lowered *low, const ho_graph_node *node, int64_t entries)
+{
+    const int64_t most = (INT64_C(1) << 24) + 1;
+    if (low->precision == HO_F64 || entries <= most || low->error->status != HO_OK)
+        return;
+    ho_fail(low->error, HO_INVALID,
+            "%s: f32 cannot count the %" PRId64 " entries of this axis: it holds integers exactly only up to 2^24; use "
+            "precision: f64",
+            ho_op_name(node->op), entries);
+    ho_graph_blame(low->graph, node->source, low->error);
+}
+
+static ho_view lower_iota(ho_lowered *low, const ho_graph_node *node)
+{
+    check_counts(low, node, node->shape.dims[0]);
+    return whole_view(low, add_item(low, HO_ITEM_IOTA, node->op, node->shape));
+}
+
 static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
 {
     ho_view a = dense_view(low, node->in[0]), indices = dense_view(low, node->in[1]);
@@ -298,6 +321,7 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
     item->in[1] = indices;
     const ho_shape *indexed = node->op == HO_OP_GATHER ? &a.shape : &item->shape;
     split_at(indexed, indexed->rank - (int32_t)node->axis, 1, &item->outer, &item->extent, &item->inner);
+    check_counts(low, node, item->extent);
     return whole_view(low, item);
 }
 
@@ -382,23 +406,40 @@ static ho_view lower_number(ho_lowered *low, const ho_graph_node *node)
     return view;
 }
 
+static ho_view lower_leaf(ho_lowered *low, ho_node id)
+{
+    const ho_graph_node *leaf = ho_graph_at(low->graph, id);
+    ho_item_kind kind = leaf->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT;
+    ho_item *item = add_item(low, kind, leaf->op, leaf->shape);
+    item->input = low->input_of[id];
+    if (item->input < 0)
+        ho_fail(low->error, HO_FAILED, "plan: the outputs need the leaf \"%s\", which is not among the inputs",
+                leaf->name);
+    return whole_view(low, item);
+}
+
 static ho_view lower_node(ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
-    switch (node->op) {
+    if (sums_products(low, node))
+        return lower_sum_of_products(low, node);
+    switch ((enum ho_op_number)node->op) {
+    case HO_OP_LEAF:
+        return lower_leaf(low, id);
     case HO_OP_CONST:
         return lower_number(low, node);
     case HO_OP_IOTA:
-        return whole_view(low, add_item(low, HO_ITEM_IOTA, node->op, node->shape));
-    case HO_OP_SUM:
-    case HO_OP_MAXIMUM:
+        return lower_iota(low, node);
+        HO_ELEMENTWISE_OPS(HO_OP_CASE)
+        return lower_elementwise(low, node);
+        HO_REDUCTION_OPS(HO_OP_CASE)
         return lower_reduce(low, node);
     case HO_OP_RESHAPE:
-        return lower_reshape(low, node->in[0], &node->shape);
+        return lower_reshape(low, node);
     case HO_OP_EXPAND:
-        return lower_expand(low, node->in[0], &node->shape);
+        return lower_expand(low, node);
     case HO_OP_TRANSPOSE:
-        return lower_transpose(low, node->in[0], &node->shape);
+        return lower_transpose(low, node);
     case HO_OP_SLICE:
         return lower_slice(low, node);
     case HO_OP_PAD:
@@ -409,9 +450,9 @@ static ho_view lower_node(ho_lowered *low, ho_node id)
     case HO_OP_GATHER:
     case HO_OP_SCATTER:
         return lower_indexing(low, node);
-    default:
-        return sums_products(low, node) ? lower_sum_of_products(low, node) : lower_elementwise(low, node);
     }
+    ho_fail(low->error, HO_FAILED, "plan: there is no op %" PRIu32, node->op);
+    return low->views[HO_POISON];
 }
 
 /* Lets outputs be computed in the caller's memory; a second output of one item, and outputs that are inputs, are
@@ -431,28 +472,16 @@ static void bind_output(ho_lowered *low, size_t i, ho_node id)
     low->outputs[i] = (ho_binding){HO_IN_BUFFER, (int32_t)(item - low->items)};
 }
 
-ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs, ho_error *error)
+static int32_t *all_unknown(const ho_lowered *low, size_t count)
 {
-    for (size_t i = 0; i < low->output_count; i++)
-        if (outputs[i] == HO_POISON)
-            return ho_fail(error, HO_FAILED, "plan: output %zu is poison", i);
-    size_t ids = (size_t)ho_graph_size(low->graph) + 1, length = 0;
-    low->views = ho_arena_alloc(low->arena, ids * sizeof *low->views);
-    low->uses = ho_arena_alloc(low->arena, ids * sizeof *low->uses);
-    low->summed = ho_arena_alloc(low->arena, ids * sizeof *low->summed);
-    low->copies = ho_arena_alloc(low->arena, ids * sizeof *low->copies);
-    low->outputs = ho_arena_alloc(low->arena, (low->output_count + 1) * sizeof *low->outputs);
-    int32_t *output_of = ho_arena_alloc(low->arena, ids * sizeof *output_of);
-    int32_t *input_of = ho_arena_alloc(low->arena, ids * sizeof *input_of);
-    for (size_t id = 0; id < ids; id++)
-        low->views[id].item = low->copies[id] = output_of[id] = input_of[id] = -1;
-    for (size_t i = 0; i < low->input_count; i++)
-        input_of[inputs[i]] = (int32_t)i;
-    for (size_t i = low->output_count; i-- > 0;) {
-        output_of[outputs[i]] = (int32_t)i;
-        low->uses[outputs[i]]++;
-    }
-    ho_node *order = ho_graph_order(low->graph, outputs, low->output_count, &length);
+    int32_t *numbers = ho_arena_alloc(low->arena, count * sizeof *numbers);
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = -1;
+    return numbers;
+}
+
+static void count_uses(const ho_lowered *low, const ho_node *order, size_t length)
+{
     for (size_t n = 0; n < length; n++) {
         const ho_graph_node *node = ho_graph_at(low->graph, order[n]);
         bool sum = sums_products(low, node);
@@ -461,22 +490,32 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
             low->summed[node->in[i]] += sum;
         }
     }
-    ho_status status = HO_OK;
-    for (size_t n = 0; n < length && status == HO_OK; n++) {
+}
+
+ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs)
+{
+    for (size_t i = 0; i < low->output_count; i++)
+        if (outputs[i] == HO_POISON)
+            return ho_fail(low->error, HO_FAILED, "plan: output %zu is poison", i);
+    size_t ids = (size_t)ho_graph_size(low->graph) + 1, length = 0;
+    low->views = ho_arena_alloc(low->arena, ids * sizeof *low->views);
+    low->uses = ho_arena_alloc(low->arena, ids * sizeof *low->uses);
+    low->summed = ho_arena_alloc(low->arena, ids * sizeof *low->summed);
+    low->outputs = ho_arena_alloc(low->arena, (low->output_count + 1) * sizeof *low->outputs);
+    low->copies = all_unknown(low, ids);
+    low->input_of = all_unknown(low, ids);
+    int32_t *output_of = all_unknown(low, ids);
+    for (size_t i = 0; i < low->input_count; i++)
+        low->input_of[inputs[i]] = (int32_t)i;
+    for (size_t i = low->output_count; i-- > 0;) {
+        output_of[outputs[i]] = (int32_t)i;
+        low->uses[outputs[i]]++;
+    }
+    ho_node *order = ho_graph_order(low->graph, outputs, low->output_count, &length);
+    count_uses(low, order, length);
+    for (size_t n = 0; n < length && low->error->status == HO_OK; n++) {
         ho_node id = order[n];
-        const ho_graph_node *node = ho_graph_at(low->graph, id);
-        if (node->op == HO_OP_LEAF) {
-            if (input_of[id] < 0) {
-                status = ho_fail(error, HO_FAILED, "plan: the outputs need leaf \"%s\", which is not among the inputs",
-                                 node->name ? node->name : "");
-                break;
-            }
-            ho_item *leaf =
-                add_item(low, node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT, node->op, node->shape);
-            leaf->input = input_of[id];
-            low->views[id] = whole_view(low, leaf);
-            continue;
-        }
+        low->source = ho_graph_at(low->graph, id)->source;
         if (low->summed[id] == low->uses[id])
             continue;
         low->views[id] = lower_node(low, id);
@@ -487,7 +526,7 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
             item->output = output_of[id];
     }
     free(order);
-    for (size_t i = 0; i < low->output_count && status == HO_OK; i++)
+    for (size_t i = 0; i < low->output_count && low->error->status == HO_OK; i++)
         bind_output(low, i, outputs[i]);
-    return status;
+    return low->error->status;
 }

@@ -31,16 +31,18 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
     plan->outputs = ho_alloc((output_count + 1) * sizeof *plan->outputs);
     ho_lowered low = {.graph = graph,
                       .precision = precision,
+                      .error = error,
                       .arena = ho_arena_new(),
                       .input_count = input_count,
                       .output_count = output_count};
     ho_buffer *buffers = NULL;
-    ho_status status = ho_lower(&low, inputs, outputs, error);
+    ho_status status = ho_lower(&low, inputs, outputs);
     if (status == HO_OK) {
         ho_fuse_levels(&low);
-        ho_emit(&low, plan, &buffers);
-        status = ho_lay_out(&low, plan, buffers, error);
+        status = ho_emit(&low, plan, &buffers);
     }
+    if (status == HO_OK)
+        status = ho_lay_out(&low, plan, buffers, error);
     if (status == HO_OK)
         bind_slots(&low, plan);
     free(buffers);
@@ -110,24 +112,19 @@ static void print_strided(FILE *out, const ho_strided *strided)
 
 static void print_kernel(FILE *out, const ho_kernel *kernel)
 {
+    static const char *const names[] = {[HO_DO_LOAD] = "load", [HO_DO_STORE] = "store",   [HO_DO_STREAM] = "stream",
+                                        [HO_DO_COPY] = "copy", [HO_DO_REDUCE] = "reduce", [HO_DO_NOTHING] = NULL};
     fprintf(out, "kernel over %" PRId64 ", %" PRId32 " temporaries\n", kernel->count, kernel->temps);
     for (size_t i = 0; i < kernel->length; i++) {
         const ho_instruction *instruction = &kernel->instructions[i];
-        const char *name = instruction->op == HO_DO_LOAD     ? "load"
-                           : instruction->op == HO_DO_STORE  ? "store"
-                           : instruction->op == HO_DO_STREAM ? "stream"
-                           : instruction->op == HO_OP_STOP   ? "copy"
-                           : instruction->op == HO_DO_PAIR   ? ho_op_name(instruction->first)
-                                                             : "reduce";
-        bool special = instruction->op >= HO_DO_LOAD || instruction->op == HO_OP_STOP;
-        fprintf(out, "        %-8s", special ? name : ho_op_name(instruction->op));
+        fprintf(out, "        %-8s", names[instruction->kind] ? names[instruction->kind] : ho_op_name(instruction->op));
         print_operand(out, &instruction->dst);
         fputs(instruction->dst.kind == HO_IN_NONE ? "" : " <-", out);
         for (int j = 0; j < 3; j++)
             print_operand(out, &instruction->in[j]);
-        if (instruction->op == HO_DO_PAIR) {
+        if (instruction->kind == HO_DO_PAIR) {
             fprintf(out, "  then %s%s", ho_op_name(instruction->second), instruction->swapped ? ", swapped" : "");
-        } else if (instruction->op == HO_DO_REDUCE) {
+        } else if (instruction->kind == HO_DO_REDUCE) {
             const ho_reduce_into *r = &kernel->reduces[instruction->extra];
             fprintf(out, " (%" PRId64 ", %" PRId64 ", %" PRId64 ") by %s ->", r->outer, r->extent, r->inner,
                     ho_op_name(r->op));

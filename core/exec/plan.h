@@ -37,13 +37,18 @@ typedef struct ho_operand {
     int64_t offset;
 } ho_operand;
 
-/* Instructions that are no elementwise op: their numbers lie above every op's. */
-#define HO_DO_LOAD   200u /* dst = the block's part of `strided` */
-#define HO_DO_STORE  201u /* rows of `strided` = in[0] */
-#define HO_DO_REDUCE 202u /* folds in[0] into `reduce` */
-#define HO_DO_PAIR \
-    203u /* dst = second(first(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], first(...)) */
-#define HO_DO_STREAM 204u /* dst = in[0], past the caches */
+typedef enum ho_instruction_kind {
+    HO_DO_UNARY, /* dst = op(in...) */
+    HO_DO_BINARY,
+    HO_DO_TERNARY,
+    HO_DO_PAIR,   /* dst = second(op(in[0], in[1]), in[2]), each rounded; `swapped`: second(in[2], op(...)) */
+    HO_DO_COPY,   /* dst = in[0], which may be a number */
+    HO_DO_STREAM, /* dst = in[0], past the caches */
+    HO_DO_LOAD,   /* dst = the block's part of `strided` */
+    HO_DO_STORE,  /* rows of `strided` = in[0] */
+    HO_DO_REDUCE, /* folds in[0] into `reduce` */
+    HO_DO_NOTHING /* left over by pairing */
+} ho_instruction_kind;
 
 /* A reduction of (outer, extent, inner) over its middle axis. */
 typedef struct ho_reduce_into {
@@ -54,11 +59,11 @@ typedef struct ho_reduce_into {
 } ho_reduce_into;
 
 typedef struct ho_instruction {
-    uint32_t op;
-    ho_operand dst, in[3];
-    int32_t extra;          /* LOAD, STORE: into strided; REDUCE: into reduces */
-    uint32_t first, second; /* PAIR */
+    ho_instruction_kind kind;
+    uint32_t op, second; /* second, swapped: PAIR */
     bool swapped;
+    ho_operand dst, in[3];
+    int32_t extra; /* LOAD, STORE: into strided; REDUCE: into reduces */
 } ho_instruction;
 
 typedef struct ho_kernel {
@@ -187,7 +192,7 @@ typedef struct ho_view {
 /* A value that is computed, and stored densely if it is stored. */
 typedef struct ho_item {
     ho_item_kind kind;
-    uint32_t op;
+    uint32_t op, source;
     ho_shape shape;
     int64_t count;
     ho_view *in;
@@ -214,8 +219,11 @@ typedef struct ho_lowered {
     ho_arena *arena;
     ho_item *items;
     size_t count, capacity;
-    ho_view *views;      /* of each graph node, by id; item -1: not needed */
+    ho_error *error;
+    uint32_t source;     /* of the node at hand */
+    ho_view *views;      /* of each graph node, by id */
     uint32_t *uses;      /* of each graph node: operands and outputs */
+    int32_t *input_of;   /* of each graph node: the input it is, or -1 */
     uint32_t *summed;    /* of each graph node: uses that are sums of two products, which make the product anew */
     int32_t *copies;     /* of each graph node: the item that is its dense copy, or -1 */
     ho_binding *outputs; /* HO_IN_SLOT: item with the slot; HO_IN_BUFFER: the item that lives there */
@@ -231,7 +239,8 @@ typedef struct ho_buffer {
     uint64_t at;           /* offset in the plan's memory */
 } ho_buffer;
 
-ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs, ho_error *error);
+/* Fails with low->error. */
+ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs);
 bool ho_view_is_dense(const ho_view *view);
 /* Whether the view is its item's whole storage, flat. */
 bool ho_view_is_whole(const ho_view *view, const ho_item *item);
@@ -245,8 +254,11 @@ bool ho_batch_is_rows(const ho_view *a, const ho_view *b);
 void ho_fuse_levels(ho_lowered *low);
 /* Whether `user` can take its operand straight from the kernel that computes it, when both are of one level. */
 bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in);
-/* Writes the plan's steps; buffers are numbered, and their lifetimes noted in *buffers (arena). */
-void ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
+/* Whether a BLAS can count this product's sizes and strides, which it takes in 32 bits. */
+bool ho_blas_counts(const ho_product *product);
+/* Writes the plan's steps; buffers are numbered, and their lifetimes noted in *buffers (free). Fails with low->error.
+ */
+ho_status ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
 /* Both for a kernel whose temporaries are numbered 0..temps-1, each written once (tidy.c). Two instructions become one
  * where the second alone reads the result of the first: it then never leaves a register. */
 void ho_pair_up(ho_kernel *kernel, int32_t temps);

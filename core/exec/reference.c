@@ -53,6 +53,31 @@ static void elementwise(const evaluation *e, const ho_graph_node *node, double *
     }
 }
 
+/* The result of a reduction before its first entry; then each entry x joins it, y. */
+static double first_of(uint32_t op)
+{
+    switch (op) {
+#define FIRST(NAME, name, number, kink, first, fold) \
+    case HO_OP_##NAME:                               \
+        return first;
+        HO_REDUCTION_OPS(FIRST)
+    default:
+        return NAN;
+    }
+}
+
+static double fold_of(uint32_t op, double x, double y)
+{
+    switch (op) {
+#define FOLD(NAME, name, number, kink, first, fold) \
+    case HO_OP_##NAME:                              \
+        return fold;
+        HO_REDUCTION_OPS(FOLD)
+    default:
+        return NAN;
+    }
+}
+
 static void reduce(const evaluation *e, const ho_graph_node *node, double *out)
 {
     const ho_shape *from = &operand(e, node, 0)->shape;
@@ -62,11 +87,9 @@ static void reduce(const evaluation *e, const ho_graph_node *node, double *out)
     int64_t inner = span(from, first + extent, from->rank - first - extent);
     for (int64_t o = 0; o < outer; o++) {
         for (int64_t j = 0; j < inner; j++) {
-            double result = node->op == HO_OP_SUM ? 0 : -HUGE_VAL;
-            for (int64_t i = 0; i < size; i++) {
-                double x = in[(o * size + i) * inner + j];
-                result = node->op == HO_OP_SUM ? result + x : ho_op_scalar(HO_OP_MAX, result, x, 0);
-            }
+            double result = first_of(node->op);
+            for (int64_t i = 0; i < size; i++)
+                result = fold_of(node->op, in[(o * size + i) * inner + j], result);
             out[o * inner + j] = result;
         }
     }
@@ -154,7 +177,7 @@ static ho_status indexing(const evaluation *e, const ho_graph_node *node, double
     for (int64_t i = 0; i < count; i++) {
         double at = indices[i];
         if (!(at >= 0 && at < (double)limit) || at != floor(at)) {
-            return ho_fail(e->error, HO_FAILED, "%s: index %g at position %lld is no whole number from 0 to %lld",
+            return ho_fail(e->error, HO_FAILED, "%s: index %g at position %lld is not an integer from 0 to %lld",
                            ho_op_name(node->op), at, (long long)i, (long long)limit - 1);
         }
         for (int64_t o = 0; o < source.outer; o++) {
@@ -173,42 +196,42 @@ static ho_status indexing(const evaluation *e, const ho_graph_node *node, double
 static ho_status compute(const evaluation *e, const ho_graph_node *node, double *out)
 {
     int64_t count = ho_shape_count(&node->shape);
-    switch (node->op) {
+    switch ((enum ho_op_number)node->op) {
+    case HO_OP_LEAF: /* bound, not computed */
+        break;
     case HO_OP_CONST:
     case HO_OP_IOTA:
         for (int64_t i = 0; i < count; i++)
             out[i] = node->op == HO_OP_IOTA ? (double)i : node->value;
-        return HO_OK;
-    case HO_OP_SUM:
-    case HO_OP_MAXIMUM:
+        break;
+        HO_ELEMENTWISE_OPS(HO_OP_CASE)
+        elementwise(e, node, out);
+        break;
+        HO_REDUCTION_OPS(HO_OP_CASE)
         reduce(e, node, out);
-        return HO_OK;
+        break;
     case HO_OP_RESHAPE:
         memcpy(out, e->values[node->in[0]], (size_t)count * sizeof *out);
-        return HO_OK;
+        break;
     case HO_OP_EXPAND:
         expand(e, node, out);
-        return HO_OK;
+        break;
     case HO_OP_TRANSPOSE:
         transpose(e, node, out);
-        return HO_OK;
+        break;
     case HO_OP_SLICE:
     case HO_OP_PAD:
     case HO_OP_CONCAT:
         ranges(e, node, out);
-        return HO_OK;
+        break;
     case HO_OP_MATMUL:
         matmul(e, node, out);
-        return HO_OK;
+        break;
     case HO_OP_GATHER:
     case HO_OP_SCATTER:
         return indexing(e, node, out);
-    default:
-        if (!ho_op_is_elementwise(node->op))
-            return ho_fail(e->error, HO_FAILED, "the reference evaluator has no op \"%s\"", ho_op_name(node->op));
-        elementwise(e, node, out);
-        return HO_OK;
     }
+    return HO_OK;
 }
 
 static bool finite_entries(const evaluation *e, ho_node id)
@@ -267,7 +290,7 @@ ho_status ho_reference_run(const ho_graph *graph, ho_precision precision, const 
         *first_bad = HO_POISON;
     for (size_t i = 0; i < output_count; i++)
         if (outputs[i] == HO_POISON || outputs[i] > ho_graph_size(graph))
-            return ho_fail(error, HO_FAILED, "output %zu is no node of the graph", i);
+            return ho_fail(error, HO_FAILED, "output %zu is not a node of the graph", i);
     size_t length = 0;
     ho_node *order = ho_graph_order(graph, outputs, output_count, &length);
     evaluation e = {graph, ho_alloc(((size_t)ho_graph_size(graph) + 1) * sizeof(double *)), error};

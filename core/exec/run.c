@@ -40,32 +40,40 @@ double ho_exec_cpu_seconds(void)
 /* OpenBLAS computes smaller products with the calling thread alone. */
 #define THREADED_PRODUCT 262144.0
 
+/* From one row, or column, of a matrix to the next. */
+static int64_t leading(const ho_matrix *m)
+{
+    return m->column == 1 ? m->row : m->column;
+}
+
+bool ho_blas_counts(const ho_product *p)
+{
+    const int64_t counts[] = {p->m, p->n, p->k, leading(&p->a), leading(&p->b), p->c.row};
+    bool fit = true;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        fit = fit && (blasint)counts[i] == counts[i];
+    return fit;
+}
+
 static void run_blas(ho_precision precision, const ho_product *p, void *const *address)
 {
     CBLAS_TRANSPOSE ta = p->a.column == 1 ? CblasNoTrans : CblasTrans,
                     tb = p->b.column == 1 ? CblasNoTrans : CblasTrans;
     blasint m = (blasint)p->m, n = (blasint)p->n, k = (blasint)p->k;
-    blasint lda = (blasint)(ta == CblasNoTrans ? p->a.row : p->a.column);
-    blasint ldb = (blasint)(tb == CblasNoTrans ? p->b.row : p->b.column), ldc = (blasint)p->c.row;
+    blasint lda = (blasint)leading(&p->a), ldb = (blasint)leading(&p->b), ldc = (blasint)p->c.row;
     float beta = p->add ? 1.0f : 0.0f;
-    int workers = openblas_get_num_threads() - 1;
-    bool shared = workers > 0 && (double)m * (double)n * (double)k > THREADED_PRODUCT;
-    double begun = shared ? thread_seconds() : 0;
     for (int64_t i = 0; i < p->batch; i++) {
+        const void *a = address[p->a.buffer], *b = address[p->b.buffer];
+        void *c = address[p->c.buffer];
         int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step,
                 at_c = p->c.offset + i * p->c.step;
-        if (precision == HO_F32) {
-            cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)address[p->a.buffer] + at_a, lda,
-                        (const float *)address[p->b.buffer] + at_b, ldb, beta, (float *)address[p->c.buffer] + at_c,
-                        ldc);
-        } else {
-            cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)address[p->a.buffer] + at_a, lda,
-                        (const double *)address[p->b.buffer] + at_b, ldb, (double)beta,
-                        (double *)address[p->c.buffer] + at_c, ldc);
-        }
+        if (precision == HO_F32)
+            cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)a + at_a, lda, (const float *)b + at_b,
+                        ldb, beta, (float *)c + at_c, ldc);
+        else
+            cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)a + at_a, lda, (const double *)b + at_b,
+                        ldb, (double)beta, (double *)c + at_c, ldc);
     }
-    if (shared)
-        worker_seconds += workers * (thread_seconds() - begun);
 }
 
 static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)

@@ -3,9 +3,15 @@
 
 #include "exec/plan.h"
 
-static bool is_arithmetic(uint32_t op)
+/* Whether an instruction may come first in a pair; as the second, it may be a division too. */
+static bool is_arithmetic(const ho_instruction *i)
 {
-    return op == HO_OP_ADD || op == HO_OP_SUB || op == HO_OP_MUL;
+    return i->kind == HO_DO_BINARY && (i->op == HO_OP_ADD || i->op == HO_OP_SUB || i->op == HO_OP_MUL);
+}
+
+static bool is_second(const ho_instruction *i)
+{
+    return is_arithmetic(i) || (i->kind == HO_DO_BINARY && i->op == HO_OP_DIV);
 }
 
 void ho_pair_up(ho_kernel *k, int32_t temps)
@@ -23,25 +29,25 @@ void ho_pair_up(ho_kernel *k, int32_t temps)
     size_t length = 0;
     for (size_t i = 0; i < k->length; i++) {
         ho_instruction *second = &k->instructions[i];
-        for (int j = 0; j < 2 && (is_arithmetic(second->op) || second->op == HO_OP_DIV); j++) {
+        for (int j = 0; j < 2 && is_second(second); j++) {
             if (second->in[j].kind != HO_IN_TEMP || readers[second->in[j].index] != 1)
                 continue;
             ho_instruction *first = &k->instructions[made_by[second->in[j].index]];
-            if (is_arithmetic(first->op)) {
+            if (is_arithmetic(first)) {
                 bool commutes = second->op == HO_OP_ADD || second->op == HO_OP_MUL;
-                *second = (ho_instruction){.op = HO_DO_PAIR,
-                                           .dst = second->dst,
-                                           .extra = -1,
-                                           .first = first->op,
+                *second = (ho_instruction){.kind = HO_DO_PAIR,
+                                           .op = first->op,
                                            .second = second->op,
                                            .swapped = j == 1 && !commutes,
-                                           .in = {first->in[0], first->in[1], second->in[1 - j]}};
-                first->op = 0;
+                                           .dst = second->dst,
+                                           .in = {first->in[0], first->in[1], second->in[1 - j]},
+                                           .extra = -1};
+                first->kind = HO_DO_NOTHING;
             }
         }
     }
     for (size_t i = 0; i < k->length; i++)
-        if (k->instructions[i].op != 0)
+        if (k->instructions[i].kind != HO_DO_NOTHING)
             k->instructions[length++] = k->instructions[i];
     k->length = length;
     free(made_by);

@@ -13,7 +13,8 @@ static ho_node make(ho_graph *graph, ho_draft *draft)
             return HO_POISON;
     for (uint32_t i = 0; i < draft->arity; i++)
         if (draft->in[i] >= graph->count)
-            return ho_graph_fail(graph, "%s: operand %" PRIu32 " is no node of this graph", ho_op_name(draft->op), i);
+            return ho_graph_fail(graph, "%s: operand %" PRIu32 " is not a node of this graph", ho_op_name(draft->op),
+                                 i);
     if (!ho_infer(graph, draft, why))
         return ho_graph_fail(graph, "%s: %s", ho_op_name(draft->op), why);
     ho_node simpler = ho_simplify(graph, draft);
@@ -42,8 +43,8 @@ ho_node ho_node_iota(ho_graph *graph, int64_t n)
 
 static ho_node make_elementwise(ho_graph *graph, uint32_t op, uint32_t arity, ho_node a, ho_node b, ho_node c)
 {
-    if (!ho_op_is_elementwise(op) || ho_op_arity(op) != arity)
-        return ho_graph_fail(graph, "op %" PRIu32 " is no elementwise op of %" PRIu32 " operand%s", op, arity,
+    if (!ho_op_is_elementwise(op) || ho_op(op)->arity != arity)
+        return ho_graph_fail(graph, "op %" PRIu32 " is not an elementwise op of %" PRIu32 " operand%s", op, arity,
                              arity == 1 ? "" : "s");
     return make(graph, &(ho_draft){.op = op, .arity = arity, .operands = {a, b, c}});
 }
@@ -65,8 +66,8 @@ ho_node ho_node_select(ho_graph *graph, ho_node c, ho_node a, ho_node b)
 
 ho_node ho_node_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent)
 {
-    if (op != HO_OP_SUM && op != HO_OP_MAXIMUM)
-        return ho_graph_fail(graph, "op %" PRIu32 " is no reduction", op);
+    if (ho_op(op)->class != HO_CLASS_REDUCTION)
+        return ho_graph_fail(graph, "op %" PRIu32 " is not a reduction", op);
     return make(graph, &(ho_draft){.op = op, .arity = 1, .operands = {a}, .axis = axis, .extent = extent});
 }
 
@@ -76,6 +77,13 @@ ho_node ho_node_sum_all(ho_graph *graph, ho_node a)
         return make(graph, &(ho_draft){.op = HO_OP_SUM, .arity = 1, .operands = {a}});
     int32_t rank = ho_graph_at(graph, a)->shape.rank;
     return rank ? ho_node_reduce(graph, HO_OP_SUM, a, rank, rank) : a;
+}
+
+ho_node ho_node_unreduce(ho_graph *graph, ho_node a, ho_shape shape, int64_t axis, int64_t extent)
+{
+    if (!a || ho_graph_at(graph, a)->shape.rank == 0)
+        return a;
+    return ho_node_expand(graph, ho_node_reshape(graph, a, ho_kept_shape(shape, axis, extent)), shape);
 }
 
 ho_node ho_node_reshape(ho_graph *graph, ho_node a, ho_shape shape)
@@ -215,33 +223,35 @@ static ho_node broadcast_to(ho_graph *graph, ho_node a, ho_shape shape)
     return ho_node_expand(graph, ho_node_reshape(graph, a, aligned), shape);
 }
 
-static ho_node make_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, ho_node a, ho_node b, ho_node c)
+ho_node ho_node_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, const ho_node *operands)
 {
     char text[3][HO_SHAPE_TEXT];
-    ho_node in[3] = {a, b, c};
-    for (uint32_t i = 0; i < arity; i++)
-        if (!in[i] || in[i] >= graph->count)
-            return make_elementwise(graph, op, arity, a, b, c);
+    ho_node in[3] = {0};
+    bool there = true;
+    for (uint32_t i = 0; i < arity; i++) {
+        in[i] = operands[i];
+        there = there && in[i] && in[i] < graph->count;
+    }
     ho_shape common;
-    if (!common_shape(graph, in, arity, &common)) {
+    if (there && !common_shape(graph, in, arity, &common)) {
         for (uint32_t i = 0; i < arity; i++)
             ho_shape_print(&ho_graph_at(graph, in[i])->shape, text[i]);
         return ho_graph_fail(graph, "%s: %s%s%s and %s: the shapes cannot be broadcast to one", ho_op_name(op), text[0],
                              arity == 3 ? ", " : "", arity == 3 ? text[1] : "", text[arity - 1]);
     }
-    for (uint32_t i = 0; i < arity; i++)
+    for (uint32_t i = 0; there && i < arity; i++)
         in[i] = broadcast_to(graph, in[i], common);
     return make_elementwise(graph, op, arity, in[0], in[1], in[2]);
 }
 
 ho_node ho_node_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b)
 {
-    return make_broadcast(graph, op, 2, a, b, 0);
+    return ho_node_broadcast(graph, op, 2, (const ho_node[]){a, b});
 }
 
 ho_node ho_node_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b)
 {
-    return make_broadcast(graph, HO_OP_SELECT, 3, c, a, b);
+    return ho_node_broadcast(graph, HO_OP_SELECT, 3, (const ho_node[]){c, a, b});
 }
 
 bool ho_is_constant(const ho_graph *graph, ho_node a, double *value)

@@ -172,8 +172,8 @@ static ho_node parse_call(parser *p, const char *name, size_t start)
 {
     if (!strcmp(name, "grad"))
         return parse_gradient(p, start);
-    const ho_function *function = ho_function_find(name);
-    if (!function) {
+    ho_function function;
+    if (!ho_function_find(name, &function)) {
         ho_node value;
         if (ho_scope_find(p->scope, name, &value))
             return fail(p, start, "\"%s\" is no function; a product is written %s*(...)", name, name);
@@ -181,22 +181,22 @@ static ho_node parse_call(parser *p, const char *name, size_t start)
         return fail(p, start, "unknown function \"%s\"%s", name, ho_suggest(ho_function_nearest(name), suggestion));
     }
     ho_node in[3] = {0};
-    for (uint32_t i = 0; i < function->operands; i++) {
-        if (i && !expect_in_call(p, ',', function))
+    for (uint32_t i = 0; i < function.operands; i++) {
+        if (i && !expect_in_call(p, ',', &function))
             return HO_POISON;
         in[i] = parse_comparison(p);
     }
     int64_t axis;
-    bool has_axis = function->axis && p->kind == ',';
+    bool has_axis = function.axis && p->kind == ',';
     if (has_axis) {
         next(p);
         if (!parse_axis(p, &axis))
             return HO_POISON;
     }
-    if (!expect_in_call(p, ')', function))
+    if (!expect_in_call(p, ')', &function))
         return HO_POISON;
     p->graph->column = start + 1;
-    return ho_function_call(p->graph, function, in, has_axis ? &axis : NULL);
+    return ho_function_call(p->graph, &function, in, has_axis ? &axis : NULL);
 }
 
 static ho_node parse_name(parser *p)
@@ -213,7 +213,7 @@ static ho_node parse_name(parser *p)
     ho_node value;
     if (ho_scope_find(p->scope, name, &value))
         return value;
-    if (ho_function_find(name) || !strcmp(name, "grad"))
+    if (ho_function_find(name, &(ho_function){0}) || !strcmp(name, "grad"))
         return fail(p, start, "\"%s\" is a function: %s(...)", name, name);
     char suggestion[HO_SUGGESTION];
     return fail(p, start, "unknown name \"%s\"%s", name, ho_suggest(ho_scope_nearest(p->scope, name), suggestion));

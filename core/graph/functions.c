@@ -38,39 +38,18 @@ static ho_node norm(ho_graph *graph, const ho_node *in)
     return ho_node_unary(graph, HO_OP_SQRT, ho_node_sum_all(graph, ho_node_binary(graph, HO_OP_MUL, in[0], in[0])));
 }
 
-static ho_node select_entries(ho_graph *graph, const ho_node *in)
-{
-    return ho_node_select_broadcast(graph, in[0], in[1], in[2]);
-}
-
 static ho_node transpose(ho_graph *graph, const ho_node *in)
 {
     return ho_node_transpose(graph, in[0]);
 }
 
+/* Beside these, every elementwise op that is not written as an operator is a function of its name. */
 static const ho_function functions[] = {
-    {.name = "abs", .operands = 1, .op = HO_OP_ABS},
-    {.name = "sign", .operands = 1, .op = HO_OP_SIGN},
-    {.name = "exp", .operands = 1, .op = HO_OP_EXP},
-    {.name = "expm1", .operands = 1, .op = HO_OP_EXPM1},
-    {.name = "log", .operands = 1, .op = HO_OP_LOG},
-    {.name = "log1p", .operands = 1, .op = HO_OP_LOG1P},
-    {.name = "sqrt", .operands = 1, .op = HO_OP_SQRT},
-    {.name = "rsqrt", .operands = 1, .op = HO_OP_RSQRT},
-    {.name = "tanh", .operands = 1, .op = HO_OP_TANH},
-    {.name = "sin", .operands = 1, .op = HO_OP_SIN},
-    {.name = "cos", .operands = 1, .op = HO_OP_COS},
-    {.name = "erf", .operands = 1, .op = HO_OP_ERF},
-    {.name = "floor", .operands = 1, .op = HO_OP_FLOOR},
-    {.name = "stop", .operands = 1, .op = HO_OP_STOP},
-    {.name = "max", .operands = 2, .op = HO_OP_MAX},
-    {.name = "min", .operands = 2, .op = HO_OP_MIN},
     {.name = "relu", .operands = 1, .build = relu},
     {.name = "sigmoid", .operands = 1, .build = sigmoid},
     {.name = "softplus", .operands = 1, .build = softplus},
     {.name = "dot", .operands = 2, .build = dot},
     {.name = "norm", .operands = 1, .build = norm},
-    {.name = "select", .operands = 3, .build = select_entries},
     {.name = "transpose", .operands = 1, .build = transpose},
     {.name = "sum", .operands = 1, .axis = true, .op = HO_OP_SUM},
     {.name = "sum_keep", .operands = 1, .axis = true, .op = HO_OP_SUM, .keep = true},
@@ -80,22 +59,38 @@ static const ho_function functions[] = {
     {.name = "maximum_keep", .operands = 1, .axis = true, .op = HO_OP_MAXIMUM, .keep = true},
 };
 
-enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
+enum { FUNCTIONS = sizeof functions / sizeof functions[0], MOST_OPS = 256 };
 
-const ho_function *ho_function_find(const char *name)
+static bool is_function(uint32_t op)
+{
+    return ho_op_is_elementwise(op) && !*ho_op(op)->sign;
+}
+
+bool ho_function_find(const char *name, ho_function *found)
 {
     for (size_t i = 0; i < FUNCTIONS; i++)
-        if (!strcmp(functions[i].name, name))
-            return &functions[i];
-    return NULL;
+        if (!strcmp(functions[i].name, name)) {
+            *found = functions[i];
+            return true;
+        }
+    for (uint32_t op = ho_op_next(0); op; op = ho_op_next(op))
+        if (is_function(op) && !strcmp(ho_op_name(op), name)) {
+            *found = (ho_function){.name = ho_op_name(op), .operands = ho_op(op)->arity, .op = op};
+            return true;
+        }
+    return false;
 }
 
 const char *ho_function_nearest(const char *name)
 {
-    const char *names[FUNCTIONS + 1] = {"grad"};
+    const char *names[1 + MOST_OPS + FUNCTIONS] = {"grad"};
+    size_t count = 1;
+    for (uint32_t op = ho_op_next(0); op && count <= MOST_OPS; op = ho_op_next(op))
+        if (is_function(op))
+            names[count++] = ho_op_name(op);
     for (size_t i = 0; i < FUNCTIONS; i++)
-        names[i + 1] = functions[i].name;
-    return ho_nearest(name, names, FUNCTIONS + 1);
+        names[count++] = functions[i].name;
+    return ho_nearest(name, names, count);
 }
 
 static ho_node reduce(ho_graph *graph, const ho_function *function, ho_node a, const int64_t *axis)
@@ -123,8 +118,6 @@ ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_
 {
     if (function->build)
         return function->build(graph, in);
-    if (function->axis)
-        return reduce(graph, function, in[0], axis);
-    return function->operands == 1 ? ho_node_unary(graph, function->op, in[0])
-                                   : ho_node_binary_broadcast(graph, function->op, in[0], in[1]);
+    return function->axis ? reduce(graph, function, in[0], axis)
+                          : ho_node_broadcast(graph, function->op, function->operands, in);
 }

@@ -1,4 +1,4 @@
-/* The functions that formulas may call (sdk/FORMULAS.md). */
+/* The functions that formulas can call (sdk/FORMULAS.md). */
 #ifndef HO_GRAPH_FUNCTIONS_H
 #define HO_GRAPH_FUNCTIONS_H
 
@@ -7,13 +7,13 @@
 typedef struct ho_function {
     const char *name;
     uint32_t operands; /* how many tensors it takes */
-    bool axis;         /* whether an axis may follow them */
-    uint32_t op;       /* elementwise functions and reductions: the op; else 0 and `build` */
+    bool axis;         /* a reduction: an axis may follow */
+    uint32_t op;       /* of elementwise functions and reductions; others have `build` */
     ho_node (*build)(ho_graph *graph, const ho_node *in);
     bool mean, keep; /* reductions: divide by the number of entries; leave the axis with size 1 */
 } ho_function;
 
-const ho_function *ho_function_find(const char *name);
+bool ho_function_find(const char *name, ho_function *found);
 /* The nearest function's name, or NULL; "grad" is one. */
 const char *ho_function_nearest(const char *name);
 

@@ -89,11 +89,19 @@ static void quote_formula(const char *text, char quoted[168])
     memcpy(quoted + n, text[n] ? "..." : "", text[n] ? 4 : 1);
 }
 
+void ho_graph_blame(const ho_graph *graph, uint32_t source, ho_error *error)
+{
+    ho_source by = ho_graph_source(graph, source);
+    if (strcmp(by.plugin, "host") != 0)
+        ho_error_prefix(error, "plugin \"%s\"", by.plugin);
+    if (by.line > 0)
+        ho_error_prefix(error, "%s:%d", by.file, by.line);
+}
+
 ho_node ho_graph_fail(ho_graph *graph, const char *format, ...)
 {
     if (graph->error->status != HO_OK)
         return HO_POISON;
-    ho_source source = ho_graph_source(graph, graph->source);
     va_list args;
     va_start(args, format);
     ho_fail_v(graph->error, HO_INVALID, (ho_place){0}, format, args);
@@ -103,10 +111,7 @@ ho_node ho_graph_fail(ho_graph *graph, const char *format, ...)
         quote_formula(graph->formula, quoted);
         ho_error_prefix(graph->error, "formula \"%s\": column %zu", quoted, graph->column);
     }
-    if (strcmp(source.plugin, "host") != 0)
-        ho_error_prefix(graph->error, "plugin \"%s\"", source.plugin);
-    if (source.line > 0)
-        ho_error_prefix(graph->error, "%s:%d", source.file, source.line);
+    ho_graph_blame(graph, graph->source, graph->error);
     return HO_POISON;
 }
 

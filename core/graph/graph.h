@@ -59,6 +59,8 @@ const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id);
 uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line);
 void ho_graph_source_set(ho_graph *graph, uint32_t source);
 ho_source ho_graph_source(const ho_graph *graph, uint32_t source);
+/* Puts a source before the error's message: `adam.c:21: plugin "adam": ...`. */
+void ho_graph_blame(const ho_graph *graph, uint32_t source, ho_error *error);
 /* Records an error at the current source and returns HO_POISON. */
 ho_node ho_graph_fail(ho_graph *graph, const char *format, ...) HO_PRINTF(2, 3);
 
@@ -92,6 +94,8 @@ ho_node ho_node_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
 ho_node ho_node_select(ho_graph *graph, ho_node c, ho_node a, ho_node b);
 ho_node ho_node_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent); /* SUM or MAXIMUM */
 ho_node ho_node_sum_all(ho_graph *graph, ho_node a);                                           /* to rank 0 */
+/* What was reduced from `shape`, repeated along the reduced axes. What has rank 0 stays so: it goes with any shape. */
+ho_node ho_node_unreduce(ho_graph *graph, ho_node a, ho_shape shape, int64_t axis, int64_t extent);
 ho_node ho_node_reshape(ho_graph *graph, ho_node a, ho_shape shape);
 ho_node ho_node_expand(ho_graph *graph, ho_node a, ho_shape shape); /* rank as a's; from rank 0 to any shape too */
 ho_node ho_node_transpose(ho_graph *graph, ho_node a);
@@ -104,17 +108,30 @@ ho_node ho_node_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axi
 /* Builds op of a node with other operands (same attributes); for rewriting passes. */
 ho_node ho_node_rebuild(ho_graph *graph, ho_node like, const ho_node *in);
 
-/* NumPy's broadcasting (axes aligned at the end, 1 repeats) before an elementwise op; the message names both shapes.
+/* An elementwise op after NumPy's broadcasting (axes aligned at the end, size 1 repeats); the message names the shapes.
  * Operands of rank 0 are left as they are. */
+ho_node ho_node_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, const ho_node *operands);
 ho_node ho_node_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
 ho_node ho_node_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node b);
 
 /* Whether a node is the same known number in every entry. */
 bool ho_is_constant(const ho_graph *graph, ho_node a, double *value);
 
-/* The op's name ("matmul"), for messages and dumps; kinds of op. */
+/* The table of ops (hotool/ops.h) as data. */
+typedef enum ho_op_class { HO_CLASS_NONE, HO_CLASS_ELEMENTWISE, HO_CLASS_REDUCTION, HO_CLASS_OTHER } ho_op_class;
+
+typedef struct ho_op_row {
+    const char *name;
+    ho_op_class class;
+    uint32_t arity; /* CONCAT: 0, any */
+    const char *sign, *kink, *derivative;
+} ho_op_row;
+
+const ho_op_row *ho_op(uint32_t op); /* of no op: a row named "unknown" of HO_CLASS_NONE */
+uint32_t ho_op_next(uint32_t op); /* the next op by number, or 0: for (op = ho_op_next(0); op; op = ho_op_next(op)) */
+/* For a switch over (enum ho_op_number)op without a default, so that the compiler names an op that was forgotten. */
+#define HO_OP_CASE(NAME, ...) case HO_OP_##NAME:
 const char *ho_op_name(uint32_t op);
-uint32_t ho_op_arity(uint32_t op); /* CONCAT: 0, any */
 bool ho_op_is_elementwise(uint32_t op);
 
 /* One entry of an elementwise op in f64: the reference for every implementation of it. */

@@ -8,9 +8,9 @@ static ho_status verify_node(const ho_graph *graph, ho_node id, ho_error *error)
 {
     const ho_graph_node *node = ho_graph_at(graph, id);
     const char *name = ho_op_name(node->op);
-    if (node->op != HO_OP_CONCAT && node->arity != ho_op_arity(node->op))
+    if (node->op != HO_OP_CONCAT && node->arity != ho_op(node->op)->arity)
         return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s) has %" PRIu32 " operands, not %" PRIu32, id, name,
-                       node->arity, ho_op_arity(node->op));
+                       node->arity, ho_op(node->op)->arity);
     for (uint32_t i = 0; i < node->arity; i++)
         if (!node->in[i] || node->in[i] >= id)
             return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s) comes before its operand %" PRIu32, id, name,

@@ -259,8 +259,8 @@ static ho_value unary(ho_trace *x, const char *file, int32_t line, uint32_t op, 
     tracing *t = enter(x, file, line);
     if (!t)
         return (ho_value){0};
-    if (!ho_op_is_elementwise(op) || ho_op_arity(op) != 1)
-        return handle(t, fail(t, "op %" PRIu32 " is no elementwise op of one operand", op));
+    if (!ho_op_is_elementwise(op) || ho_op(op)->arity != 1)
+        return handle(t, fail(t, "op %" PRIu32 " is not an elementwise op of one operand", op));
     ho_node node = node_of(t, ho_op_name(op), a);
     return handle(t, node ? ho_node_unary(t->env->graph, op, node) : HO_POISON);
 }
@@ -270,8 +270,8 @@ static ho_value binary(ho_trace *x, const char *file, int32_t line, uint32_t op,
     tracing *t = enter(x, file, line);
     if (!t)
         return (ho_value){0};
-    if (!ho_op_is_elementwise(op) || ho_op_arity(op) != 2)
-        return handle(t, fail(t, "op %" PRIu32 " is no elementwise op of two operands", op));
+    if (!ho_op_is_elementwise(op) || ho_op(op)->arity != 2)
+        return handle(t, fail(t, "op %" PRIu32 " is not an elementwise op of two operands", op));
     ho_node first = node_of(t, ho_op_name(op), a);
     ho_node second = first ? node_of(t, ho_op_name(op), b) : HO_POISON;
     return handle(t, second ? ho_node_binary_broadcast(t->env->graph, op, first, second) : HO_POISON);
@@ -291,9 +291,9 @@ static ho_value choose(ho_trace *x, const char *file, int32_t line, ho_value c, 
 /* Whether `op` is a reduction; says so where it is not. */
 static bool reduction_ok(tracing *t, uint32_t op)
 {
-    if (op == HO_OP_SUM || op == HO_OP_MAXIMUM)
+    if (ho_op(op)->class == HO_CLASS_REDUCTION)
         return true;
-    fail(t, "op %" PRIu32 " is no reduction", op);
+    fail(t, "op %" PRIu32 " is not a reduction", op);
     return false;
 }
 

@@ -1,6 +1,8 @@
 /* Which branches a run takes: on which side of every kink (max, min, abs, select, ...) each entry lies. */
 #include "system/internal.h"
 
+#include "diff/diff.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,35 +23,6 @@ static bool *mark_needed(const ho_graph *graph, const ho_node *outputs, size_t c
     return needed;
 }
 
-/* For each entry, a number that changes where the node passes a kink; HO_POISON: the node has none. */
-static ho_node branch_of(ho_graph *graph, ho_node id)
-{
-    const ho_graph_node node = *ho_graph_at(graph, id);
-    switch (node.op) {
-    case HO_OP_ABS:
-        return ho_node_unary(graph, HO_OP_SIGN, node.in[0]);
-    case HO_OP_SIGN:
-    case HO_OP_FLOOR:
-    case HO_OP_LESS:
-    case HO_OP_LESS_EQUAL:
-    case HO_OP_EQUAL:
-        return id;
-    case HO_OP_MAX:
-    case HO_OP_MIN:
-        return ho_node_binary(graph, HO_OP_LESS, node.in[0], node.in[1]);
-    case HO_OP_SELECT:
-        return ho_node_binary(graph, HO_OP_EQUAL, node.in[0], ho_node_const(graph, 0.0));
-    case HO_OP_MAXIMUM: {
-        const ho_shape shape = ho_graph_at(graph, node.in[0])->shape;
-        const ho_node kept =
-            node.shape.rank ? ho_node_reshape(graph, id, ho_kept_shape(shape, node.axis, node.extent)) : id;
-        return ho_node_binary(graph, HO_OP_EQUAL, node.in[0], ho_node_expand(graph, kept, shape));
-    }
-    default:
-        return HO_POISON;
-    }
-}
-
 /* As one row, whatever its shape. */
 static ho_node flattened(ho_graph *graph, ho_node node)
 {
@@ -66,7 +39,7 @@ ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count)
     ho_node *rows = ho_alloc(((size_t)size + 1) * sizeof *rows);
     uint32_t found = 0;
     for (ho_node id = 1; id <= size; id++) {
-        const ho_node branch = needed[id] ? branch_of(graph, id) : HO_POISON;
+        const ho_node branch = needed[id] ? ho_kink(graph, id) : HO_POISON;
         if (branch)
             rows[found++] = flattened(graph, branch);
     }

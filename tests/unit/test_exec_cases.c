@@ -1,4 +1,5 @@
 /* Plans in particular cases: outputs of every kind, errors, NaN, products of every layout, reuse of buffers. */
+#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -48,6 +49,66 @@ Test(exec_cases, an_unlisted_leaf_is_an_error_that_names_it)
     ho_node y = ho_node_unary(g, HO_OP_EXP, x);
     cr_assert(ho_plan_new(g, HO_F64, NULL, 0, &y, 1, &refused) == NULL);
     cr_assert(strstr(refused.text, "\"weights\"") != NULL, "%s", refused.text);
+    ho_graph_free(g);
+}
+
+/* The message with which a plan of `output` is refused; "": it is not. */
+static const char *refusal(ho_graph *g, ho_precision precision, const ho_node *inputs, size_t count, ho_node output)
+{
+    static ho_error error;
+    error = (ho_error){0};
+    ho_plan *plan = ho_plan_new(g, precision, inputs, count, &output, 1, &error);
+    cr_assert_eq(plan == NULL, error.status != HO_OK);
+    ho_plan_free(plan);
+    return error.text;
+}
+
+Test(exec_cases, counts_beyond_what_f32_holds_exactly_are_refused)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const int64_t most = (1 << 24) + 1;
+    ho_node indices = ho_node_leaf(g, "indices", ho_shape_of(1, (int64_t[]){3}));
+    ho_graph_source_enter(g, "net", "net.c", 7);
+    for (int64_t n = most; n <= most + 1; n++) {
+        bool fits = n == most;
+        ho_node in[] = {ho_node_leaf(g, "x", ho_shape_of(1, (int64_t[]){n})), indices};
+        ho_node gather = ho_node_gather(g, in[0], indices, 1), scatter = ho_node_scatter(g, indices, indices, 1, n);
+        ho_node sum = ho_node_sum_all(g, ho_node_unary(g, HO_OP_SQRT, ho_node_iota(g, n)));
+        cr_expect_eq(!*refusal(g, HO_F32, in, 2, gather), fits);
+        cr_expect_eq(!*refusal(g, HO_F32, in, 2, scatter), fits);
+        cr_expect_eq(!*refusal(g, HO_F32, NULL, 0, sum), fits);
+        cr_expect_str_eq(refusal(g, HO_F64, in, 2, gather), "", "f64 counts to 2^53");
+        cr_expect_str_eq(refusal(g, HO_F64, in, 2, scatter), "");
+    }
+    ho_node x = ho_node_leaf(g, "x", ho_shape_of(1, (int64_t[]){20000000}));
+    cr_expect_str_eq(refusal(g, HO_F32, (ho_node[]){x, indices}, 2, ho_node_gather(g, x, indices, 1)),
+                     "net.c:7: plugin \"net\": gather: f32 cannot count the 20000000 entries of this axis: it holds "
+                     "integers exactly only up to 2^24; use precision: f64");
+    ho_graph_free(g);
+}
+
+Test(exec_cases, a_product_beyond_what_the_blas_counts_is_refused)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    ho_node wide = ho_node_leaf(g, "wide", ho_shape_of(2, (int64_t[]){2, 40}));
+    ho_node narrow = ho_node_leaf(g, "narrow", ho_shape_of(2, (int64_t[]){2, 10}));
+    ho_node fits = ho_node_leaf(g, "fits", ho_shape_of(2, (int64_t[]){INT32_MAX, 2}));
+    ho_node long_one = ho_node_leaf(g, "long", ho_shape_of(2, (int64_t[]){(int64_t)INT32_MAX + 1, 2}));
+    ho_node in[] = {wide, narrow, fits, long_one};
+    ho_graph_source_enter(g, "net", "net.c", 9);
+    cr_expect_str_eq(refusal(g, HO_F32, in, 4, ho_node_matmul(g, fits, wide)), "");
+    cr_expect_str_eq(refusal(g, HO_F32, in, 4, ho_node_matmul(g, long_one, narrow)), "", "needs no BLAS");
+    if (sizeof(blasint) > 4)
+        cr_skip_test("this BLAS counts in 64 bits");
+    cr_expect_str_eq(refusal(g, HO_F32, in, 4, ho_node_matmul(g, long_one, wide)),
+                     "net.c:9: plugin \"net\": plan: a product of (2147483648, 2) @ (2, 40) is too large for the BLAS, "
+                     "whose sizes and strides end at 2^31 - 1");
+    /* Seen transposed, the long side is a stride. */
+    ho_node b = ho_node_leaf(g, "b", ho_shape_of(2, (int64_t[]){40, (int64_t)INT32_MAX + 1}));
+    ho_node turned = ho_node_transpose(g, ho_node_slice(g, b, 1, 0, 2));
+    cr_expect(strstr(refusal(g, HO_F64, (ho_node[]){b, fits}, 2, ho_node_matmul(g, fits, turned)), "(2, 40)"));
     ho_graph_free(g);
 }
 

@@ -158,7 +158,7 @@ Test(build, a_message_names_source_op_and_both_shapes)
     expect_refusal(ho_node_binary_broadcast(graph, HO_OP_ADD, x, w),
                    "add: (50, 10) and (20, 3): the shapes cannot be broadcast to one");
     expect_refusal(ho_node_matmul(graph, x, vector(10)),
-                   "matmul: (50, 10) @ (10): operands must be matrices (or matrices with one leading axis more)");
+                   "matmul: (50, 10) @ (10): operands must be matrices (or matrices with one more leading axis)");
     expect_refusal(ho_node_matmul(graph, leaf(3, 2, 5, 6), leaf(3, 3, 6, 7)),
                    "matmul: (2, 5, 6) @ (3, 6, 7): the leading sizes 2 and 3 differ");
     expect_refusal(ho_node_reshape(graph, x, shape(1, 7, 0, 0)), "reshape: (50, 10) to (7): 500 and 7 entries");
@@ -177,7 +177,7 @@ Test(build, a_message_names_source_op_and_both_shapes)
     expect_refusal(ho_node_slice(graph, x, 3, 0, 1), "slice: (50, 10) has no axis 3 (counted from the end, from 1)");
     expect_refusal(ho_node_pad(graph, x, 1, -1, 0), "pad: (50, 10): -1 zeros before and 0 after: out of range");
     expect_refusal(ho_node_reduce(graph, HO_OP_SUM, x, 1, 2),
-                   "sum: (50, 10): 2 axes from axis 1 (counted from the end) are not there");
+                   "sum: (50, 10) has no 2 axes from axis 1 on (counted from the end)");
     expect_refusal(ho_node_gather(graph, x, w, 1), "gather: (50, 10) by indices (20, 3): the indices must be a vector");
     expect_refusal(ho_node_scatter(graph, x, vector(3), 1, 12),
                    "scatter: (50, 10) by indices (3): 10 entries for 3 indices");
@@ -237,10 +237,10 @@ Test(build, poison_alone_is_no_error)
 {
     cr_expect_eq(add(HO_POISON, vector(3)), HO_POISON);
     cr_expect_eq(error.status, HO_OK);
-    expect_refusal(add(1, 4000000), "add: operand 1 is no node of this graph");
-    expect_refusal(ho_node_unary(graph, HO_OP_ADD, 1), "op 30 is no elementwise op of 1 operand");
-    expect_refusal(ho_node_binary(graph, 999, 1, 1), "op 999 is no elementwise op of 2 operands");
-    expect_refusal(ho_node_reduce(graph, HO_OP_ADD, 1, 1, 1), "op 30 is no reduction");
+    expect_refusal(add(1, 4000000), "add: operand 1 is not a node of this graph");
+    expect_refusal(ho_node_unary(graph, HO_OP_ADD, 1), "op 200 is not an elementwise op of 1 operand");
+    expect_refusal(ho_node_binary(graph, 999, 1, 1), "op 999 is not an elementwise op of 2 operands");
+    expect_refusal(ho_node_reduce(graph, HO_OP_ADD, 1, 1, 1), "op 200 is not a reduction");
 }
 
 Test(build, constants_fold)
@@ -461,7 +461,7 @@ Test(build, one_entry_of_each_op)
     cr_expect_str_eq(ho_op_name(HO_OP_MATMUL), "matmul");
     cr_expect_str_eq(ho_op_name(7), "unknown");
     cr_expect_str_eq(ho_op_name(4000000000u), "unknown");
-    cr_expect_eq(ho_op_arity(HO_OP_SELECT), 3);
+    cr_expect_eq(ho_op(HO_OP_SELECT)->arity, 3);
     cr_expect(ho_op_is_elementwise(HO_OP_SELECT) && !ho_op_is_elementwise(HO_OP_SUM));
 }
 

@@ -113,6 +113,25 @@ Test(host_trace, elementwise_calls_broadcast_as_numpy_does)
     cr_assert_eq(run(broadcasts), HO_OK, "%s", error.text);
 }
 
+/* Does not compile where trace.h lacks the call of an op. */
+static ho_status calls_every_op(ho_trace *x)
+{
+    ho_value a = ho_get(x, "a"), b = ho_get(x, "a");
+#define UNARY(NAME, name, ...)     ASSERT_SHAPE(x, ho_##name(x, a), 2, 3);
+#define BINARY(NAME, name, ...)    ASSERT_SHAPE(x, ho_##name(x, a, b), 2, 3);
+#define REDUCTION(NAME, name, ...) ASSERT_SHAPE(x, ho_##name(x, a, 1, 0), 2);
+    HO_UNARY_OPS(UNARY)
+    HO_BINARY_OPS(BINARY)
+    HO_COMPARISON_OPS(BINARY)
+    HO_REDUCTION_OPS(REDUCTION)
+    return ho_ok(x);
+}
+
+Test(host_trace, every_op_has_a_call)
+{
+    cr_assert_eq(run(calls_every_op), HO_OK, "%s", error.text);
+}
+
 static ho_status counts_axes(ho_trace *x)
 {
     ho_value a = ho_get(x, "a");
@@ -344,13 +363,13 @@ static const struct {
 } mistakes[] = {
     {beyond_range, "no value of this trace"},
     {never_set, "never set (handle 0)"},
-    {binary_as_unary, "op 30 is no elementwise op of one operand"},
-    {unary_as_binary, "op 10 is no elementwise op of two operands"},
-    {reduction_as_unary, "op 50 is no elementwise op of one operand"},
-    {no_op, "op 4000000000 is no elementwise op"},
-    {leaf_op, "op 1 is no elementwise op"},
-    {unary_as_reduction, "op 10 is no reduction"},
-    {unary_as_full_reduction, "op 10 is no reduction"},
+    {binary_as_unary, "op 200 is not an elementwise op of one operand"},
+    {unary_as_binary, "op 100 is not an elementwise op of two operands"},
+    {reduction_as_unary, "op 400 is not an elementwise op of one operand"},
+    {no_op, "op 4000000000 is not an elementwise op"},
+    {leaf_op, "op 1 is not an elementwise op"},
+    {unary_as_reduction, "op 100 is not a reduction"},
+    {unary_as_full_reduction, "op 100 is not a reduction"},
     {axis_too_large, "sum: (2, 3) has no axis 2"},
     {axis_too_small, "slice: (2, 3) has no axis -2147483648"},
     {slice_outside, "slice: (2, 3)"},
