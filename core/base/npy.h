@@ -26,6 +26,11 @@ ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error);
 /* The same from a file's bytes (ho_large_alloc), which it takes over, error or not. Floats are left in place. */
 ho_status ho_npy_parse(const char *path, uint8_t *bytes, uint64_t size, ho_npy *array, ho_error *error);
 void ho_npy_free(ho_npy *array);
+/* Entry i in C order. */
+static inline double ho_npy_entry(const ho_npy *array, int64_t i)
+{
+    return array->f64 ? array->f64[i] : (double)array->f32[i];
+}
 
 /* Writes a version-1 file, little-endian f8 or f4, C order, through ho_file_write. */
 ho_status ho_npy_write_f64(const char *path, int rank, const int64_t *dims, const double *values, ho_error *error);

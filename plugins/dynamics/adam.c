@@ -5,7 +5,7 @@ static const ho_option options[] = {
     {.name = "epsilon",
      .type = HO_REAL,
      .initial = "1e-5",
-     .doc = "keeps the root away from 0; its square stands inside the root",
+     .doc = "its square is added under the root, which keeps the root away from 0",
      .least = 0.0,
      .most = 1e6},
 };
@@ -44,14 +44,13 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "adam",
     .version = "1.0.0",
     .doc = "Adam: bias-corrected first moment divided by the root of the second",
-    .details =
-        "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
-        "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
-        "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
-        "section 2. epsilon stands inside the root, so the derivative stays below 1/epsilon where a weight never "
-        "receives a gradient; with values far below 1e-5, hypergradients in f32 overflow there.\n\n"
-        "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
-        "below the size of the constraint set.",
+    .details = "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
+               "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
+               "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
+               "section 2. epsilon is under the root, so the derivative stays below 1/epsilon where a weight never "
+               "receives a gradient; with values far below 1e-5, hypergradients in f32 overflow there.\n\n"
+               "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
+               "below the size of the constraint set.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

@@ -5,7 +5,7 @@ static const ho_option options[] = {
     {.name = "epsilon",
      .type = HO_REAL,
      .initial = "1e-5",
-     .doc = "keeps the root away from 0; its square stands inside the root",
+     .doc = "its square is added under the root, which keeps the root away from 0",
      .least = 0.0,
      .most = 1e6},
 };
@@ -37,11 +37,10 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "rmsprop",
     .version = "1.0.0",
     .doc = "RMSProp: gradient divided by its running root mean square",
-    .details =
-        "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
-        "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
-        "epsilon stands inside the root, so the derivative stays below 1/epsilon where a weight never receives a "
-        "gradient; with values far below 1e-5, hypergradients in f32 overflow there.",
+    .details = "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
+               "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
+               "epsilon is under the root, so the derivative stays below 1/epsilon where a weight never receives a "
+               "gradient; with values far below 1e-5, hypergradients in f32 overflow there.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

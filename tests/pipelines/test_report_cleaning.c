@@ -148,19 +148,20 @@ Test(cleaning, shows_the_lowest_weights_against_the_truth, .init = report_enter,
     const char *page = report_page_of_run();
     report_expect_self_contained(page);
     report_holds(page, "Weights of the training examples");
-    report_holds(page, "The 3 lowest weights</strong> of repeat 1");
-    report_holds(page, "<strong>2 of these 3</strong> labels had really been replaced");
+    report_holds(
+        page,
+        "<details class=\"lowest\" open><summary>The 3 lowest weights of repeat 1: 2 of these labels were replaced");
     report_holds(page, "contact_sheet.png");
     report_holds(page, "<a href=\"./weighed/1/examples/weights.csv\">");
     report_holds(page, "<a href=\"./weighed/2/examples/weights.csv\">");
     cr_expect_eq(report_count_of(page, "class=\"tile corrupted\""), 2);
     cr_expect_eq(report_count_of(page, "class=\"tile clean\""), 1);
     report_holds(page, "title=\"example 30, weight 0\"");
-    report_holds(page, "<b>bird</b><span class=\"verdict\">truly cat</span><span class=\"how\">0</span>");
-    report_holds(page, "<b>bird</b><span class=\"verdict\">truly dog</span><span class=\"how\">0.01</span>");
-    report_holds(page, "<b>dog</b><span class=\"verdict\">as it was</span><span class=\"how\">0.02</span>");
+    report_holds(page, "<b>bird</b><span class=\"verdict\">really cat</span><span class=\"how\">0</span>");
+    report_holds(page, "<b>bird</b><span class=\"verdict\">really dog</span><span class=\"how\">0.01</span>");
+    report_holds(page, "<b>dog</b><span class=\"verdict\">original</span><span class=\"how\">0.02</span>");
     /* Number, mean weight, weights of 0: over both repeats. */
-    report_holds(page, "label as it was</td><td class=\"n\">6</td><td class=\"n\">0.59</td><td class=\"n\">0</td>");
+    report_holds(page, "original label</td><td class=\"n\">6</td><td class=\"n\">0.59</td><td class=\"n\">0</td>");
     report_holds(page,
                  "label replaced by noise</td><td class=\"n\">6</td><td class=\"n\">0.327</td><td class=\"n\">2</td>");
     const char *row = report_row_of(page, "weighed");
@@ -195,7 +196,7 @@ Test(cleaning, takes_the_true_label_from_the_file, .init = report_enter, .fini =
     const char *page = report_page_of_run();
     report_holds(page,
                  "label replaced by noise</td><td class=\"n\">6</td><td class=\"n\">0.327</td><td class=\"n\">2</td>");
-    report_holds(page, "<b>bird</b><span class=\"verdict\">truly cat</span>");
+    report_holds(page, "<b>bird</b><span class=\"verdict\">really cat</span>");
 }
 
 Test(cleaning, of_several_rows_has_a_sheet_for_each, .init = report_enter, .fini = report_leave)
@@ -371,16 +372,16 @@ Test(cleaning, refuses_bad_tables_with_file_and_line, .init = report_enter, .fin
         {"weights", "index,label,weight", "index,label", 1, "no column \"weight\""},
         {"weights", "index,label,weight\n", "", 1, "no column \"index\""},
         {"weights", "index,label,weight", wide, 1, "more than 64 cells"},
-        {"weights", "20,1,0.75", "20,1", 3, "holds 2 cells, the header 3"},
-        {"weights", "20,1,0.75", "20,1,0.75,", 3, "holds 4 cells, the header 3"},
-        {"weights", "20,1,0.75", "20,dog,0.75", 3, "label: \"dog\" is no whole number"},
-        {"weights", "20,1,0.75", "20,-1,0.75", 3, "label: \"-1\" is no whole number"},
-        {"weights", "20,1,0.75", "2.5,1,0.75", 3, "index: \"2.5\" is no whole number"},
-        {"weights", "20,1,0.75", "20,1,nan", 3, "weight: \"nan\" is no number"},
-        {"weights", "20,1,0.75", "20,1,", 3, "weight: \"\" is no number"},
-        {"weights", "20,1,0.75", "20,1,1e200", 3, "weight: \"1e200\" is no number, or too large"},
-        {"weights", "20,1,0.75", "20,1,\"0.75", 3, "a quote does not end"},
-        {"lowest", "30,2,0", "30,2", 2, "holds 2 cells, the header 3"},
+        {"weights", "20,1,0.75", "20,1", 3, "has 2 cells, but the header 3"},
+        {"weights", "20,1,0.75", "20,1,0.75,", 3, "has 4 cells, but the header 3"},
+        {"weights", "20,1,0.75", "20,dog,0.75", 3, "label: expected an integer from 0, got \"dog\""},
+        {"weights", "20,1,0.75", "20,-1,0.75", 3, "label: expected an integer from 0, got \"-1\""},
+        {"weights", "20,1,0.75", "2.5,1,0.75", 3, "index: expected an integer from 0, got \"2.5\""},
+        {"weights", "20,1,0.75", "20,1,nan", 3, "weight: expected a number up to 1e100, got \"nan\""},
+        {"weights", "20,1,0.75", "20,1,", 3, "weight: expected a number up to 1e100, got \"\""},
+        {"weights", "20,1,0.75", "20,1,1e200", 3, "weight: expected a number up to 1e100, got \"1e200\""},
+        {"weights", "20,1,0.75", "20,1,\"0.75", 3, "a quoted cell does not end on its line"},
+        {"lowest", "30,2,0", "30,2", 2, "has 2 cells, but the header 3"},
         {"lowest", "30,2,0", far, 2, "more than 255 bytes"},
         {"lowest", "index,label", "label", 1, "no column \"index\""},
     };
@@ -418,38 +419,39 @@ Test(cleaning, refuses_what_does_not_fit_together, .init = report_enter, .fini =
     }
     report_write_text(low, text);
     free(text);
-    report_expect_refused("too many", "run", low, "holds 106 examples, wanted are at most 100");
+    report_expect_refused("too many", "run", low, "expected at most 100 examples, got 106");
     write_run(true);
     cr_assert_eq(remove(low), 0);
     report_expect_refused("pictures of nothing", "run", low, "no such file");
     write_run(true);
     report_write_array(noise, 1, (const int64_t[]){5}, (const double[5]){0});
-    report_expect_refused("noise of another length", "run", noise, "wanted are 6 entries");
+    report_expect_refused("noise of another length", "run", noise, "expected 6 entries");
     report_write_array(noise, 2, (const int64_t[]){6, 1}, (const double[6]){0});
-    report_expect_refused("noise of another rank", "run", noise, "wanted are 6 entries");
+    report_expect_refused("noise of another rank", "run", noise, "expected 6 entries");
     report_write_array(noise, 1, (const int64_t[]){6}, (const double[6]){0, 0, 2});
-    report_expect_refused("noise of 2", "run", noise, "entry 2 is no whole number from 0 to 1");
+    report_expect_refused("noise of 2", "run", noise, "entry 2 is not an integer from 0 to 1");
     report_write_text(noise, "torn");
     report_expect_refused("torn noise", "run", noise, "byte 0");
     write_run(true);
     report_write_array(labels, 1, (const int64_t[]){6}, (const double[6]){0, 1, 0, 0, 1.5});
-    report_expect_refused("half a label", "run", labels, "entry 4 is no whole number");
+    report_expect_refused("half a label", "run", labels, "entry 4 is not an integer");
     report_write_array(labels, 1, (const int64_t[]){6}, (const double[6]){0, 1, 0, 0, (double)NAN});
-    report_expect_refused("no label", "run", labels, "entry 4 is no whole number");
+    report_expect_refused("no label", "run", labels, "entry 4 is not an integer");
     write_run(true);
     report_write_array(npy, 3, (const int64_t[]){2, 2, 3}, pictures);
-    report_expect_refused("too few pictures", "run", npy, "wanted are 3 pictures");
+    report_expect_refused("too few pictures", "run", npy, "expected 3 pictures");
     report_write_array(npy, 4, (const int64_t[]){3, 2, 3, 1}, (const double[18]){0, 1, (double)INFINITY});
     report_expect_refused("infinite", "run", npy, "entry 2 is not finite");
     report_write_array(npy, 4, (const int64_t[]){3, 2, 1, 2}, pictures);
-    report_expect_refused("two channels", "run", npy, "wanted are pictures (n,H,W)");
+    report_expect_refused("two channels", "run", npy, "expected pictures (n,H,W)");
     report_write_array(npy, 1, (const int64_t[]){3}, pictures);
-    report_expect_refused("a list", "run", npy, "wanted are pictures (n,H,W)");
+    report_expect_refused("a list", "run", npy, "expected pictures (n,H,W)");
     report_write_text(npy, "torn");
     report_expect_refused("torn pictures", "run", npy, "byte 0");
     write_run(true);
     report_change("run/result.json", "\"mean\": 0.875", "\"mean\": []");
-    report_expect_refused("precision", "run", "run/result.json", "rows[0]: precision: wanted is");
+    report_expect_refused("precision", "run", "run/result.json",
+                          "rows[0]: precision: mean: expected a number, got a list");
 }
 
 /* ---- links and hostile names ------------------------------------------------------------------------------------- */

@@ -81,18 +81,18 @@ Test(courses, show_errors_accuracy_hyperparameters_and_tangents, .init = report_
 {
     write_run();
     const char *page = report_page_of_run();
-    const char *const captions[] = {"<figcaption>Validation error and training error, while training",
-                                    "<figcaption>Validation accuracy, while training",
-                                    "<figcaption>Validation error that the updates descend",
+    const char *const captions[] = {"<figcaption>Error during training",
+                                    "<figcaption>Validation accuracy during training",
+                                    "<figcaption>Validation error at the updates",
                                     "<figcaption>Norm of the hypergradient",
                                     "<figcaption>dynamics.learning_rate<",
                                     "<figcaption>term.w, sum of the entries<",
                                     "for dynamics.learning_rate <",
                                     "for term.w <",
-                                    "<figcaption>Least validation error so far, by search<"};
+                                    "<figcaption>Lowest validation error so far, by search<"};
     for (size_t i = 0; i < sizeof captions / sizeof *captions; i++)
         report_holds(page, captions[i]);
-    cr_expect_eq(report_count_of(page, "Growth is the warning sign of unstable dynamics"), 2);
+    cr_expect_eq(report_count_of(page, "Growth is a sign of unstable dynamics"), 2);
     cr_expect_eq(report_count_of(page, "<svg"), 10, "those, and the spread of test accuracies");
     report_holds(page, "momentum, T unbounded");
     report_holds(page, "Where repeats stop training at different steps");
@@ -108,7 +108,7 @@ Test(courses, have_their_figures_in_the_table, .init = report_enter, .fini = rep
     report_holds(online, "data-column=\"best_epoch\" data-mean=\"1.75\"");
     report_holds(online, "data-column=\"cpu_seconds\" data-mean=\"3.5\"");
     report_holds(report_row_of(page, "plain"), "data-column=\"cpu_seconds\"><span class=\"sd\">\xe2\x80\x93<");
-    report_holds(page, "CPU seconds are the process's time on one thread");
+    report_holds(page, "CPU seconds are processor time");
     /* Without them there are no such columns. */
     report_change("run/result.json", "\"best_epoch\"", "\"best_epoche\"");
     report_change("run/result.json", "\"cpu_seconds\"", "\"cpu_secondes\"");
@@ -220,34 +220,34 @@ Test(courses, are_refused_with_file_and_line, .init = report_enter, .fini = repo
         int line;
         const char *piece;
     } cases[] = {
-        {"\"step\": 20", "\"step\": \"20\"", 3, "step: wanted is a whole number"},
-        {"\"step\": 20", "\"step\": 20.5", 3, "step: wanted is a whole number"},
-        {"\"step\": 20", "\"step\": null", 3, "step: wanted is a whole number"},
-        {"\"step\": 10", "\"step\": -1", 1, "step: wanted is a whole number"},
-        {"\"step\": 10", "\"step\": 0", 1, "step: wanted is a whole number"},
-        {"\"step\": 50", "\"step\": 1e3", 5, "step: wanted is a whole number"},
-        {"\"step\": 50", "\"step\": 9999999999999999", 5, "step: wanted is a whole number"},
+        {"\"step\": 20", "\"step\": \"20\"", 3, "step: expected an integer"},
+        {"\"step\": 20", "\"step\": 20.5", 3, "step: expected an integer"},
+        {"\"step\": 20", "\"step\": null", 3, "step: expected an integer"},
+        {"\"step\": 10", "\"step\": -1", 1, "step: expected an integer"},
+        {"\"step\": 10", "\"step\": 0", 1, "step: expected an integer"},
+        {"\"step\": 50", "\"step\": 1e3", 5, "step: expected an integer"},
+        {"\"step\": 50", "\"step\": 9999999999999999", 5, "step: expected an integer"},
         {"\"step\": 20", "\"step\": 9", 3, "step: is 9 after 10"},
         {"\"step\": 20", "\"iteration\": 4, \"step\": 20", 3, "a step or an iteration, not both"},
-        {"\"step\": 20", "\"step\": 20 20", 3, "no valid JSON"},
-        {"\"epoch\": 1.5", "\"epoch\": \"later\"", 4, "epoch: wanted is a number"},
-        {"\"cpu_seconds\": 0.3", "\"cpu_seconds\": []", 3, "cpu_seconds: wanted is a number"},
-        {"\"update\": 2", "\"update\": {}", 3, "update: wanted is a number"},
-        {"\"look\": 3", "\"look\": true", 5, "look: wanted is a number"},
-        {"\"error\": null", "\"error\": false", 3, "error: wanted is a number"},
-        {"\"gradient_norm\": 0.125", "\"gradient_norm\": \"small\"", 3, "gradient_norm: wanted is a number"},
-        {"\"training_error\": 1.0", "\"training_error\": [1]", 4, "training_error: wanted is a number"},
-        {"\"validation_error\": 2.5", "\"validation_error\": \"2.5\"", 5, "validation_error: wanted is a number"},
-        {"\"validation_accuracy\": 0.5", "\"validation_accuracy\": {}", 4, "validation_accuracy: wanted is a number"},
-        {"\"best\": true", "\"best\": 1", 2, "best: wanted is true or false"},
-        {"{\"dynamics.learning_rate\": 0.25}", "[0.25]", 2, "hyperparameters: wanted is an object"},
+        {"\"step\": 20", "\"step\": 20 20", 3, "not valid JSON"},
+        {"\"epoch\": 1.5", "\"epoch\": \"later\"", 4, "epoch: expected a number"},
+        {"\"cpu_seconds\": 0.3", "\"cpu_seconds\": []", 3, "cpu_seconds: expected a number"},
+        {"\"update\": 2", "\"update\": {}", 3, "update: expected an integer"},
+        {"\"look\": 3", "\"look\": true", 5, "look: expected an integer"},
+        {"\"error\": null", "\"error\": false", 3, "error: expected a number"},
+        {"\"gradient_norm\": 0.125", "\"gradient_norm\": \"small\"", 3, "gradient_norm: expected a number"},
+        {"\"training_error\": 1.0", "\"training_error\": [1]", 4, "training_error: expected a number"},
+        {"\"validation_error\": 2.5", "\"validation_error\": \"2.5\"", 5, "validation_error: expected a number"},
+        {"\"validation_accuracy\": 0.5", "\"validation_accuracy\": {}", 4, "validation_accuracy: expected a number"},
+        {"\"best\": true", "\"best\": 1", 2, "best: expected true or false"},
+        {"{\"dynamics.learning_rate\": 0.25}", "[0.25]", 2, "hyperparameters: expected an object"},
         {"\"dynamics.learning_rate\": 0.25", "\"dynamics.learning_rate\": \"fast\"", 2,
-         "hyperparameters: dynamics.learning_rate: wanted is a number"},
-        {"\"sum\": 7", "\"mean\": 7", 3, "hyperparameters: term.w: wanted is a number"},
-        {"\"sum\": 7", "\"sum\": \"7\"", 3, "hyperparameters: term.w: wanted is a number"},
-        {"{\"dynamics.learning_rate\": 100, \"term.w\": 4}", "7", 3, "tangent_norms: wanted is an object"},
+         "hyperparameters: dynamics.learning_rate: expected a number"},
+        {"[3], \"sum\": 7", "[3.5], \"sum\": 7", 3, "hyperparameters: term.w: shape: expected a list of 1 to 4 sizes"},
+        {"\"sum\": 7", "\"sum\": \"7\"", 3, "hyperparameters: term.w: sum: expected a number"},
+        {"{\"dynamics.learning_rate\": 100, \"term.w\": 4}", "7", 3, "tangent_norms: expected an object"},
         {"\"dynamics.learning_rate\": 100", "\"dynamics.learning_rate\": \"100\"", 3,
-         "tangent_norms: dynamics.learning_rate: wanted is a number"},
+         "tangent_norms: dynamics.learning_rate: expected a number"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char place[64];
@@ -269,10 +269,12 @@ Test(courses, of_an_incomplete_run_are_missed, .init = report_enter, .fini = rep
     report_expect_refused("a zero byte", "run", "run/RTHO/2/metrics.jsonl", "byte 12: is zero");
     write_run();
     report_change("run/result.json", "\"mean\": 1.75", "\"mean\": \"1.75\"");
-    report_expect_refused("best_epoch", "run", "run/result.json", "rows[0]: best_epoch: wanted is");
+    report_expect_refused("best_epoch", "run", "run/result.json",
+                          "rows[0]: best_epoch: mean: expected a number, got \"1.75\"");
     write_run();
     report_change("run/result.json", "[3.25, 3.75]", "[3.25, true]");
-    report_expect_refused("cpu_seconds", "run", "run/result.json", "rows[0]: cpu_seconds: wanted is");
+    report_expect_refused("cpu_seconds", "run", "run/result.json",
+                          "rows[0]: cpu_seconds: values[1]: expected a number, got true");
 }
 
 /* As many names as a hostile file likes would cost the square of their number in time. */

@@ -1,15 +1,17 @@
-/* Scripts for gnuplot, which runs as a child process. */
 #include "report/gnuplot.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "report/program.h"
+#include "report/text.h"
 
 void ho_script_begin(ho_script *s, int width, int height)
 {
     *s = (ho_script){0};
-    s->text = ho_report_text(&s->bytes, &s->length);
+    s->text = ho_text_open(&s->bytes, &s->length);
+    s->plots = ho_text_open(&s->plot_bytes, &s->plot_length);
     fprintf(s->text,
             "set encoding utf8\n"
             "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,12' background '#ffffff'\n"
@@ -21,19 +23,23 @@ void ho_script_begin(ho_script *s, int width, int height)
             width, height);
 }
 
+void ho_script_plot(ho_script *s)
+{
+    fputs(s->drawn++ ? ", " : "plot ", s->plots);
+}
+
 ho_status ho_script_draw(ho_script *s, char **svg, ho_error *error)
 {
     static char *const gnuplot[] = {"gnuplot", "-d", NULL};
+    fclose(s->plots);
+    fprintf(s->text, "%s\n", s->plot_bytes);
     fclose(s->text);
-    ho_status status = ho_report_draw(gnuplot, "gnuplot-nox", s->bytes, svg, error);
+    *svg = NULL;
+    if (s->drawn)
+        ho_program_run(gnuplot, "gnuplot-nox", s->bytes, svg, error);
+    free(s->plot_bytes);
     free(s->bytes);
-    return status;
-}
-
-void ho_script_drop(ho_script *s)
-{
-    fclose(s->text);
-    free(s->bytes);
+    return error->status;
 }
 
 void ho_script_quoted(const char *text, FILE *out)

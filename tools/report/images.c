@@ -1,13 +1,15 @@
-/* Pictures of examples: out of .npy files, and into PNG. */
+#include "report/images.h"
+
 #include <math.h>
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/npy.h"
-#include "report/examples.h"
+#include "report/text.h"
 
-/* Pixels a side: of a picture that is read, and of one on the page. */
+/* Pixels on a side: of a picture that is read, on the page, and on the contact sheet. */
 #define MOST_SIDE  4096
 #define TILE_SIDE  64
 #define SHEET_SIDE 96
@@ -18,10 +20,10 @@
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* How the numbers of a file lie. */
+/* How the numbers of a file are arranged. */
 typedef struct layout {
     int64_t height, width, channels;
-    int64_t row, column, channel; /* numbers from one to the next */
+    int64_t row, column, channel; /* distance from one to the next */
 } layout;
 
 static bool is_channels(int64_t count)
@@ -43,16 +45,11 @@ static bool lay_out(const ho_npy *array, layout *l)
     return l->height > 0 && l->width > 0 && l->height <= MOST_SIDE && l->width <= MOST_SIDE;
 }
 
-static double number(const ho_npy *array, int64_t i)
-{
-    return array->f64 ? array->f64[i] : (double)array->f32[i];
-}
-
 static ho_status range(const char *path, const ho_npy *array, double *least, double *largest, ho_error *error)
 {
-    *least = *largest = number(array, 0);
+    *least = *largest = ho_npy_entry(array, 0);
     for (int64_t i = 0; i < array->count; i++) {
-        double value = number(array, i);
+        double value = ho_npy_entry(array, i);
         if (!isfinite(value))
             return ho_fail(error, HO_INVALID, "%s: entry %lld is not finite", path, (long long)i);
         *least = fmin(*least, value);
@@ -61,18 +58,18 @@ static ho_status range(const char *path, const ho_npy *array, double *least, dou
     return HO_OK;
 }
 
-/* The mean over the pixels of a square with `side` pixels a side, or what of it lies inside. */
+/* The mean over the part of a square of side x side pixels that is inside the picture. */
 static double mean_of(const ho_npy *array, const layout *l, int64_t from, int64_t y, int64_t x, int64_t side)
 {
     double sum = 0;
     int64_t count = 0;
     for (int64_t i = y * side; i < (y + 1) * side && i < l->height; i++)
         for (int64_t j = x * side; j < (x + 1) * side && j < l->width; j++, count++)
-            sum += number(array, from + i * l->row + j * l->column);
+            sum += ho_npy_entry(array, from + i * l->row + j * l->column);
     return sum / (double)count;
 }
 
-static void convert(const ho_npy *array, const layout *l, double least, double largest, ho_report_images *images)
+static void convert(const ho_npy *array, const layout *l, double least, double largest, ho_images *images)
 {
     int64_t longest = l->height > l->width ? l->height : l->width, side = (longest + TILE_SIDE - 1) / TILE_SIDE;
     images->height = (int)((l->height + side - 1) / side);
@@ -91,7 +88,7 @@ static void convert(const ho_npy *array, const layout *l, double least, double l
                 }
 }
 
-ho_status ho_report_read_images(const char *path, size_t count, ho_report_images *images, ho_error *error)
+ho_status ho_images_read(const char *path, size_t count, ho_images *images, ho_error *error)
 {
     ho_npy array = {0};
     layout l;
@@ -100,10 +97,10 @@ ho_status ho_report_read_images(const char *path, size_t count, ho_report_images
         return error->status;
     images->count = (int)count;
     if (array.rank < 1 || array.dims[0] != (int64_t)count)
-        ho_fail(error, HO_INVALID, "%s: wanted are %zu pictures, one for each row of lowest.csv", path, count);
+        ho_fail(error, HO_INVALID, "%s: expected %zu pictures, one for each row of lowest.csv", path, count);
     else if (array.rank != 2 && !lay_out(&array, &l))
         ho_fail(error, HO_INVALID,
-                "%s: wanted are pictures (n,H,W), (n,C,H,W) or (n,H,W,C), with C 1 or 3 and H and W from 1 to %d", path,
+                "%s: expected pictures (n,H,W), (n,C,H,W) or (n,H,W,C) with C 1 or 3 and H and W from 1 to %d", path,
                 MOST_SIDE);
     else if (array.rank != 2 && range(path, &array, &least, &largest, error) == HO_OK)
         convert(&array, &l, least, largest, images);
@@ -131,7 +128,7 @@ static ho_status encode(const uint8_t *pixels, int width, int height, int channe
     }
     free(*png);
     *png = NULL;
-    return ho_fail(error, HO_FAILED, "a picture cannot be written as PNG: %s", image.message);
+    return ho_fail(error, HO_FAILED, "cannot encode a picture as PNG: %s", image.message);
 }
 
 static void put_base64(const uint8_t *bytes, size_t size, FILE *out)
@@ -148,18 +145,18 @@ static void put_base64(const uint8_t *bytes, size_t size, FILE *out)
     }
 }
 
-static const uint8_t *picture(const ho_report_images *images, int i)
+static const uint8_t *picture(const ho_images *images, int i)
 {
     return images->pixels + (size_t)i * (size_t)(images->height * images->width * images->channels);
 }
 
-ho_status ho_report_tile(const ho_report_images *images, int i, char **address, ho_error *error)
+ho_status ho_images_address(const ho_images *images, int i, char **address, ho_error *error)
 {
     uint8_t *png;
     size_t size = 0, length;
     if (encode(picture(images, i), images->width, images->height, images->channels, &png, &size, error) != HO_OK)
         return error->status;
-    FILE *out = ho_report_text(address, &length);
+    FILE *out = ho_text_open(address, &length);
     fputs("data:image/png;base64,", out);
     put_base64(png, size, out);
     fclose(out);
@@ -167,10 +164,10 @@ ho_status ho_report_tile(const ho_report_images *images, int i, char **address, 
     return HO_OK;
 }
 
-int ho_report_magnified(const ho_report_images *images, int wanted)
+int ho_images_scale(const ho_images *images, int size)
 {
     int longest = images->height > images->width ? images->height : images->width;
-    return longest < wanted ? wanted / longest : 1;
+    return longest < size ? size / longest : 1;
 }
 
 /* ---- the contact sheet ------------------------------------------------------------------------------------------- */
@@ -187,7 +184,7 @@ static void fill(const canvas *c, int top, int left, int height, int width, cons
             memcpy(c->pixels + ((size_t)y * (size_t)c->width + (size_t)x) * 3, colour, 3);
 }
 
-static void place(const canvas *c, const ho_report_images *images, int i, int top, int left, int scale)
+static void place(const canvas *c, const ho_images *images, int i, int top, int left, int scale)
 {
     const uint8_t *pixel = picture(images, i);
     for (int y = 0; y < images->height; y++)
@@ -197,11 +194,11 @@ static void place(const canvas *c, const ho_report_images *images, int i, int to
         }
 }
 
-ho_status ho_report_sheet(const ho_report_examples *x, uint8_t **png, size_t *size, ho_error *error)
+ho_status ho_images_sheet(const ho_images *images, const ho_images_frame *frames, uint8_t **png, size_t *size,
+                          ho_error *error)
 {
-    static const uint8_t white[3] = {255, 255, 255}, clean[3] = {0x2f, 0x66, 0x90}, corrupted[3] = {0xd1, 0x60, 0x3d};
-    const ho_report_images *images = &x->images;
-    int scale = ho_report_magnified(images, SHEET_SIDE), columns = images->count;
+    static const uint8_t white[3] = {255, 255, 255}, blue[3] = {0x2f, 0x66, 0x90}, orange[3] = {0xd1, 0x60, 0x3d};
+    int scale = ho_images_scale(images, SHEET_SIDE), columns = images->count;
     columns = columns < SHEET_COLUMNS ? columns : SHEET_COLUMNS;
     int rows = (images->count + columns - 1) / columns;
     int wide = images->width * scale + 2 * FRAME, high = images->height * scale + 2 * FRAME;
@@ -210,9 +207,8 @@ ho_status ho_report_sheet(const ho_report_examples *x, uint8_t **png, size_t *si
     fill(&c, 0, 0, height, width, white);
     for (int i = 0; i < images->count; i++) {
         int top = GAP + i / columns * (high + GAP), left = GAP + i % columns * (wide + GAP);
-        int known = x->lowest[i].corrupted;
-        if (known >= 0)
-            fill(&c, top, left, high, wide, known ? corrupted : clean);
+        if (frames[i] != HO_IMAGES_PLAIN)
+            fill(&c, top, left, high, wide, frames[i] == HO_IMAGES_ORANGE ? orange : blue);
         place(&c, images, i, top + FRAME, left + FRAME, scale);
     }
     ho_status status = encode(c.pixels, width, height, 3, png, size, error);

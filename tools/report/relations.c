@@ -1,12 +1,14 @@
-/* Relations between tasks: the strongest entries of a square matrix as a graph. */
+#include "report/relations.h"
+
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
-#include "report/internal.h"
+#include "report/program.h"
+#include "report/text.h"
 
-/* Edges below this part of the strongest are left out. */
+/* Edges below this fraction of the strongest are left out. */
 #define FAINTEST 0.1
 
 typedef struct edge {
@@ -25,7 +27,7 @@ static int stronger_first(const void *a, const void *b)
     return x->k < y->k ? -1 : x->k > y->k;
 }
 
-/* The two entries of a pair count the same, whether or not the matrix is symmetric. */
+/* The mean of a pair's two entries: the matrix need not be symmetric. */
 static double pair(const double *matrix, int64_t size, int64_t j, int64_t k)
 {
     return (matrix[j * size + k] + matrix[k * size + j]) / 2;
@@ -41,14 +43,7 @@ static size_t all_edges(const double *matrix, int64_t size, edge *edges)
     return count;
 }
 
-const char *ho_report_class(const ho_report *report, int64_t size, int64_t k)
-{
-    if (report->names && report->name_count == (size_t)size)
-        return report->names[k];
-    return ho_arena_format(report->arena, "%lld", (long long)k);
-}
-
-/* A quoted string of DOT. Graphviz reads \N and &amp; inside strings, so both signs are escaped. */
+/* A quoted DOT string. Graphviz interprets \N and &amp; in strings, so both signs are escaped. */
 static void put_dot(const char *text, FILE *dot)
 {
     fputc('"', dot);
@@ -67,7 +62,7 @@ static void put_edge(const edge *e, double strongest, FILE *dot)
     double part = fabs(e->weight) / strongest;
     char weight[32];
     ho_print_real(e->weight, weight);
-    /* Strong ties are short, wide and dark; a negative one is red. */
+    /* Strong edges are short, wide and dark; negative ones are red. */
     fprintf(dot, "  n%lld -- n%lld [penwidth=%.2f, len=%.2f, color=\"%s%02x\", tooltip=\"%s\"];\n", (long long)e->j,
             (long long)e->k, 0.8 + 6.2 * part, 1.9 - 0.9 * part, e->weight < 0 ? "#b3404a" : "#2f6690",
             (unsigned)(70 + 150 * part), weight);
@@ -78,11 +73,11 @@ size_t ho_relations_most(int64_t size)
     return size > 12 ? (size_t)size : 12;
 }
 
-char *ho_relations_dot(const ho_report *report, const double *matrix, int64_t size, size_t most)
+char *ho_relations_dot(const double *matrix, int64_t size, const char *const *names, size_t most)
 {
     char *text = NULL;
     size_t length = 0;
-    FILE *dot = ho_report_text(&text, &length);
+    FILE *dot = ho_text_open(&text, &length);
     edge *edges = ho_alloc((size_t)(size * size) * sizeof *edges);
     size_t count = all_edges(matrix, size, edges);
     double strongest = count ? fabs(edges[0].weight) : 0;
@@ -93,11 +88,10 @@ char *ho_relations_dot(const ho_report *report, const double *matrix, int64_t si
           "        width=0.5, margin=\"0.12,0.05\"];\n",
           dot);
     for (int64_t k = 0; k < size; k++) {
-        const char *name = ho_report_class(report, size, k);
         fprintf(dot, "  n%lld [label=", (long long)k);
-        put_dot(name, dot);
+        put_dot(names[k], dot);
         fputs(", tooltip=", dot);
-        put_dot(name, dot);
+        put_dot(names[k], dot);
         fputs("];\n", dot);
     }
     for (size_t i = 0; i < count && i < most; i++)
@@ -112,10 +106,10 @@ char *ho_relations_dot(const ho_report *report, const double *matrix, int64_t si
 ho_status ho_relations_svg(const char *dot, char **svg, ho_error *error)
 {
     static char *const neato[] = {"neato", "-Tsvg", NULL};
-    return ho_report_draw(neato, "graphviz", dot, svg, error);
+    return ho_program_run(neato, "graphviz", dot, svg, error);
 }
 
-/* The area under the ROC curve is the chance that a related pair has the larger entry; ties count half. */
+/* The area under the ROC curve: the probability that a related pair has the larger entry; ties count half. */
 double ho_relations_auc(const double *matrix, const double *planted, int64_t size)
 {
     edge *edges = ho_alloc((size_t)(size * size) * sizeof *edges);

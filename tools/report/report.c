@@ -1,246 +1,179 @@
-/* From a run folder to its report: read everything, draw everything, and only then write. */
 #include "report/report.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "report/examples.h"
+#include "report/page.h"
+#include "report/text.h"
 
-/* Graphs with their heat maps on one page. */
-#define MOST_RELATIONS 8
+/* ---- what the record says about the run -------------------------------------------------------------------------- */
 
-/* ---- which curves ------------------------------------------------------------------------------------------------ */
-
-static bool steered(const ho_report_row *row)
+static void put_header(const ho_page *page)
 {
-    return strcmp(row->strategy, "hypergradient") == 0;
+    const ho_record *record = &page->run->record;
+    const ho_record_data *data = &record->data;
+    FILE *html = page->html;
+    fputs("<header><h1>", html);
+    ho_text_html(record->pipeline, html);
+    fputs("</h1>\n<p class=\"lead\">", html);
+    if (data->source) {
+        ho_text_html(data->source, html);
+        fputs("<br>\n", html);
+    }
+    fprintf(html, "%lld training, %lld validation and %lld test examples of %lld features", (long long)data->training,
+            (long long)data->validation, (long long)data->test, (long long)data->features);
+    fputs(" \xc2\xb7 ", html);
+    ho_text_html(record->dynamics ? record->dynamics : "dynamics unknown", html);
+    if (record->steps > 0)
+        fprintf(html, ", T = %lld", (long long)record->steps);
+    else
+        fputs(", T unbounded", html);
+    if (record->mode) {
+        fputs(" \xc2\xb7 ", html);
+        ho_text_html(record->mode, html);
+        fputs(" mode", html);
+    }
+    if (record->precision) {
+        fputs(", ", html);
+        ho_text_html(record->precision, html);
+    }
+    fputs("</p>\n", html);
+    if (record->result.outcome.status != HO_OK) {
+        fprintf(html, "<p class=\"warn\"><strong>%s</strong>", ho_outcome_name(record->result.outcome.status));
+        if (record->result.outcome.text[0]) {
+            fputs(": ", html);
+            ho_text_html(record->result.outcome.text, html);
+        }
+        fputs("</p>\n", html);
+    }
+    fputs("</header>\n", html);
 }
 
-static const ho_report_curve *steered_error(const ho_report_row *row, const char *name)
+/* A row of a list of terms; nothing if the text is NULL. */
+static void put_term(const char *term, const char *text, FILE *html)
 {
-    (void)name;
-    return steered(row) ? &row->error : NULL;
-}
-
-static const ho_report_curve *searched_error(const ho_report_row *row, const char *name)
-{
-    (void)name;
-    return steered(row) || strcmp(row->strategy, "none") == 0 ? NULL : &row->error;
-}
-
-static const ho_report_curve *stationarity(const ho_report_row *row, const char *name)
-{
-    (void)name;
-    return &row->stationarity;
-}
-
-static const ho_report_curve *hyper(const ho_report_row *row, const char *name)
-{
-    for (size_t i = 0; i < row->curve_count; i++)
-        if (strcmp(row->curves[i].name, name) == 0)
-            return &row->curves[i];
-    return NULL;
-}
-
-void ho_report_add_figure(ho_report_pictures *p, const char *caption, const char *note, char *svg)
-{
-    if (!svg)
+    if (!text)
         return;
-    ho_grow((void **)&p->figures, &p->figure_capacity, p->figure_count, sizeof *p->figures);
-    p->figures[p->figure_count++] = (ho_report_figure){caption, note, svg};
+    fprintf(html, "<dt>%s</dt><dd>", term);
+    ho_text_html(text, html);
+    fputs("</dd>\n", html);
 }
 
-static ho_status plot(const ho_report *report, ho_report_pictures *p, ho_report_choice *choice, const char *name,
-                      bool logarithmic, const char *axis, const char *caption, ho_error *error)
+static void put_integer(const char *term, int64_t number, FILE *html)
 {
-    char *svg = NULL;
-    if (ho_report_plot(report, choice, name, logarithmic, axis, &svg, error) == HO_OK)
-        ho_report_add_figure(p, caption, NULL, svg);
-    return error->status;
+    fprintf(html, "<dt>%s</dt><dd>%lld</dd>\n", term, (long long)number);
 }
 
-/* Whether an earlier curve, of this row or one before, has this name. */
-static bool seen(const ho_report *report, size_t row, size_t curve)
+static void put_data(const ho_page *page)
 {
-    const char *name = report->rows[row].curves[curve].name;
-    for (size_t r = 0; r < row; r++)
-        if (hyper(&report->rows[r], name) && hyper(&report->rows[r], name)->length)
-            return true;
-    return report->rows[row].curves[curve].length == 0;
-}
-
-static ho_status draw_hypers(const ho_report *report, ho_report_pictures *p, const char *axis, ho_error *error)
-{
-    size_t drawn = 0;
-    for (size_t r = 0; r < report->row_count; r++)
-        for (size_t i = 0; i < report->rows[r].curve_count; i++) {
-            if (seen(report, r, i))
-                continue;
-            if (drawn++ >= HO_REPORT_MOST_CURVES) {
-                p->curves_left_out++;
-                continue;
-            }
-            const char *name = report->rows[r].curves[i].name;
-            if (plot(report, p, hyper, name, false, axis, name, error) != HO_OK)
-                return error->status;
+    const ho_record_data *data = &page->run->record.data;
+    FILE *html = page->html;
+    fputs("<h2>Data</h2>\n<div class=\"card\"><dl>\n", html);
+    put_term("source", data->source, html);
+    if (data->choices > 1)
+        fprintf(html, "<dt>choice</dt><dd>%lld of %lld</dd>\n", (long long)data->choice, (long long)data->choices);
+    put_term("passed over", data->passed_over, html);
+    for (size_t i = 0; i < data->files.count; i++) {
+        fputs(i ? "<dt></dt><dd><code>" : "<dt>files, SHA-256</dt><dd><code>", html);
+        ho_text_html(data->files.items[i], html);
+        fputs("</code>", html);
+        if (i < data->checksums.count && data->checksums.items[i]) {
+            fputs("<code class=\"sum\">", html);
+            ho_text_html(data->checksums.items[i], html);
+            fputs("</code>", html);
         }
-    return HO_OK;
+        fputs("</dd>\n", html);
+    }
+    fputs("</dl></div>\n", html);
 }
 
-static ho_status draw_curves(const ho_report *report, ho_report_pictures *p, ho_error *error)
+static void put_reproduction(const ho_page *page)
 {
-    const char *axis = "outer iteration";
-    bool several = false;
-    for (size_t r = 0; r < report->row_count; r++)
-        several = several || report->row_count > 1 || report->rows[r].test_accuracy.count > 1;
-    char *spread = NULL;
-    if (several && ho_report_spread(report, &spread, error) != HO_OK)
-        return error->status;
-    ho_report_add_figure(p, "Test accuracy of every repeat; the bar is the mean", NULL, spread);
-    if (plot(report, p, steered_error, "", false, axis, "Validation error", error) != HO_OK ||
-        plot(report, p, searched_error, "", false, "candidate", "Least validation error so far, by search", error) !=
-            HO_OK ||
-        plot(report, p, stationarity, "", true, axis,
-             "Stationarity \xe2\x80\x96\xce\xbb \xe2\x88\x92 P(\xce\xbb \xe2\x88\x92 \xe2\x88\x87"
-             "E)\xe2\x80\x96, 0 at a stationary point",
-             error) != HO_OK)
-        return error->status;
-    if (draw_hypers(report, p, axis, error) != HO_OK)
-        return error->status;
-    return ho_report_draw_watched(report, p, error);
-}
-
-/* ---- relations --------------------------------------------------------------------------------------------------- */
-
-static void gather_relations(const ho_report *report, ho_report_pictures *p)
-{
-    for (size_t r = 0; r < report->row_count; r++)
-        for (size_t i = 0; i < report->rows[r].hyper_count; i++) {
-            if (!report->rows[r].hypers[i].square)
-                continue;
-            ho_grow((void **)&p->relations, &p->relation_capacity, p->relation_count, sizeof *p->relations);
-            p->relations[p->relation_count++] =
-                (ho_report_relation){.row = &report->rows[r], .hyper = &report->rows[r].hypers[i], .auc = (double)NAN};
+    const ho_record *record = &page->run->record;
+    const ho_record_machine *machine = &record->machine;
+    const char *openblas = record->versions.openblas;
+    FILE *html = page->html;
+    fputs("<h2>Reproduction</h2>\n<div class=\"card\"><dl>\n", html);
+    if (record->command) {
+        fputs("<dt>command</dt><dd><code>", html);
+        ho_text_html(record->command, html);
+        fputs("</code></dd>\n", html);
+    }
+    put_term("pipeline", record->file, html);
+    put_integer("seed", record->seed, html);
+    if (record->repeat > 1)
+        put_integer("repeats", record->repeat, html);
+    if (machine->cpu) {
+        fputs("<dt>machine</dt><dd>", html);
+        ho_text_html(machine->cpu, html);
+        fprintf(html, ", %lld cores", (long long)machine->cores);
+        if (machine->system) {
+            fputs(", ", html);
+            ho_text_html(machine->system, html);
         }
-    if (p->relation_count > MOST_RELATIONS) {
-        p->relations_left_out = p->relation_count - MOST_RELATIONS;
-        p->relation_count = MOST_RELATIONS;
+        fputs("</dd>\n", html);
     }
+    put_term("hotool", record->hotool, html);
+    put_term("OpenBLAS", openblas && strncmp(openblas, "OpenBLAS ", 9) == 0 ? openblas + 9 : openblas, html);
+    put_term("compiler", record->versions.compiler, html);
+    fputs(
+        "</dl></div>\n<h2>Pipeline</h2>\n<div class=\"card\"><details><summary>The resolved pipeline with every setting"
+        "</summary><pre id=\"pipeline\">",
+        html);
+    ho_text_html(page->run->pipeline, html);
+    fputs("</pre></details></div>\n", html);
 }
 
-const char *ho_report_file_name(const ho_report *report, const char *first, const char *second, const char *ending)
-{
-    char *name = ho_arena_format(report->arena, "%s-%s%s", first, second, ending);
-    for (char *c = name; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
-            *c = '_';
-    return name;
-}
+/* ---- the page ---------------------------------------------------------------------------------------------------- */
 
-static const char *relation_file(const ho_report *report, const ho_report_pictures *p, size_t which)
+static ho_status make_page(ho_page *page, ho_error *error)
 {
-    if (p->relation_count == 1)
-        return "relations";
-    const ho_report_relation *relation = &p->relations[which];
-    bool alone = true;
-    for (size_t i = 0; i < p->relation_count; i++)
-        alone = alone && (i == which || p->relations[i].row != relation->row);
-    const char *hyper = alone ? "" : ho_arena_format(report->arena, "-%s", relation->hyper->name);
-    return ho_report_file_name(report, "relations", relation->row->name, hyper);
-}
-
-static ho_status draw_relations(const ho_report *report, ho_report_pictures *p, ho_error *error)
-{
-    gather_relations(report, p);
-    bool fits = false;
-    for (size_t i = 0; i < p->relation_count; i++) {
-        ho_report_relation *relation = &p->relations[i];
-        const double *matrix = relation->hyper->square;
-        int64_t size = relation->hyper->dims[0];
-        relation->file = relation_file(report, p, i);
-        if (report->planted && report->planted_size == size) {
-            fits = true;
-            relation->auc = ho_relations_auc(matrix, report->planted, size);
-        }
-        relation->dot = ho_relations_dot(report, matrix, size, ho_relations_most(size));
-        if (ho_relations_svg(relation->dot, &relation->graph, error) != HO_OK ||
-            ho_report_heat(report, matrix, size, &relation->heat, error) != HO_OK)
-            return error->status;
-    }
-    if (!fits)
-        return HO_OK;
-    size_t pairs = (size_t)(report->planted_size * report->planted_size);
-    char *dot = ho_relations_dot(report, report->planted, report->planted_size, pairs);
-    ho_status status = ho_relations_svg(dot, &p->planted, error);
-    free(dot);
-    if (status == HO_OK)
-        status = ho_report_heat(report, report->planted, report->planted_size, &p->planted_heat, error);
-    return status;
-}
-
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
-
-static ho_status write_beside(const ho_report *report, const char *name, const char *ending, const char *text,
-                              ho_error *error)
-{
-    char *path = ho_format("%s/%s%s", report->folder, name, ending);
-    ho_status status = ho_file_write(path, text, strlen(text), error);
-    free(path);
-    return status;
-}
-
-static ho_status write_all(const ho_report *report, const ho_report_pictures *p, const char *out, ho_error *error)
-{
-    char *page = NULL;
-    size_t size = 0;
-    FILE *html = ho_report_text(&page, &size);
-    ho_report_page(report, p, html);
-    bool whole = !ferror(html);
-    if (fclose(html) != 0 || !whole) {
-        free(page);
-        return ho_fail(error, HO_FAILED, "out of memory for the report's page");
-    }
-    char *path = out ? ho_strdup(out) : ho_format("%s/report.html", report->folder);
-    ho_file_write(path, page, size, error);
-    for (size_t i = 0; i < p->relation_count && error->status == HO_OK; i++) {
-        write_beside(report, p->relations[i].file, ".dot", p->relations[i].dot, error);
-        if (error->status == HO_OK)
-            write_beside(report, p->relations[i].file, ".svg", p->relations[i].graph, error);
-    }
-    free(path);
-    free(page);
-    return ho_report_write_examples(report, p, error);
-}
-
-static void free_pictures(ho_report_pictures *p)
-{
-    for (size_t i = 0; i < p->figure_count; i++)
-        free(p->figures[i].svg);
-    for (size_t i = 0; i < p->relation_count; i++) {
-        free(p->relations[i].dot);
-        free(p->relations[i].graph);
-        free(p->relations[i].heat);
-    }
-    for (size_t i = 0; i < p->weights_count; i++)
-        ho_report_weights_free(&p->weights[i]);
-    free(p->figures);
-    free(p->relations);
-    free(p->weights);
-    free(p->planted);
-    free(p->planted_heat);
+    FILE *html = page->html;
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+          "img-src data:\">\n<title>",
+          html);
+    ho_text_html(page->run->record.pipeline, html);
+    fputs(": hotool report</title>\n<style>\n", html);
+    fputs(ho_page_style, html);
+    fputs("</style>\n</head>\n<body><main>\n", html);
+    put_header(page);
+    ho_page_results(page);
+    if (ho_page_relations(page, error) != HO_OK || ho_page_examples(page, error) != HO_OK ||
+        ho_page_curves(page, error) != HO_OK)
+        return error->status;
+    put_data(page);
+    put_reproduction(page);
+    fputs("<footer>Written by hotool report. Graphs by Graphviz, curves and heat maps by gnuplot.</footer>\n"
+          "</main></body>\n</html>\n",
+          html);
+    return ferror(html) ? ho_fail(error, HO_FAILED, "out of memory for the page") : HO_OK;
 }
 
 ho_status ho_report_write(const char *run_folder, const char *out, ho_error *error)
 {
-    ho_report report = {0};
-    ho_report_pictures pictures = {.beside = !out};
-    if (ho_report_read(run_folder, &report, error) == HO_OK && draw_curves(&report, &pictures, error) == HO_OK &&
-        draw_relations(&report, &pictures, error) == HO_OK &&
-        ho_report_draw_examples(&report, &pictures, error) == HO_OK)
-        write_all(&report, &pictures, out, error);
-    free_pictures(&pictures);
-    ho_report_free(&report);
+    ho_report_run run = {0};
+    ho_page page = {.run = &run, .in_folder = !out};
+    char *html = NULL;
+    size_t size = 0;
+    if (ho_report_run_read(run_folder, &run, error) == HO_OK) {
+        page.html = ho_text_open(&html, &size);
+        make_page(&page, error);
+        if (fclose(page.html) != 0)
+            ho_fail(error, HO_FAILED, "out of memory for the page");
+    }
+    if (error->status == HO_OK)
+        ho_file_write(out ? out : ho_arena_format(run.arena, "%s/report.html", run.folder), html, size, error);
+    for (size_t i = 0; i < page.file_count; i++) {
+        if (error->status == HO_OK)
+            ho_file_write(ho_arena_format(run.arena, "%s/%s", run.folder, page.files[i].name), page.files[i].bytes,
+                          page.files[i].size, error);
+        free(page.files[i].bytes);
+    }
+    free(page.files);
+    free(html);
+    ho_report_run_free(&run);
     return error->status;
 }

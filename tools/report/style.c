@@ -1,7 +1,7 @@
 /* How the page looks: quiet, readable on a screen and on paper. */
-#include "report/internal.h"
+#include "report/page.h"
 
-const char ho_report_style[] =
+const char ho_page_style[] =
     ":root{--ink:#1f2933;--soft:#52606d;--faint:#7b8794;--line:#e4e7eb;--ground:#f6f7f9;--accent:#2f6690}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--ground);color:var(--ink);"
@@ -13,7 +13,7 @@ const char ho_report_style[] =
     "h3{margin:0 0 2px;font-size:16px;font-weight:600}\n"
     "p{margin:0 0 12px}\n"
     ".lead{font-size:16px;color:var(--soft);margin:0}\n"
-    ".note{color:var(--soft);font-size:13.5px;margin:0 0 14px;max-width:78ch}\n"
+    ".note{color:var(--soft);font-size:13.5px;margin:0 0 14px;max-width:100ch}\n"
     ".warn{background:#fdf3e7;border-left:3px solid #d98b2b;padding:10px 14px;margin:16px 0 0}\n"
     ".card{background:#fff;border:1px solid var(--line);border-radius:8px;padding:18px 20px}\n"
     ".wide{overflow-x:auto;padding:6px 20px}\n"
@@ -21,7 +21,6 @@ const char ho_report_style[] =
     "th{text-align:left;font-size:12.5px;font-weight:600;color:var(--faint);padding:9px 11px 9px 0;"
     "border-bottom:1px solid var(--line);vertical-align:bottom;white-space:nowrap}\n"
     "td{padding:10px 11px 10px 0;border-bottom:1px solid var(--line);vertical-align:baseline}\n"
-    "#results td:first-child{min-width:104px}\n"
     "tr:last-child>td,tr:last-child>th{border-bottom:0}\n"
     "td.n,th.n{text-align:right}\n"
     "td.n:last-child,th.n:last-child{padding-right:0}\n"
@@ -32,6 +31,7 @@ const char ho_report_style[] =
     ".best .sd{font-weight:400}\n"
     ".chip{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}\n"
     ".badge{background:#fdf3e7;color:#8a5514;border-radius:4px;padding:1px 7px;font-size:12px;margin-left:6px}\n"
+    ".method{white-space:nowrap}\n"
     ".hypers{font-size:13.5px;white-space:nowrap}\n"
     "td.hypers,th.hypers{padding-left:18px}\n"
     "th.hypers{font-size:12.5px}\n"
@@ -48,10 +48,9 @@ const char ho_report_style[] =
     ".pair figcaption{font-weight:400;color:var(--soft)}\n"
     "svg{display:block;max-width:100%;height:auto;margin:auto}\n"
     "svg:not([width]){width:100%}\n"
-    ".chip.clean{background:#2f6690}.chip.corrupted{background:#d1603d}\n"
     ".summary{margin-top:26px}\n"
     ".lowest{grid-column:1/-1;margin-top:10px}\n"
-    ".lowest p>.how{display:block}.lowest .chip{margin:0 4px 0 2px}\n"
+    ".lowest>.how{margin:6px 0 14px}.lowest .chip{margin:0 4px 0 2px}\n"
     ".sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:12px 8px}\n"
     ".pair .tile{align-items:center;text-align:center;break-inside:avoid}\n"
     ".tile img{display:block;image-rendering:pixelated;border:3px solid var(--line);border-radius:4px;"

@@ -1,16 +1,18 @@
-/* Programs that draw, as child processes. */
+#include "report/program.h"
+
 #include <errno.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "report/internal.h"
+#include "base/memory.h"
 
 extern char **environ;
 
-/* The streams of a child are unnamed temporary files: no pipe can fill up, and nothing is left behind. */
+/* A child's streams are unnamed temporary files: unlike pipes they cannot fill up, and nothing is left behind. */
 typedef struct streams {
     FILE *in, *out, *err;
 } streams;
@@ -32,9 +34,9 @@ static ho_status open_streams(streams *s, const char *input, ho_error *error)
     s->out = tmpfile();
     s->err = tmpfile();
     if (!s->in || !s->out || !s->err)
-        return ho_fail(error, HO_FAILED, "a temporary file cannot be made: %s", strerror(errno));
+        return ho_fail(error, HO_FAILED, "cannot create a temporary file: %s", strerror(errno));
     if (fwrite(input, 1, size, s->in) != size || fflush(s->in) != 0 || lseek(fileno(s->in), 0, SEEK_SET) != 0)
-        return ho_fail(error, HO_FAILED, "a temporary file cannot be written: %s", strerror(errno));
+        return ho_fail(error, HO_FAILED, "cannot write a temporary file: %s", strerror(errno));
     return HO_OK;
 }
 
@@ -53,7 +55,8 @@ static int spawn(char *const *arguments, const streams *s, pid_t *child)
     return why;
 }
 
-static char *whole(FILE *file)
+/* The whole file; free(). NULL: cannot be read. */
+static char *contents(FILE *file)
 {
     if (fseek(file, 0, SEEK_END) != 0)
         return NULL;
@@ -70,16 +73,16 @@ static char *whole(FILE *file)
 static ho_status judge(const char *program, int state, const streams *s, char **output, ho_error *error)
 {
     if (WIFSIGNALED(state))
-        return ho_fail(error, HO_FAILED, "%s was ended by signal %d", program, WTERMSIG(state));
+        return ho_fail(error, HO_FAILED, "%s was killed by signal %d", program, WTERMSIG(state));
     if (WEXITSTATUS(state) != 0) {
-        char *said = whole(s->err);
-        char *line = said ? said + strspn(said, " \n") : NULL;
-        ho_fail(error, HO_FAILED, "%s failed with exit status %d%s%.*s", program, WEXITSTATUS(state),
-                line && *line ? ": " : "", line ? (int)strcspn(line, "\n") : 0, line ? line : "");
-        free(said);
+        char *messages = contents(s->err);
+        const char *line = messages ? messages + strspn(messages, " \n") : "";
+        ho_fail(error, HO_FAILED, "%s failed with exit status %d%s%.*s", program, WEXITSTATUS(state), *line ? ": " : "",
+                (int)strcspn(line, "\n"), line);
+        free(messages);
         return error->status;
     }
-    *output = whole(s->out);
+    *output = contents(s->out);
     if (!*output || !**output)
         return ho_fail(error, HO_FAILED, "%s wrote nothing", program);
     return HO_OK;
@@ -91,18 +94,18 @@ static ho_status run(char *const *arguments, const char *package, const streams 
     pid_t child;
     int why = spawn(arguments, s, &child);
     if (why == ENOENT)
-        return ho_fail(error, HO_FAILED, "%s: no such program, and reports are drawn with it; the Debian package is %s",
+        return ho_fail(error, HO_FAILED, "%s is not installed, but reports are drawn with it (Debian package %s)",
                        program, package);
     if (why)
-        return ho_fail(error, HO_FAILED, "%s cannot be started: %s", program, strerror(why));
+        return ho_fail(error, HO_FAILED, "cannot start %s: %s", program, strerror(why));
     int state;
     while (waitpid(child, &state, 0) < 0)
         if (errno != EINTR)
-            return ho_fail(error, HO_FAILED, "%s: its end was missed: %s", program, strerror(errno));
+            return ho_fail(error, HO_FAILED, "cannot wait for %s: %s", program, strerror(errno));
     return judge(program, state, s, output, error);
 }
 
-ho_status ho_report_draw(char *const *arguments, const char *package, const char *input, char **output, ho_error *error)
+ho_status ho_program_run(char *const *arguments, const char *package, const char *input, char **output, ho_error *error)
 {
     *output = NULL;
     streams s = {0};

@@ -1,0 +1,44 @@
+/* The page under construction, and the files that come with it. Nothing on the page is fetched from anywhere: style and
+ * pictures are inside. */
+#ifndef HO_REPORT_PAGE_H
+#define HO_REPORT_PAGE_H
+
+#include <stdio.h>
+
+#include "report/folder.h"
+
+/* A file for the run folder. */
+typedef struct ho_page_file {
+    const char *name; /* in the arena of the run */
+    char *bytes;
+    size_t size;
+} ho_page_file;
+
+typedef struct ho_page {
+    const ho_report_run *run;
+    FILE *html;
+    bool in_folder; /* the page will be in the run folder, so that it may link to files there */
+    int drawings;   /* so far */
+    ho_page_file *files;
+    size_t file_count, file_capacity;
+} ho_page;
+
+/* A drawing with its caption (note may be NULL). Frees the SVG; nothing happens if it is NULL. */
+void ho_page_figure(ho_page *page, const char *caption, const char *note, char *svg);
+/* A file for the run folder; takes the bytes over. */
+void ho_page_file_add(ho_page *page, const char *name, char *bytes, size_t size);
+/* "FIRST-SECONDENDING" as a file name: all but letters, digits, '.', '_' and '-' become '_'. In the arena of the run.
+ */
+const char *ho_page_file_name(const ho_page *page, const char *first, const char *second, const char *ending);
+/* A square of a row's colour. */
+void ho_page_chip(const ho_page *page, size_t row);
+
+/* Sections, each with its heading; nothing if there is nothing to show. */
+void ho_page_results(ho_page *page);                         /* results.c */
+ho_status ho_page_relations(ho_page *page, ho_error *error); /* relations_section.c */
+ho_status ho_page_examples(ho_page *page, ho_error *error);  /* examples_section.c */
+ho_status ho_page_curves(ho_page *page, ho_error *error);    /* curves_section.c */
+
+extern const char ho_page_style[];
+
+#endif

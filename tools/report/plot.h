@@ -1,0 +1,31 @@
+/* Lines over outer iterations or training steps, drawn by gnuplot. */
+#ifndef HO_REPORT_PLOT_H
+#define HO_REPORT_PLOT_H
+
+#include "report/series.h"
+
+/* What is drawn in one colour: each may be NULL. */
+typedef struct ho_plot_lines {
+    const ho_series *solid, *dashed, *marks;
+} ho_plot_lines;
+
+typedef enum ho_plot_scale {
+    HO_PLOT_LINEAR,
+    HO_PLOT_LOGARITHMIC,
+    HO_PLOT_BY_RANGE, /* logarithmic if the values span more than three powers of ten */
+} ho_plot_scale;
+
+typedef struct ho_plot {
+    const char *axis; /* title of the x axis */
+    double first;     /* where it starts */
+    ho_plot_scale scale;
+    bool percent;
+} ho_plot;
+
+/* The colour of row `row` of the run ("#rrggbb"). */
+const char *ho_plot_colour(size_t row);
+/* Draws the mean over the repeats, and behind solid lines their range. lines[row] has the row's colour. *svg stays NULL
+ * if there is nothing to draw; free() it. */
+ho_status ho_plot_draw(const ho_plot *plot, const ho_plot_lines *lines, size_t rows, char **svg, ho_error *error);
+
+#endif
