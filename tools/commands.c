@@ -14,7 +14,7 @@ static ho_status count_option(const char *name, const char *text, int fallback, 
 {
     int64_t number = fallback;
     if (text && (!ho_parse_integer(text, &number) || number < 1 || number > 1024))
-        return ho_fail(error, HO_INVALID, "%s %s: wants a whole number from 1 to 1024", name, text);
+        return ho_fail(error, HO_INVALID, "%s %s: expected an integer from 1 to 1024", name, text);
     *count = (int)number;
     return HO_OK;
 }

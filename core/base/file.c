@@ -69,9 +69,9 @@ static ho_status open_regular(const char *path, int *fd, uint64_t *size, ho_erro
     if (fstat(*fd, &about) != 0)
         trouble = strerror(errno);
     else if (S_ISDIR(about.st_mode))
-        trouble = "is a folder, wanted is a file";
+        trouble = "is a folder, expected a file";
     else if (!S_ISREG(about.st_mode))
-        trouble = "is no regular file";
+        trouble = "is not a regular file";
     if (trouble) {
         close(*fd);
         return ho_fail(error, HO_INVALID, "%s: %s", path, trouble);
@@ -248,7 +248,7 @@ ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_e
     if (stat(path, &about) == 0) {
         /* A rename would put a file in the place of a device. */
         if (!S_ISREG(about.st_mode))
-            return ho_fail(error, HO_INVALID, "%s: cannot be written: it exists and is no regular file", path);
+            return ho_fail(error, HO_INVALID, "%s: cannot be written: it exists and is not a regular file", path);
         mode = about.st_mode & 0777;
     }
     int fd;
@@ -277,7 +277,7 @@ static ho_status make_one_folder(const char *path, ho_error *error)
     if (stat(path, &about) != 0)
         return ho_fail(error, HO_FAILED, "%s: the folder cannot be made: %s", path, strerror(reason));
     if (!S_ISDIR(about.st_mode))
-        return ho_fail(error, HO_INVALID, "%s: wanted is a folder, but a file has that name", path);
+        return ho_fail(error, HO_INVALID, "%s: expected a folder, but a file has that name", path);
     return HO_OK;
 }
 

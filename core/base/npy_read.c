@@ -47,7 +47,7 @@ static uint8_t peek(reader *r)
 static ho_status expect(reader *r, char wanted)
 {
     if (peek(r) != (uint8_t)wanted)
-        return invalid(r, r->at, "the header is no valid dict: '%c' is missing", wanted);
+        return invalid(r, r->at, "the header is not a valid dict: '%c' is missing", wanted);
     r->at++;
     return HO_OK;
 }
@@ -56,7 +56,7 @@ static ho_status read_text(reader *r, char *text, size_t room)
 {
     uint8_t quote = peek(r);
     if (quote != '\'' && quote != '"')
-        return invalid(r, r->at, "the header is no valid dict: a text in quotes is missing");
+        return invalid(r, r->at, "the header is not a valid dict: a text in quotes is missing");
     uint64_t start = r->at++;
     size_t length = 0;
     for (; r->at < r->end && r->bytes[r->at] != quote; r->at++) {
@@ -117,7 +117,7 @@ static ho_status read_size(reader *r, int64_t *size)
     uint8_t digit = peek(r);
     uint64_t start = r->at;
     if (digit < '0' || digit > '9')
-        return invalid(r, r->at, "the shape holds something that is no size");
+        return invalid(r, r->at, "the shape holds something that is not a size");
     *size = 0;
     for (; r->at < r->end && r->bytes[r->at] >= '0' && r->bytes[r->at] <= '9'; r->at++)
         if (__builtin_mul_overflow(*size, 10, size) || __builtin_add_overflow(*size, r->bytes[r->at] - '0', size))
@@ -146,7 +146,7 @@ static ho_status read_shape(reader *r, ho_npy *array)
             r->at++;
     }
     if (array->rank == 1 && !comma)
-        return invalid(r, r->shape_at, "the shape is no tuple");
+        return invalid(r, r->shape_at, "the shape is not a tuple");
     r->at++;
     return HO_OK;
 }
@@ -204,7 +204,7 @@ static ho_status read_preamble(reader *r)
     if (r->size >= 4 && memcmp(b, "PK\3\4", 4) == 0)
         return invalid(r, 0, "this is a .npz archive; unpack it and name one of its .npy files");
     if (r->size < 10 || memcmp(b, "\x93NUMPY", 6) != 0)
-        return invalid(r, 0, "this is no .npy file");
+        return invalid(r, 0, "this is not a .npy file");
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
         return invalid(r, 6, "version %d.%d of the .npy format is unknown", b[6], b[7]);
     uint64_t length = (uint64_t)b[8] | (uint64_t)b[9] << 8;

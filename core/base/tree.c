@@ -29,6 +29,7 @@ ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
 {
     ho_tree *copy = ho_tree_new(arena, node->kind, node->place);
     copy->quoted = node->quoted;
+    copy->origin = (ho_tree *)node;
     if (node->text)
         copy->text = ho_arena_strdup(arena, node->text);
     for (const ho_tree *child = node->first; child; child = child->next) {
@@ -93,20 +94,20 @@ const char *ho_tree_kind_name(ho_tree_kind kind)
     case HO_TREE_LIST:
         return "a list";
     case HO_TREE_MAP:
-        return "a map of keys and values";
+        return "a map";
     }
     return "an unknown kind of value";
 }
 
-/* Fails unless `node` is a scalar; `wanted` says what its text is to be. */
+/* Fails unless the node is a scalar; `wanted` says what its text is to be. */
 static ho_status expect_scalar(const ho_tree *node, const char *what, const char *wanted, ho_error *error)
 {
     if (!node)
-        return ho_fail(error, HO_INVALID, "%s: missing; wanted is %s", what, wanted);
+        return ho_fail(error, HO_INVALID, "%s: missing; expected %s", what, wanted);
     if (node->kind == HO_TREE_SCALAR)
         return HO_OK;
-    return ho_fail_at(error, HO_INVALID, node->place, "%s: found %s, wanted is %s", what, ho_tree_kind_name(node->kind),
-                      wanted);
+    return ho_fail_at(error, HO_INVALID, node->place, "%s: expected %s, got %s", what, wanted,
+                      ho_tree_kind_name(node->kind));
 }
 
 /* The same, for values that quotes turn into text. */
@@ -115,8 +116,7 @@ static ho_status expect_plain(const ho_tree *node, const char *what, const char 
     ho_status status = expect_scalar(node, what, wanted, error);
     if (status == HO_OK && node->quoted)
         return ho_fail_at(error, HO_INVALID, node->place,
-                          "%s: \"%s\" is text because of its quotes; wanted is %s, without quotes", what, node->text,
-                          wanted);
+                          "%s: expected %s, got the text \"%s\"; write it without quotes", what, wanted, node->text);
     return status;
 }
 
@@ -124,15 +124,15 @@ ho_status ho_tree_real(const ho_tree *node, const char *what, double *value, ho_
 {
     ho_status status = expect_plain(node, what, "a number", error);
     if (status == HO_OK && !ho_parse_real(node->text, value))
-        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is no finite number", what, node->text);
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is not a finite number", what, node->text);
     return status;
 }
 
 ho_status ho_tree_integer(const ho_tree *node, const char *what, int64_t *value, ho_error *error)
 {
-    ho_status status = expect_plain(node, what, "a whole number", error);
+    ho_status status = expect_plain(node, what, "an integer", error);
     if (status == HO_OK && !ho_parse_integer(node->text, value))
-        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is no whole number", what, node->text);
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\" is not an integer", what, node->text);
     return status;
 }
 
@@ -150,7 +150,7 @@ ho_status ho_tree_boolean(const ho_tree *node, const char *what, bool *value, ho
 
 ho_status ho_tree_string(const ho_tree *node, const char *what, const char **value, ho_error *error)
 {
-    ho_status status = expect_scalar(node, what, "a text", error);
+    ho_status status = expect_scalar(node, what, "text", error);
     if (status == HO_OK)
         *value = node->text;
     return status;
@@ -158,12 +158,13 @@ ho_status ho_tree_string(const ho_tree *node, const char *what, const char **val
 
 ho_status ho_tree_expect(const ho_tree *node, ho_tree_kind kind, const char *what, ho_error *error)
 {
-    if (!node)
-        return ho_fail(error, HO_INVALID, "%s: missing; wanted is %s", what, ho_tree_kind_name(kind));
+    const char *wanted = ho_tree_kind_name(kind);
+    if (kind == HO_TREE_SCALAR || !node)
+        return expect_scalar(node, what, wanted, error);
     if (node->kind == kind)
         return HO_OK;
-    return ho_fail_at(error, HO_INVALID, node->place, "%s: found %s, wanted is %s", what, ho_tree_kind_name(node->kind),
-                      ho_tree_kind_name(kind));
+    return ho_fail_at(error, HO_INVALID, node->place, "%s: expected %s, got %s", what, wanted,
+                      ho_tree_kind_name(node->kind));
 }
 
 ho_status ho_tree_only(const ho_tree *map, const char *where, const char *const *known, ho_error *error)

@@ -18,13 +18,14 @@ typedef struct ho_tree {
     ho_place place;     /* of the value */
     ho_place key_place; /* of the key */
     struct ho_tree *parent;
+    struct ho_tree *origin;              /* what it is a copy of, or NULL; must live as long */
     struct ho_tree *first, *last, *next; /* children in the order written */
     size_t count;                        /* children */
 } ho_tree;
 
 ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place);
 void ho_tree_append(ho_tree *parent, ho_tree *child);
-/* A deep copy without key and parent. */
+/* A deep copy without key and parent, whose nodes remember their origin. */
 ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node);
 /* Whether two nodes hold the same values, as written; NULL equals NULL only. */
 bool ho_tree_same(const ho_tree *a, const ho_tree *b);
@@ -33,8 +34,8 @@ ho_tree *ho_tree_get(const ho_tree *map, const char *key);
 /* Removes the child with that key, if any. */
 void ho_tree_remove(ho_tree *map, const char *key);
 
-/* Readers. Each fails with HO_INVALID at the node's place, saying what was found and what is wanted:
- * `configs/x.yaml:7:9: steps: "many" is no whole number`. `what` names the setting in messages. */
+/* Readers. Each fails with HO_INVALID at the node's place, saying what it expected and what it got:
+ * `configs/x.yaml:7:9: steps: "many" is not an integer`. `what` names the setting in messages. */
 ho_status ho_tree_real(const ho_tree *node, const char *what, double *value, ho_error *error); /* finite only */
 ho_status ho_tree_integer(const ho_tree *node, const char *what, int64_t *value, ho_error *error);
 ho_status ho_tree_boolean(const ho_tree *node, const char *what, bool *value, ho_error *error); /* true/false only */

@@ -134,7 +134,7 @@ static ho_status read_value(const ho_option *option, const ho_tree *node, ho_are
         status = check_choice(option, value->text, node->place, arena, error);
     } else if (option->type == HO_PATH) {
         if (!*value->text)
-            return ho_fail_at(error, HO_INVALID, node->place, "%s: is empty, wanted is the path of a file", what);
+            return ho_fail_at(error, HO_INVALID, node->place, "%s: is empty, expected the path of a file", what);
         char *path = ho_path_beside(node->place.file ? node->place.file : "", value->text);
         value->text = ho_arena_strdup(arena, path);
         free(path);

@@ -6,75 +6,30 @@
 #include "base/text.h"
 #include "pipeline/internal.h"
 
-enum { WHOLE, TRAINING, VALIDATION, TEST, READERS };
-
-/* One way to come by the data: a reader whose examples are divided (or that divides them itself), perhaps with another
- * for the test part; or one reader for each part. */
-typedef struct data_source {
-    ho_tree *node;
-    const char *label;
-    ho_mention readers[READERS]; /* loaded NULL: none */
-    bool divided;
-    ho_split split;
-    bool stratified_given, standardize, noisy;
-    ho_noise noise;
-    char *missing; /* files that are not there, in the arena; NULL: none */
-} data_source;
-
 /* The keys beside a reader's own options. */
-static const char *const whole_keys[] = {"plugin", "path", "label", "split", "standardize", "test", "noise", NULL};
-static const char *const part_keys[] = {"plugin", "path", NULL};
-
 static const char *const *keys_of(int reader)
 {
-    return reader == WHOLE ? whole_keys : part_keys;
+    return ho_key_names(reader == HO_ALL_PARTS ? HO_SOURCE : HO_READER);
 }
 
-static ho_status read_share(const ho_tree *node, const char *what, int64_t *count, ho_error *error)
+static ho_status read_split(ho_reading *r, const ho_tree *node, ho_data_source *source)
 {
-    if (node->kind == HO_TREE_SCALAR && strcmp(node->text, "rest") == 0) {
-        *count = HO_REST;
-        return HO_OK;
-    }
-    if (ho_tree_integer(node, what, count, error) != HO_OK)
-        return error->status;
-    if (*count < 0)
-        return ho_fail_at(error, HO_INVALID, node->place, "%s: %s is less than 0", what, node->text);
-    return HO_OK;
-}
-
-static ho_status read_split(ho_reading *r, const ho_tree *node, data_source *source)
-{
-    static const char *const known[] = {"train", "validation", "test", "stratified", "seed", NULL};
     ho_split *split = &source->split;
-    *split = (ho_split){.stratified = true, .seed = r->pipeline->problem.seed, .place = node->place};
-    if (ho_tree_expect(node, HO_TREE_MAP, "split", r->error) != HO_OK ||
-        ho_tree_only(node, "split", known, r->error) != HO_OK)
+    *split = (ho_split){.seed = r->pipeline->problem.seed, .place = node->place};
+    if (ho_keys_read(HO_SPLIT, node, split, r->error) != HO_OK)
         return r->error->status;
-    int rests = 0;
-    for (int p = 0; p < 3; p++) {
-        const ho_tree *share = ho_tree_get(node, known[p]);
-        if (!share && p < 2)
-            return ho_fail_at(r->error, HO_INVALID, node->place, "split: \"%s\" is missing", known[p]);
-        if (share && read_share(share, known[p], &split->counts[p], r->error) != HO_OK)
-            return r->error->status;
-        if (share && p == 2 && source->readers[TEST].loaded)
-            return ho_fail_at(r->error, HO_INVALID, share->key_place,
-                              "split: \"test\" beside a reader of test examples");
-        rests += split->counts[p] == HO_REST;
-        if (rests > 1)
+    const ho_tree *test = ho_tree_get(node, "test");
+    if (test && source->readers[HO_TEST_PART].loaded)
+        return ho_fail_at(r->error, HO_INVALID, test->key_place, "split: \"test\" beside a reader of test examples");
+    const ho_tree *rest = NULL;
+    for (const ho_tree *share = node->first; share; share = share->next) {
+        if (!ho_is_word(share, "rest"))
+            continue;
+        if (rest)
             return ho_fail_at(r->error, HO_INVALID, share->place, "split: only one part can be the rest");
+        rest = share;
     }
-    const ho_tree *stratified = ho_tree_get(node, "stratified"), *seed = ho_tree_get(node, "seed");
-    int64_t number = 0;
-    if (stratified && ho_tree_boolean(stratified, "stratified", &split->stratified, r->error) == HO_OK)
-        source->stratified_given = split->stratified;
-    if (r->error->status == HO_OK && seed && ho_tree_integer(seed, "seed", &number, r->error) == HO_OK) {
-        if (number < 0)
-            return ho_fail_at(r->error, HO_INVALID, seed->place, "seed: %s is less than 0", seed->text);
-        split->seed = (uint64_t)number;
-    }
-    return r->error->status;
+    return HO_OK;
 }
 
 /* The reader that `node` names. One with a seed of its own that the file leaves out takes the pipeline's, so that
@@ -94,7 +49,7 @@ static ho_status read_reader(ho_reading *r, ho_tree *node, const char *what, ho_
 }
 
 /* The reader of one part. */
-static ho_status read_part(ho_reading *r, data_source *source, const char *key, int part)
+static ho_status read_part(ho_reading *r, ho_data_source *source, const char *key, int part)
 {
     ho_tree *node = ho_tree_get(source->node, key);
     if (!node || read_reader(r, node, key, &source->readers[part]) != HO_OK)
@@ -107,15 +62,15 @@ static ho_status read_part(ho_reading *r, data_source *source, const char *key, 
 }
 
 /* A source whose plugin stands at its top. */
-static ho_status read_whole(ho_reading *r, data_source *source)
+static ho_status read_whole(ho_reading *r, ho_data_source *source)
 {
     ho_tree *node = source->node;
-    if (read_reader(r, node, "data", &source->readers[WHOLE]) != HO_OK)
+    if (read_reader(r, node, "data", &source->readers[HO_ALL_PARTS]) != HO_OK)
         return r->error->status;
-    const ho_loaded *loaded = source->readers[WHOLE].loaded;
+    const ho_loaded *loaded = source->readers[HO_ALL_PARTS].loaded;
     /* A reader that makes parts by itself may well have an option "test" of its own. */
     bool own_test = ho_has_option(loaded, "test");
-    if (!own_test && read_part(r, source, "test", TEST) != HO_OK)
+    if (!own_test && read_part(r, source, "test", HO_TEST_PART) != HO_OK)
         return r->error->status;
     const ho_tree *split = ho_tree_get(node, "split"), *test = own_test ? NULL : ho_tree_get(node, "test");
     bool parts = loaded->calls.data.emits_parts != 0;
@@ -133,58 +88,65 @@ static ho_status read_whole(ho_reading *r, data_source *source)
 }
 
 /* A source with a reader for each part. */
-static ho_status read_separate(ho_reading *r, data_source *source)
+static ho_status read_separate(ho_reading *r, ho_data_source *source)
 {
-    static const char *const known[] = {"label", "train", "validation", "test", "standardize", "noise", NULL};
+    static const char *const keys[HO_READERS] = {NULL, "train", "validation", "test"};
     const ho_tree *node = source->node;
     if (!ho_tree_get(node, "train") && !ho_tree_get(node, "validation") && !ho_tree_get(node, "test"))
         return ho_fail_at(r->error, HO_INVALID, node->place,
                           "data: \"plugin\" is missing, or \"train\" and \"validation\" with a reader each");
-    if (ho_tree_only(node, "data of separate parts", known, r->error) != HO_OK)
+    if (ho_keys_read(HO_PARTS, node, source, r->error) != HO_OK)
         return r->error->status;
-    for (int part = TRAINING; part <= TEST; part++) {
-        if (part < TEST && !ho_tree_get(node, known[part]))
-            return ho_fail_at(r->error, HO_INVALID, node->place, "data: \"%s\" is missing", known[part]);
-        if (read_part(r, source, known[part], part) != HO_OK)
+    for (int part = HO_TRAINING_PART; part <= HO_TEST_PART; part++)
+        if (read_part(r, source, keys[part], part) != HO_OK)
             return r->error->status;
-    }
     return HO_OK;
 }
 
-/* Reads and checks one source, whether it will be used or not, and notes which of its files are missing. */
-static ho_status read_source(ho_reading *r, ho_tree *node, data_source *source)
+/* Notes which of its files are missing. A data set that was read before needs none of them. */
+static ho_status find_missing(ho_reading *r, ho_data_source *source, int reader)
+{
+    const ho_mention *m = &source->readers[reader];
+    bool exist = true;
+    char *missing = NULL;
+    if (!m->loaded || ho_data_cache_has(r->cache, m->loaded, m->settings))
+        return HO_OK;
+    ho_settings_paths_exist(m->loaded, m->settings, keys_of(reader), &exist, &missing, r->error);
+    if (missing)
+        source->missing = source->missing ? ho_arena_format(r->arena, "%s, no file %s", source->missing, missing)
+                                          : ho_arena_format(r->arena, "no file %s", missing);
+    free(missing);
+    return r->error->status;
+}
+
+/* Reads and checks one source, whether it will be used or not. */
+static ho_status read_source(ho_reading *r, ho_tree *node, ho_data_source *source)
 {
     source->node = node;
     if (ho_tree_expect(node, HO_TREE_MAP, "data", r->error) != HO_OK)
         return r->error->status;
-    if ((ho_tree_get(node, "plugin") ? read_whole(r, source) : read_separate(r, source)) != HO_OK)
+    bool whole = ho_tree_get(node, "plugin") != NULL;
+    if ((whole ? read_whole(r, source) : read_separate(r, source)) != HO_OK ||
+        (whole && ho_keys_read(HO_SOURCE, node, source, r->error) != HO_OK))
         return r->error->status;
-    const ho_tree *label = ho_tree_get(node, "label"), *standardize = ho_tree_get(node, "standardize");
     /* A reader that makes its data up may well have an option "noise" of its own. */
-    const ho_loaded *whole = source->readers[WHOLE].loaded;
-    const ho_tree *noise = whole && ho_has_option(whole, "noise") ? NULL : ho_tree_get(node, "noise");
-    if ((label && ho_tree_string(label, "label", &source->label, r->error) != HO_OK) ||
-        (standardize && ho_tree_boolean(standardize, "standardize", &source->standardize, r->error) != HO_OK) ||
-        (noise && ho_noise_read(r, noise, &source->noise) != HO_OK))
-        return r->error->status;
+    bool own_noise = whole && ho_has_option(source->readers[HO_ALL_PARTS].loaded, "noise");
+    const ho_tree *noise = own_noise ? NULL : ho_tree_get(node, "noise");
     source->noisy = noise != NULL;
-    for (int i = 0; i < READERS; i++) {
-        const ho_mention *reader = &source->readers[i];
-        bool exist = true;
-        char *missing = NULL;
-        if (reader->loaded && !ho_data_cache_has(r->cache, reader->loaded, reader->settings) &&
-            ho_settings_paths_exist(reader->loaded, reader->settings, keys_of(i), &exist, &missing, r->error) != HO_OK)
+    if (noise) {
+        source->noise = (ho_noise){.seed = r->pipeline->problem.seed, .place = noise->place};
+        if (ho_keys_read(HO_NOISE, noise, &source->noise, r->error) != HO_OK)
             return r->error->status;
-        if (missing)
-            source->missing = source->missing ? ho_arena_format(r->arena, "%s, no file %s", source->missing, missing)
-                                              : ho_arena_format(r->arena, "no file %s", missing);
-        free(missing);
     }
+    for (int i = 0; i < HO_READERS; i++)
+        if (find_missing(r, source, i) != HO_OK)
+            return r->error->status;
     return HO_OK;
 }
 
 /* The first source that is there. */
-static const data_source *choose_source(ho_reading *r, const ho_tree *node, const data_source *sources, size_t count)
+static const ho_data_source *choose_source(ho_reading *r, const ho_tree *node, const ho_data_source *sources,
+                                           size_t count)
 {
     ho_pipeline *p = r->pipeline;
     p->data_choices = count;
@@ -205,7 +167,7 @@ static const data_source *choose_source(ho_reading *r, const ho_tree *node, cons
 }
 
 /* What a reader gives, kept with the pipeline. */
-static const ho_dataset *read_one(ho_reading *r, const data_source *source, int reader)
+static const ho_dataset *read_one(ho_reading *r, const ho_data_source *source, int reader)
 {
     const ho_mention *m = &source->readers[reader];
     return r->pipeline->datasets[reader] =
@@ -215,7 +177,7 @@ static const ho_dataset *read_one(ho_reading *r, const data_source *source, int 
 /* Raises *classes to one more than the largest label in any part of a data set. */
 static void count_classes(const ho_dataset *dataset, int64_t *classes)
 {
-    for (int p = 0; p < READERS; p++)
+    for (int p = 0; p < HO_READERS; p++)
         for (size_t t = 0; t < dataset->parts[p].target_count; t++) {
             const ho_target *target = &dataset->parts[p].targets[t];
             for (int64_t i = 0; target->labels && i < dataset->parts[p].count; i++)
@@ -251,7 +213,7 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
 }
 
 /* Divides what one reader gave. */
-static ho_status divide(ho_reading *r, const data_source *source, const ho_examples *all)
+static ho_status divide(ho_reading *r, const ho_data_source *source, const ho_examples *all)
 {
     ho_pipeline *p = r->pipeline;
     ho_examples parts[3] = {{0}};
@@ -262,7 +224,8 @@ static ho_status divide(ho_reading *r, const data_source *source, const ho_examp
     for (size_t i = 0; !labels->labels && i < all->target_count; i++)
         if (all->targets[i].labels)
             labels = &all->targets[i];
-    if (!labels->labels && source->stratified_given)
+    const ho_tree *stratified = ho_tree_get(ho_tree_get(source->node, "split"), "stratified");
+    if (!labels->labels && stratified && split.stratified)
         return ho_fail_at(r->error, HO_INVALID, split.place, "split: stratified, but the data has no labels");
     split.stratified = split.stratified && labels->labels;
     ho_split_examples(all, labels, &split, parts, r->error);
@@ -332,22 +295,22 @@ static ho_status check_names(ho_reading *r, const ho_mention *reader, int64_t cl
 }
 
 /* Reads the chosen source into the pipeline's parts. */
-static ho_status read_parts(ho_reading *r, const data_source *source)
+static ho_status read_parts(ho_reading *r, const ho_data_source *source)
 {
     ho_pipeline *p = r->pipeline;
-    ho_examples *const parts[READERS] = {NULL, &p->training, &p->validation, &p->test};
+    ho_examples *const parts[HO_READERS] = {NULL, &p->training, &p->validation, &p->test};
     int64_t classes = 0; /* by the labels there are, whether the split uses their examples or not */
-    for (int reader = WHOLE; reader < READERS; reader++) {
+    for (int reader = HO_ALL_PARTS; reader < HO_READERS; reader++) {
         if (!source->readers[reader].loaded)
             continue;
         const ho_dataset *dataset = read_one(r, source, reader);
         if (!dataset)
             return r->error->status;
         count_classes(dataset, &classes);
-        for (int i = TRAINING; i <= TEST && reader == WHOLE; i++)
+        for (int i = HO_TRAINING_PART; i <= HO_TEST_PART && reader == HO_ALL_PARTS; i++)
             if (dataset->parts[i].count)
                 ho_examples_share(&dataset->parts[i], parts[i]);
-        if (reader != WHOLE)
+        if (reader != HO_ALL_PARTS)
             ho_examples_share(&dataset->parts[0], parts[reader]);
         else if (source->divided && divide(r, source, &dataset->parts[0]) != HO_OK)
             return r->error->status;
@@ -358,23 +321,23 @@ static ho_status read_parts(ho_reading *r, const data_source *source)
     if (check_alike(r, source->node->place, "validation", &p->validation) != HO_OK ||
         check_alike(r, source->node->place, "test", &p->test) != HO_OK)
         return r->error->status;
-    for (int i = 0; i < READERS; i++)
+    for (int i = 0; i < HO_READERS; i++)
         if (source->readers[i].loaded && check_names(r, &source->readers[i], classes) != HO_OK)
             return r->error->status;
     return HO_OK;
 }
 
 /* What a run says of its data: label, files, and what the first reader knows of classes and truths. */
-static void name_data(ho_reading *r, const data_source *source)
+static void name_data(ho_reading *r, const ho_data_source *source)
 {
     ho_pipeline *p = r->pipeline;
     const ho_dataset *first = NULL;
     const ho_loaded *reader = NULL;
     size_t most = 0;
-    for (int i = 0; i < READERS; i++)
+    for (int i = 0; i < HO_READERS; i++)
         most += p->datasets[i] ? p->datasets[i]->files.count : 0;
     ho_data_file *files = ho_arena_alloc(r->arena, (most + 1) * sizeof *files);
-    for (int i = 0; i < READERS; i++) {
+    for (int i = 0; i < HO_READERS; i++) {
         const ho_dataset *dataset = p->datasets[i];
         if (!dataset)
             continue;
@@ -410,8 +373,8 @@ static ho_status settle_problem(ho_reading *r)
     return check_test(r);
 }
 
-/* The first term that weighs single examples; NULL: none. */
-static const ho_term *weighing_term(const ho_problem *problem)
+/* The first term with example weights; NULL: none. */
+static const ho_term *weighted_term(const ho_problem *problem)
 {
     for (size_t i = 0; i < problem->objective_count; i++)
         if (problem->objective[i].per_example)
@@ -419,25 +382,25 @@ static const ho_term *weighing_term(const ho_problem *problem)
     return NULL;
 }
 
-/* Weights of single examples stay with their examples only where these stand in the same order each time. */
-static ho_status check_order(ho_reading *r, const data_source *source)
+/* Example weights belong to places in the data, so the order must be the same each time. */
+static ho_status check_order(ho_reading *r, const ho_data_source *source)
 {
-    const ho_term *term = weighing_term(&r->pipeline->problem);
-    const ho_mention *reader = &source->readers[source->readers[WHOLE].loaded ? WHOLE : TRAINING];
+    const ho_term *term = weighted_term(&r->pipeline->problem);
+    const ho_mention *reader = &source->readers[source->readers[HO_ALL_PARTS].loaded ? HO_ALL_PARTS : HO_TRAINING_PART];
     if (!term || !reader->loaded->calls.data.unordered)
         return HO_OK;
     return ho_fail_at(r->error, HO_INVALID, term->weights_place,
-                      "weights: the data reader \"%s\" gives its examples in another order each time, so that a weight "
-                      "would not stay with its example",
+                      "weights: the data reader \"%s\" gives its examples in another order each time, so that weights "
+                      "would not stay with their examples",
                       reader->loaded->plugin.name);
 }
 
-/* The inputs of weighed examples are shown as they are: standardising spares a copy. */
-static ho_status keep_raw(ho_reading *r, const data_source *source)
+/* The report shows the inputs of weighted examples as they were: where they are standardised, a copy is kept. */
+static ho_status keep_raw(ho_reading *r, const ho_data_source *source)
 {
     ho_pipeline *p = r->pipeline;
     p->raw = &p->training;
-    if (!source->standardize || !weighing_term(&p->problem))
+    if (!source->standardize || !weighted_term(&p->problem))
         return HO_OK;
     p->raw = &p->unstandardized;
     return ho_examples_take(&p->training, NULL, p->training.count, &p->unstandardized, r->error);
@@ -455,7 +418,7 @@ static ho_status own(ho_examples *examples, ho_error *error)
 }
 
 /* What is done to the parts once they are there. */
-static ho_status transform(ho_reading *r, const data_source *source)
+static ho_status transform(ho_reading *r, const ho_data_source *source)
 {
     ho_pipeline *p = r->pipeline;
     ho_examples *const parts[3] = {&p->training, &p->validation, &p->test};
@@ -473,18 +436,16 @@ static ho_status transform(ho_reading *r, const data_source *source)
 ho_status ho_describe_data(ho_reading *r)
 {
     ho_tree *node = ho_tree_get(r->root, "data");
-    if (!node)
-        return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"data\"");
     bool list = node->kind == HO_TREE_LIST;
     size_t count = list ? node->count : 1;
     if (!count)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "data: an empty list");
-    data_source *sources = ho_arena_alloc(r->arena, count * sizeof *sources);
+        return ho_fail_at(r->error, HO_INVALID, node->place, "data: the list is empty");
+    ho_data_source *sources = ho_arena_alloc(r->arena, count * sizeof *sources);
     ho_tree *item = list ? node->first : node;
     for (size_t i = 0; i < count; i++, item = item->next)
         if (read_source(r, item, &sources[i]) != HO_OK)
             return r->error->status;
-    const data_source *source = choose_source(r, node, sources, count);
+    const ho_data_source *source = choose_source(r, node, sources, count);
     if (!source || check_order(r, source) != HO_OK || read_parts(r, source) != HO_OK)
         return r->error->status;
     name_data(r, source);

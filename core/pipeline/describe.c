@@ -15,7 +15,7 @@ static ho_status check_name(const ho_tree *node, const char **name, ho_error *er
     if (first && strspn(text, letters) == strlen(text))
         return HO_OK;
     return ho_fail_at(error, HO_INVALID, node->place,
-                      "name: \"%s\": wanted are letters, digits, '_' and '-', beginning with a letter", text);
+                      "name: \"%s\": expected letters, digits, '_' and '-', beginning with a letter", text);
 }
 
 static const char *const per_example = "per_example";
@@ -66,7 +66,7 @@ static ho_status read_weights(ho_reading *r, const ho_tree *node, ho_term *term)
         return HO_OK;
     if (node->kind != HO_TREE_SCALAR)
         return ho_fail_at(r->error, HO_INVALID, node->place,
-                          "weights: found %s; wanted is per_example, or the weights themselves: a list or a .npy file",
+                          "weights: expected per_example, or the weights themselves (a list or a .npy file), got %s",
                           ho_tree_kind_name(node->kind));
     char near[HO_SUGGESTION];
     return ho_fail_at(r->error, HO_INVALID, node->place,
@@ -85,36 +85,18 @@ static ho_instance *make(ho_reading *r, const ho_mention *mention, const char *f
     return ho_instance_new(mention->loaded, name, mention->settings, reserved, mention->place, r->error);
 }
 
-static ho_status needs(const ho_reading *r, const char *key, ho_tree **node)
-{
-    *node = ho_tree_get(r->root, key);
-    if (*node)
-        return HO_OK;
-    return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"%s\"", key);
-}
-
 /* The model or the dynamics. */
 static ho_status describe_part(ho_reading *r, uint32_t kind, ho_instance **instance)
 {
-    static const char *const reserved[] = {"plugin", "path", "name", NULL};
     const char *key = ho_kind_name(kind);
-    ho_tree *node;
+    ho_tree *node = ho_tree_get(r->root, key);
     ho_mention mention = {0};
-    if (needs(r, key, &node) != HO_OK || ho_mention_read(r, kind, node, "plugin", key, &mention) != HO_OK)
+    if (ho_mention_read(r, kind, node, "plugin", key, &mention) != HO_OK)
         return r->error->status;
-    *instance = make(r, &mention, key, reserved);
+    *instance = make(r, &mention, key, ho_key_names(HO_PART));
     if (*instance)
         fix_hypers(r, *instance, mention.settings, false);
     return r->error->status;
-}
-
-static ho_status read_reduce(const ho_tree *node, bool *mean, ho_error *error)
-{
-    static const char *const words[] = {"sum", "mean", NULL};
-    int which;
-    ho_read_choice(node, "reduce", words, &which, error);
-    *mean = !node || which == 1;
-    return error->status;
 }
 
 static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
@@ -122,7 +104,8 @@ static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
     term->on_place = node->place;
     bool list = node->kind == HO_TREE_LIST;
     if (list && !node->count)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "on: an empty list; wanted are patterns of weight names");
+        return ho_fail_at(r->error, HO_INVALID, node->place,
+                          "on: the list is empty; expected patterns of weight names");
     size_t count = list ? node->count : 1;
     const char **patterns = ho_arena_alloc(r->arena, count * sizeof *patterns);
     const ho_tree *item = list ? node->first : node;
@@ -139,36 +122,29 @@ static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
 static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, const char *prefix, bool alone,
                                ho_term *term)
 {
-    static const char *const for_loss[] = {"loss", "path", "name", "reduce", "target", "weight", "weights", NULL};
-    static const char *const for_penalty[] = {"penalty", "path", "name", "on", "weight", NULL};
     if (ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
         return r->error->status;
     const ho_tree *loss = ho_tree_get(node, "loss"), *penalty = ho_tree_get(node, "penalty");
     if (!loss == !penalty)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: a term has %s", where,
-                          loss ? "either \"loss\" or \"penalty\", not both" : "either \"loss\" or \"penalty\"");
+        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: a term has either \"loss\" or \"penalty\"%s", where,
+                          loss ? ", not both" : "");
+    ho_section section = loss ? HO_LOSS_TERM : HO_PENALTY_TERM;
     ho_mention mention = {0};
     if (ho_mention_read(r, loss ? HO_LOSS : HO_PENALTY, node, loss ? "loss" : "penalty", where, &mention) != HO_OK)
         return r->error->status;
     const char *name = mention.loaded->plugin.name;
     if (prefix)
         name = alone ? prefix : ho_arena_format(r->arena, "%s_%s", prefix, name);
-    term->plugin = make(r, &mention, name, loss ? for_loss : for_penalty);
-    if (!term->plugin)
+    term->plugin = make(r, &mention, name, ho_key_names(section));
+    if (!term->plugin || ho_keys_read(section, node, term, r->error) != HO_OK)
         return r->error->status;
-    const ho_tree *target = ho_tree_get(node, "target"), *on = ho_tree_get(node, "on");
-    const ho_tree *weights = ho_tree_get(node, "weights");
-    if (loss)
-        read_reduce(ho_tree_get(node, "reduce"), &term->mean, r->error);
-    if (loss && target && ho_tree_string(target, "target", &term->target, r->error) == HO_OK)
-        term->target_place = target->place;
-    if (r->error->status == HO_OK && loss && weights)
-        read_weights(r, weights, term);
-    if (penalty && on)
-        read_on(r, on, term);
-    if (r->error->status == HO_OK)
-        fix_hypers(r, term->plugin, node, true);
-    return r->error->status;
+    const ho_tree *target = ho_tree_get(node, "target"), *on = penalty ? ho_tree_get(node, "on") : NULL;
+    const ho_tree *weights = loss ? ho_tree_get(node, "weights") : NULL;
+    term->target_place = target ? target->place : term->target_place;
+    if ((weights && read_weights(r, weights, term) != HO_OK) || (on && read_on(r, on, term) != HO_OK))
+        return r->error->status;
+    fix_hypers(r, term->plugin, node, true);
+    return HO_OK;
 }
 
 /* The terms of a list, or of a single map. *count grows as they are made, so that those made are freed after an error.
@@ -180,7 +156,7 @@ static ho_status describe_terms(ho_reading *r, ho_tree *node, const char *where,
     if (!list && ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
         return r->error->status;
     if (list && !node->count)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: an empty list", where);
+        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: the list is empty", where);
     size_t wanted = list ? node->count : 1;
     ho_term *made = ho_arena_alloc(r->arena, wanted * sizeof *made);
     *terms = made;
@@ -213,9 +189,8 @@ static ho_tree *default_validation(ho_reading *r, const ho_tree *objective)
 static ho_status describe_errors(ho_reading *r)
 {
     ho_problem *p = &r->pipeline->problem;
-    ho_tree *objective, *validation = ho_tree_get(r->root, "validation");
-    if (needs(r, "objective", &objective) != HO_OK ||
-        describe_terms(r, objective, "objective", NULL, &p->objective, &p->objective_count) != HO_OK)
+    ho_tree *objective = ho_tree_get(r->root, "objective"), *validation = ho_tree_get(r->root, "validation");
+    if (describe_terms(r, objective, "objective", NULL, &p->objective, &p->objective_count) != HO_OK)
         return r->error->status;
     size_t losses = 0;
     for (size_t i = 0; i < p->objective_count; i++)

@@ -68,7 +68,7 @@ static const char *expand_one(text_buffer *b, ho_place place, const char *inside
     }
     bool has_default = rest[0] == ':' && rest[1] == '-';
     if (!length || (rest != end && !has_default)) {
-        ho_fail_at(error, HO_INVALID, place, "\"${%.*s}\": wanted is ${NAME} or ${NAME:-default}",
+        ho_fail_at(error, HO_INVALID, place, "\"${%.*s}\": expected ${NAME} or ${NAME:-default}",
                    (int)(end - inside < 200 ? end - inside : 200), inside);
         return NULL;
     }
@@ -88,7 +88,7 @@ static const char *expand_one(text_buffer *b, ho_place place, const char *inside
         ho_fail_at(error, HO_INVALID, place, "the environment variable %s is not set; set it, or write ${%s:-default}",
                    name, name);
     else if (!is_utf8(value))
-        ho_fail_at(error, HO_INVALID, place, "the environment variable %s holds text that is no UTF-8", name);
+        ho_fail_at(error, HO_INVALID, place, "the environment variable %s holds text that is not UTF-8", name);
     else
         put(b, value, strlen(value));
     free(name);

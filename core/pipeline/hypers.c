@@ -1,4 +1,4 @@
-/* Hyperparameters, the hypergradient's mode and the outer optimizer. */
+/* Hyperparameters and the hypergradient's mode. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +49,7 @@ static ho_status check_known(const name_list *known, const ho_tree *entry, ho_er
     const char *dot = strrchr(entry->key, '.');
     if (dot && strcmp(dot, ".weights") == 0)
         return ho_fail_at(error, HO_INVALID, entry->key_place,
-                          "unknown hyperparameter \"%s\": a loss of the objective has weights for single examples "
-                          "where it says `weights: per_example`",
+                          "unknown hyperparameter \"%s\": a loss has example weights only with `weights: per_example`",
                           entry->key);
     char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(entry->key, known->names, known->count);
@@ -74,50 +73,41 @@ static ho_hyper_setting *setting_of(ho_reading *r, const char *name)
 
 static ho_status describe_constraint(ho_reading *r, ho_tree *node, ho_instance **constraint)
 {
-    static const char *const reserved[] = {"plugin", "path", NULL};
     ho_mention mention = {0};
-    if (ho_mention_read(r, HO_CONSTRAINT, node, "plugin", "constraint", &mention) != HO_OK)
-        return r->error->status;
-    *constraint = ho_instance_new(mention.loaded, NULL, mention.settings, reserved, mention.place, r->error);
+    if (ho_mention_read(r, HO_CONSTRAINT, node, "plugin", "constraint", &mention) == HO_OK)
+        *constraint = ho_instance_new(mention.loaded, NULL, mention.settings, ho_key_names(HO_PROJECTION),
+                                      mention.place, r->error);
     return r->error->status;
 }
 
 /* One entry of `hyperparameters`. */
 static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
 {
-    static const char *const known[] = {"init", "constraint", "shape", "outer", "range", NULL};
     ho_hyper_setting *setting = setting_of(r, entry->key);
     setting->tuned = true;
     setting->place = entry->key_place;
     if (entry->kind == HO_TREE_NULL)
         return ho_fail_at(r->error, HO_INVALID, entry->place,
-                          "%s: found nothing, wanted is its initial value or a map ({} for the default)", entry->key);
+                          "%s: expected its initial value or a map ({} for the default), got nothing", entry->key);
     ho_tree *value = entry->kind == HO_TREE_MAP ? ho_tree_get(entry, "init") : entry;
     if (value) {
         ho_npy_settle(r->arena, value);
         setting->value = value;
     }
-    if (entry->kind != HO_TREE_MAP)
-        return HO_OK;
-    ho_tree *constraint = ho_tree_get(entry, "constraint"), *shape = ho_tree_get(entry, "shape");
-    ho_tree *outer = ho_tree_get(entry, "outer"), *range = ho_tree_get(entry, "range");
-    ho_tree_only(entry, "a hyperparameter", known, r->error);
-    if (r->error->status == HO_OK && constraint)
-        describe_constraint(r, constraint, &setting->constraint);
-    if (r->error->status == HO_OK && shape && ho_tree_string(shape, "shape", &setting->shape, r->error) == HO_OK)
-        setting->shape_place = shape->place;
-    if (r->error->status == HO_OK && outer && ho_tree_expect(outer, HO_TREE_MAP, "outer", r->error) == HO_OK)
-        setting->outer = outer;
-    if (r->error->status == HO_OK && range)
-        ho_describe_range(r, range, setting->name, &r->ranges[r->pipeline->range_count++]);
-    return r->error->status;
+    if (entry->kind != HO_TREE_MAP || ho_keys_read(HO_TUNED, entry, setting, r->error) != HO_OK)
+        return r->error->status;
+    ho_tree *constraint = ho_tree_get(entry, "constraint"), *outer = ho_tree_get(entry, "outer");
+    const ho_tree *range = ho_tree_get(entry, "range"), *shape = ho_tree_get(entry, "shape");
+    setting->shape_place = shape ? shape->place : entry->place;
+    setting->outer = outer;
+    if ((outer && ho_tree_expect(outer, HO_TREE_MAP, "outer", r->error) != HO_OK) ||
+        (constraint && describe_constraint(r, constraint, &setting->constraint) != HO_OK))
+        return r->error->status;
+    return range ? ho_describe_range(r, range, setting->name, &r->ranges[r->pipeline->range_count++]) : HO_OK;
 }
 
-static ho_status describe_tuned(ho_reading *r, size_t *tuned)
+static ho_status describe_tuned(ho_reading *r, ho_tree *node)
 {
-    ho_tree *node = ho_tree_get(r->root, "hyperparameters");
-    if (!node)
-        return HO_OK;
     if (ho_tree_expect(node, HO_TREE_MAP, "hyperparameters", r->error) != HO_OK)
         return r->error->status;
     name_list known = all_names(r);
@@ -127,27 +117,26 @@ static ho_status describe_tuned(ho_reading *r, size_t *tuned)
         if (check_known(&known, entry, r->error) == HO_OK)
             describe_hyper(r, entry);
     free(known.names);
-    *tuned = node->count;
     return r->error->status;
 }
 
 static ho_status describe_mode(ho_reading *r, size_t tuned)
 {
-    static const char *const reserved[] = {"mode", "path", NULL};
     ho_tree *node = ho_tree_get(r->root, "hypergradient");
     if (!node && !tuned)
         return HO_OK;
     if (!node)
         return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file},
-                          "the pipeline has hyperparameters to tune and no \"hypergradient\": {mode: NAME} says how");
+                          "the pipeline has hyperparameters to tune and no \"hypergradient\": {mode: NAME}");
     ho_mention mention = {0};
     if (ho_mention_read(r, HO_MODE, node, "mode", "hypergradient", &mention) == HO_OK)
-        r->pipeline->mode = ho_instance_new(mention.loaded, NULL, mention.settings, reserved, mention.place, r->error);
+        r->pipeline->mode = ho_instance_new(mention.loaded, NULL, mention.settings, ho_key_names(HO_HYPERGRADIENT),
+                                            mention.place, r->error);
     return r->error->status;
 }
 
-/* The steps sizes that single hyperparameters ask of the outer optimizer. */
-static ho_status check_own_steps(ho_reading *r)
+/* What single hyperparameters ask of the outer optimizer. */
+static ho_status check_own_outer(ho_reading *r)
 {
     const ho_instance *outer = r->pipeline->outer;
     uint32_t count = outer ? outer->loaded->hyper_count : 0;
@@ -165,86 +154,12 @@ static ho_status check_own_steps(ho_reading *r)
     return HO_OK;
 }
 
-static ho_status read_strategy(ho_reading *r, const ho_tree *node)
-{
-    static const char *const strategies[] = {"hypergradient", "grid", "random", NULL};
-    int which;
-    ho_read_choice(node, "strategy", strategies, &which, r->error);
-    r->pipeline->strategy = (ho_strategy)which;
-    return r->error->status;
-}
-
-/* The outer optimizer's own settings, apart from what else stands in `outer`. */
-static const ho_tree *values_of(ho_reading *r, const ho_tree *node, const ho_loaded *loaded)
-{
-    ho_tree *values = ho_tree_new(r->arena, HO_TREE_MAP, node->place);
-    for (const ho_tree *child = node->first; child; child = child->next) {
-        if (!ho_has_hyper(loaded, child->key))
-            continue;
-        ho_tree *copy = ho_tree_copy(r->arena, child);
-        copy->key = child->key;
-        copy->key_place = child->key_place;
-        ho_tree_append(values, copy);
-    }
-    return values;
-}
-
-/* A search has no use for an optimizer; one that is mentioned (by the file that a variant changes) is checked all the
- * same. */
-static ho_status describe_outer(ho_reading *r, ho_tree *node, size_t tuned)
-{
-    static const char *const reserved[] = {"plugin",       "path",       "iterations", "strategy", "candidates",
-                                           "cpu_seconds",  "as_long_as", "schedule",   "every",    "validation_batch",
-                                           "warm_restart", NULL};
-    ho_pipeline *p = r->pipeline;
-    ho_mention mention = {0};
-    if (ho_tree_expect(node, HO_TREE_MAP, "outer", r->error) != HO_OK ||
-        read_strategy(r, ho_tree_get(node, "strategy")) != HO_OK)
-        return r->error->status;
-    bool search = p->strategy != HO_STRATEGY_HYPERGRADIENT;
-    if (search && !ho_tree_get(node, "plugin")) {
-        if (ho_tree_only(node, "a search's \"outer\"", reserved, r->error) != HO_OK)
-            return r->error->status;
-    } else {
-        if (ho_mention_read(r, HO_DYNAMICS, node, "plugin", "outer", &mention) != HO_OK)
-            return r->error->status;
-        p->outer = ho_instance_new(mention.loaded, "outer", node, reserved, mention.place, r->error);
-        if (!p->outer)
-            return r->error->status;
-        p->outer_values = values_of(r, node, mention.loaded);
-    }
-    if (!tuned)
-        return ho_fail_at(r->error, HO_INVALID, node->key_place, "outer: there are no hyperparameters to tune");
-    const ho_tree *iterations = ho_tree_get(node, "iterations"), *candidates = ho_tree_get(node, "candidates");
-    if (ho_describe_schedule(r, node) != HO_OK)
-        return r->error->status;
-    if (p->online && iterations)
-        return ho_fail_at(r->error, HO_INVALID, iterations->key_place,
-                          "iterations: online updates go on as long as training does");
-    if (!search && !p->online && !iterations)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "outer: \"iterations\" is missing");
-    if (!search && candidates)
-        return ho_fail_at(r->error, HO_INVALID, candidates->key_place, "candidates: only searches have them");
-    static const char *const of_random[] = {"cpu_seconds", "as_long_as"};
-    for (size_t i = 0; p->strategy != HO_STRATEGY_RANDOM && i < sizeof of_random / sizeof *of_random; i++) {
-        const ho_tree *time = ho_tree_get(node, of_random[i]);
-        if (time)
-            return ho_fail_at(r->error, HO_INVALID, time->key_place, "%s: only a random search has it", of_random[i]);
-    }
-    if (iterations && ho_tree_integer(iterations, "iterations", &p->outer_iterations, r->error) != HO_OK)
-        return r->error->status;
-    if (iterations && p->outer_iterations < 1)
-        return ho_fail_at(r->error, HO_INVALID, iterations->place, "iterations: %s is less than 1", iterations->text);
-    return search ? ho_describe_search(r, node) : HO_OK;
-}
-
 ho_status ho_describe_hypers(ho_reading *r)
 {
-    size_t tuned = 0;
-    ho_tree *outer = ho_tree_get(r->root, "outer");
-    if (describe_tuned(r, &tuned) != HO_OK || describe_mode(r, tuned) != HO_OK)
+    ho_tree *hypers = ho_tree_get(r->root, "hyperparameters"), *outer = ho_tree_get(r->root, "outer");
+    size_t tuned = hypers ? hypers->count : 0;
+    if ((hypers && describe_tuned(r, hypers) != HO_OK) || describe_mode(r, tuned) != HO_OK ||
+        (outer && ho_describe_outer(r, outer, tuned) != HO_OK))
         return r->error->status;
-    if (outer && describe_outer(r, outer, tuned) != HO_OK)
-        return r->error->status;
-    return check_own_steps(r);
+    return check_own_outer(r);
 }

@@ -2,6 +2,7 @@
 #ifndef HO_PIPELINE_INTERNAL_H
 #define HO_PIPELINE_INTERNAL_H
 
+#include "pipeline/keys.h"
 #include "pipeline/pipeline.h"
 
 /* ---- expand.c --------------------------------------------------------------------------------------------------- */
@@ -43,18 +44,6 @@ ho_experiment *ho_experiment_open(const ho_pipeline_request *request, ho_error *
 /* A copy of the experiment's tree with a variant (or NULL) laid over it, without `variants`, `choose` and `repeat`. */
 ho_tree *ho_experiment_root(const ho_experiment *experiment, ho_arena *arena, const char *variant, ho_error *error);
 
-/* What a variant may be called; `where` is for messages. */
-ho_status ho_variant_name_check(const ho_tree *variant, const char *where, ho_error *error);
-/* The names of variants, in order; NULL has none. */
-const char **ho_variant_names(ho_arena *arena, const ho_tree *variants);
-
-/* ---- choose.c ---------------------------------------------------------------------------------------------------- */
-
-ho_status ho_choose_check(ho_arena *arena, const ho_tree *root, ho_error *error);
-/* Fills the choices of an experiment whose variants are known; those of which some variant does not run are left out.
- */
-void ho_choose_read(ho_experiment *experiment);
-
 /* ---- mention.c -------------------------------------------------------------------------------------------------- */
 
 /* A reading of a pipeline under way. */
@@ -84,6 +73,7 @@ ho_status ho_mention_read(ho_reading *reading, uint32_t kind, ho_tree *node, con
 void ho_path_settle(ho_arena *arena, ho_tree *node);
 /* The same where the scalar is a path of a .npy file. */
 void ho_npy_settle(ho_arena *arena, ho_tree *node);
+bool ho_is_word(const ho_tree *node, const char *word); /* NULL is none */
 bool ho_has_option(const ho_loaded *loaded, const char *name);
 bool ho_has_hyper(const ho_loaded *loaded, const char *name);
 
@@ -97,7 +87,6 @@ typedef struct ho_noise {
     ho_place place;
 } ho_noise;
 
-ho_status ho_noise_read(ho_reading *reading, const ho_tree *node, ho_noise *noise);
 /* Replaces the labels of share * count examples (rounded; half upwards) by another class each, drawn evenly from the
  * other classes. Which and by what depends on seed, count, and number of classes only. replaced[i]: 1 where so, else 0.
  */
@@ -105,28 +94,30 @@ void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, do
 /* The same on the training part's `target`, which it has; what was replaced is kept with the pipeline. */
 ho_status ho_noise_apply(ho_reading *reading, const ho_noise *noise, const char *target);
 
-/* ---- search.c --------------------------------------------------------------------------------------------------- */
+/* ---- data.c ------------------------------------------------------------------------------------------------------ */
+
+enum { HO_ALL_PARTS, HO_TRAINING_PART, HO_VALIDATION_PART, HO_TEST_PART, HO_READERS };
+
+/* One way to come by the data: a reader whose examples are split (or that makes the parts itself), perhaps with another
+ * for the test part; or a reader for each part. */
+typedef struct ho_data_source {
+    ho_tree *node;
+    const char *label;
+    ho_mention readers[HO_READERS]; /* loaded NULL: none */
+    bool divided, standardize, noisy;
+    ho_split split;
+    ho_noise noise;
+    char *missing; /* files that are not there, in the arena; NULL: none */
+} ho_data_source;
+
+/* ---- outer.c ----------------------------------------------------------------------------------------------------- */
 
 /* The `range` of the hyperparameter `name`. */
 ho_status ho_describe_range(ho_reading *reading, const ho_tree *node, const char *name, ho_range *range);
-/* What `outer` says of a grid or a random search, once all ranges are known. */
-ho_status ho_describe_search(ho_reading *reading, const ho_tree *outer);
-
-/* ---- schedule.c ------------------------------------------------------------------------------------------------ */
-
-/* What `outer` says of updates during training. */
-ho_status ho_describe_schedule(ho_reading *reading, const ho_tree *outer);
+/* `outer`, once `tuned` hyperparameters and their ranges are known. */
+ho_status ho_describe_outer(ho_reading *reading, ho_tree *outer, size_t tuned);
 /* `stop`, and whether `steps` goes with it and with `outer`; once all else is known. */
 ho_status ho_describe_stop(ho_reading *reading);
-
-/* ---- settings.c ------------------------------------------------------------------------------------------------ */
-
-bool ho_is_word(const ho_tree *node, const char *word); /* NULL is none */
-/* Each leaves *value alone where the node is NULL. A whole number of at least `least`; a number above 0. */
-ho_status ho_read_count(const ho_tree *node, const char *key, int64_t least, int64_t *value, ho_error *error);
-ho_status ho_read_positive(const ho_tree *node, const char *key, double *value, ho_error *error);
-/* Which of the words (ending with NULL) it is; the first where the node is NULL. */
-ho_status ho_read_choice(const ho_tree *node, const char *key, const char *const *words, int *which, ho_error *error);
 
 /* ---- describe.c, hypers.c, data.c: parts of the tree into pipeline->problem and its kin ---------------------------
  */

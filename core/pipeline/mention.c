@@ -6,6 +6,11 @@
 #include "base/file.h"
 #include "pipeline/internal.h"
 
+bool ho_is_word(const ho_tree *node, const char *word)
+{
+    return node && node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
+}
+
 bool ho_has_option(const ho_loaded *loaded, const char *name)
 {
     for (uint32_t i = 0; i < loaded->option_count; i++)
@@ -53,7 +58,7 @@ static const ho_loaded *load_file(ho_reading *r, uint32_t kind, ho_tree *path, c
     if (!loaded)
         ho_error_place(r->error, path->place);
     else if (loaded->plugin.kind != kind || strcmp(loaded->plugin.name, name) != 0)
-        ho_fail_at(r->error, HO_INVALID, place, "%s holds the %s \"%s\", wanted is the %s \"%s\"", path->text,
+        ho_fail_at(r->error, HO_INVALID, place, "%s holds the %s \"%s\", expected the %s \"%s\"", path->text,
                    ho_kind_name(loaded->plugin.kind), loaded->plugin.name, ho_kind_name(kind), name);
     return r->error->status == HO_OK ? loaded : NULL;
 }
@@ -66,12 +71,12 @@ ho_status ho_mention_read(ho_reading *r, uint32_t kind, ho_tree *node, const cha
         mention->settings = node;
         named = ho_tree_get(node, key);
         if (!named)
-            return ho_fail_at(r->error, HO_INVALID, node->place, "%s: \"%s\" is missing, which names the plugin", what,
+            return ho_fail_at(r->error, HO_INVALID, node->place, "%s: \"%s\" is missing: the name of the plugin", what,
                               key);
     } else if (node->kind != HO_TREE_SCALAR) {
         return ho_fail_at(r->error, HO_INVALID, node->place,
-                          "%s: found %s, wanted is a plugin's name or a map with \"%s\"", what,
-                          ho_tree_kind_name(node->kind), key);
+                          "%s: expected a plugin's name or a map with \"%s\", got %s", what, key,
+                          ho_tree_kind_name(node->kind));
     }
     const char *name;
     if (ho_tree_string(named, what, &name, r->error) != HO_OK)

@@ -35,6 +35,7 @@ static void replace(ho_arena *arena, ho_tree *node, const ho_tree *over)
     node->kind = copy->kind;
     node->quoted = copy->quoted;
     node->text = copy->text;
+    node->origin = copy->origin;
     node->place = copy->place;
     node->first = copy->first;
     node->last = copy->last;
@@ -161,7 +162,7 @@ ho_status ho_tree_set(ho_arena *arena, ho_tree *root, const char *assignment, ho
 {
     const char *equals = strchr(assignment, '=');
     if (!equals || equals == assignment)
-        return ho_fail(error, HO_INVALID, "--set %s: wanted is KEY=VALUE, as in --set hyperparameters/mtl.A/init=0",
+        return ho_fail(error, HO_INVALID, "--set %s: expected KEY=VALUE, as in --set hyperparameters/mtl.A/init=0",
                        assignment);
     char *name = ho_arena_format(arena, "--set %s", assignment);
     ho_tree *value = ho_yaml_parse(arena, name, equals + 1, strlen(equals + 1), error);

@@ -6,33 +6,6 @@
 #include "base/rng.h"
 #include "pipeline/internal.h"
 
-ho_status ho_noise_read(ho_reading *r, const ho_tree *node, ho_noise *noise)
-{
-    static const char *const known[] = {"labels", "seed", "use", NULL}, *const uses[] = {"all", "clean", NULL};
-    *noise = (ho_noise){.seed = r->pipeline->problem.seed, .place = node->place};
-    if (ho_tree_expect(node, HO_TREE_MAP, "noise", r->error) != HO_OK ||
-        ho_tree_only(node, "noise", known, r->error) != HO_OK)
-        return r->error->status;
-    const ho_tree *share = ho_tree_get(node, "labels"), *seed = ho_tree_get(node, "seed");
-    const ho_tree *use = ho_tree_get(node, "use");
-    if (!share)
-        return ho_fail_at(r->error, HO_INVALID, node->place,
-                          "noise: \"labels\" is missing: the share of the training labels to replace");
-    if (ho_tree_real(share, "noise: labels", &noise->share, r->error) != HO_OK)
-        return r->error->status;
-    if (!(noise->share >= 0 && noise->share < 1))
-        return ho_fail_at(r->error, HO_INVALID, share->place, "noise: labels: %s is no share in [0, 1)", share->text);
-    int64_t number = 0;
-    int which;
-    if (ho_read_count(seed, "noise: seed", 0, &number, r->error) != HO_OK ||
-        ho_read_choice(use, "noise: use", uses, &which, r->error) != HO_OK)
-        return r->error->status;
-    noise->clean = which == 1;
-    if (seed)
-        noise->seed = (uint64_t)number;
-    return HO_OK;
-}
-
 void ho_noise_labels(const ho_noise *noise, ho_target *labels, int64_t count, double *replaced)
 {
     const uint64_t which = ho_stream("noise: examples"), what = ho_stream("noise: labels");

@@ -9,8 +9,6 @@
 #include "pipeline/internal.h"
 #include "pipeline/yaml.h"
 
-static const char name_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
 /* Gives a key of the root a value from the command line. */
 static void put(ho_reading *r, const char *key, ho_tree *value, const char *argument)
 {
@@ -43,10 +41,6 @@ static void override_mode(ho_reading *r, const char *mode)
 
 static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *variant)
 {
-    static const char *const known[] = {
-        "name",  "seed",  "precision",       "data",          "model",      "objective", "dynamics", "steps",
-        "batch", "start", "hyperparameters", "hypergradient", "validation", "outer",     "final",    "stop",
-        NULL};
     r->root = ho_experiment_root(e, r->arena, variant, r->error);
     if (!r->root)
         return r->error->status;
@@ -55,82 +49,46 @@ static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *va
     if (e->request.precision)
         put(r, "precision", scalar(r, e->request.precision), "--precision");
     r->pipeline->root = r->root;
-    return ho_tree_only(r->root, "the pipeline", known, r->error);
+    return ho_keys_read(HO_PIPELINE, r->root, r->pipeline, r->error);
 }
 
-/* The file's name without folder and ending, with '_' for what a name may not hold. */
-static char *base_name(ho_arena *arena, const char *file)
+/* The file's name without folder and ending, with '_' for what a name may not hold. A copy of the tree in another file
+ * is still this pipeline, so the name is put there too. */
+static void name_by_file(ho_reading *r)
 {
-    const char *slash = strrchr(file, '/');
-    char *name = ho_arena_strdup(arena, slash ? slash + 1 : file);
+    const char *file = r->pipeline->file, *slash = strrchr(file, '/');
+    char *name = ho_arena_strdup(r->arena, slash ? slash + 1 : file);
     char *dot = strrchr(name, '.');
     if (dot && dot != name)
         *dot = '\0';
     for (char *c = name; *c; c++)
-        if (!strchr(name_letters, *c))
+        if (!ho_is_file_name((char[]){'a', *c, '\0'}))
             *c = '_';
     if (*name == '.')
         *name = '_';
-    return name;
+    r->pipeline->name = name;
+    put(r, "name", scalar(r, name), file);
 }
 
-static ho_status read_name(ho_reading *r)
+static ho_status count_seed(ho_reading *r, int64_t repetition)
 {
-    const ho_tree *node = ho_tree_get(r->root, "name");
-    if (!node) {
-        r->pipeline->name = base_name(r->arena, r->pipeline->file);
-        /* A copy of the tree in another file is still this pipeline. */
-        put(r, "name", scalar(r, r->pipeline->name), r->pipeline->file);
-        return HO_OK;
-    }
-    const char *text;
-    if (ho_tree_string(node, "name", &text, r->error) != HO_OK)
-        return r->error->status;
-    r->pipeline->name = text;
-    if (*text && *text != '.' && strspn(text, name_letters) == strlen(text))
-        return HO_OK;
-    return ho_fail_at(r->error, HO_INVALID, node->place,
-                      "name: \"%s\": wanted are letters, digits, '_', '-' and '.', not beginning with a '.'", text);
-}
-
-static ho_status read_final(ho_reading *r)
-{
-    static const char *const known[] = {"train_on", NULL};
-    const ho_tree *node = ho_tree_get(r->root, "final");
-    if (node && (ho_tree_expect(node, HO_TREE_MAP, "final", r->error) != HO_OK ||
-                 ho_tree_only(node, "final", known, r->error) != HO_OK))
-        return r->error->status;
-    static const char *const words[] = {"training", "training+validation", "validation", NULL};
-    int which;
-    ho_read_choice(ho_tree_get(node, "train_on"), "train_on", words, &which, r->error);
-    r->pipeline->final_on = (ho_final)which;
-    return r->error->status;
+    uint64_t *seed = &r->pipeline->problem.seed;
+    if (*seed > INT64_MAX - HO_MOST_REPETITIONS)
+        return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,
+                          "seed: too large to be counted up for each repetition");
+    *seed += (uint64_t)repetition;
+    if (repetition > 0)
+        put(r, "seed", scalar(r, ho_arena_format(r->arena, "%" PRIu64, *seed)), "the repetition");
+    return HO_OK;
 }
 
 static ho_status read_run(ho_reading *r, int64_t repetition)
 {
-    ho_problem *p = &r->pipeline->problem;
-    int64_t seed = 1;
-    static const char *const precisions[] = {"f32", "f64", NULL};
-    int f64;
-    const ho_tree *batch = ho_tree_get(r->root, "batch"), *steps = ho_tree_get(r->root, "steps");
-    bool full = ho_is_word(batch, "full"), unbounded = ho_is_word(steps, "unbounded");
-    if (read_name(r) != HO_OK || ho_read_count(ho_tree_get(r->root, "seed"), "seed", 0, &seed, r->error) != HO_OK ||
-        ho_read_choice(ho_tree_get(r->root, "precision"), "precision", precisions, &f64, r->error) != HO_OK ||
-        (!unbounded && ho_read_count(steps, "steps", 1, &p->steps, r->error) != HO_OK) ||
-        (!full && ho_read_count(batch, "batch", 1, &p->batch, r->error) != HO_OK))
+    if (!r->pipeline->name)
+        name_by_file(r);
+    if (count_seed(r, repetition) != HO_OK)
         return r->error->status;
-    if (seed > INT64_MAX - HO_MOST_REPETITIONS)
-        return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,
-                          "seed: too large to be counted up for each repetition");
-    seed += repetition;
-    p->seed = (uint64_t)seed;
-    if (repetition > 0)
-        put(r, "seed", scalar(r, ho_arena_format(r->arena, "%" PRId64, seed)), "the repetition");
-    p->precision = f64 ? HO_F64 : HO_F32;
-    if (!steps)
-        return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file}, "the pipeline has no \"steps\"");
-    return read_final(r);
+    return ho_keys_read(HO_FINAL, ho_tree_get(r->root, "final"), r->pipeline, r->error);
 }
 
 static size_t nodes_of(const ho_tree *node)

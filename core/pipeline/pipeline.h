@@ -16,7 +16,7 @@ typedef struct ho_pipeline_request {
     const char *precision; /* NULL: the file's */
 } ho_pipeline_request;
 
-/* How the outer loop looks for better hyperparameters. */
+/* How the outer loop finds better hyperparameters. */
 typedef enum ho_strategy { HO_STRATEGY_HYPERGRADIENT, HO_STRATEGY_GRID, HO_STRATEGY_RANDOM } ho_strategy;
 
 /* Where a search draws a hyperparameter from: between two ends, evenly or evenly in the logarithm, or among values.
@@ -36,12 +36,12 @@ typedef enum ho_final { HO_FINAL_TRAINING, HO_FINAL_BOTH, HO_FINAL_VALIDATION } 
 
 #define HO_MOST_CANDIDATES 100000 /* of a search */
 
-/* How a training is watched while it runs: looks at the validation part, of which the best one's weights are kept, and
- * what ends it before its last step. Limits that are 0 are none. */
+/* Monitored training: validation is evaluated while it runs and the weights of the best evaluation are kept. The limits
+ * end it before its last step; 0: no limit. */
 typedef struct ho_stop {
-    bool by_accuracy; /* the best look has the highest validation accuracy, else the least validation error */
-    int64_t every;    /* steps from look to look */
-    int64_t patience; /* looks in a row that are no better than the best before them */
+    bool by_accuracy; /* the best evaluation has the highest validation accuracy, else the least validation error */
+    int64_t every;    /* steps from evaluation to evaluation */
+    int64_t patience; /* evaluations in a row that are not better than the best before them */
     double epochs, seconds;
 } ho_stop;
 
@@ -82,13 +82,13 @@ typedef struct ho_pipeline {
     size_t range_count;
     ho_final final_on;
 
-    bool watched; /* trainings whose result counts are watched as `stop` says */
+    bool monitored; /* trainings whose result counts: as `stop` says */
     ho_stop stop;
-    bool online;            /* hyperparameters move while training runs; else after each whole training */
+    bool online;            /* hyperparameters are updated during training, else after each whole training */
     int64_t update_every;   /* online: steps from update to update */
     bool warm_restart;      /* online: each update forgets how the weights came about */
-    double cpu_seconds;     /* a random search ends after so many; 0: no such limit */
-    const char *as_long_as; /* ... after as many as this variant took; NULL: no such limit */
+    double cpu_seconds;     /* a random search ends after so many; 0: no limit */
+    const char *as_long_as; /* ... after as many as this variant took; NULL: no limit */
     ho_place as_long_as_place;
 } ho_pipeline;
 

@@ -80,7 +80,7 @@ static void syntax_error(reader *r)
     if (p->error == YAML_MEMORY_ERROR) {
         ho_fail(r->error, HO_FAILED, "%s: out of memory", r->name);
     } else if (p->error == YAML_READER_ERROR) {
-        ho_fail_at(r->error, HO_INVALID, place_at(r, p->problem_offset), "no valid text: %s", problem);
+        ho_fail_at(r->error, HO_INVALID, place_at(r, p->problem_offset), "not valid text: %s", problem);
     } else {
         bool flow = p->context && strstr(p->context, "flow");
         const char *hint = flow && line_holds(r, p->problem_mark.line, "${")
@@ -89,7 +89,7 @@ static void syntax_error(reader *r)
         char since[64] = "";
         if (p->context && p->context_mark.line != p->problem_mark.line)
             snprintf(since, sizeof since, " (since line %zu)", p->context_mark.line + 1);
-        ho_fail_at(r->error, HO_INVALID, place_of(r, p->problem_mark), "no valid YAML: %s%s%s%s%s", problem,
+        ho_fail_at(r->error, HO_INVALID, place_of(r, p->problem_mark), "not valid YAML: %s%s%s%s%s", problem,
                    p->context ? " " : "", p->context ? p->context : "", since, hint);
     }
 }
@@ -227,7 +227,7 @@ static const char *read_key(reader *r, const yaml_event_t *event)
     if (!text)
         return NULL;
     if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(text, "<<") == 0)
-        ho_fail_at(r->error, HO_INVALID, place, "merge keys (<<) are not supported: write the keys out");
+        ho_fail_at(r->error, HO_INVALID, place, "merge keys (<<) are not supported; write the keys out");
     else if (!*text)
         ho_fail_at(r->error, HO_INVALID, place, "an empty key");
     else if (strlen(text) > MOST_KEY_BYTES)
@@ -331,7 +331,7 @@ static ho_tree *read_node(reader *r, yaml_event_t *event, int depth)
     size_t nodes = r->nodes, bytes = r->bytes, index = r->anchor_count;
     ho_tree *node = NULL;
     if (tag)
-        ho_fail_at(r->error, HO_INVALID, place, "tags (%s) are not used here", (const char *)tag);
+        ho_fail_at(r->error, HO_INVALID, place, "tags (%s) are not supported", (const char *)tag);
     else if (name && !open_anchor(r, place, name))
         node = NULL;
     else if (event->type == YAML_ALIAS_EVENT)

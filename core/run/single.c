@@ -423,7 +423,7 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
         ho_search_candidates(p, s->training, &s->total, error);
     else if (p->outer && !p->online)
         s->optimizer = ho_outer_new(p, s->training, error);
-    if (error->status == HO_OK && p->watched)
+    if (error->status == HO_OK && p->monitored)
         s->course = ho_course_new(p, s->training, error);
     if (error->status == HO_OK && p->final_on != HO_FINAL_TRAINING)
         open_both(s, error);

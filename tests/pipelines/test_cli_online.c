@@ -194,9 +194,9 @@ Test(online, a_search_ends_when_its_time_is_over)
 Test(online, time_is_refused_where_no_random_search_would_take_it)
 {
     cli_result r = cli_run("pipeline", "v.yaml", "--set", "variants/GRID/outer/cpu_seconds=3", NULL);
-    cli_expect_refused("grid", r, "cpu_seconds: only a random search has it", "variant GRID", NULL);
+    cli_expect_refused("grid", r, "cpu_seconds: only with strategy: random", "variant GRID", NULL);
     r = cli_run("pipeline", "v.yaml", "--set", "variants/MOVED/outer/as_long_as=PLAIN", NULL);
-    cli_expect_refused("online", r, "as_long_as: only a random search has it", "variant MOVED", NULL);
+    cli_expect_refused("online", r, "as_long_as: only with strategy: random", "variant MOVED", NULL);
 }
 
 Test(online, batches_larger_than_their_part_are_refused_where_they_stand)

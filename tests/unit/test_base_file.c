@@ -126,10 +126,10 @@ Test(file, what_is_no_regular_file)
 {
     expect_error(0, "no such file");
     mkdir(path, 0777);
-    expect_error(0, "is a folder, wanted is a file");
+    expect_error(0, "is a folder, expected a file");
     rmdir(path);
     mkfifo(path, 0666);
-    expect_error(0, "is no regular file");
+    expect_error(0, "is not a regular file");
     cr_assert_not(ho_file_exists(path));
 }
 

@@ -426,10 +426,10 @@ Test(npy, other_files)
 {
     put("", 0);
     cr_assert_eq(get(), HO_INVALID);
-    expect_error("byte 0: this is no .npy file");
+    expect_error("byte 0: this is not a .npy file");
     put("a,b,c\n1,2,3\n", 12);
     cr_assert_eq(get(), HO_INVALID);
-    expect_error("byte 0: this is no .npy file");
+    expect_error("byte 0: this is not a .npy file");
     put("PK\3\4...........", 15);
     cr_assert_eq(get(), HO_INVALID);
     expect_error("byte 0: this is a .npz archive; unpack it and name one of its .npy files");

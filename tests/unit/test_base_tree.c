@@ -122,7 +122,7 @@ Test(tree, wrong_numbers_name_place_and_text)
 {
     int64_t integer = 5;
     cr_assert_eq(ho_tree_integer(scalar("many"), "steps", &integer, &error), HO_INVALID);
-    cr_assert_str_eq(error.text, "x.yaml:7:9: steps: \"many\" is no whole number");
+    cr_assert_str_eq(error.text, "x.yaml:7:9: steps: \"many\" is not an integer");
     cr_assert_eq(integer, 5);
     static const char *const bad[] = {"inf", "nan", "1e999", "0x1", "", "one"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -130,7 +130,7 @@ Test(tree, wrong_numbers_name_place_and_text)
         error = (ho_error){0};
         cr_assert_eq(ho_tree_real(scalar(bad[i]), "lr", &real, &error), HO_INVALID, "%s", bad[i]);
     }
-    cr_assert_str_eq(error.text, "x.yaml:7:9: lr: \"one\" is no finite number");
+    cr_assert_str_eq(error.text, "x.yaml:7:9: lr: \"one\" is not a finite number");
 }
 
 Test(tree, only_true_and_false_are_booleans)
@@ -156,10 +156,10 @@ Test(tree, wrong_kinds_are_named)
 {
     double real;
     cr_assert_eq(ho_tree_real(small_map(), "lr", &real, &error), HO_INVALID);
-    cr_assert_str_eq(error.text, "x.yaml:1:1: lr: found a map of keys and values, wanted is a number");
+    cr_assert_str_eq(error.text, "x.yaml:1:1: lr: expected a number, got a map");
     error = (ho_error){0};
     cr_assert_eq(ho_tree_expect(scalar("1"), HO_TREE_LIST, "rates", &error), HO_INVALID);
-    cr_assert_str_eq(error.text, "x.yaml:7:9: rates: found a single value, wanted is a list");
+    cr_assert_str_eq(error.text, "x.yaml:7:9: rates: expected a list, got a single value");
     error = (ho_error){0};
     cr_assert_eq(ho_tree_expect(NULL, HO_TREE_LIST, "rates", &error), HO_INVALID);
     cr_assert_eq(ho_tree_real(NULL, "lr", &real, &(ho_error){0}), HO_INVALID);

@@ -125,7 +125,7 @@ Test(host_descriptor, options_are_checked)
     REFUSED(option.least = 10, "option \"order\" has the empty range 10 to 9");
     REFUSED(option.most = NAN, "option \"order\" has the empty range 1 to nan");
     REFUSED(option.initial = "10", "order: 10 is outside its range, 1 to 9");
-    REFUSED(option.initial = "two", "order: \"two\" is no whole number");
+    REFUSED(option.initial = "two", "order: \"two\" is not an integer");
     REFUSED(option.required = 1, "option \"order\" is required (1) and has a default too");
     REFUSED(option.type = HO_CHOICE, "option \"order\" is a choice without choices");
     REFUSED((option.type = HO_CHOICE, option.choices = "a||b"),

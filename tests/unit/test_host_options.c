@@ -187,7 +187,7 @@ Test(host_options, an_unknown_key_has_its_place_and_the_nearest_name)
 Test(host_options, a_real_must_be_a_number)
 {
     put("rate", "fast");
-    refused("x.yaml:3:11: rate: \"fast\" is no finite number");
+    refused("x.yaml:3:11: rate: \"fast\" is not a finite number");
 }
 
 Test(host_options, a_number_must_lie_in_its_range)
@@ -205,7 +205,7 @@ Test(host_options, a_range_includes_integers)
 Test(host_options, an_integer_must_be_whole)
 {
     put("count", "2.5");
-    refused("x.yaml:3:11: count: \"2.5\" is no whole number");
+    refused("x.yaml:3:11: count: \"2.5\" is not an integer");
 }
 
 Test(host_options, a_boolean_is_true_or_false)
@@ -225,13 +225,13 @@ Test(host_options, each_entry_of_a_list_is_checked_at_its_own_place)
     ho_tree *widths = put("widths", NULL);
     add(widths, "1");
     add(widths, "wide");
-    refused("x.yaml:9:21: widths: \"wide\" is no finite number");
+    refused("x.yaml:9:21: widths: \"wide\" is not a finite number");
 }
 
 Test(host_options, a_single_value_is_no_list)
 {
     put("rate", NULL);
-    refused("x.yaml:3:11: rate: found a list, wanted is a number");
+    refused("x.yaml:3:11: rate: expected a number, got a list");
 }
 
 Test(host_options, a_path_must_name_a_file)
@@ -258,7 +258,7 @@ Test(host_options, settings_must_be_a_map)
 {
     settings = ho_tree_new(arena, HO_TREE_LIST, (ho_place){"x.yaml", 2, 3});
     cr_assert_null(make());
-    cr_assert_eq(strncmp(error.text, "x.yaml:2:3: probe: found a list", 31), 0, "%s", error.text);
+    cr_assert_eq(strncmp(error.text, "x.yaml:2:3: probe: expected a map, got a list", 45), 0, "%s", error.text);
 }
 
 /* ---- paths ---- */

@@ -127,18 +127,18 @@ Test(yaml, aliases_are_copies)
 
 Test(yaml, syntax_errors_have_their_place)
 {
-    expect_refused("a: 1\nb: [1, 2\nc: 3\n", "t.yaml:3:2: no valid YAML: ");
-    expect_refused("a: b: c\n", "t.yaml:1:5: no valid YAML: ");
-    expect_refused("a: \"x\n", "t.yaml:2:1: no valid YAML: ");
+    expect_refused("a: 1\nb: [1, 2\nc: 3\n", "t.yaml:3:2: not valid YAML: ");
+    expect_refused("a: b: c\n", "t.yaml:1:5: not valid YAML: ");
+    expect_refused("a: \"x\n", "t.yaml:2:1: not valid YAML: ");
     expect_refused("a: 1\n\tb: 2\n", "t.yaml:2:1: a tab in the indentation");
     expect_refused("a:\n  \tb: 2\n", "t.yaml:2:3: a tab in the indentation");
-    expect_refused("a: 1\nb: x\xff\n", "t.yaml:2:5: no valid text: ");
-    expect_refused("a: \x01\n", "t.yaml:1:4: no valid text: ");
-    expect_refused("a: {b: ${HOME}}\n", "t.yaml:1:9: no valid YAML: ");
+    expect_refused("a: 1\nb: x\xff\n", "t.yaml:2:5: not valid text: ");
+    expect_refused("a: \x01\n", "t.yaml:1:4: not valid text: ");
+    expect_refused("a: {b: ${HOME}}\n", "t.yaml:1:9: not valid YAML: ");
     cr_expect_not_null(strstr(error.text, "cannot stand without quotes"), "%s", error.text);
     error = (ho_error){0};
     cr_expect_null(ho_yaml_parse(arena, "t.yaml", "a: x\0y", 6, &error));
-    cr_expect_eq(strncmp(error.text, "t.yaml:1:5: no valid text: ", 27), 0, "%s", error.text);
+    cr_expect_eq(strncmp(error.text, "t.yaml:1:5: not valid text: ", 27), 0, "%s", error.text);
 }
 
 Test(yaml, keys_are_plain_and_unique)
@@ -149,7 +149,7 @@ Test(yaml, keys_are_plain_and_unique)
     expect_refused("a: &k b\n*k : 1\n", "t.yaml:2:1: a key must be a plain text");
     expect_refused("base: &b {x: 1}\nc:\n  <<: *b\n", "t.yaml:3:3: merge keys (<<) are not supported");
     expect_refused("\"\": 1\n", "t.yaml:1:1: an empty key");
-    expect_refused("a: !!str 5\n", "t.yaml:1:4: tags (tag:yaml.org,2002:str) are not used here");
+    expect_refused("a: !!str 5\n", "t.yaml:1:4: tags (tag:yaml.org,2002:str) are not supported");
     expect_refused("a: 1\n---\nb: 1\n", "t.yaml:2:1: a second document begins here");
     expect_refused("a: \"x\\0y\"\n", "t.yaml:1:4: a zero byte in a text");
 }
@@ -267,11 +267,12 @@ Test(yaml, variables_are_replaced)
     expect_round_trip(root);
     expect_refused("a:\n  b: x${YAML_UNSET}\n", "t.yaml:2:6: the environment variable YAML_UNSET is not set");
     expect_refused("a: ${YAML_TEST\n", "t.yaml:1:4: \"${YAML_TEST\" has no closing brace");
-    expect_refused("a: ${YAML-TEST}\n", "t.yaml:1:4: \"${YAML-TEST}\": wanted is ${NAME} or ${NAME:-default}");
-    expect_refused("a: ${}\n", "t.yaml:1:4: \"${}\": wanted is");
+    expect_refused("a: ${YAML-TEST}\n", "t.yaml:1:4: \"${YAML-TEST}\": expected ${NAME} or ${NAME:-default}");
+    expect_refused("a: ${}\n", "t.yaml:1:4: \"${}\": expected ${NAME}");
     expect_refused("a: ${A1:-${B}}\n", "t.yaml:1:4: \"${A1\": a ${...} cannot stand in the default of another");
     setenv("YAML_BYTES", "\xff", 1);
-    expect_refused("a: ${YAML_BYTES}\n", "t.yaml:1:4: the environment variable YAML_BYTES holds text that is no UTF-8");
+    expect_refused("a: ${YAML_BYTES}\n",
+                   "t.yaml:1:4: the environment variable YAML_BYTES holds text that is not UTF-8");
 }
 
 Test(yaml, what_is_written_reads_back)
@@ -370,13 +371,13 @@ Test(yaml, wrong_single_settings)
 {
     ho_tree *root = parse_ok("a: 1\nobjective: [{loss: x}]\n");
     cr_expect_eq(set(root, "steps"), HO_INVALID);
-    cr_expect_str_eq(error.text, "--set steps: wanted is KEY=VALUE, as in --set hyperparameters/mtl.A/init=0");
+    cr_expect_str_eq(error.text, "--set steps: expected KEY=VALUE, as in --set hyperparameters/mtl.A/init=0");
     cr_expect_eq(set(root, "=1"), HO_INVALID);
     cr_expect_eq(set(root, "a//b=1"), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "an empty key"), "%s", error.text);
     cr_expect_eq(set(root, "/a=1"), HO_INVALID);
     cr_expect_eq(set(root, "a=[1"), HO_INVALID);
-    cr_expect_eq(strncmp(error.text, "--set a=[1:2:1: no valid YAML", 29), 0, "%s", error.text);
+    cr_expect_eq(strncmp(error.text, "--set a=[1:2:1: not valid YAML", 29), 0, "%s", error.text);
     cr_expect_eq(set(root, "objective/y/reduce=sum"), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "objective has no entry \"y\""), "%s", error.text);
     expect_written(root, "a: 1\nobjective:\n  - loss: x\n");
