@@ -23,140 +23,122 @@ ho_detection ho_detect(const double *weights, const double *replaced, int64_t co
                           .f1 = wanted > 0 ? 2 * hits / (found + wanted) : NAN};
 }
 
-/* The weights of the first term that weighs single examples; NULL: none does. */
-static const double *weights_of(const ho_pipeline *p, const ho_training *training, const double *lambda)
+/* The first term with example weights; NULL: none has. */
+static const ho_term *weighted_term(const ho_pipeline *p)
 {
-    size_t count;
-    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
-    const ho_term *term = NULL;
-    for (size_t i = p->problem.objective_count; i-- > 0;)
-        term = p->problem.objective[i].per_example ? &p->problem.objective[i] : term;
-    for (size_t i = 0; term && i < count; i++) {
-        size_t length = strlen(term->plugin->name);
-        if (strncmp(hypers[i].name, term->plugin->name, length) == 0 &&
-            strcmp(hypers[i].name + length, ".weights") == 0)
-            return hypers[i].tuned ? lambda + hypers[i].offset : hypers[i].value;
-    }
+    for (size_t i = 0; i < p->problem.objective_count; i++)
+        if (p->problem.objective[i].per_example)
+            return &p->problem.objective[i];
     return NULL;
 }
 
-/* The target of that term. */
-static const ho_target *target_of(const ho_pipeline *p)
+static const double *weights_of(const ho_term *term, const ho_training *training, const double *lambda)
 {
-    const ho_term *term = p->problem.objective;
-    while (!term->per_example)
-        term++;
-    /* The training has been made: the target is there. */
-    return term->target ? ho_examples_target(&p->training, term->target) : p->training.targets;
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    char *name = ho_format("%s.weights", term->plugin->name);
+    const double *weights = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(hypers[i].name, name) == 0)
+            weights = hypers[i].tuned ? lambda + hypers[i].offset : hypers[i].value;
+    free(name);
+    return weights;
 }
 
-typedef struct table {
-    const ho_pipeline *pipeline;
-    const double *weights;
-    const ho_target *target;
-    int64_t *order; /* training examples, the lowest weight first */
-} table;
+/* A training example with its weight. */
+typedef struct weighted {
+    double weight;
+    int64_t example;
+} weighted;
 
-static void print_csv(const table *t, const int64_t *order, int64_t count, FILE *out)
+static int by_weight(const void *left, const void *right)
 {
-    const ho_examples *examples = &t->pipeline->training;
-    const double *before = t->pipeline->true_labels;
-    fprintf(out, "index,label,weight%s\n", before ? ",true_label" : "");
+    const weighted *a = left, *b = right;
+    if (a->weight != b->weight)
+        return a->weight < b->weight ? -1 : 1;
+    return (a->example > b->example) - (a->example < b->example);
+}
+
+static void print_csv(const ho_pipeline *p, const ho_target *target, const weighted *list, int64_t count, FILE *out)
+{
+    fprintf(out, "index,label,weight%s\n", p->true_labels ? ",true_label" : "");
     for (int64_t k = 0; k < count; k++) {
-        int64_t i = order ? order[k] : k;
+        int64_t i = list[k].example;
         char label[32] = "", weight[32];
-        if (t->target->width == 1)
-            ho_print_real(t->target->values[i], label);
-        ho_print_real(t->weights[i], weight);
-        fprintf(out, "%" PRId64 ",%s,%s", examples->rows ? examples->rows[i] : i, label, weight);
-        if (before)
-            fprintf(out, ",%.0f", before[i]);
+        if (target->width == 1)
+            ho_print_real(target->values[i], label);
+        ho_print_real(list[k].weight, weight);
+        fprintf(out, "%" PRId64 ",%s,%s", p->training.rows ? p->training.rows[i] : i, label, weight);
+        if (p->true_labels)
+            fprintf(out, ",%.0f", p->true_labels[i]);
         fputc('\n', out);
     }
 }
 
-static ho_status write_csv(ho_run_folder *folder, const char *name, const table *t, const int64_t *order, int64_t count,
-                           ho_error *error)
+static ho_status write_csv(ho_run_folder *folder, const char *name, const ho_pipeline *p, const ho_term *term,
+                           const weighted *list, int64_t count, ho_error *error)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
     if (!memory)
         return ho_fail(error, HO_FAILED, "out of memory for examples/%s", name);
-    print_csv(t, order, count, memory);
+    /* The training has been made: the target is there. */
+    print_csv(p, term->target ? ho_examples_target(&p->training, term->target) : p->training.targets, list, count,
+              memory);
     fclose(memory);
     ho_status status = ho_run_folder_text(folder, "examples", name, text, size, error);
     free(text);
     return status;
 }
 
-/* An example with its weight, for sorting. */
-typedef struct ranked {
-    double weight;
-    int64_t example;
-} ranked;
-
-static int by_weight(const void *left, const void *right)
-{
-    const ranked *a = left, *b = right;
-    if (a->weight != b->weight)
-        return a->weight < b->weight ? -1 : 1;
-    return (a->example > b->example) - (a->example < b->example);
-}
-
-/* Fills in t->order; false: no memory. */
-static bool rank(table *t, int64_t count, ho_error *error)
-{
-    ranked *all = ho_large_alloc((uint64_t)count, sizeof *all, "the order of the weights", error);
-    t->order = all ? ho_large_alloc((uint64_t)count, sizeof *t->order, "the order of the weights", error) : NULL;
-    for (int64_t i = 0; t->order && i < count; i++)
-        all[i] = (ranked){t->weights[i], i};
-    if (t->order)
-        qsort(all, (size_t)count, sizeof *all, by_weight);
-    for (int64_t i = 0; t->order && i < count; i++)
-        t->order[i] = all[i].example;
-    ho_large_free(all);
-    return t->order != NULL;
-}
-
-static bool is_picture(const ho_examples *examples)
+static bool is_image(const ho_examples *examples)
 {
     const int64_t *d = examples->input_dims;
     bool channels = d[0] == 1 || d[0] == 3 || d[2] == 1 || d[2] == 3;
     return examples->input_rank == 2 || (examples->input_rank == 3 && channels);
 }
 
-static ho_status write_pictures(ho_run_folder *folder, const table *t, int64_t count, ho_error *error)
+static ho_status write_images(ho_run_folder *folder, const ho_examples *raw, const weighted *list, int64_t count,
+                              ho_error *error)
 {
-    const ho_examples *raw = t->pipeline->raw;
     int64_t dims[HO_MAX_RANK] = {count};
     memcpy(dims + 1, raw->input_dims, sizeof raw->input_dims);
     double *values = ho_large_alloc((uint64_t)(count * raw->features), sizeof *values, "examples/lowest.npy", error);
-    for (int64_t k = 0; values && k < count; k++)
+    if (!values)
+        return error->status;
+    for (int64_t k = 0; k < count; k++)
         for (int64_t j = 0; j < raw->features; j++) {
-            int64_t at = t->order[k] * raw->features + j;
+            int64_t at = list[k].example * raw->features + j;
             values[k * raw->features + j] = raw->x32 ? (double)raw->x32[at] : raw->x64[at];
         }
-    if (values)
-        ho_run_folder_array(folder, "examples", "lowest", 1 + raw->input_rank, dims, values, error);
+    ho_status status = ho_run_folder_array(folder, "examples", "lowest", 1 + raw->input_rank, dims, values, error);
     ho_large_free(values);
-    return error->status;
+    return status;
 }
 
-ho_status ho_example_weights_write(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_training *training,
+ho_status ho_example_weights_write(ho_run_folder *folder, const ho_pipeline *p, const ho_training *training,
                                    const double *lambda, ho_detection *detection, ho_error *error)
 {
+    const ho_term *term = weighted_term(p);
+    const double *weights = term ? weights_of(term, training, lambda) : NULL;
     *detection = (ho_detection){NAN, NAN, NAN};
-    table t = {.pipeline = pipeline, .weights = weights_of(pipeline, training, lambda)};
-    if (!t.weights)
+    if (!weights)
         return HO_OK;
-    int64_t count = pipeline->training.count, lowest = count < HO_LOWEST ? count : HO_LOWEST;
-    t.target = target_of(pipeline);
-    if (pipeline->noise)
-        *detection = ho_detect(t.weights, pipeline->noise, count);
-    if (rank(&t, count, error) && write_csv(folder, "weights.csv", &t, NULL, count, error) == HO_OK &&
-        write_csv(folder, "lowest.csv", &t, t.order, lowest, error) == HO_OK && is_picture(pipeline->raw))
-        write_pictures(folder, &t, lowest, error);
-    ho_large_free(t.order);
-    return error->status;
+    int64_t count = p->training.count, lowest = count < HO_LOWEST ? count : HO_LOWEST;
+    if (p->noise)
+        *detection = ho_detect(weights, p->noise, count);
+    weighted *list = ho_large_alloc((uint64_t)count, sizeof *list, "the order of the example weights", error);
+    if (!list)
+        return error->status;
+    for (int64_t i = 0; i < count; i++)
+        list[i] = (weighted){weights[i], i};
+    ho_status status = write_csv(folder, "weights.csv", p, term, list, count, error);
+    qsort(list, (size_t)count, sizeof *list, by_weight);
+    if (status == HO_OK)
+        status = write_csv(folder, "lowest.csv", p, term, list, lowest, error);
+    if (status == HO_OK && is_image(p->raw))
+        status = write_images(folder, p->raw, list, lowest, error);
+    ho_large_free(list);
+    return status;
 }

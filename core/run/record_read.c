@@ -29,50 +29,34 @@ typedef struct spot {
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-static void print_spot(const spot *s, FILE *out)
+/* "rows[1]: runs: ". */
+static const char *spot_text(const reader *r, const spot *s)
 {
-    if (s->outer)
-        print_spot(s->outer, out);
+    if (!s)
+        return "";
+    const char *outer = spot_text(r, s->outer);
     if (s->key)
-        fprintf(out, "%s%.80s", s->outer ? ": " : "", s->key);
-    else
-        fprintf(out, "[%zu]", s->index);
-}
-
-static void print_value(const json_t *json, FILE *out)
-{
-    if (json_is_object(json)) {
-        fputs("an object", out);
-    } else if (json_is_array(json)) {
-        fputs("a list", out);
-    } else {
-        char *text = json_dumps(json, JSON_ENCODE_ANY);
-        fprintf(out, "%.80s", text ? text : "?");
-        free(text);
-    }
+        return ho_arena_format(r->arena, "%s%.80s: ", outer, s->key);
+    return ho_arena_format(r->arena, "%.*s[%zu]: ", (int)strlen(outer) - 2, outer, s->index); /* "rows: " before it */
 }
 
 /* Fails with "rows[1]: runs: expected an integer, got "two"". */
 static ho_status expected(const reader *r, const spot *s, const char *what, const json_t *json)
 {
-    char text[1024];
-    FILE *out = fmemopen(text, sizeof text, "w");
-    if (!out)
-        return ho_fail_at(r->error, HO_FAILED, r->place, "out of memory");
-    if (s)
-        print_spot(s, out);
-    fprintf(out, json ? "%sexpected %s, got " : "%sis missing: expected %s", s ? ": " : "", what);
-    if (json)
-        print_value(json, out);
-    fclose(out);
-    text[sizeof text - 1] = '\0';
-    return ho_fail_at(r->error, HO_INVALID, r->place, "%s", text);
+    const char *where = spot_text(r, s);
+    if (!json)
+        return ho_fail_at(r->error, HO_INVALID, r->place, "%sis missing: expected %s", where, what);
+    char *text = json_is_object(json)  ? ho_strdup("an object")
+                 : json_is_array(json) ? ho_strdup(json_array_size(json) ? "a list" : "an empty list")
+                                       : json_dumps(json, JSON_ENCODE_ANY);
+    ho_fail_at(r->error, HO_INVALID, r->place, "%sexpected %s, got %.80s", where, what, text ? text : "?");
+    free(text);
+    return HO_INVALID;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static ho_status read_value(const reader *r, const spot *s, const ho_field *f, json_t *json, void *at);
-static ho_status read_fields(const reader *r, const spot *s, const ho_fields *of, json_t *json, void *object);
 
 /* Names in a record become paths: they must stay inside the run folder. */
 static bool stays_inside(const char *name)
@@ -87,12 +71,25 @@ static bool stays_inside(const char *name)
     return true;
 }
 
+static ho_status read_text(const reader *r, const spot *s, const ho_field *f, const json_t *json, void *at)
+{
+    const char *text = json_string_value(json);
+    if (!text || (f->flags & HO_FIELD_INSIDE && !stays_inside(text)))
+        return expected(r, s, f->flags & HO_FIELD_INSIDE ? "a path inside the run folder" : "a string", json);
+    if (f->kind == HO_FIELD_MESSAGE)
+        snprintf(((ho_error *)at)->text, sizeof((ho_error *)at)->text, "%s", text);
+    else
+        memcpy(at, &(char *){ho_arena_strdup(r->arena, text)}, sizeof text);
+    return HO_OK;
+}
+
 static ho_status read_integer(const reader *r, const spot *s, const ho_field *f, const json_t *json, int64_t *value)
 {
+    bool counts = f->flags & HO_FIELD_COUNT;
     *value = json_integer_value(json);
-    if (f->flags & HO_FIELD_COUNT && (!json_is_integer(json) || *value < 0))
-        return expected(r, s, "an integer from 0", json);
-    return json_is_integer(json) ? HO_OK : expected(r, s, "an integer", json);
+    if (json_is_integer(json) && (!counts || *value >= 0))
+        return HO_OK;
+    return expected(r, s, counts ? "an integer from 0" : "an integer", json);
 }
 
 static ho_status read_outcome(const reader *r, const spot *s, const json_t *json, ho_error *outcome)
@@ -108,64 +105,53 @@ static ho_status read_outcome(const reader *r, const spot *s, const json_t *json
 
 static ho_status read_shape(const reader *r, const spot *s, const json_t *json, ho_extent *shape)
 {
-    size_t rank = json_array_size(json), good = 0;
-    for (; good < rank && rank <= HO_MAX_RANK; good++) {
-        const json_t *size = json_array_get(json, good);
-        if (!json_is_integer(size) || json_integer_value(size) < 1)
-            break;
-        shape->dims[good] = json_integer_value(size);
+    size_t rank = json_array_size(json);
+    bool good = rank > 0 && rank <= HO_MAX_RANK;
+    for (size_t d = 0; good && d < rank; d++) {
+        shape->dims[d] = json_integer_value(json_array_get(json, d));
+        good = shape->dims[d] >= 1;
     }
-    shape->rank = (int32_t)good;
-    return rank > 0 && good == rank ? HO_OK : expected(r, s, "a list of 1 to 4 sizes", json);
+    shape->rank = (int32_t)rank;
+    return good ? HO_OK : expected(r, s, "a list of 1 to 4 sizes", json);
 }
 
-/* The items of a list, each of `size` bytes, zeroed; the list at `at` gets them. NULL: an error. */
-static char *new_list(const reader *r, size_t count, size_t size, void *at)
+/* The members of an object; NULL: there is none, so all are unknown. */
+static ho_status read_object(const reader *r, const spot *s, const ho_field *fields, json_t *json, void *object)
 {
-    char *items = ho_arena_alloc(r->arena, (count + 1) * size);
+    if (json && !json_is_object(json))
+        return expected(r, s, "an object", json);
+    for (const ho_field *f = fields; f->key; f++) {
+        char *at = (char *)object + f->offset;
+        ho_field own = *f;
+        own.flags &= json ? ~0U : ~(unsigned)HO_FIELD_REQUIRED;
+        for (size_t i = 0; i < (f->kind == HO_FIELD_FIGURES ? HO_FIGURES : 1); i++) {
+            if (f->kind == HO_FIELD_FIGURES)
+                own = (ho_field){.key = ho_figure_forms[i].key, .kind = HO_FIELD_OBJECT, .of = f->of};
+            const spot inner = {s, own.key, 0};
+            if (read_value(r, &inner, &own, json_object_get(json, own.key), at + i * sizeof(ho_statistic)) != HO_OK)
+                return r->error->status;
+        }
+    }
+    return HO_OK;
+}
+
+/* The items of a list, zeroed; the list at `at` gets them. */
+static char *new_list(const reader *r, const ho_field *f, size_t count, void *at)
+{
+    char *items = ho_arena_alloc(r->arena, (count + 1) * f->size);
     memcpy(at, &items, sizeof items);
     memcpy((char *)at + sizeof items, &count, sizeof count);
     return items;
 }
 
-static ho_status read_texts(const reader *r, const spot *s, const ho_field *f, const json_t *json, void *at)
+static ho_status read_list(const reader *r, const spot *s, const ho_field *f, const json_t *json, void *at)
 {
-    bool inside = f->flags & HO_FIELD_INSIDE;
-    const char *what = inside ? "a list of folders inside the run folder" : "a list of strings";
-    if (!json_is_array(json))
-        return expected(r, s, what, json);
-    char *items = new_list(r, json_array_size(json), sizeof(char *), at);
-    for (size_t i = 0; i < json_array_size(json); i++) {
-        const char *text = json_string_value(json_array_get(json, i));
-        if (!text || (inside && !stays_inside(text)))
-            return expected(r, &(spot){s, NULL, i}, what, json_array_get(json, i));
-        text = ho_arena_strdup(r->arena, text);
-        memcpy(items + i * sizeof text, &text, sizeof text);
-    }
-    return HO_OK;
-}
-
-static ho_status read_reals(const reader *r, const spot *s, const json_t *json, void *at)
-{
-    if (!json_is_array(json))
-        return expected(r, s, "a list of numbers", json);
-    double *items = (double *)(void *)new_list(r, json_array_size(json), sizeof *items, at);
-    for (size_t i = 0; i < json_array_size(json); i++) {
-        const json_t *item = json_array_get(json, i);
-        if (!json_is_number(item) && !json_is_null(item))
-            return expected(r, &(spot){s, NULL, i}, "a number", item);
-        items[i] = json_is_number(item) ? json_number_value(item) : (double)NAN;
-    }
-    return HO_OK;
-}
-
-static ho_status read_objects(const reader *r, const spot *s, const ho_field *f, const json_t *json, void *at)
-{
-    if (!json_is_array(json) || (f->flags & HO_FIELD_SOME && json_array_size(json) == 0))
-        return expected(r, s, "a list with at least one object", json);
-    char *items = new_list(r, json_array_size(json), f->of->size, at);
-    for (size_t i = 0; i < json_array_size(json); i++)
-        if (read_fields(r, &(spot){s, NULL, i}, f->of, json_array_get(json, i), items + i * f->of->size) != HO_OK)
+    size_t count = json_array_size(json);
+    if (!json_is_array(json) || (f->flags & HO_FIELD_COUNT && count == 0))
+        return expected(r, s, f->flags & HO_FIELD_COUNT ? "a list that is not empty" : "a list", json);
+    char *item = new_list(r, f, count, at);
+    for (size_t i = 0; i < count; i++, item += f->size)
+        if (read_value(r, &(spot){s, NULL, i}, f->of, json_array_get(json, i), item) != HO_OK)
             return r->error->status;
     return HO_OK;
 }
@@ -174,54 +160,40 @@ static ho_status read_named(const reader *r, const spot *s, const ho_field *f, j
 {
     if (!json_is_object(json) || json_object_size(json) > HO_RECORD_MOST_HYPERS)
         return expected(r, s, "an object of at most 10000 members", json);
-    char *item = new_list(r, json_object_size(json), f->of->size, at);
-    const ho_field *shape = &f->of->fields[0], *scalar = &f->of->fields[1];
+    char *item = new_list(r, f, json_object_size(json), at);
+    const ho_field *shape = f->of, *scalar = f->of + 1;
     const char *key;
     json_t *value;
     json_object_foreach(json, key, value)
     {
-        const char *name = ho_arena_strdup(r->arena, key);
-        const spot inner = {s, name, 0};
+        const spot inner = {s, key, 0};
         ho_extent *extent = (ho_extent *)(void *)(item + shape->offset);
-        memcpy(item, &name, sizeof name);
-        if (json_object_get(value, shape->key) || json_object_get(value, scalar->key)) {
-            read_fields(r, &inner, f->of, value, item);
-            extent->rank = extent->rank ? extent->rank : 1; /* an array of unknown size */
-        } else {
-            read_value(r, &inner, scalar, value, item + scalar->offset);
-        }
-        if (r->error->status != HO_OK)
+        bool array = json_object_get(value, shape->key) || json_object_get(value, scalar->key);
+        memcpy(item, &(char *){ho_arena_strdup(r->arena, key)}, sizeof key);
+        if ((array ? read_object(r, &inner, f->of, value, item)
+                   : read_value(r, &inner, scalar, value, item + scalar->offset)) != HO_OK)
             return r->error->status;
-        item += f->of->size;
+        if (array && extent->rank == 0)
+            extent->rank = 1; /* of unknown size */
+        item += f->size;
     }
     return HO_OK;
 }
 
-/* What is not there, or null: `at` is zero already, which is unknown of all but numbers. */
-static ho_status read_nothing(const reader *r, const spot *s, const ho_field *f, const json_t *json, void *at)
-{
-    if (f->flags & HO_FIELD_REQUIRED)
-        return expected(r, s, f->kind == HO_FIELD_TEXT ? "a string" : "a value", json);
-    if (f->kind == HO_FIELD_REAL)
-        *(double *)at = (double)NAN;
-    return f->kind == HO_FIELD_OBJECT ? read_fields(r, s, f->of, NULL, at) : HO_OK;
-}
-
+/* `at` is zero: unknown of everything but numbers. */
 static ho_status read_value(const reader *r, const spot *s, const ho_field *f, json_t *json, void *at)
 {
-    if (!json || json_is_null(json))
-        return read_nothing(r, s, f, json, at);
-    const char *text = json_string_value(json);
+    bool there = json && !json_is_null(json);
+    if (!there && f->flags & HO_FIELD_REQUIRED)
+        return expected(r, s, f->kind == HO_FIELD_TEXT ? "a string" : "a value", json);
+    if (!there && f->kind == HO_FIELD_REAL)
+        *(double *)at = (double)NAN;
+    if (!there)
+        return f->kind == HO_FIELD_OBJECT ? read_object(r, s, f->of, NULL, at) : HO_OK;
     switch (f->kind) {
     case HO_FIELD_TEXT:
     case HO_FIELD_MESSAGE:
-        if (!text)
-            return expected(r, s, "a string", json);
-        if (f->kind == HO_FIELD_MESSAGE)
-            snprintf(((ho_error *)at)->text, sizeof((ho_error *)at)->text, "%s", text);
-        else
-            memcpy(at, &(char *){ho_arena_strdup(r->arena, text)}, sizeof text);
-        return HO_OK;
+        return read_text(r, s, f, json, at);
     case HO_FIELD_INTEGER:
         return read_integer(r, s, f, json, at);
     case HO_FIELD_REAL:
@@ -237,39 +209,16 @@ static ho_status read_value(const reader *r, const spot *s, const ho_field *f, j
     case HO_FIELD_OBJECT:
         if (f->flags & HO_FIELD_OMIT)
             *(bool *)at = true;
-        return read_fields(r, s, f->of, json, at);
-    case HO_FIELD_TEXTS:
-        return read_texts(r, s, f, json, at);
+        return read_object(r, s, f->of, json, at);
+    case HO_FIELD_LIST:
     case HO_FIELD_REALS:
-        return read_reals(r, s, json, at);
-    case HO_FIELD_OBJECTS:
-        return read_objects(r, s, f, json, at);
+        return read_list(r, s, f, json, at);
     case HO_FIELD_NAMED:
         return read_named(r, s, f, json, at);
     case HO_FIELD_FIGURES:
-        break; /* not a member, but several: read_fields */
+        break; /* read_object reads them one by one */
     }
     return HO_OK;
-}
-
-/* `json` NULL: there is no such object, so everything in it is unknown. */
-static ho_status read_fields(const reader *r, const spot *s, const ho_fields *of, json_t *json, void *object)
-{
-    if (json && !json_is_object(json))
-        return expected(r, s, "an object", json);
-    for (const ho_field *f = of->fields; f->key && r->error->status == HO_OK; f++) {
-        char *at = (char *)object + f->offset;
-        if (f->kind == HO_FIELD_FIGURES) {
-            for (size_t i = 0; i < HO_FIGURES && r->error->status == HO_OK; i++) {
-                const ho_field figure = {ho_figure_forms[i].key, .kind = HO_FIELD_OBJECT, .of = &ho_statistic_fields};
-                read_value(r, &(spot){s, figure.key, 0}, &figure, json_object_get(json, figure.key),
-                           at + i * sizeof(ho_statistic));
-            }
-        } else if (json || !(f->flags & HO_FIELD_REQUIRED)) {
-            read_value(r, &(spot){s, f->key, 0}, f, json_object_get(json, f->key), at);
-        }
-    }
-    return r->error->status;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
@@ -347,7 +296,7 @@ ho_status ho_record_read(const char *folder, ho_arena *arena, ho_record *record,
     const reader r = {arena, {path, 0, 0}, error};
     if (json && check_format(&r, json) == HO_OK) {
         record->kind = json_object_get(json, "outer_iterations") ? HO_RECORD_RUN : HO_RECORD_RUNS;
-        read_fields(&r, NULL, &ho_record_fields, json, record);
+        read_object(&r, NULL, ho_record_fields, json, record);
     }
     json_decref(json);
     ho_large_free(text);
@@ -432,7 +381,7 @@ bool ho_lines_next(ho_lines *lines, ho_line *line, ho_place *place, ho_error *er
     lines->arena = ho_arena_new();
     const reader r = {lines->arena, *place, error};
     json_t *json = parse(lines->path, lines->number, lines->at, length, error);
-    if (json && read_fields(&r, NULL, &ho_line_fields, json, line) == HO_OK)
+    if (json && read_object(&r, NULL, ho_line_fields, json, line) == HO_OK)
         check_line(lines, &r, json, line);
     json_decref(json);
     lines->at += length + (lines->at[length] == '\n');

@@ -125,12 +125,12 @@ static bool any_row_has(const ho_record *record, ho_figure which)
 static void print_figure(const ho_statistic *s, const ho_figure_form *form)
 {
     char text[64];
-    double factor = form->percent ? 100 : 1, mean = factor * s->mean, sd = factor * s->sd;
+    double factor = form->print == HO_PERCENT ? 100 : 1, mean = factor * s->mean, sd = factor * s->sd;
     if (isnan(mean))
         snprintf(text, sizeof text, "-");
     else if (form->digits && fabs(mean) >= 1e6) /* it would fill the line digit by digit */
         snprintf(text, sizeof text, "%.3g", mean);
-    else if (isnan(sd) || form->mean_only)
+    else if (isnan(sd) || form->print == HO_MEAN_ONLY)
         snprintf(text, sizeof text, "%.*f", form->digits, mean);
     else
         snprintf(text, sizeof text, "%.*f +- %.*f", form->digits, mean, form->digits, sd);

@@ -298,17 +298,15 @@ Test(report, refuses_a_bad_result_with_the_place, .init = report_enter, .fini = 
         {"\"seed\": 7", "\"seed\": 7, \"seed\": 8", "duplicate"},
         {"\"pipeline\": \"four_tasks\"", "\"pipeline\": 4", "pipeline: expected a string, got 4"},
         {"\"outcome\": \"done\", \"message\"", "\"outcome\": null, \"message\"", "outcome: expected a value, got null"},
-        {"\"class_names\": [\"airplane\"", "\"class_names\": [1", "class_names[0]: expected a list of strings, got 1"},
-        {"\"rows\": [", "\"rows\": [], \"others\": [", "rows: expected a list with at least one object"},
+        {"\"class_names\": [\"airplane\"", "\"class_names\": [1", "class_names[0]: expected a string, got 1"},
+        {"\"rows\": [", "\"rows\": [], \"others\": [", "rows: expected a list that is not empty, got an empty list"},
         {"\"runs\": 2", "\"runs\": -2", "rows[0]: runs: expected an integer from 0, got -2"},
         {"\"mean\": 1.4175", "\"mean\": \"1.4175\"", "rows[0]: validation_error: mean: expected a number"},
         {"\"values\": [1.4,", "\"values\": [true,",
          "rows[0]: validation_error: values[0]: expected a number, got true"},
         {"\"shape\": [4, 4]", "\"shape\": [4, 0]", "pull.A: shape: expected a list of 1 to 4 sizes"},
-        {"\"STL/1\"", "\"../STL\"",
-         "rows[0]: folders[0]: expected a list of folders inside the run folder, got \"../STL\""},
-        {"\"STL/1\"", "\"/tmp\"",
-         "rows[0]: folders[0]: expected a list of folders inside the run folder, got \"/tmp\""},
+        {"\"STL/1\"", "\"../STL\"", "rows[0]: folders[0]: expected a path inside the run folder, got \"../STL\""},
+        {"\"STL/1\"", "\"/tmp\"", "rows[0]: folders[0]: expected a path inside the run folder, got \"/tmp\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_run(both());
