@@ -451,7 +451,7 @@ Test(cleaning, refuses_what_does_not_fit_together, .init = report_enter, .fini =
     write_run(true);
     report_change("run/result.json", "\"mean\": 0.875", "\"mean\": []");
     report_expect_refused("precision", "run", "run/result.json",
-                          "rows[0]: precision: mean: expected a number, got a list");
+                          "rows[0]: precision: mean: expected a number, got an empty list");
 }
 
 /* ---- links and hostile names ------------------------------------------------------------------------------------- */

@@ -278,7 +278,7 @@ Test(record, is_refused_with_the_place_and_the_reason)
         {"\"p\"", "null", "result.json: pipeline: expected a string, got null"},
         {"\"pipeline\"", "\"pipes\"", "result.json: pipeline: is missing: expected a string"},
         {"\"done\"", "\"lost\"", "result.json: outcome: expected \"done\", \"interrupted\""},
-        {"{\"test\": 7}", "[]", "result.json: data: expected an object, got a list"},
+        {"{\"test\": 7}", "[]", "result.json: data: expected an object, got an empty list"},
         {"7}", "7.5}", "result.json: data: test: expected an integer, got 7.5"},
         {"7}", "7, \"test\": 8}", "result.json:1:"},
         {"\"data\"", "\"data\" ", ""}, /* a space changes nothing */
