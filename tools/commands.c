@@ -9,6 +9,7 @@
 #include "plugins_help.h"
 #include "run/head.h"
 #include "run/run.h"
+#include "tables.h"
 
 static ho_status count_option(const char *name, const char *text, int fallback, int *count, ho_error *error)
 {
@@ -51,8 +52,11 @@ static ho_pipeline *read_pipeline(const ho_cli *cli, const char *precision, ho_r
 
 static ho_run_request run_request(const ho_cli *cli)
 {
-    return (ho_run_request){
-        .out = cli->out, .quiet = cli->quiet, .command_line = cli->command_line, .interrupt = &ho_cli_interrupted};
+    return (ho_run_request){.out = cli->out,
+                            .quiet = cli->quiet,
+                            .command_line = cli->command_line,
+                            .interrupt = &ho_cli_interrupted,
+                            .show = ho_print_results};
 }
 
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)

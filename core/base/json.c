@@ -178,6 +178,11 @@ void ho_json_reals(ho_json *json, const char *key, const double *values, size_t 
     put_text(json, "]");
 }
 
+void ho_json_end(ho_json *json)
+{
+    put(json, "\n", 1);
+}
+
 void ho_json_free(ho_json *json)
 {
     free(json->text);

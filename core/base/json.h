@@ -24,6 +24,7 @@ void ho_json_real(ho_json *json, const char *key, double value);
 void ho_json_integer(ho_json *json, const char *key, int64_t value);
 void ho_json_boolean(ho_json *json, const char *key, bool value);
 void ho_json_reals(ho_json *json, const char *key, const double *values, size_t count);
+void ho_json_end(ho_json *json); /* a newline behind the whole */
 void ho_json_free(ho_json *json);
 
 #endif

@@ -1,6 +1,5 @@
 /* `hotool pipeline`: one run, or each variant over a number of splits and seeds. */
 #include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include "run/rows.h"
 #include "run/run.h"
 #include "run/single.h"
-#include "run/tables.h"
 
 /* ---- one run ----------------------------------------------------------------------------------------------------- */
 
@@ -28,12 +26,13 @@ static void note_line(void *context, const char *text)
     ho_note("%s", text);
 }
 
-static void print_run(const ho_pipeline *pipeline, const ho_result *result, const char *folder)
+static void show_run(const ho_run_request *request, const ho_pipeline *pipeline, const ho_result *result,
+                     const char *folder)
 {
     ho_arena *arena = ho_arena_new();
-    ho_record record = ho_record_of_run(pipeline, NULL, false, result, arena);
-    if (!isnan(ho_figure_of(result, HO_SECONDS))) /* something was trained */
-        ho_print_run(&record, folder);
+    ho_record record = ho_record_of_run(pipeline, request->command_line, false, result, arena);
+    if (request->show)
+        request->show(&record, folder);
     ho_arena_free(arena);
 }
 
@@ -66,7 +65,7 @@ static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const
         ho_announce_data(pipeline);
         ho_single_run(single, folder, &result);
         ho_progress_end(&progress);
-        print_run(pipeline, &result, ho_run_folder_path(folder));
+        show_run(request, pipeline, &result, ho_run_folder_path(folder));
         if (result.outcome.status != HO_OK)
             ho_note("what is done so far is kept in %s", ho_run_folder_path(folder));
         *error = result.outcome;
@@ -382,7 +381,8 @@ static ho_status finish(many *m, ho_error *error)
     make_rows(m, &record, arena);
     if (ho_run_folder_record(m->folder, &record, &later) != HO_OK)
         ho_fail(error, later.status, "%s", later.text);
-    ho_print_rows(&record, ho_run_folder_path(m->folder));
+    if (m->request->show)
+        m->request->show(&record, ho_run_folder_path(m->folder));
     ho_arena_free(arena);
     return error->status;
 }

@@ -316,9 +316,11 @@ static void write_object(ho_json *json, const char *key, const ho_field *fields,
 void ho_record_write(ho_json *json, const ho_record *record)
 {
     write_object(json, NULL, ho_record_fields, record, record->kind);
+    ho_json_end(json);
 }
 
 void ho_line_write(ho_json *json, const ho_line *line)
 {
     write_object(json, NULL, ho_line_fields, line, line->kind);
+    ho_json_end(json);
 }

@@ -233,7 +233,7 @@ typedef struct ho_line {
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* One object; free with ho_json_free. */
+/* One object and a newline; free with ho_json_free. */
 void ho_record_write(ho_json *json, const ho_record *record);
 void ho_line_write(ho_json *json, const ho_line *line);
 

@@ -3,22 +3,25 @@
 #define HO_RUN_RUN_H
 
 #include "pipeline/pipeline.h"
+#include "run/record.h"
 
 typedef struct ho_run_request {
     const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free (0: none for check) */
     bool quiet;                    /* no progress */
     const char *command_line;      /* kept in the results */
     const volatile int *interrupt; /* set by a signal handler */
+    /* Told the results of a pipeline, which are in `folder`; NULL: nobody. */
+    void (*show)(const ho_record *record, const char *folder);
 } ho_run_request;
 
-/* Outer optimisation, final training, test: `hotool pipeline`. Progress on stderr; the table on stdout.
+/* Outer optimisation, final training, test: `hotool pipeline`. Progress on stderr.
  *
  * A run's folder holds pipeline.yaml (resolved), metrics.jsonl (a line for each outer iteration), result.json,
  * hyperparameters/NAME.npy, weights/NAME.npy, truth/NAME.npy, and examples/ where there are example weights
- * (example_weights.h). A file with variants or repetitions gives a folder of such folders, VARIANT/N (N the repetition, from 1), `jobs` of them at a time, whose result.json has a row for each
- * variant; `variants` chooses among them (none: all). Every variant is read and checked before anything runs. Each file
- * is whole at any moment. HO_FAILED and HO_DIVERGED (after a divergence that halving did not cure) and HO_INTERRUPTED
- * keep what is done so far. */
+ * (example_weights.h). A file with variants or repetitions gives a folder of such folders, VARIANT/N (N the repetition,
+ * from 1), `jobs` of them at a time, whose result.json has a row for each variant; `variants` chooses among them (none:
+ * all). Every variant is read and checked before anything runs. Each file is whole at any moment. HO_FAILED and
+ * HO_DIVERGED (after a divergence that halving did not cure) and HO_INTERRUPTED keep what is done so far. */
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipeline, const char *const *variants,
                           size_t variant_count, int jobs, const ho_run_request *request, ho_error *error);
 

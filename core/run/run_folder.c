@@ -20,16 +20,14 @@ struct ho_run_folder {
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
-static bool folder_is_empty(const char *path)
+static bool is_empty(const char *path)
 {
     DIR *dir = opendir(path);
-    if (!dir)
-        return false;
-    bool empty = true;
-    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            empty = false;
-    closedir(dir);
+    bool empty = dir;
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        empty = empty && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+    if (dir)
+        closedir(dir);
     return empty;
 }
 
@@ -54,12 +52,10 @@ static char *next_folder(const char *name, ho_error *error)
 
 static char *given_folder(const char *out, ho_error *error)
 {
-    struct stat st;
-    if (stat(out, &st) == 0 && S_ISDIR(st.st_mode) && !folder_is_empty(out)) {
-        ho_fail(error, HO_INVALID, "%s: is not empty; results never overwrite anything: choose another --out", out);
-        return NULL;
-    }
-    return ho_folder_make(out, error) == HO_OK ? ho_strdup(out) : NULL;
+    if (ho_folder_make(out, error) == HO_OK && is_empty(out))
+        return ho_strdup(out);
+    ho_fail(error, HO_INVALID, "%s: is not empty; results never overwrite anything: choose another --out", out);
+    return NULL;
 }
 
 /* The path of a file in a subfolder ("": in the folder itself), which is made; free(). NULL: an error. */
@@ -182,10 +178,8 @@ ho_status ho_run_folder_record(ho_run_folder *f, const ho_record *record, ho_err
 {
     ho_json json = {.pretty = true};
     ho_record_write(&json, record);
-    char *text = ho_format("%s\n", json.text);
     const char *name = record->kind == HO_RECORD_GRADIENT ? "hypergradient.json" : "result.json";
-    ho_status status = ho_run_folder_text(f, "", name, text, strlen(text), error);
-    free(text);
+    ho_status status = ho_run_folder_text(f, "", name, json.text, json.length, error);
     ho_json_free(&json);
     return status;
 }
@@ -230,26 +224,19 @@ static ho_summaries norms_of(const ho_training *training, const double *norms, c
     return list;
 }
 
-static ho_status append(ho_run_folder *f, const char *text, ho_error *error)
+ho_status ho_run_folder_line(ho_run_folder *f, const ho_training *training, ho_line line, const double *lambda,
+                             const double *norms, ho_error *error)
 {
     if (f->metrics < 0)
         f->metrics = open(f->metrics_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (f->metrics < 0)
         return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", f->metrics_path, strerror(errno));
-    return ho_file_append(f->metrics, f->metrics_path, text, strlen(text), error);
-}
-
-ho_status ho_run_folder_line(ho_run_folder *f, const ho_training *training, ho_line line, const double *lambda,
-                             const double *norms, ho_error *error)
-{
     ho_json json = {0};
     line.hypers = ho_summarize(training, lambda);
     if (norms)
         line.tangent_norms = norms_of(training, norms, &line.hypers);
     ho_line_write(&json, &line);
-    char *text = ho_format("%s\n", json.text);
-    ho_status status = append(f, text, error);
-    free(text);
+    ho_status status = ho_file_append(f->metrics, f->metrics_path, json.text, json.length, error);
     ho_json_free(&json);
     free(line.hypers.items);
     free(line.tangent_norms.items);

@@ -61,7 +61,7 @@ static const char *written(const ho_record *record)
 {
     ho_json json = {.pretty = true};
     ho_record_write(&json, record);
-    const char *text = ho_arena_format(arena, "%s\n", json.text);
+    const char *text = ho_arena_strdup(arena, json.text);
     ho_json_free(&json);
     return text;
 }
@@ -70,7 +70,7 @@ static const char *line_written(const ho_line *line)
 {
     ho_json json = {0};
     ho_line_write(&json, line);
-    const char *text = ho_arena_format(arena, "%s\n", json.text);
+    const char *text = ho_arena_strdup(arena, json.text);
     ho_json_free(&json);
     return text;
 }

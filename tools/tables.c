@@ -1,4 +1,4 @@
-#include "run/tables.h"
+#include "tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -71,7 +71,7 @@ static void print_detection(const ho_detection *d)
         printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", d->precision, d->recall, d->f1);
 }
 
-void ho_print_run(const ho_record *record, const char *folder)
+static void print_run(const ho_record *record, const char *folder)
 {
     const ho_result *r = &record->result;
     const char *strategy = record->rows.items[0].strategy;
@@ -186,7 +186,7 @@ static void print_row(const ho_record *record, const ho_row *row, int widest)
     putchar('\n');
 }
 
-void ho_print_rows(const ho_record *record, const char *folder)
+static void print_rows(const ho_record *record, const char *folder)
 {
     size_t widest = 6;
     for (size_t i = 0; i < record->rows.count; i++) {
@@ -204,4 +204,12 @@ void ho_print_rows(const ho_record *record, const char *folder)
     for (size_t i = 0; i < record->rows.count; i++)
         print_row(record, &record->rows.items[i], (int)widest);
     printf("  results in %s\n", folder);
+}
+
+void ho_print_results(const ho_record *record, const char *folder)
+{
+    if (record->kind == HO_RECORD_RUNS)
+        print_rows(record, folder);
+    else if (!isnan(ho_figure_of(&record->result, HO_SECONDS)))
+        print_run(record, folder);
 }
