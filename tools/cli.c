@@ -14,18 +14,23 @@ typedef struct flag {
     const char *argument; /* "MODE"; NULL: none */
     const char *doc;
     unsigned bit; /* 0: every command takes it */
+    size_t at;    /* the member of ho_cli that takes the value; 0: see store */
 } flag;
 
 static const flag flags[] = {
-    {"--mode", "MODE", "hypergradient mode instead of the pipeline's (hotool plugins lists them)", HO_CLI_MODE},
-    {"--precision", "P", "f32 or f64 instead of the pipeline's", HO_CLI_PRECISION},
-    {"--set", "KEY=VALUE", "change a setting: levels separated by '/', the value is YAML; may be repeated", HO_CLI_SET},
-    {"--variant", "NAME", "only this variant of the pipeline; may be repeated", HO_CLI_VARIANT},
-    {"--jobs", "N", "runs of variants and repetitions at a time (default: as many as processors)", HO_CLI_JOBS},
-    {"--threads", "N", "threads of matrix products (default 1)", HO_CLI_THREADS},
-    {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT},
-    {"--quiet", NULL, "no progress", HO_CLI_QUIET},
-    {"--help", NULL, "this text", 0},
+    {"--mode", "MODE", "hypergradient mode instead of the pipeline's (hotool plugins lists them)", HO_CLI_MODE,
+     offsetof(ho_cli, mode)},
+    {"--precision", "P", "f32 or f64 instead of the pipeline's", HO_CLI_PRECISION, offsetof(ho_cli, precision)},
+    {"--set", "KEY=VALUE", "change a setting: levels separated by '/', the value is YAML; may be repeated", HO_CLI_SET,
+     0},
+    {"--variant", "NAME", "only this variant of the pipeline; may be repeated", HO_CLI_VARIANT, 0},
+    {"--jobs", "N", "variants and repetitions run at a time (default: processors / threads)", HO_CLI_JOBS,
+     offsetof(ho_cli, jobs)},
+    {"--threads", "N", "threads for the matrix products of each run (default: 1)", HO_CLI_THREADS,
+     offsetof(ho_cli, threads)},
+    {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
+    {"--quiet", NULL, "no progress", HO_CLI_QUIET, 0},
+    {"--help", NULL, "this text", 0, 0},
 };
 #define FLAGS (sizeof flags / sizeof *flags)
 
@@ -34,28 +39,27 @@ static bool taken(const ho_cli_command *command, const flag *f)
     return f->bit == 0 || (command->takes & f->bit);
 }
 
-void ho_cli_help(const ho_cli_command *command)
+void ho_cli_options(const ho_cli_command *command)
 {
-    if (!command) {
-        printf("hotool: exact gradients of the validation error by every hyperparameter\n\n"
-               "usage: hotool COMMAND [OPTIONS]\n\n");
-        for (size_t i = 0; i < ho_cli_command_count; i++)
-            printf("  %-14s %-7s %s\n", ho_cli_commands[i].name, ho_cli_commands[i].operand,
-                   ho_cli_commands[i].summary);
-        printf("\n  hotool COMMAND --help tells more; hotool --version tells the version.\n\n"
-               "environment: HOTOOL_PLUGIN_PATH: folders of plugins, ':' between, before the installed ones\n"
-               "exit status: 0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong\n");
-        return;
+    for (size_t i = 0; i < FLAGS; i++)
+        if (taken(command, &flags[i]))
+            printf("  %-11s %-9s %s\n", flags[i].name, flags[i].argument ? flags[i].argument : "", flags[i].doc);
+}
+
+const ho_cli_command *ho_cli_find(const char *name, ho_error *error)
+{
+    const char **names = ho_alloc(ho_cli_command_count * sizeof *names);
+    const ho_cli_command *found = NULL;
+    for (size_t i = 0; i < ho_cli_command_count; i++) {
+        names[i] = ho_cli_commands[i].name;
+        found = strcmp(name, names[i]) == 0 ? &ho_cli_commands[i] : found;
     }
-    printf("usage: hotool %s %s [OPTIONS]\n\n%s\n\n", command->name, command->operand, command->details);
-    for (size_t i = 0; i < FLAGS; i++) {
-        if (!taken(command, &flags[i]))
-            continue;
-        char left[40];
-        snprintf(left, sizeof left, "%s%s%s", flags[i].name, flags[i].argument ? " " : "",
-                 flags[i].argument ? flags[i].argument : "");
-        printf("  %-18s %s\n", left, flags[i].doc);
-    }
+    char near[HO_SUGGESTION];
+    ho_suggest(ho_nearest(name, names, ho_cli_command_count), near);
+    if (!found)
+        ho_fail(error, HO_INVALID, "unknown command \"%s\"%s; see hotool --help", name, near);
+    free(names);
+    return found;
 }
 
 static char *quoted_line(int argc, char **argv)
@@ -91,32 +95,14 @@ static const flag *find_flag(const ho_cli_command *command, const char *word, ho
 
 static void store(ho_cli *cli, const flag *f, const char *value)
 {
-    switch (f->bit) {
-    case HO_CLI_MODE:
-        cli->mode = value;
-        break;
-    case HO_CLI_PRECISION:
-        cli->precision = value;
-        break;
-    case HO_CLI_THREADS:
-        cli->threads = value;
-        break;
-    case HO_CLI_OUT:
-        cli->out = value;
-        break;
-    case HO_CLI_JOBS:
-        cli->jobs = value;
-        break;
-    case HO_CLI_VARIANT:
+    if (f->at)
+        *(const char **)(void *)((char *)cli + f->at) = value;
+    else if (f->bit == HO_CLI_VARIANT)
         cli->variants[cli->variant_count++] = value;
-        break;
-    case HO_CLI_SET:
+    else if (f->bit == HO_CLI_SET)
         cli->sets[cli->set_count++] = value;
-        break;
-    default:
+    else
         cli->quiet = true;
-        break;
-    }
 }
 
 ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_cli *cli, bool *help, ho_error *error)
@@ -134,7 +120,7 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
         }
         if (!options || word[0] != '-' || word[1] == '\0') {
             if (cli->operand)
-                return ho_fail(error, HO_INVALID, "%s: one %s is enough, \"%s\" is another", command->name,
+                return ho_fail(error, HO_INVALID, "%s: expected one %s, got another: \"%s\"", command->name,
                                command->operand, word);
             cli->operand = word;
             continue;
@@ -146,7 +132,6 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
         if (!f)
             return error->status;
         if (f->bit == 0) {
-            ho_cli_help(command);
             *help = true;
             return HO_OK;
         }
@@ -155,7 +140,7 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
         const char *value = equals ? equals + 1 : NULL;
         if (f->argument && !value) {
             if (i + 1 == argc)
-                return ho_fail(error, HO_INVALID, "%s: %s wants a %s", command->name, f->name, f->argument);
+                return ho_fail(error, HO_INVALID, "%s: %s needs a %s", command->name, f->name, f->argument);
             value = argv[++i];
         }
         store(cli, f, value);

@@ -36,7 +36,7 @@ typedef struct ho_cli_command {
     const char *name;
     const char *operand; /* "FILE", "[NAME]" */
     const char *summary; /* one line */
-    const char *details; /* what --help adds */
+    const char *details; /* what its help adds */
     unsigned takes;
     /* NULL: a program of its own, hotool-NAME, which reads its own arguments. */
     ho_status (*run)(const ho_cli *cli, ho_registry *registry, ho_error *error);
@@ -48,9 +48,12 @@ extern const size_t ho_cli_command_count;
 /* Set by Ctrl-C; asked by whatever takes long. */
 extern volatile int ho_cli_interrupted;
 
-/* Parses everything behind the command's name. Help was asked for: prints it and returns HO_OK with *help set. */
+/* The command of that name; NULL with an error that has the nearest. */
+const ho_cli_command *ho_cli_find(const char *name, ho_error *error);
+/* Parses everything after the command's name. *help: --help was given. */
 ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_cli *cli, bool *help, ho_error *error);
 void ho_cli_free(ho_cli *cli);
-void ho_cli_help(const ho_cli_command *command); /* NULL: the overview */
+/* Prints the options that a command takes, one a line. */
+void ho_cli_options(const ho_cli_command *command);
 
 #endif

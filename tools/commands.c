@@ -20,14 +20,14 @@ static ho_status count_option(const char *name, const char *text, int fallback, 
     return HO_OK;
 }
 
-/* What commands on a pipeline have in common. */
-static ho_status begin(const ho_cli *cli, const char *precision, ho_pipeline_request *request, ho_error *error)
+/* What commands on a pipeline have in common. *threads: of each run. */
+static ho_status begin(const ho_cli *cli, const char *precision, int *threads, ho_pipeline_request *request,
+                       ho_error *error)
 {
-    int threads = 1;
     ho_notes_quiet(cli->quiet);
-    if (count_option("--threads", cli->threads, 1, &threads, error) != HO_OK)
+    if (count_option("--threads", cli->threads, 1, threads, error) != HO_OK)
         return error->status;
-    ho_exec_threads(threads);
+    ho_exec_threads(*threads);
     *request = (ho_pipeline_request){.file = cli->operand,
                                      .sets = cli->sets,
                                      .set_count = cli->set_count,
@@ -36,14 +36,15 @@ static ho_status begin(const ho_cli *cli, const char *precision, ho_pipeline_req
     return HO_OK;
 }
 
-/* For the commands that look at one variant. */
+/* For the commands that work on one variant. */
 static ho_pipeline *read_pipeline(const ho_cli *cli, const char *precision, ho_registry *registry, ho_error *error)
 {
     ho_pipeline_request request;
-    if (begin(cli, precision, &request, error) != HO_OK)
+    int threads = 1;
+    if (begin(cli, precision, &threads, &request, error) != HO_OK)
         return NULL;
     if (cli->variant_count > 1) {
-        ho_fail(error, HO_INVALID, "--variant %s: one variant is enough here", cli->variants[1]);
+        ho_fail(error, HO_INVALID, "--variant %s: expected one variant", cli->variants[1]);
         return NULL;
     }
     request.variant = cli->variant_count ? cli->variants[0] : NULL;
@@ -63,10 +64,13 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
 {
     ho_pipeline_request pipeline;
     ho_run_request request = run_request(cli);
-    int jobs = 1;
-    if (begin(cli, cli->precision, &pipeline, error) != HO_OK ||
-        count_option("--jobs", cli->jobs, ho_machine_cores(), &jobs, error) != HO_OK)
+    int jobs = 1, threads = 1, cores = ho_machine_cores();
+    if (begin(cli, cli->precision, &threads, &pipeline, error) != HO_OK ||
+        count_option("--jobs", cli->jobs, threads < cores ? cores / threads : 1, &jobs, error) != HO_OK)
         return error->status;
+    if (cli->jobs && cli->threads && jobs * threads > cores)
+        ho_note("warning: --jobs %d with --threads %d is more than the %d processors of this machine", jobs, threads,
+                cores);
     return ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, jobs, &request, error);
 }
 
@@ -101,19 +105,20 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
 
 const ho_cli_command ho_cli_commands[] = {
     {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",
-     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures\n"
-     "them on the test part; for a file with variants or repetitions, each of them. Results go to a folder of their\n"
-     "own (--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for\n"
-     "each update and look during training, hyperparameters and weights as .npy. Ctrl-C ends cleanly and keeps what\n"
-     "is done.",
+     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures the "
+     "result on the test part; for a file with variants or repetitions, each of them. Results go to a new folder "
+     "(--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for each "
+     "update and evaluation during training, hyperparameters and weights as .npy. Ctrl-C stops cleanly and keeps what "
+     "is done.\n\n"
+     "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
-     "Trains once and prints the validation error E with its gradient by every tuned hyperparameter. With --out,\n"
-     "writes one NAME.npy (f64) for each and hypergradient.json.",
+     "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
+     "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_hypergradient},
-    {"check", "FILE", "prove a pipeline's hypergradients, in f64",
-     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with\n"
-     "each other and with central differences; one whose step crosses a kink (of relu, max, ...) is skipped and\n"
+    {"check", "FILE", "verify a pipeline's hypergradients, in f64",
+     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with each "
+     "other and with central differences; a difference whose step crosses a kink (of relu, max, ...) is skipped and "
      "counted. Prints each figure beside its tolerance; exit status 1 when one fails.",
      RUNS | HO_CLI_MODE, run_check},
     {"report", "RUN", "make one self-contained page of a run folder", .run = NULL}, /* hotool-report */

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "base/version.h"
 #include "cli.h"
 #include "external.h"
+#include "help.h"
 #include "host/signals.h"
 
 static void interrupted(int signal_number)
@@ -18,7 +18,7 @@ static void interrupted(int signal_number)
     ho_cli_interrupted = 1;
 }
 
-/* Ctrl-C asks to stop; a second one does what it always does. Writes go on where the signal came between. */
+/* Ctrl-C asks to stop; a second one kills. SA_RESTART: writes under way are completed. */
 static void listen(void)
 {
     struct sigaction action = {.sa_handler = interrupted, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
@@ -27,8 +27,7 @@ static void listen(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* The installed plugins' folder is found from the program's own place, so that an installation may be moved, and the
- * build tree's from the same rule. */
+/* Plugins are found from the program's own folder, so that an installation, or the build tree, may be moved. */
 static char *installed_folders(void)
 {
     char path[4096];
@@ -42,36 +41,19 @@ static char *installed_folders(void)
     return ho_format("%s/../%s:%s/../plugins", path, HOTOOL_PLUGIN_FOLDER_FROM_BIN, path);
 }
 
-static const ho_cli_command *find_command(const char *word, ho_error *error)
-{
-    const char **names = ho_alloc(ho_cli_command_count * sizeof *names);
-    const ho_cli_command *found = NULL;
-    for (size_t i = 0; i < ho_cli_command_count; i++) {
-        names[i] = ho_cli_commands[i].name;
-        if (strcmp(word, names[i]) == 0)
-            found = &ho_cli_commands[i];
-    }
-    char near[HO_SUGGESTION];
-    const char *nearest = ho_nearest(word, names, ho_cli_command_count);
-    if (!found)
-        ho_fail(error, HO_INVALID, "unknown command \"%s\"%s; see hotool --help", word, ho_suggest(nearest, near));
-    free(names);
-    return found;
-}
-
 static ho_status run(int argc, char **argv, ho_error *error)
 {
     if (argc < 2)
         return ho_fail(error, HO_INVALID, "which command? See hotool --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        ho_cli_help(NULL);
-        return HO_OK;
-    }
+    if (strcmp(argv[1], "help") == 0)
+        return ho_help(argc, argv, error);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return ho_help(2, argv, error);
     if (strcmp(argv[1], "--version") == 0) {
         printf("hotool %s (plugin ABI %u.%u)\n", HOTOOL_VERSION, HO_ABI_MAJOR, HO_ABI_MINOR);
         return HO_OK;
     }
-    const ho_cli_command *command = find_command(argv[1], error);
+    const ho_cli_command *command = ho_cli_find(argv[1], error);
     if (!command)
         return error->status;
     if (!command->run)
@@ -79,6 +61,8 @@ static ho_status run(int argc, char **argv, ho_error *error)
     ho_cli cli;
     bool help;
     ho_status status = ho_cli_parse(command, argc, argv, &cli, &help, error);
+    if (help)
+        ho_help_command(command);
     if (status == HO_OK && !help) {
         listen();
         ho_fatal_signals();

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "help.h"
 
 static void refused(void *context, const char *message)
 {
@@ -34,7 +35,7 @@ static const char *domain_text(uint32_t domain)
 static const char *type_text(uint32_t type)
 {
     static const char *const names[] = {
-        "",       "number",          "whole number", "true or false", "text", "file or folder",
+        "",       "number",          "integer",      "true or false", "text", "file or folder",
         "choice", "list of numbers", "list of texts"};
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
@@ -84,31 +85,13 @@ static void print_option(const ho_option *o)
     putchar('\n');
 }
 
-/* Lines that the author broke stay; longer ones are broken at spaces. */
-#define WIDTH 100
-static void print_wrapped(const char *text)
-{
-    while (*text) {
-        size_t line = strcspn(text, "\n"), length = line;
-        if (line > WIDTH) {
-            length = WIDTH;
-            while (length > 0 && text[length] != ' ')
-                length--;
-            length = length > 0 ? length : line;
-        }
-        printf("%.*s\n", (int)length, text);
-        text += length;
-        text += *text == ' ' || *text == '\n';
-    }
-}
-
 static void print_page(const ho_loaded *l)
 {
     printf("%s %s %s: %s\n", ho_kind_name(l->plugin.kind), l->plugin.name, l->plugin.version ? l->plugin.version : "",
            l->plugin.doc ? l->plugin.doc : "");
     if (l->plugin.details) {
         putchar('\n');
-        print_wrapped(l->plugin.details);
+        ho_help_wrap(l->plugin.details, 0, 0);
     }
     if (l->hyper_count)
         printf("\nhyperparameters\n");

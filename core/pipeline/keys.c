@@ -35,7 +35,7 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                    "  labels: y.npy\n"
                    "  split: {train: 500, validation: 500, test: rest}\n"
                    "  standardize: true"},
-    [HO_PARTS] = {"data", "data", NULL, "Each part comes from a reader of its own.",
+    [HO_PARTS] = {"data", "data", NULL, "Without `plugin`, each part comes from a reader of its own.",
                   "data:\n"
                   "  train: {plugin: npy, inputs: train_x.npy, labels: train_y.npy}\n"
                   "  validation: {plugin: npy, inputs: valid_x.npy, labels: valid_y.npy}"},
@@ -120,7 +120,7 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
 
 #define ANY_SOURCE HO_IN(HO_SOURCE) | HO_IN(HO_PARTS)
 #define ANY_TERM   HO_IN(HO_LOSS_TERM) | HO_IN(HO_PENALTY_TERM)
-#define NAMED      HO_IN(HO_SOURCE) | HO_IN(HO_READER) | HO_IN(HO_PART) | HO_IN(HO_PROJECTION) | HO_IN(HO_OUTER)
+#define NAMED      HO_IN(HO_SOURCE) | HO_IN(HO_READER) | HO_IN(HO_PART) | HO_IN(HO_PROJECTION)
 
 const ho_key ho_keys[] = {
     /* ---- the file */
@@ -162,12 +162,16 @@ const ho_key ho_keys[] = {
      .doc = "run only where --variant asks for it"},
 
     /* ---- plugins, wherever they are named */
-    {NAMED, "plugin", OTHER("name of a plugin"),
-     .doc = "required, except in `outer` for a search; `hotool plugins` lists what is installed"},
-    {HO_IN(HO_HYPERGRADIENT), "mode", OTHER("name of a mode"), .doc = "required: reverse, forward, ..."},
-    {HO_IN(HO_LOSS_TERM), "loss", OTHER("name of a loss"), .doc = "required"},
-    {HO_IN(HO_PENALTY_TERM), "penalty", OTHER("name of a penalty"), .doc = "required"},
-    {NAMED | HO_IN(HO_HYPERGRADIENT) | ANY_TERM, "path", OTHER("path of a .so file"),
+    {NAMED, "plugin", OTHER("name of a plugin"), .required = true, .doc = "`hotool plugins` lists those installed"},
+    {HO_IN(HO_OUTER), "plugin", OTHER("name of a dynamics"),
+     .doc = "the outer optimizer; required unless `strategy` is a search"},
+    {HO_IN(HO_HYPERGRADIENT), "mode", OTHER("name of a mode"), .required = true,
+     .doc = "`hotool plugins` lists those installed"},
+    {HO_IN(HO_LOSS_TERM), "loss", OTHER("name of a loss"), .required = true,
+     .doc = "`hotool plugins` lists those installed"},
+    {HO_IN(HO_PENALTY_TERM), "penalty", OTHER("name of a penalty"), .required = true,
+     .doc = "`hotool plugins` lists those installed"},
+    {NAMED | HO_IN(HO_OUTER) | HO_IN(HO_HYPERGRADIENT) | ANY_TERM, "path", OTHER("path of a .so file"),
      .doc = "the plugin's file, instead of searching for its name"},
 
     /* ---- data */

@@ -1,8 +1,10 @@
 /* The command line by itself: versions, help, plugins, and what is no command or option. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_support.h"
+#include "pipeline/keys.h"
 
 TestSuite(usage, .init = cli_enter, .fini = cli_leave, .timeout = 60);
 
@@ -36,6 +38,64 @@ Test(usage, each_command_has_help_of_its_own)
     }
 }
 
+Test(usage, help_comes_as_a_command_too)
+{
+    const char *overview = cli_run("--help", NULL).out;
+    cr_expect_str_eq(cli_run("help", NULL).out, overview);
+    cli_result r = cli_run("help", "check", NULL);
+    cli_expect_done(r);
+    cr_expect_str_eq(r.out, cli_run("check", "--help", NULL).out);
+    r = cli_run("help", "report", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "usage: hotool report RUN"), "%s", r.out);
+    cli_expect_refused("command", cli_run("help", "chek", NULL), "unknown command \"chek\"", "did you mean \"check\"?",
+                       NULL);
+    cli_expect_refused("more", cli_run("help", "check", "all", NULL), "unexpected argument \"all\"", NULL);
+}
+
+/* Every key of a pipeline, wherever it may stand; or those of one section or name. */
+Test(usage, the_keys_of_a_pipeline_are_documented)
+{
+    cli_result r = cli_run("help", "pipeline", NULL);
+    cli_expect_done(r);
+    for (size_t i = 0; i < ho_key_count; i++) {
+        const char *at = strstr(r.out, cli_format("\n  %s ", ho_keys[i].name));
+        cr_expect(at, "%s is missing", ho_keys[i].name);
+    }
+    for (ho_section s = 1; s < HO_SECTIONS; s++)
+        cr_expect(strstr(r.out, cli_format("\n%s\n", ho_key_sections[s].path)), "%s", ho_key_sections[s].path);
+    cr_expect(strstr(r.out, "usage: hotool pipeline FILE") && strstr(r.out, "--variant"), "%s", r.out);
+    size_t longest = 0;
+    for (const char *line = r.out; *line; line += strcspn(line, "\n"), line += *line != '\0')
+        longest = strcspn(line, "\n") > longest ? strcspn(line, "\n") : longest;
+    cr_expect_leq(longest, 120);
+    r = cli_run("help", "pipeline", "split", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "\n  stratified ") && strstr(r.out, "default true"), "%s", r.out);
+    cr_expect(strstr(r.out, "integer >= 0, or rest") && !strstr(r.out, "patience"), "%s", r.out);
+    r = cli_run("help", "pipeline", "every", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "in outer:") && strstr(r.out, "in stop:"), "%s", r.out);
+    cr_expect(strstr(r.out, "only with schedule: online"), "%s", r.out);
+    cli_expect_refused("key", cli_run("help", "pipeline", "candidate", NULL), "no key \"candidate\"",
+                       "did you mean \"candidates\"?", NULL);
+}
+
+/* Runs at a time and threads of each share the machine. */
+Test(usage, jobs_and_threads_beyond_the_machine_are_warned_of)
+{
+    cli_pipeline("v.yaml", "steps: 15", "steps: 15\nrepeat: 2");
+    const char *cores = cli_format("%ld", sysconf(_SC_NPROCESSORS_ONLN));
+    cli_result r = cli_run("pipeline", "v.yaml", "--threads", cores, "--jobs", "2", "--out", "a", NULL);
+    cli_expect_done(r);
+    cr_expect(
+        strstr(r.err, cli_format("warning: --jobs 2 with --threads %s is more than the %s processors", cores, cores)),
+        "%s", r.err);
+    r = cli_run("pipeline", "v.yaml", "--threads", cores, "--out", "b", NULL);
+    cli_expect_done(r);
+    cr_expect(!strstr(r.err, "warning"), "%s", r.err);
+}
+
 Test(usage, wrong_command_lines_are_refused_with_the_nearest_right_thing)
 {
     cli_expect_refused("no arguments", cli_run(NULL), "which command", "hotool --help", NULL);
@@ -49,7 +109,7 @@ Test(usage, wrong_command_lines_are_refused_with_the_nearest_right_thing)
     cli_expect_refused("short option", cli_run("pipeline", "-q", "base.yaml", NULL), "unknown option \"-q\"", NULL);
     cli_expect_refused("no file", cli_run("pipeline", "--quiet", NULL), "which FILE", NULL);
     cli_expect_refused("two files", cli_run("check", "base.yaml", "b.yaml", NULL), "\"b.yaml\"", NULL);
-    cli_expect_refused("no value", cli_run("pipeline", "base.yaml", "--mode", NULL), "--mode wants a MODE", NULL);
+    cli_expect_refused("no value", cli_run("pipeline", "base.yaml", "--mode", NULL), "--mode needs a MODE", NULL);
     cli_expect_refused("value for a switch", cli_run("pipeline", "base.yaml", "--quiet=1", NULL),
                        "--quiet takes no value", NULL);
     cli_expect_refused("threads", cli_run("pipeline", "base.yaml", "--threads", "0", NULL), "--threads 0", "1 to 1024",

@@ -75,6 +75,18 @@ Test(keys, every_section_has_keys_and_an_example)
     }
 }
 
+/* The first example is a pipeline by itself. */
+Test(keys, the_example_of_a_pipeline_is_one)
+{
+    char *path = ho_format("%s/example.yaml", folder);
+    const char *text = ho_key_sections[HO_PIPELINE].example;
+    cr_assert_eq(ho_file_write(path, text, strlen(text), &error), HO_OK, "%s", error.text);
+    ho_pipeline *p = ho_pipeline_read(registry, &(ho_pipeline_request){.file = path}, &error);
+    cr_expect_not_null(p, "%s", error.text);
+    ho_pipeline_free(p);
+    free(path);
+}
+
 /* Whether the plugin that a map names declares the key. */
 static bool of_plugin(const ho_tree *map, uint32_t kind, const char *naming, const char *key)
 {

@@ -1,0 +1,168 @@
+#include "help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "external.h"
+#include "pipeline/keys.h"
+
+enum { WIDTH = 100, COLUMN = 20 };
+
+void ho_help_wrap(const char *text, int first, int indent)
+{
+    int room = WIDTH - (first > indent ? first : indent);
+    if (first < indent)
+        printf("%*s", indent - first, "");
+    for (;; room = WIDTH - indent) {
+        size_t line = strcspn(text, "\n"), length = line;
+        if (line > (size_t)room) {
+            length = (size_t)room;
+            while (length > 0 && text[length] != ' ')
+                length--;
+            length = length > 0 ? length : line;
+        }
+        printf("%.*s\n", (int)length, text);
+        text += length;
+        text += *text == ' ' || *text == '\n';
+        if (!*text)
+            return;
+        printf("%*s", *text == '\n' ? 0 : indent, "");
+    }
+}
+
+/* ---- commands ---------------------------------------------------------------------------------------------------- */
+
+void ho_help_command(const ho_cli_command *command)
+{
+    if (command) {
+        printf("usage: hotool %s %s [OPTIONS]\n\n", command->name, command->operand);
+        ho_help_wrap(command->details, 0, 0);
+        putchar('\n');
+        ho_cli_options(command);
+        return;
+    }
+    printf("hotool: exact gradients of the validation error with respect to every hyperparameter\n\n"
+           "usage: hotool COMMAND [OPTIONS]\n\n");
+    for (size_t i = 0; i < ho_cli_command_count; i++)
+        printf("  %-14s %-7s %s\n", ho_cli_commands[i].name, ho_cli_commands[i].operand, ho_cli_commands[i].summary);
+    printf("\n"
+           "  hotool help COMMAND          what a command does and its options; also hotool COMMAND --help\n"
+           "  hotool help pipeline [KEY]   the keys of pipeline files\n"
+           "  hotool --version             the version\n\n"
+           "environment: HOTOOL_PLUGIN_PATH: folders of plugins, separated by ':', searched before the installed ones\n"
+           "exit status: 0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong\n");
+}
+
+/* ---- keys of a pipeline ------------------------------------------------------------------------------------------ */
+
+static void print_key(const ho_key *key)
+{
+    char *type = ho_key_type_text(key);
+    const char *with = ho_key_with_text(key);
+    int used = printf("  %-*s ", COLUMN - 3, key->name);
+    char *line = ho_format("%s%s%s%s%s%s", type, key->initial ? "; default " : "", key->initial ? key->initial : "",
+                           key->required ? "; required" : "", with ? "; only with " : "", with ? with : "");
+    ho_help_wrap(line, used, COLUMN);
+    ho_help_wrap(key->doc, 0, COLUMN);
+    free(line);
+    free(type);
+}
+
+static const char *title_of(ho_section section)
+{
+    return section == HO_PIPELINE ? "the file" : ho_key_sections[section].path;
+}
+
+static void print_example(const char *text)
+{
+    for (const char *end; *text; text = end + (*end == '\n')) {
+        end = text + strcspn(text, "\n");
+        printf("    %.*s\n", (int)(end - text), text);
+    }
+}
+
+static void print_section(ho_section section)
+{
+    const ho_key_section *about = &ho_key_sections[section];
+    printf("\n%s\n", title_of(section));
+    ho_help_wrap(about->doc, 0, 2);
+    putchar('\n');
+    print_example(about->example);
+    putchar('\n');
+    for (size_t i = 0; i < ho_key_count; i++)
+        if (ho_keys[i].in & HO_IN(section))
+            print_key(&ho_keys[i]);
+    if (about->takes)
+        printf("  and %s\n", about->takes);
+}
+
+/* Whether a word names a section: "split", "data/split", or one of several paths. */
+static bool names_section(ho_section section, const char *word)
+{
+    const ho_key_section *about = &ho_key_sections[section];
+    size_t length = strlen(word);
+    if (strcmp(about->name, word) == 0)
+        return true;
+    for (const char *at = about->path; (at = strstr(at, word)); at += length) {
+        char before = at == about->path ? ' ' : at[-1], after = at[length];
+        if ((before == ' ' || before == '/') && (after == '\0' || after == ','))
+            return true;
+    }
+    return false;
+}
+
+/* The sections of that name, and the keys of that name with where they stand. */
+static ho_status print_word(const char *word, ho_error *error)
+{
+    size_t found = 0;
+    for (ho_section s = 0; s < HO_SECTIONS; s++)
+        if (names_section(s, word)) {
+            print_section(s);
+            found++;
+        }
+    const char **names = ho_alloc((ho_key_count + HO_SECTIONS) * sizeof *names);
+    for (size_t i = 0; i < ho_key_count; i++) {
+        names[i] = ho_keys[i].name;
+        for (ho_section s = 0; s < HO_SECTIONS; s++)
+            if ((ho_keys[i].in & HO_IN(s)) && strcmp(names[i], word) == 0) {
+                printf("\nin %s:\n", title_of(s));
+                print_key(&ho_keys[i]);
+                found++;
+            }
+    }
+    for (ho_section s = 0; s < HO_SECTIONS; s++)
+        names[ho_key_count + s] = ho_key_sections[s].name;
+    char near[HO_SUGGESTION];
+    if (!found)
+        ho_fail(error, HO_INVALID, "pipelines have no key \"%s\"%s; see hotool help pipeline", word,
+                ho_suggest(ho_nearest(word, names, ho_key_count + HO_SECTIONS), near));
+    free(names);
+    return error->status;
+}
+
+ho_status ho_help(int argc, char **argv, ho_error *error)
+{
+    if (argc < 3) {
+        ho_help_command(NULL);
+        return HO_OK;
+    }
+    const ho_cli_command *command = ho_cli_find(argv[2], error);
+    if (!command)
+        return error->status;
+    if (!command->run)
+        return ho_run_external(command->name, (char *[]){argv[0], argv[2], "--help", NULL}, error);
+    bool pipeline = strcmp(command->name, "pipeline") == 0;
+    if (argc > (pipeline ? 4 : 3))
+        return ho_fail(error, HO_INVALID, "help: unexpected argument \"%s\"", argv[pipeline ? 4 : 3]);
+    if (argc == 4)
+        return print_word(argv[3], error);
+    ho_help_command(command);
+    if (pipeline)
+        printf("\n\nKEYS OF A PIPELINE FILE\n");
+    for (ho_section s = 0; pipeline && s < HO_SECTIONS; s++)
+        print_section(s);
+    return HO_OK;
+}
