@@ -61,8 +61,8 @@ static ho_status create(ho_setup *u, void **self)
     g->shared = ho_option_real(u, "shared");
     g->noise = ho_option_real(u, "noise");
     if (g->groups > g->tasks)
-        return ho_setup_fail(u, "groups", "%lld tasks cannot form %lld groups",
-                             (long long)g->tasks, (long long)g->groups);
+        return ho_setup_fail(u, "groups", "%lld tasks cannot form %lld groups", (long long)g->tasks,
+                             (long long)g->groups);
     for (int part = 1; part <= 3; part++) {
         static const char *const part_names[] = {NULL, "training", "validation", "test"};
         if (g->examples[part] > MOST_NUMBERS / g->features)

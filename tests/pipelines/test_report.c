@@ -205,6 +205,24 @@ Test(report, measures_the_relations_against_the_planted, .init = report_enter, .
     cr_expect_eq(report_count_of(report_page_of_run(), "id=\"auc-"), 0);
 }
 
+/* A choice repeats runs of its variants: it has figures of its own, but neither curves nor relations. */
+Test(report, of_a_choice_names_what_was_chosen, .init = report_enter, .fini = report_leave)
+{
+    char *rows = ho_format("%s,\n%s,\n%s", searched_row, tuned_row, tuned_row), *second = strstr(rows, "\"HMTL\"");
+    char *third = strstr(second + 1, "\"variant\": \"HMTL\"");
+    char *chosen = ho_format("%.*s\"chosen\": [\"HMTL\", \"STL\", \"HMTL\"], \"variant\": \"BEST\"%s",
+                             (int)(third - rows), rows, third + strlen("\"variant\": \"HMTL\""));
+    write_run(chosen);
+    free(chosen);
+    free(rows);
+    const char *page = report_page_of_run();
+    report_holds(report_row_of(page, "BEST"), "HMTL \xc3\x97\xe2\x80\xaf"
+                                              "2, STL \xc3\x97\xe2\x80\xaf"
+                                              "1");
+    cr_expect_eq(report_count_of(page, "<svg"), 8, "as without the choice");
+    cr_expect(ho_file_exists("run/relations.dot"));
+}
+
 Test(report, of_a_plain_run_is_about_its_pipeline, .init = report_enter, .fini = report_leave)
 {
     write_run(tuned_row);
