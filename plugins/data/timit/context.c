@@ -9,8 +9,12 @@
 #define SYMBOLS  (TIMIT_PHONES + 1)
 #define TRIPLES  (SYMBOLS * SYMBOLS * SYMBOLS)
 
-/* Eigenvalues of A'A below this share of the largest are rounding. */
-#define LEAST_SHARE 1e-12
+/* Singular values below this share of the largest are rounding. */
+#define LEAST_SHARE 1e-9
+
+/* LAPACK, by its Fortran name. */
+void dgesdd_(const char *job, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
+             const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info);
 
 static int32_t symbol(const timit_utterance *u, int64_t i)
 {
@@ -91,48 +95,59 @@ static ho_status to_ppmi(ho_data *d, double *counts, int64_t units, int64_t *col
     return HO_OK;
 }
 
-/* The eigenvectors of A'A are the right singular vectors v of A, and A v / s the left ones. A is sparse and has many
- * more rows than columns, so A'A is cheap. */
-static void multiply_by_itself(const double *a, int64_t rows, int64_t columns, double *product)
+/* The thin singular value decomposition A' = V S U' of a matrix A (units, columns). */
+typedef struct factors {
+    int rank;  /* the smaller side of A */
+    double *s; /* (rank) from the largest on */
+    double *u; /* (units, rank) */
+} factors;
+
+static ho_status decompose(ho_data *d, double *a, int64_t units, int64_t columns, factors *f)
 {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < columns; i++) {
-            const double x = a[r * columns + i];
-            for (int64_t j = 0; x != 0.0 && j < columns; j++)
-                product[i * columns + j] += x * a[r * columns + j];
-        }
+    const int m = (int)columns, n = (int)units, k = m < n ? m : n, query = -1;
+    int info = 0, *iwork = ho_data_alloc(d, 8 * (uint64_t)k, sizeof *iwork);
+    double size = 0.0, *v = ho_data_alloc(d, (uint64_t)m * (uint64_t)k, sizeof *v);
+    f->rank = k;
+    f->s = ho_data_alloc(d, (uint64_t)k, sizeof *f->s);
+    f->u = ho_data_alloc(d, (uint64_t)k * (uint64_t)n, sizeof *f->u);
+    if (!iwork || !v || !f->s || !f->u)
+        return HO_FAILED;
+    dgesdd_("S", &m, &n, a, &m, f->s, v, &m, f->u, &k, &size, &query, iwork, &info);
+    if (info || size > 2147483647.0)
+        return ho_data_fail(d, NULL, -1, "embedding: %d contexts of %d triphones are too many to decompose", m, n);
+    const int length = (int)size;
+    double *work = ho_data_alloc(d, (uint64_t)length, sizeof *work);
+    if (!work)
+        return HO_FAILED;
+    dgesdd_("S", &m, &n, a, &m, f->s, v, &m, f->u, &k, work, &length, iwork, &info);
+    return info ? ho_data_fail(d, NULL, -1, "embedding: the singular value decomposition failed (LAPACK's dgesdd: %d)",
+                               info)
+                : HO_OK;
 }
 
-/* Vectors U sqrt(S) = A V / sqrt(S), each column's largest entry positive. */
-static ho_status make_vectors(ho_data *d, const double *a, int64_t columns, const timit_eigen *e, timit_frames *frames)
+/* Vectors U sqrt(S), each column's largest entry positive. */
+static ho_status make_vectors(ho_data *d, const factors *f, timit_frames *frames)
 {
     const int64_t units = frames->units, width = frames->embedding;
     int64_t rank = 0;
-    while (rank < columns && rank < units && e->values[rank] > LEAST_SHARE * e->values[0])
+    while (rank < f->rank && f->s[rank] > LEAST_SHARE * f->s[0])
         rank++;
     if (width > rank)
         return ho_data_fail(d, NULL, -1,
                             "embedding: the training alignments have only %" PRId64 " independent contexts of %" PRId64
                             " triphones; set embedding to at most that, or increase embedding_context",
                             rank, units);
-    double *vectors = ho_data_alloc(d, (uint64_t)(units * width), sizeof *vectors);
     frames->vectors = ho_data_alloc(d, (uint64_t)(units * width), sizeof *frames->vectors);
-    if (!vectors || !frames->vectors)
+    if (!frames->vectors)
         return HO_FAILED;
-    for (int64_t u = 0; u < units; u++)
-        for (int64_t c = 0; c < columns; c++) {
-            const double x = a[u * columns + c];
-            for (int64_t k = 0; x != 0.0 && k < width; k++)
-                vectors[u * width + k] += x * e->vectors[k * columns + c];
-        }
     for (int64_t k = 0; k < width; k++) {
         double largest = 0.0;
         for (int64_t u = 0; u < units; u++)
-            if (fabs(vectors[u * width + k]) > fabs(largest))
-                largest = vectors[u * width + k];
-        const double scale = copysign(pow(e->values[k], -0.25), largest);
+            if (fabs(f->u[u * f->rank + k]) > fabs(largest))
+                largest = f->u[u * f->rank + k];
+        const double scale = copysign(sqrt(f->s[k]), largest);
         for (int64_t u = 0; u < units; u++)
-            frames->vectors[u * width + k] = (float)(scale * vectors[u * width + k]);
+            frames->vectors[u * width + k] = (float)(scale * f->u[u * f->rank + k]);
     }
     return HO_OK;
 }
@@ -169,14 +184,10 @@ ho_status timit_context_compute(const timit *t, ho_data *d, const timit_corpus *
     count_contexts(t, corpus, unit_of_triple, columns, a);
     if (to_ppmi(d, a, frames->units, &columns) != HO_OK)
         return HO_FAILED;
-    double *product = ho_data_alloc(d, (uint64_t)(columns * columns), sizeof *product);
-    if (!product)
-        return HO_FAILED;
-    multiply_by_itself(a, frames->units, columns, product);
-    timit_eigen eigen;
-    ho_status status = timit_eigen_compute(d, columns, product, t->embedding, &eigen);
+    factors f;
+    ho_status status = decompose(d, a, frames->units, columns, &f);
     if (status == HO_OK)
-        status = make_vectors(d, a, columns, &eigen, frames);
+        status = make_vectors(d, &f, frames);
     if (status == HO_OK)
         scale_vectors(frames);
     return status;

@@ -1,6 +1,7 @@
 /* Log-mel filter bank, log energy, and their first and second differences, normalised per speaker. */
 #include "timit.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,112 +69,64 @@ ho_status timit_filters_make(ho_setup *u, timit *t)
     return HO_OK;
 }
 
-/* ---- the spectrum of a frame ---- */
+/* ---- spectra ---- */
 
-/* The transform of 2 half real numbers x is computed from one of half as many complex numbers, x_2n + i x_2n+1. */
-typedef struct spectrum {
-    int64_t half;
-    double *window;
-    double *cosine, *sine; /* (half) of 2 pi k / transform */
-    double *re, *im;       /* (half) the frame in, its complex transform out */
-    double *re_to, *im_to; /* (half) of a stage */
-    double *power;         /* (half + 1) |X_k|^2 */
-} spectrum;
+/* The discrete Fourier transform of an utterance's frames as one matrix product. */
+typedef struct spectra {
+    int64_t bins;
+    double *basis;  /* (window, 2 bins) Hamming window times cosine, then times sine */
+    double *frames; /* (most, window) */
+    double *parts;  /* (most, 2 bins) real and imaginary parts */
+} spectra;
 
-static ho_status spectrum_make(const timit *t, ho_data *d, spectrum *s)
+static ho_status spectra_make(const timit *t, ho_data *d, int64_t most, spectra *s)
 {
-    const uint64_t half = (uint64_t)t->transform / 2;
-    double **const arrays[] = {&s->cosine, &s->sine, &s->re, &s->im, &s->re_to, &s->im_to};
-    s->half = (int64_t)half;
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (!(*arrays[i] = ho_data_alloc(d, half, sizeof(double))))
-            return HO_FAILED;
-    s->power = ho_data_alloc(d, half + 1, sizeof *s->power);
-    s->window = ho_data_alloc(d, (uint64_t)t->window, sizeof *s->window);
-    if (!s->power || !s->window)
+    s->bins = t->transform / 2 + 1;
+    s->basis = ho_data_alloc(d, (uint64_t)(t->window * 2 * s->bins), sizeof *s->basis);
+    s->frames = ho_data_alloc(d, (uint64_t)(most * t->window), sizeof *s->frames);
+    s->parts = ho_data_alloc(d, (uint64_t)(most * 2 * s->bins), sizeof *s->parts);
+    if (!s->basis || !s->frames || !s->parts)
         return HO_FAILED;
-    for (int64_t i = 0; i < t->window; i++) /* Hamming */
-        s->window[i] = 0.54 - 0.46 * cos(2.0 * PI * (double)i / (double)(t->window - 1));
-    for (int64_t k = 0; k < s->half; k++) {
-        s->cosine[k] = cos(2.0 * PI * (double)k / (double)t->transform);
-        s->sine[k] = sin(2.0 * PI * (double)k / (double)t->transform);
+    for (int64_t i = 0; i < t->window; i++) {
+        const double hamming = 0.54 - 0.46 * cos(2.0 * PI * (double)i / (double)(t->window - 1));
+        double *row = s->basis + i * 2 * s->bins;
+        for (int64_t k = 0; k < s->bins; k++) {
+            const double angle = 2.0 * PI * (double)(i * k % t->transform) / (double)t->transform;
+            row[k] = hamming * cos(angle);
+            row[s->bins + k] = hamming * sin(angle);
+        }
     }
     return HO_OK;
 }
-
-static void swap(double **a, double **b)
-{
-    double *kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-/* One stage of Stockham's FFT, radix 2: `count` interleaved transforms of `length` numbers become twice as many of half
- * the length. */
-static void stage(const spectrum *s, int64_t length, int64_t count)
-{
-    for (int64_t p = 0; p < length / 2; p++) {
-        const double c = s->cosine[2 * p * count], d = s->sine[2 * p * count];
-        const double *restrict re = s->re + p * count, *restrict im = s->im + p * count;
-        const double *restrict re_far = re + s->half / 2, *restrict im_far = im + s->half / 2;
-        double *restrict re_to = s->re_to + 2 * p * count, *restrict im_to = s->im_to + 2 * p * count;
-        for (int64_t q = 0; q < count; q++) {
-            const double x = re[q] - re_far[q], y = im[q] - im_far[q];
-            re_to[q] = re[q] + re_far[q];
-            im_to[q] = im[q] + im_far[q];
-            re_to[count + q] = c * x + d * y;
-            im_to[count + q] = c * y - d * x;
-        }
-    }
-}
-
-/* Fills s->power from the frame in s->re and s->im. */
-static void transform(spectrum *s)
-{
-    for (int64_t length = s->half, count = 1; length > 1; length /= 2, count *= 2) {
-        stage(s, length, count);
-        swap(&s->re, &s->re_to);
-        swap(&s->im, &s->im_to);
-    }
-    /* With Z the transform of half the length, E = (Z_k + conj Z_-k) / 2 is that of the even samples and
-     * O = (Z_k - conj Z_-k) / 2i that of the odd ones: X_k = E + exp(-2 pi i k / transform) O. */
-    for (int64_t k = 0; k <= s->half; k++) {
-        const int64_t at = k % s->half, mirrored = (s->half - k) % s->half;
-        const double c = k < s->half ? s->cosine[k] : -1.0, d = k < s->half ? s->sine[k] : 0.0;
-        const double even_re = 0.5 * (s->re[at] + s->re[mirrored]), even_im = 0.5 * (s->im[at] - s->im[mirrored]);
-        const double odd_re = 0.5 * (s->im[at] + s->im[mirrored]), odd_im = 0.5 * (s->re[mirrored] - s->re[at]);
-        const double re = even_re + c * odd_re + d * odd_im, im = even_im + c * odd_im - d * odd_re;
-        s->power[k] = re * re + im * im;
-    }
-}
-
-/* ---- one frame ---- */
 
 static double log_energy(double energy)
 {
     return log(energy > LEAST_ENERGY ? energy : LEAST_ENERGY);
 }
 
-static void compute_frame(const timit *t, spectrum *s, const float *samples, double *row)
+/* The emphasised samples of a frame; returns the energy of the plain ones. */
+static double emphasise(const timit *t, const float *samples, double *frame)
 {
     double energy = 0.0, before = (double)samples[0];
-    memset(s->re, 0, (size_t)s->half * sizeof *s->re);
-    memset(s->im, 0, (size_t)s->half * sizeof *s->im);
     for (int64_t i = 0; i < t->window; i++) {
         const double x = (double)samples[i];
         energy += x * x;
-        (i % 2 ? s->im : s->re)[i / 2] = (x - t->preemphasis * before) * s->window[i];
+        frame[i] = x - t->preemphasis * before;
         before = x;
     }
-    transform(s);
+    return energy;
+}
+
+static void filter_frame(const timit *t, const spectra *s, const double *parts, double *row)
+{
     for (int64_t f = 0; f < t->filter_count; f++) {
         const timit_filter *filter = &t->filters[f];
+        const double *re = parts + filter->first, *im = re + s->bins;
         double sum = 0.0;
         for (int64_t k = 0; k < filter->count; k++)
-            sum += filter->weights[k] * s->power[filter->first + k];
+            sum += filter->weights[k] * (re[k] * re[k] + im[k] * im[k]);
         row[f] = log_energy(sum);
     }
-    row[t->filter_count] = log_energy(energy);
 }
 
 /* ---- differences ---- */
@@ -195,14 +148,19 @@ static void differences(const timit *t, double *rows, int64_t count, int64_t fro
         }
 }
 
-static void compute_utterance(const timit *t, spectrum *s, const timit_utterance *u, int64_t count, double *rows)
+static void compute_utterance(const timit *t, const spectra *s, const timit_utterance *u, int64_t count, double *rows)
 {
     const int64_t width = timit_width(t);
+    const int m = (int)count, n = (int)(2 * s->bins), k = (int)t->window;
     memset(rows, 0, (size_t)(count * width) * sizeof *rows);
     for (int64_t i = 0; i < count; i++)
-        compute_frame(t, s, u->samples + t->hop * i, rows + i * width);
-    for (int64_t k = 0; k < t->differences; k++)
-        differences(t, rows, count, k * base_width(t));
+        rows[i * width + t->filter_count] =
+            log_energy(emphasise(t, u->samples + t->hop * i, s->frames + i * t->window));
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0, s->frames, k, s->basis, n, 0.0, s->parts, n);
+    for (int64_t i = 0; i < count; i++)
+        filter_frame(t, s, s->parts + i * n, rows + i * width);
+    for (int64_t j = 0; j < t->differences; j++)
+        differences(t, rows, count, j * base_width(t));
 }
 
 /* ---- normalising ---- */
@@ -256,8 +214,8 @@ ho_status timit_features_compute(const timit *t, ho_data *d, const timit_corpus 
     double *rows = ho_data_alloc(d, (uint64_t)(most * frames->width), sizeof *rows);
     if (!frames->features || !rows)
         return HO_FAILED;
-    spectrum s = {0};
-    const ho_status status = spectrum_make(t, d, &s);
+    spectra s;
+    const ho_status status = spectra_make(t, d, most, &s);
     float *to = frames->features;
     for (int64_t i = 0; status == HO_OK && i < corpus->count; i++) {
         compute_utterance(t, &s, &corpus->utterances[i], frames->counts[i], rows);

@@ -4,7 +4,7 @@
 
 #include <hotool/plugin.h>
 
-#define TIMIT_VERSION "1.1.0"
+#define TIMIT_VERSION "1.2.0"
 #define TIMIT_PHONES  61
 
 /* Parts as the host numbers them. */
@@ -108,17 +108,6 @@ ho_status timit_features_compute(const timit *t, ho_data *d, const timit_corpus 
 
 /* Computes units, unit_of and vectors. */
 ho_status timit_context_compute(const timit *t, ho_data *d, const timit_corpus *corpus, timit_frames *frames);
-
-/* ---- eigen.c ---- */
-
-typedef struct timit_eigen {
-    double *values;  /* all, from the largest on */
-    double *vectors; /* (wanted, n) of the largest values, one in each row */
-} timit_eigen;
-
-/* Eigenvalues and the first `wanted` eigenvectors of a symmetric matrix (n, n), which is overwritten. One thread, so
- * that the same numbers come out every time. */
-ho_status timit_eigen_compute(ho_data *d, int64_t n, double *matrix, int64_t wanted, timit_eigen *eigen);
 
 /* ---- cache.c ---- */
 
