@@ -2,15 +2,12 @@
 #ifndef HO_HOST_DESCRIPTOR_H
 #define HO_HOST_DESCRIPTOR_H
 
-#include "host/registry.h"
+#include "host/loaded.h"
 
 /* Checks everything that `symbol` points to and fills `loaded`; rows go to the arena, strings stay the plugin's.
  * `size`: how many bytes the symbol has (0: not known). `path` is borrowed. None of the plugin's functions is called.
  */
 ho_status ho_descriptor_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
                              ho_loaded *loaded, ho_error *error);
-
-/* The interval of a domain (HO_UNIT: 0 and 1); false: no such domain. */
-bool ho_domain_bounds(uint32_t domain, double *lower, double *upper);
 
 #endif

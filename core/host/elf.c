@@ -1,4 +1,4 @@
-/* Checks of a shared object's outer form. Nothing here maps or runs it. */
+/* Nothing here maps or runs the file. */
 #include "host/elf.h"
 
 #include <elf.h>
@@ -40,7 +40,7 @@ static const char *what_it_is(const unsigned char *bytes, size_t size)
             return foreign[i].what;
     for (size_t i = 0; i < size; i++)
         if (!bytes[i] || (bytes[i] < 32 && !strchr("\t\n\r\f", bytes[i])))
-            return "no ELF shared object";
+            return "not an ELF shared object";
     return "a text file";
 }
 
@@ -85,9 +85,10 @@ static ho_status check_header(const char *path, const ElfW(Ehdr) * header, uint6
     const ElfW(Ehdr) *own = &__ehdr_start;
     if (header->e_ident[EI_CLASS] != own->e_ident[EI_CLASS])
         return refuse(error, path,
-                      header->e_ident[EI_CLASS] == ELFCLASS32   ? "is a 32-bit shared object, this hotool is 64-bit"
-                      : header->e_ident[EI_CLASS] == ELFCLASS64 ? "is a 64-bit shared object, this hotool is 32-bit"
-                                                                : "is an ELF file of no known class (32 or 64 bits)");
+                      header->e_ident[EI_CLASS] == ELFCLASS32 ? "is a 32-bit shared object, this hotool is 64-bit"
+                      : header->e_ident[EI_CLASS] == ELFCLASS64
+                          ? "is a 64-bit shared object, this hotool is 32-bit"
+                          : "is an ELF file of an unknown class (neither 32 nor 64 bits)");
     if (header->e_ident[EI_DATA] != own->e_ident[EI_DATA])
         return refuse(error, path, "is a shared object of the other byte order");
     if (size < sizeof *header)
@@ -100,7 +101,7 @@ static ho_status check_header(const char *path, const ElfW(Ehdr) * header, uint6
                       header->e_type == ET_REL    ? "is an object file (.o); link it with -shared"
                       : header->e_type == ET_EXEC ? "is a program, not a shared object"
                       : header->e_type == ET_CORE ? "is a core dump, not a shared object"
-                                                  : "is an ELF file, but no shared object");
+                                                  : "is an ELF file, but not a shared object");
     if (header->e_phnum == 0 || header->e_phnum == PN_XNUM || header->e_phentsize != sizeof(ElfW(Phdr)))
         return refuse(error, path, "has no usable program headers: the file is damaged");
     uint64_t headers = (uint64_t)header->e_phnum * header->e_phentsize;

@@ -11,10 +11,6 @@
 #include "host/options.h"
 #include "host/signals.h"
 
-struct ho_setup_values {
-    ho_option_value *of; /* by the plugin's table */
-};
-
 /* What a plugin's create sees. */
 typedef struct setup {
     ho_setup head; /* first: the plugin's pointer is the host's */
@@ -29,85 +25,71 @@ static setup *setup_of(ho_setup *u)
 
 #define misuse(s, ...) ho_fail_at((s)->error, HO_INVALID, (s)->instance->place, __VA_ARGS__)
 
-/* The value of an option of one of two types; NULL with an error for a name that the table does not declare so. */
-static const ho_option_value *option(ho_setup *u, const char *name, uint32_t type, uint32_t or_type)
+/* The value of an option that is declared with one of these types (bits, 1 << type); one without entries, and an error,
+ * where the table has none so. */
+static const ho_option_value *value_of(ho_setup *u, const char *name, uint32_t types)
 {
+    static const ho_option_value none;
     setup *s = setup_of(u);
     const ho_loaded *loaded = s->instance->loaded;
-    if (!name) {
+    const uint32_t i = ho_option_index(loaded, name);
+    if (i < loaded->option_count && types >> loaded->options[i].type & 1u)
+        return &s->instance->values[i];
+    if (!name)
         misuse(s, "plugin \"%s\" asks for an option without a name", loaded->plugin.name);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < loaded->option_count; i++) {
-        if (strcmp(loaded->options[i].name, name) != 0)
-            continue;
-        if (loaded->options[i].type == type || loaded->options[i].type == or_type)
-            return &s->instance->values->of[i];
+    else if (i < loaded->option_count)
         misuse(s, "plugin \"%s\" reads its option \"%s\" by another type than it declares", loaded->plugin.name, name);
-        return NULL;
-    }
-    misuse(s, "plugin \"%s\" asks for the option \"%.64s\", which it does not declare", loaded->plugin.name, name);
-    return NULL;
+    else
+        misuse(s, "plugin \"%s\" asks for the option \"%.64s\", which it does not declare", loaded->plugin.name, name);
+    return &none;
 }
 
 static double option_real(ho_setup *u, const char *name)
 {
-    const ho_option_value *value = option(u, name, HO_REAL, HO_INTEGER);
-    return value ? value->real : 0;
+    return value_of(u, name, 1u << HO_REAL | 1u << HO_INTEGER)->real;
 }
 
 static int64_t option_integer(ho_setup *u, const char *name)
 {
-    const ho_option_value *value = option(u, name, HO_INTEGER, HO_INTEGER);
-    return value ? value->integer : 0;
+    return value_of(u, name, 1u << HO_INTEGER)->integer;
 }
 
 static int32_t option_boolean(ho_setup *u, const char *name)
 {
-    const ho_option_value *value = option(u, name, HO_BOOLEAN, HO_BOOLEAN);
-    return value ? value->boolean : 0;
+    return value_of(u, name, 1u << HO_BOOLEAN)->boolean;
 }
 
 static const char *option_string(ho_setup *u, const char *name)
 {
-    const ho_loaded *loaded = setup_of(u)->instance->loaded;
-    uint32_t type = HO_STRING;
-    for (uint32_t i = 0; name && i < loaded->option_count; i++)
-        if (strcmp(loaded->options[i].name, name) == 0 && loaded->options[i].type == HO_CHOICE)
-            type = HO_CHOICE;
-    const ho_option_value *value = option(u, name, type, HO_PATH);
-    return value ? value->text : NULL;
+    return value_of(u, name, 1u << HO_STRING | 1u << HO_CHOICE | 1u << HO_PATH)->text;
 }
 
 static int64_t option_count(ho_setup *u, const char *name)
 {
-    const ho_option_value *value = option(u, name, HO_REALS, HO_STRINGS);
-    return value ? (int64_t)value->count : 0;
+    return (int64_t)value_of(u, name, 1u << HO_REALS | 1u << HO_STRINGS)->count;
 }
 
-/* Entry i of a list; NULL with an error. */
-static const ho_option_value *list_option(ho_setup *u, const char *name, uint32_t type, int64_t i)
+/* Whether a list has an entry i. */
+static bool has_entry(ho_setup *u, const char *name, const ho_option_value *value, int64_t i)
 {
     setup *s = setup_of(u);
-    const ho_option_value *value = option(u, name, type, type);
-    if (value && i >= 0 && (uint64_t)i < value->count)
-        return value;
-    if (value)
-        misuse(s, "plugin \"%s\" asks for entry %" PRId64 " of its option \"%s\", which has %zu",
-               s->instance->loaded->plugin.name, i, name, value->count);
-    return NULL;
+    if (i >= 0 && (uint64_t)i < value->count)
+        return true;
+    misuse(s, "plugin \"%s\" asks for entry %" PRId64 " of its option \"%.64s\", which has %zu",
+           s->instance->loaded->plugin.name, i, name ? name : "", value->count);
+    return false;
 }
 
 static double option_real_at(ho_setup *u, const char *name, int64_t i)
 {
-    const ho_option_value *value = list_option(u, name, HO_REALS, i);
-    return value ? value->reals[i] : 0;
+    const ho_option_value *value = value_of(u, name, 1u << HO_REALS);
+    return has_entry(u, name, value, i) ? value->reals[i] : 0;
 }
 
 static const char *option_string_at(ho_setup *u, const char *name, int64_t i)
 {
-    const ho_option_value *value = list_option(u, name, HO_STRINGS, i);
-    return value ? value->texts[i] : "";
+    const ho_option_value *value = value_of(u, name, 1u << HO_STRINGS);
+    return has_entry(u, name, value, i) ? value->texts[i] : "";
 }
 
 /* More than this for a plugin's settings is a size gone wrong; the arena ends the program where memory does. */
@@ -129,9 +111,9 @@ static ho_status setup_fail(ho_setup *u, const char *file, int32_t line, const c
     setup *s = setup_of(u);
     const ho_instance *instance = s->instance;
     ho_place place = instance->place;
-    for (uint32_t i = 0; option_name && i < instance->loaded->option_count; i++)
-        if (strcmp(instance->loaded->options[i].name, option_name) == 0)
-            place = instance->values->of[i].place;
+    const uint32_t i = ho_option_index(instance->loaded, option_name);
+    if (i < instance->loaded->option_count)
+        place = instance->values[i].place;
     if (!place.file) /* made without a pipeline: the plugin's own source is the only place there is */
         place = (ho_place){.file = file, .line = line};
     char text[1024] = "it refuses its options";
@@ -184,12 +166,11 @@ static ho_status create(ho_instance *instance, ho_error *error)
     ho_calling(instance->loaded, "create");
     ho_status status = plugin->create(&s.head, &instance->self);
     ho_calling(NULL, NULL);
-    if (status != HO_OK)
-        instance->self = NULL; /* a create that fails has freed what it took: destroy is not for it */
-    if (status != HO_OK && error->status == HO_OK)
-        misuse(&s, "plugin \"%s\" refuses to be set up, without saying why (create returned %d)", plugin->name,
-               (int)status);
-    return error->status;
+    if (status == HO_OK)
+        return error->status;
+    instance->self = NULL; /* a create that fails has freed what it took: destroy is not for it */
+    return misuse(&s, "plugin \"%s\" refuses to be set up, without saying why (create returned %" PRId32 ")",
+                  plugin->name, status);
 }
 
 ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho_tree *settings,
@@ -203,12 +184,11 @@ ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho
         .loaded = loaded,
         .name = ho_arena_strdup(arena, name ? name : loaded->plugin.name),
         .place = place,
-        .values = ho_arena_alloc(arena, sizeof *instance->values),
+        .values = ho_arena_alloc(arena, (loaded->option_count + 1) * sizeof *instance->values),
         .arena = arena,
     };
-    instance->values->of = ho_arena_alloc(arena, (loaded->option_count + 1) * sizeof *instance->values->of);
-    ho_option_value *values = instance->values->of;
-    if (ho_options_read(loaded, settings, reserved, place, arena, values, error) == HO_OK) {
+    const ho_option_value *values = instance->values;
+    if (ho_options_read(loaded, settings, reserved, place, arena, instance->values, error) == HO_OK) {
         uint32_t missing = missing_path(loaded, values);
         if (missing < loaded->option_count)
             ho_fail_at(error, HO_INVALID, values[missing].place, "%s: there is no file or folder %s that can be read",
@@ -237,20 +217,16 @@ void ho_instance_free(ho_instance *instance)
 bool ho_instance_number(const ho_instance *instance, const char *name, double *value)
 {
     const ho_loaded *loaded = instance->loaded;
-    for (uint32_t i = 0; i < loaded->option_count; i++) {
-        const ho_option *row = &loaded->options[i];
-        if (strcmp(row->name, name) != 0)
-            continue;
-        bool number = row->type == HO_REAL || row->type == HO_INTEGER;
-        *value = instance->values->of[i].real;
-        return number && instance->values->of[i].given;
-    }
-    return false;
+    const uint32_t i = ho_option_index(loaded, name);
+    if (i == loaded->option_count || (loaded->options[i].type != HO_REAL && loaded->options[i].type != HO_INTEGER))
+        return false;
+    *value = instance->values[i].real;
+    return instance->values[i].given;
 }
 
 const char *ho_instance_path(const ho_instance *instance, uint32_t option)
 {
-    return instance->loaded->options[option].type == HO_PATH ? instance->values->of[option].text : NULL;
+    return instance->loaded->options[option].type == HO_PATH ? instance->values[option].text : NULL;
 }
 
 ho_status ho_settings_paths_exist(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
@@ -294,8 +270,8 @@ ho_status ho_constraint_project(const ho_instance *constraint, const ho_constrai
     ho_calling(NULL, NULL);
     if (status != HO_OK)
         return ho_fail_at(error, HO_FAILED, constraint->place,
-                          "constraint \"%s\" cannot project %s (project returned %d)", loaded->plugin.name, h->name,
-                          (int)status);
+                          "constraint \"%s\" cannot project %s (project returned %" PRId32 ")", loaded->plugin.name,
+                          h->name, status);
     for (int64_t i = 0; i < h->count; i++)
         if (!isfinite(values[i]))
             return ho_fail_at(error, HO_FAILED, constraint->place,

@@ -3,14 +3,14 @@
 #define HO_HOST_INSTANCE_H
 
 #include "base/tree.h"
-#include "host/registry.h"
+#include "host/loaded.h"
 
 typedef struct ho_instance {
     const ho_loaded *loaded;
     const char *name; /* as the pipeline calls it ("mtl"; default: the plugin's name); prefix of its hyperparameters */
     ho_place place;   /* of its mention */
     void *self;
-    struct ho_setup_values *values; /* options by the plugin's table; private to instance.c */
+    struct ho_option_value *values; /* options, by the plugin's table */
     ho_arena *arena;                /* holds values and what ho_setup_alloc gave */
 } ho_instance;
 

@@ -1,4 +1,4 @@
-/* Reading options: one path for what a pipeline says and for the defaults that a plugin declares. */
+/* One path for what a pipeline says and for the defaults that a plugin declares. */
 #include "host/options.h"
 
 #include <stdlib.h>
@@ -35,14 +35,10 @@ static const ho_tree *default_tree(const char *text, ho_place place, ho_arena *a
     return tree;
 }
 
-static bool has_range(const ho_option *option)
-{
-    return option->least != 0 || option->most != 0;
-}
-
 static ho_status check_range(const ho_option *option, double value, ho_place place, ho_error *error)
 {
-    if (!has_range(option) || (value >= option->least && value <= option->most))
+    const bool any = option->least == 0 && option->most == 0;
+    if (any || (value >= option->least && value <= option->most))
         return HO_OK;
     char number[32], least[32], most[32];
     ho_print_real(value, number);
@@ -52,34 +48,23 @@ static ho_status check_range(const ho_option *option, double value, ho_place pla
                       most);
 }
 
-/* Cuts "sum|mean" into words. */
-static const char **choices_of(const ho_option *option, ho_arena *arena, size_t *count)
-{
-    char *text = ho_arena_strdup(arena, option->choices);
-    *count = 1;
-    for (const char *c = text; *c; c++)
-        *count += *c == '|';
-    const char **words = ho_arena_alloc(arena, *count * sizeof *words);
-    for (size_t i = 0; i < *count; i++) {
-        words[i] = text;
-        text += strcspn(text, "|");
-        if (*text)
-            *text++ = '\0';
-    }
-    return words;
-}
-
 static ho_status check_choice(const ho_option *option, const char *text, ho_place place, ho_arena *arena,
                               ho_error *error)
 {
-    size_t count;
-    const char **words = choices_of(option, arena, &count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(words[i], text) == 0)
+    char *rest = ho_arena_strdup(arena, option->choices);
+    const char **words = ho_arena_alloc(arena, (strlen(rest) + 1) * sizeof *words);
+    size_t count = 0;
+    for (char *bar; rest; rest = bar) {
+        bar = strchr(rest, '|');
+        if (bar)
+            *bar++ = '\0';
+        words[count++] = rest;
+        if (strcmp(rest, text) == 0)
             return HO_OK;
+    }
     char suggestion[HO_SUGGESTION];
     char *list = ho_join(words, count);
-    ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is none of its choices%s (known: %s)", option->name, text,
+    ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is not one of its choices%s (known: %s)", option->name, text,
                ho_suggest(ho_nearest(text, words, count), suggestion), list);
     free(list);
     return error->status;
@@ -110,15 +95,16 @@ static ho_status read_value(const ho_option *option, const ho_tree *node, ho_are
     const char *what = option->name;
     value->given = true;
     value->place = node->place;
-    ho_status status;
     switch (option->type) {
     case HO_REAL:
-        status = ho_tree_real(node, what, &value->real, error);
-        return status == HO_OK ? check_range(option, value->real, node->place, error) : status;
+        if (ho_tree_real(node, what, &value->real, error) == HO_OK)
+            check_range(option, value->real, node->place, error);
+        return error->status;
     case HO_INTEGER:
-        status = ho_tree_integer(node, what, &value->integer, error);
+        if (ho_tree_integer(node, what, &value->integer, error) == HO_OK)
+            check_range(option, (double)value->integer, node->place, error);
         value->real = (double)value->integer;
-        return status == HO_OK ? check_range(option, value->real, node->place, error) : status;
+        return error->status;
     case HO_BOOLEAN:
         return ho_tree_boolean(node, what, &value->boolean, error);
     case HO_REALS:
@@ -127,21 +113,20 @@ static ho_status read_value(const ho_option *option, const ho_tree *node, ho_are
     default:
         break;
     }
-    status = ho_tree_string(node, what, &value->text, error);
-    if (status != HO_OK)
-        return status;
-    if (option->type == HO_CHOICE) {
-        status = check_choice(option, value->text, node->place, arena, error);
-    } else if (option->type == HO_PATH) {
-        if (!*value->text)
-            return ho_fail_at(error, HO_INVALID, node->place, "%s: is empty, expected the path of a file", what);
+    if (ho_tree_string(node, what, &value->text, error) != HO_OK)
+        return error->status;
+    if (option->type == HO_CHOICE && check_choice(option, value->text, node->place, arena, error) != HO_OK)
+        return error->status;
+    if (option->type == HO_PATH && !*value->text)
+        return ho_fail_at(error, HO_INVALID, node->place, "%s: is empty, expected the path of a file", what);
+    if (option->type == HO_PATH) {
         char *path = ho_path_beside(node->place.file ? node->place.file : "", value->text);
         value->text = ho_arena_strdup(arena, path);
         free(path);
-        return HO_OK;
+    } else {
+        value->text = ho_arena_strdup(arena, value->text);
     }
-    value->text = ho_arena_strdup(arena, value->text);
-    return status;
+    return HO_OK;
 }
 
 /* Every key must be an option, a hyperparameter or the caller's own. */

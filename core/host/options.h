@@ -3,7 +3,7 @@
 #define HO_HOST_OPTIONS_H
 
 #include "base/tree.h"
-#include "host/registry.h"
+#include "host/loaded.h"
 
 /* An option's value; which members count depends on its type. */
 typedef struct ho_option_value {

@@ -21,27 +21,13 @@ struct ho_registry {
     ho_arena *arena;
     const char **folders;
     size_t folder_count, folder_capacity;
-    ho_loaded **loaded;
-    char **real_paths; /* of loaded, by index: one file is loaded once */
-    size_t loaded_count, loaded_capacity, path_capacity;
+    ho_loaded **loaded; /* one file once */
+    size_t loaded_count, loaded_capacity;
 };
 
 /* libltdl keeps global state. It is started once and never left: plugins are resident. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
-
-const char *ho_kind_name(uint32_t kind)
-{
-    static const char *const names[] = {"plugin", "dynamics", "model", "loss", "penalty", "mode", "data", "constraint"};
-    return kind < sizeof names / sizeof names[0] ? names[kind] : names[0];
-}
-
-const char *ho_kind_folder(uint32_t kind)
-{
-    static const char *const names[] = {"plugins",   "dynamics", "models", "losses",
-                                        "penalties", "modes",    "data",   "constraints"};
-    return kind < sizeof names / sizeof names[0] ? names[kind] : names[0];
-}
 
 /* Adds the folders of a ':'-separated list. Empty entries are passed over: they would mean the current folder. */
 static void add_folders(ho_registry *registry, const char *list)
@@ -82,7 +68,6 @@ void ho_registry_free(ho_registry *registry)
     ho_arena_free(registry->arena);
     free(registry->folders);
     free(registry->loaded);
-    free(registry->real_paths);
     free(registry);
 }
 
@@ -114,18 +99,16 @@ static lt_dlhandle open_module(const char *path, ho_error *error)
 static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, uint64_t *size, ho_error *error)
 {
     const void *symbol = lt_dlsym(handle, HO_PLUGIN_SYMBOL_NAME);
+    for (int major = 0; !symbol && major < 10; major++) {
+        char name[32];
+        snprintf(name, sizeof name, "hotool_plugin_v%d", major);
+        if (lt_dlsym(handle, name))
+            ho_fail(error, HO_INVALID,
+                    "%s: needs plugin ABI %d, this hotool offers %u.%u; rebuild it with this hotool's SDK", path, major,
+                    HO_ABI_MAJOR, HO_ABI_MINOR);
+    }
     if (!symbol) {
-        for (int major = 0; major < 10; major++) {
-            char name[32];
-            snprintf(name, sizeof name, "hotool_plugin_v%d", major);
-            if (lt_dlsym(handle, name)) {
-                ho_fail(error, HO_INVALID,
-                        "%s: needs plugin ABI %d, this hotool offers %u.%u; rebuild it with this hotool's SDK", path,
-                        major, HO_ABI_MAJOR, HO_ABI_MINOR);
-                return NULL;
-            }
-        }
-        ho_fail(error, HO_INVALID, "%s: is a shared object, but no hotool plugin: it exports no %s", path,
+        ho_fail(error, HO_INVALID, "%s: is a shared object, but not a hotool plugin: it exports no %s", path,
                 HO_PLUGIN_SYMBOL_NAME);
         return NULL;
     }
@@ -135,7 +118,7 @@ static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, ui
     if (!dladdr1(symbol, &info, (void **)&entry, RTLD_DL_SYMENT) || !entry || info.dli_saddr != symbol)
         return symbol;
     if ((entry->st_info & 0xf) != STT_OBJECT) {
-        ho_fail(error, HO_INVALID, "%s: its symbol %s is no data: it must be of type ho_plugin", path,
+        ho_fail(error, HO_INVALID, "%s: its symbol %s is not data: it must be of type ho_plugin", path,
                 HO_PLUGIN_SYMBOL_NAME);
         return NULL;
     }
@@ -156,7 +139,7 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
     char *kept = ho_arena_strdup(registry->arena, real);
     free(real);
     for (size_t i = 0; i < registry->loaded_count; i++)
-        if (strcmp(registry->real_paths[i], kept) == 0)
+        if (strcmp(registry->loaded[i]->real_path, kept) == 0)
             return registry->loaded[i];
     /* The absolute path has a '/', so that neither libltdl nor the loader searches its own folders for it. */
     lt_dlhandle handle = open_module(kept, error);
@@ -170,10 +153,8 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
     if (ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded, error) !=
         HO_OK)
         return NULL;
+    loaded->real_path = kept;
     ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count, sizeof *registry->loaded);
-    ho_grow((void **)&registry->real_paths, &registry->path_capacity, registry->loaded_count,
-            sizeof *registry->real_paths);
-    registry->real_paths[registry->loaded_count] = kept;
     registry->loaded[registry->loaded_count++] = loaded;
     return loaded;
 }

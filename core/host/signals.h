@@ -2,7 +2,7 @@
 #ifndef HO_HOST_SIGNALS_H
 #define HO_HOST_SIGNALS_H
 
-#include "host/registry.h"
+#include "host/loaded.h"
 
 /* Says which call of which plugin runs on this thread, until the next call of this. NULL: none. */
 void ho_calling(const ho_loaded *plugin, const char *callback);

@@ -6,15 +6,22 @@
 #include "graph/graph.h"
 #include "host/instance.h"
 
+/* A size by its symbol. Lists of them end with the symbol NULL; a list that is NULL is empty. */
+typedef struct ho_named_size {
+    const char *symbol;
+    int64_t size; /* 0: there is such a size, but not here */
+} ho_named_size;
+
+/* The size of that name; 0: none. */
+int64_t ho_size_find(const ho_named_size *sizes, const char *symbol);
+
 /* What a callback may use beside names in scope. Zero-initialise what does not apply. */
 typedef struct ho_trace_env {
     ho_graph *graph;
-    ho_scope *scope; /* filled by the caller; the callback binds into it */
-    /* Sizes by symbol; false: unknown (with `known`, a NULL-terminated list of symbols for the message). */
-    bool (*size)(void *context, const char *symbol, int64_t *value);
-    const char *const *known_sizes;
-    const char *const *target_sizes; /* NULL, or more symbols: targets, whose widths are not in scope by themselves */
-    ho_gradient_fn gradient;         /* grad(p); NULL: not available here, and why in gradient_reason */
+    ho_scope *scope;              /* filled by the caller; the callback binds into it */
+    const ho_named_size *sizes;   /* constants in the scope, unless the caller has bound their names */
+    const ho_named_size *targets; /* more sizes: targets by name, which are not in scope by themselves */
+    ho_gradient_fn gradient;      /* grad(p); NULL: not available here, and why in gradient_reason */
     const char *gradient_reason;
     /* Models' weights: declares; and draws: both return poison after an error. NULL elsewhere. */
     ho_node (*weight)(void *context, const char *name, ho_node initial);
@@ -22,15 +29,19 @@ typedef struct ho_trace_env {
     void *context;
 } ho_trace_env;
 
-/* Puts the instance's numeric options into the scope, calls `callback` with a trace over env, and gives its status: the
- * graph's error if one was recorded; an error made up for a callback that returned failure without saying why.
- * Errors name plugin, file and line. `callback_name` ("step") is for messages and the fatal-signal handler. */
+/* Binds the instance's numeric options as constants. */
+void ho_bind_options(ho_scope *scope, ho_graph *graph, const ho_instance *instance);
+
+/* Puts the instance's numeric options and the sizes into the scope, calls `callback` with a trace over env, and gives
+ * its status: the graph's error if one was recorded; an error made up for a callback that returned failure without
+ * saying why. Errors name plugin, file and line. `callback_name` ("step") is for messages and the fatal-signal handler.
+ */
 ho_status ho_trace_call(const ho_instance *instance, const char *callback_name,
-                        ho_status (*callback)(void *self, ho_trace *x), ho_trace_env *env);
+                        ho_status (*callback)(void *self, ho_trace *x), const ho_trace_env *env);
 
 /* The value that a callback had to bind, with the shape it must have (NULL: any): poison and an error naming plugin,
  * callback, name, and both shapes otherwise. */
-ho_node ho_trace_result(const ho_instance *instance, const char *callback_name, ho_trace_env *env, const char *name,
-                        const ho_shape *shape);
+ho_node ho_trace_result(const ho_instance *instance, const char *callback_name, const ho_trace_env *env,
+                        const char *name, const ho_shape *shape);
 
 #endif

@@ -74,8 +74,6 @@ void ho_path_settle(ho_arena *arena, ho_tree *node);
 /* The same where the scalar is a path of a .npy file. */
 void ho_npy_settle(ho_arena *arena, ho_tree *node);
 bool ho_is_word(const ho_tree *node, const char *word); /* NULL is none */
-bool ho_has_option(const ho_loaded *loaded, const char *name);
-bool ho_has_hyper(const ho_loaded *loaded, const char *name);
 
 /* ---- noise.c ---------------------------------------------------------------------------------------------------- */
 

@@ -11,22 +11,6 @@ bool ho_is_word(const ho_tree *node, const char *word)
     return node && node->kind == HO_TREE_SCALAR && strcmp(node->text, word) == 0;
 }
 
-bool ho_has_option(const ho_loaded *loaded, const char *name)
-{
-    for (uint32_t i = 0; i < loaded->option_count; i++)
-        if (strcmp(loaded->options[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-bool ho_has_hyper(const ho_loaded *loaded, const char *name)
-{
-    for (uint32_t i = 0; i < loaded->hyper_count; i++)
-        if (strcmp(loaded->hypers[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 void ho_path_settle(ho_arena *arena, ho_tree *node)
 {
     if (!node || node->kind != HO_TREE_SCALAR || !*node->text)

@@ -3,6 +3,7 @@
 #define HO_PIPELINE_PIPELINE_H
 
 #include "host/data_cache.h"
+#include "host/registry.h"
 #include "system/problem.h"
 
 /* What the command line adds to the file. */

@@ -16,11 +16,12 @@ static const char *list_targets(ho_training *training, const ho_examples *exampl
 }
 
 /* A further target's head is asked for by the target's name: it must not be a size's or the inputs'. */
-static ho_status check_name(const ho_owner *owner, const ho_used_target *used, ho_error *error)
+static ho_status check_name(const ho_owner *owner, const ho_used_target *used, const ho_named_size *sizes,
+                            ho_error *error)
 {
     bool taken = !strcmp(used->name, "inputs");
-    for (const char *const *symbol = ho_size_symbols(); *symbol; symbol++)
-        taken |= !strcmp(used->name, *symbol);
+    for (const ho_named_size *size = sizes; size->symbol; size++)
+        taken |= !strcmp(used->name, size->symbol);
     if (!taken || owner->target == 0)
         return HO_OK;
     return ho_fail_at(error, HO_INVALID, owner->term->target ? owner->term->target_place : owner->instance->place,
@@ -67,7 +68,7 @@ static ho_status resolve(ho_training *training, ho_owner *owner, bool validates,
                                  .labels = target->labels,
                                  .width = target->width,
                                  .outputs = owner->target ? width : training->problem->classes_or_width};
-        training->target_names[training->target_count++] = target->name;
+        training->target_sizes[training->target_count++] = (ho_named_size){target->name, used->outputs};
     }
     used->validates |= validates;
     if (target->labels ? width > used->outputs || (validation && validation->classes > used->outputs)
@@ -76,14 +77,14 @@ static ho_status resolve(ho_training *training, ho_owner *owner, bool validates,
                           "loss \"%s\": the target \"%s\" has %" PRId64 " %s, the model %" PRId64 " outputs", loss,
                           name, validation && validation->classes > width ? validation->classes : width,
                           target->labels ? "classes" : "columns", used->outputs);
-    return check_name(owner, used, error);
+    return check_name(owner, used, ho_sizes_here(training, 0, NULL, NULL), error);
 }
 
 ho_status ho_targets_resolve(ho_training *training, ho_error *error)
 {
     size_t validation = HO_TERM_OWNERS + training->problem->objective_count;
     training->targets = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->targets);
-    training->target_names = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->target_names);
+    training->target_sizes = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->target_sizes);
     for (size_t i = HO_TERM_OWNERS; i < training->owner_count; i++)
         if (training->owners[i].instance->loaded->plugin.kind == HO_LOSS &&
             resolve(training, &training->owners[i], i >= validation, error))

@@ -6,18 +6,6 @@
 
 #include "base/text.h"
 
-char *ho_domain_print(double lower, double upper, char text[80])
-{
-    char low[32] = "-inf", high[32] = "inf";
-    bool from = isfinite(lower), to = isfinite(upper);
-    if (from)
-        ho_print_real(lower, low);
-    if (to)
-        ho_print_real(upper, high);
-    snprintf(text, 80, "%s%s, %s%s", from ? "[" : "(", low, high, to ? "]" : ")");
-    return text;
-}
-
 void ho_bind_hypers(ho_scope *scope, const ho_instance *instance, const ho_node *hypers)
 {
     for (uint32_t i = 0; i < instance->loaded->hyper_count; i++)
@@ -53,11 +41,7 @@ void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_no
     const ho_loaded *loaded = dynamics->loaded;
     ho_shape shape = ho_graph_at(graph, w)->shape;
     ho_scope *scope = ho_scope_new();
-    for (uint32_t i = 0; i < loaded->option_count; i++) {
-        double number;
-        if (ho_instance_number(dynamics, loaded->options[i].name, &number))
-            ho_scope_bind(scope, loaded->options[i].name, ho_node_const(graph, number));
-    }
+    ho_bind_options(scope, graph, dynamics);
     ho_bind_hypers(scope, dynamics, hypers);
     ho_scope_bind(scope, "w", w);
     uint32_t before = ho_graph_source_enter(graph, loaded->plugin.name, loaded->path, 0);

@@ -12,47 +12,28 @@
 
 /* ---- sizes ----------------------------------------------------------------------------------------------------- */
 
-const char *const *ho_size_symbols(void)
-{
-    static const char *const symbols[] = {"features", "outputs", "examples", "steps", "batch", "rows", "columns", NULL};
-    return symbols;
-}
-
 void ho_weight_sizes(const ho_weight_tensor *weight, int64_t *rows, int64_t *columns)
 {
     *columns = weight->shape.rank > 0 ? weight->shape.dims[weight->shape.rank - 1] : 1;
     *rows = weight->count / *columns;
 }
 
-bool ho_size_of(void *context, const char *symbol, int64_t *value)
+const ho_named_size *ho_sizes_here(ho_training *training, int64_t batch, const ho_weight_tensor *weight,
+                                   const ho_used_target *target)
 {
-    const ho_sizes *sizes = context;
-    const ho_training *training = sizes->training;
     const ho_problem *problem = training->problem;
     int64_t rows = 0, columns = 0;
-    if (sizes->weight)
-        ho_weight_sizes(sizes->weight, &rows, &columns);
-    const struct {
-        const char *symbol;
-        int64_t value;
-    } known[] = {{"features", problem->training->features},
-                 {"outputs", sizes->target ? sizes->target->outputs : problem->classes_or_width},
-                 {"examples", problem->training->count},
-                 {"steps", problem->steps},
-                 {"batch", sizes->batch},
-                 {"rows", rows},
-                 {"columns", columns}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(symbol, known[i].symbol) && known[i].value > 0) {
-            *value = known[i].value;
-            return true;
-        }
-    for (size_t i = 0; i < training->target_count; i++)
-        if (!strcmp(symbol, training->targets[i].name)) {
-            *value = training->targets[i].outputs;
-            return true;
-        }
-    return false;
+    if (weight)
+        ho_weight_sizes(weight, &rows, &columns);
+    const ho_named_size sizes[] = {{"features", problem->training->features},
+                                   {"outputs", target ? target->outputs : problem->classes_or_width},
+                                   {"examples", problem->training->count},
+                                   {"steps", problem->steps},
+                                   {"batch", batch},
+                                   {"rows", rows},
+                                   {"columns", columns},
+                                   {NULL, 0}};
+    return memcpy(ho_arena_alloc(training->arena, sizeof sizes), sizes, sizeof sizes);
 }
 
 /* ---- shapes ---------------------------------------------------------------------------------------------------- */
@@ -108,13 +89,12 @@ static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_
                               HO_MAX_RANK);
         int64_t size = 0;
         if (!ho_parse_integer(symbol, &size)) {
-            ho_sizes sizes = {.training = training, .target = loss ? &training->targets[owner->target] : NULL};
+            const ho_used_target *target = loss ? &training->targets[owner->target] : NULL;
             for (size_t i = 0; penalty && i < training->weight_count; i++) {
                 if (!ho_term_covers(owner->term, &training->weights[i]))
                     continue;
-                int64_t here = 0;
-                sizes.weight = &training->weights[i];
-                if (!ho_size_of(&sizes, symbol, &here))
+                int64_t here = ho_size_find(ho_sizes_here(training, 0, &training->weights[i], target), symbol);
+                if (!here)
                     break;
                 if (first && here != size)
                     return ho_fail_at(error, HO_INVALID, h->place,
@@ -126,7 +106,8 @@ static ho_status resolve_shape(ho_training *training, const ho_owner *owner, ho_
                 size = here;
             }
             first = NULL;
-            if (size == 0 && !ho_size_of(&sizes, symbol, &size))
+            size = size ? size : ho_size_find(ho_sizes_here(training, 0, NULL, target), symbol);
+            if (size == 0)
                 return ho_fail_at(error, HO_INVALID, h->place,
                                   "%s: %s declares the shape \"%s\", but there is no size "
                                   "\"%s\" here",

@@ -15,7 +15,7 @@
 
 #include "base/memory.h"
 #include "graph/formula.h"
-#include "host/descriptor.h"
+#include "host/loaded.h"
 #include "host/tracing.h"
 #include "system/training.h"
 
@@ -31,9 +31,6 @@ ho_status ho_dynamics_step(const ho_instance *dynamics, const ho_trace_env *like
 void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_node *hypers, ho_node w, ho_node *slots);
 /* `root` with `to` in the place of the leaf `from`. */
 ho_node ho_substitute(ho_graph *graph, ho_node root, ho_node from, ho_node to);
-
-/* A domain's interval, "[0, inf)", into a caller's buffer. */
-char *ho_domain_print(double lower, double upper, char text[80]);
 
 /* ---- the training ---------------------------------------------------------------------------------------------- */
 
@@ -172,7 +169,7 @@ struct ho_training {
     double t; /* what t_leaf is bound to */
 
     ho_used_target *targets;
-    const char **target_names; /* ending with NULL */
+    ho_named_size *target_sizes; /* ending with NULL */
     size_t target_count;
     ho_part training_part, validation_part;
     ho_part batch_part, draw_part; /* what a step, and the validation error, see of them where not all */
@@ -204,15 +201,10 @@ const char *ho_list_add(ho_training *training, const char *list, const char *nam
 ho_status ho_training_traced(ho_training *training, ho_error *error);
 
 /* hypers.c */
-/* A size by its symbol. `context` is a ho_sizes: what exists where the question is asked. */
-typedef struct ho_sizes {
-    ho_training *training;
-    int64_t batch;                  /* 0: no examples here */
-    const ho_weight_tensor *weight; /* penalties: w */
-    const ho_used_target *target;   /* losses: whose answer is "outputs"; NULL: the main one's */
-} ho_sizes;
-bool ho_size_of(void *context, const char *symbol, int64_t *value);
-const char *const *ho_size_symbols(void);
+/* The sizes that exist where the question is asked. batch 0: no examples here; weight: penalties' w; target: the one
+ * whose answer is "outputs" (NULL: the main one). */
+const ho_named_size *ho_sizes_here(ho_training *training, int64_t batch, const ho_weight_tensor *weight,
+                                   const ho_used_target *target);
 void ho_weight_sizes(const ho_weight_tensor *weight, int64_t *rows, int64_t *columns);
 /* Resolves and adds the owner's hyperparameters, tuned ones as leaves. */
 ho_status ho_hypers_declare(ho_training *training, ho_owner *owner, ho_error *error);

@@ -57,7 +57,7 @@ static ho_node started(ho_training *training, const ho_start *start, ho_shape sh
 
 static ho_node declare_weight(void *context, const char *name, ho_node initial)
 {
-    ho_training *training = ((const ho_sizes *)context)->training;
+    ho_training *training = context;
     if (initial == HO_POISON)
         return HO_POISON;
     if (!ho_is_name(name))
@@ -88,7 +88,7 @@ static ho_node declare_weight(void *context, const char *name, ho_node initial)
 
 static ho_node draw_normal(void *context, const char *name, ho_shape shape)
 {
-    ho_training *training = ((const ho_sizes *)context)->training;
+    ho_training *training = context;
     int64_t count = ho_shape_count(&shape);
     char *stream = ho_format("weights/%s", name);
     double *values = ho_large_alloc((uint64_t)count, sizeof *values, stream, &training->trace_error);
@@ -103,22 +103,21 @@ static ho_node draw_normal(void *context, const char *name, ho_shape shape)
     return node;
 }
 
-static ho_trace_env env_of(ho_sizes *sizes)
+static ho_trace_env env_of(ho_training *training, int64_t batch, const ho_weight_tensor *weight,
+                           const ho_used_target *target)
 {
-    return (ho_trace_env){.graph = sizes->training->graph,
+    return (ho_trace_env){.graph = training->graph,
                           .scope = ho_scope_new(),
-                          .size = ho_size_of,
-                          .known_sizes = ho_size_symbols(),
-                          .target_sizes = sizes->training->target_names,
-                          .context = sizes};
+                          .sizes = ho_sizes_here(training, batch, weight, target),
+                          .targets = training->target_sizes,
+                          .context = training};
 }
 
 ho_status ho_trace_weights(ho_training *training, ho_error *error)
 {
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
     const ho_problem *problem = training->problem;
-    ho_sizes sizes = {.training = training};
-    ho_trace_env env = env_of(&sizes);
+    ho_trace_env env = env_of(training, 0, NULL, NULL);
     env.weight = declare_weight;
     env.normal = draw_normal;
     ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
@@ -194,8 +193,7 @@ const ho_node *ho_trace_forward(ho_training *training, const ho_feed *feed)
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
     size_t count = training->target_count;
     ho_node *answers = ho_arena_alloc(training->arena, (count + 1) * sizeof *answers);
-    ho_sizes sizes = {.training = training, .batch = feed->size};
-    ho_trace_env env = env_of(&sizes);
+    ho_trace_env env = env_of(training, feed->size, NULL, NULL);
     ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
     for (size_t i = 0; i < training->weight_count; i++)
         ho_scope_bind(env.scope, training->weights[i].name, training->weight_nodes[i]);
@@ -231,8 +229,7 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
                    owner->instance->loaded->plugin.name, training->problem->model->loaded->plugin.name, used->name);
         return HO_POISON;
     }
-    ho_sizes sizes = {.training = training, .batch = feed->size, .target = used};
-    ho_trace_env env = env_of(&sizes);
+    ho_trace_env env = env_of(training, feed->size, NULL, used);
     ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
     ho_scope_bind(env.scope, "outputs", outputs);
     if (used->labels) {
@@ -252,8 +249,7 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
 
 static ho_node trace_penalty(ho_training *training, const ho_owner *owner, const ho_weight_tensor *weight, ho_node w)
 {
-    ho_sizes sizes = {.training = training, .weight = weight};
-    ho_trace_env env = env_of(&sizes);
+    ho_trace_env env = env_of(training, 0, weight, NULL);
     ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
     ho_scope_bind(env.scope, "w", w);
     ho_node value = HO_POISON;

@@ -27,14 +27,6 @@ struct ho_optimizer {
 
 /* ---- hyperparameters --------------------------------------------------------------------------------------------- */
 
-static bool is_option(const ho_loaded *loaded, const char *name)
-{
-    for (uint32_t i = 0; i < loaded->option_count; i++)
-        if (!strcmp(loaded->options[i].name, name))
-            return true;
-    return false;
-}
-
 /* Every key is a hyperparameter of the plugin. Its options stand in the same map, but the instance has them already. */
 static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool options, ho_error *error)
 {
@@ -46,7 +38,7 @@ static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool op
     for (uint32_t i = 0; i < loaded->hyper_count; i++)
         known[i] = loaded->hypers[i].name;
     for (const ho_tree *child = map->first; child && !error->status; child = child->next) {
-        bool found = options && is_option(loaded, child->key);
+        bool found = options && ho_has_option(loaded, child->key);
         for (uint32_t i = 0; i < loaded->hyper_count; i++)
             found |= !strcmp(known[i], child->key);
         char suggestion[HO_SUGGESTION];
@@ -102,23 +94,12 @@ static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values,
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-static bool no_size(void *context, const char *symbol, int64_t *value)
-{
-    (void)context;
-    (void)symbol;
-    (void)value;
-    return false;
-}
-
 static ho_status trace(ho_optimizer *o, const ho_instance *dynamics, ho_graph *graph, const ho_node *hypers,
                        ho_error *error)
 {
-    static const char *const no_symbols[] = {NULL};
     const ho_loaded *loaded = dynamics->loaded;
     ho_shape shape = ho_shape_of(1, &o->count);
     ho_trace_env env = {.graph = graph,
-                        .size = no_size,
-                        .known_sizes = no_symbols,
                         .gradient_reason = "hyperparameters are moved by one gradient a step"};
     ho_node *inputs = ho_alloc((AT_SLOTS + o->slot_count) * sizeof *inputs);
     ho_node *next = ho_alloc((1 + o->slot_count) * sizeof *next);

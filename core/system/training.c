@@ -245,7 +245,7 @@ static ho_status make_objective(ho_training *training, ho_error *error)
 /* grad(p): the gradient's graph with p in the place of w. */
 static ho_node gradient_at(void *context, ho_node point)
 {
-    ho_training *training = ((const ho_sizes *)context)->training;
+    ho_training *training = context;
     ho_node w = training->leaves[training->segment_leaves[0]].node;
     ho_shape want = ho_graph_at(training->graph, w)->shape, have = ho_graph_at(training->graph, point)->shape;
     char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
@@ -304,9 +304,8 @@ static ho_status make_step(ho_training *training, ho_error *error)
     const ho_instance *dynamics = training->problem->dynamics;
     const ho_node *hypers = training->hyper_nodes + training->owners[HO_DYNAMICS_OWNER].first;
     ho_node t = training->leaves[training->t_leaf].node;
-    ho_sizes sizes = {.training = training};
     ho_trace_env env = {
-        .graph = training->graph, .size = ho_size_of, .known_sizes = ho_size_symbols(), .context = &sizes};
+        .graph = training->graph, .sizes = ho_sizes_here(training, 0, NULL, NULL), .context = training};
     if (dynamics->loaded->calls.dynamics.granularity == HO_PER_TENSOR) {
         env.gradient_reason = "this dynamics is traced for each weight tensor by itself";
         step_per_tensor(training, &env, hypers, t);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "host/signals.h"
 #include "host/tracing.h"
+#include "host/registry.h"
 
 static ho_error error;
 static ho_registry *registry;
@@ -155,12 +156,12 @@ Test(abi, before_the_freeze_an_older_minor_is_refused_too)
 
 Test(abi, a_shared_object_without_the_symbol_is_no_plugin)
 {
-    refused(built("no_symbol"), "is a shared object, but no hotool plugin: it exports no hotool_plugin_v0");
+    refused(built("no_symbol"), "is a shared object, but not a hotool plugin: it exports no hotool_plugin_v0");
 }
 
 Test(abi, a_function_is_no_descriptor)
 {
-    refused(built("function_symbol"), "its symbol hotool_plugin_v0 is no data: it must be of type ho_plugin");
+    refused(built("function_symbol"), "its symbol hotool_plugin_v0 is not data: it must be of type ho_plugin");
 }
 
 Test(abi, an_undefined_function_keeps_the_loaders_words)
@@ -211,8 +212,8 @@ Test(abi, other_files_are_named_for_what_they_are)
         {"#!/bin/sh\n", 10, "is not a plugin: it is a script"},
         {"!<arch>\nxyz", 11, "is not a plugin: it is a static library (.a), not a shared object"},
         {"\x1f\x8b\x08\x00", 4, "is not a plugin: it is compressed with gzip; unpack it first"},
-        {"\x00\x01\x02\x03\x04", 5, "is not a plugin: it is no ELF shared object"},
-        {"\x00\x00\x00\x00\x00", 5, "is not a plugin: it is no ELF shared object"},
+        {"\x00\x01\x02\x03\x04", 5, "is not a plugin: it is not an ELF shared object"},
+        {"\x00\x00\x00\x00\x00", 5, "is not a plugin: it is not an ELF shared object"},
         {"\x7f"
          "ELF",
          4, "is not a plugin: it is an ELF file cut short"},
@@ -265,7 +266,7 @@ static void patched(uint64_t offset, uint8_t byte, const char *part)
 Test(abi, a_plugin_for_another_machine_is_refused)
 {
     patched(EI_CLASS, sizeof(void *) == 8 ? ELFCLASS32 : ELFCLASS64, "-bit shared object, this hotool is ");
-    patched(EI_CLASS, 9, "of no known class");
+    patched(EI_CLASS, 9, "of an unknown class");
     patched(EI_DATA, 3, "of the other byte order");
     patched(offsetof(ElfW(Ehdr), e_machine), 0xf3, "is a shared object for ELF machine");
     patched(offsetof(ElfW(Ehdr), e_type), ET_REL, "is an object file (.o)");

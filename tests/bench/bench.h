@@ -7,6 +7,7 @@
 
 #include "base/tree.h"
 #include "host/instance.h"
+#include "host/registry.h"
 
 typedef struct bench {
     ho_registry *registry;

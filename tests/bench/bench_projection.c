@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "host/instance.h"
+#include "host/registry.h"
 
 #define POINTS 41
 

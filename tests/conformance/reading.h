@@ -10,6 +10,7 @@
 
 #include "base/tree.h"
 #include "host/dataset.h"
+#include "host/registry.h"
 
 static ho_error error;
 static ho_arena *arena;

@@ -6,6 +6,7 @@
 
 #include "diff/diff.h"
 #include "exec/exec.h"
+#include "host/registry.h"
 #include "host/tracing.h"
 
 /* ---- a trace with values bound ------------------------------------------------------------------------------------
@@ -84,15 +85,6 @@ static ho_node bind(const char *name, int64_t rows, int64_t columns, const doubl
     return leaves[leaf_count++];
 }
 
-static bool size_of(void *context, const char *symbol, int64_t *value)
-{
-    (void)context;
-    *value = strcmp(symbol, "batch") == 0                                     ? BATCH
-             : strcmp(symbol, "features") == 0 || strcmp(symbol, "rows") == 0 ? ROWS
-                                                                              : COLUMNS;
-    return true;
-}
-
 static ho_node declare_weight(void *context, const char *name, ho_node initial)
 {
     (void)context;
@@ -112,12 +104,12 @@ static ho_node draw_normal(void *context, const char *name, ho_shape shape)
 
 static ho_status trace(const char *callback_name, ho_status (*callback)(void *self, ho_trace *x))
 {
-    static const char *const symbols[] = {"features", "outputs", "rows", "columns", "batch", NULL};
+    static const ho_named_size sizes[] = {{"features", ROWS},   {"outputs", COLUMNS}, {"rows", ROWS},
+                                          {"columns", COLUMNS}, {"batch", BATCH},     {NULL, 0}};
     ho_trace_env env = {
         .graph = graph,
         .scope = scope,
-        .size = size_of,
-        .known_sizes = symbols,
+        .sizes = sizes,
         .gradient_reason = "not here",
         .weight = declare_weight,
         .normal = draw_normal,

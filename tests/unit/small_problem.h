@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "host/registry.h"
 #include "system/training.h"
 
 #define SMALL_N    24

@@ -39,7 +39,7 @@ typedef struct sample {
 } sample;
 
 static unsigned seen[1000]; /* ops in the graphs that were compared */
-static unsigned sums;      /* of products, wide ones */
+static unsigned sums;       /* of products, wide ones */
 
 static const ho_graph_node *at(const sample *s, ho_node node)
 {

@@ -92,16 +92,16 @@ Test(host_descriptor, the_head_is_checked)
     REFUSED(dynamics.struct_size = 28, "its table of calls says that it is 28 bytes long, a dynamics has 32");
     REFUSED(plugin.kind = 0, "is a plugin of the unknown kind 0");
     REFUSED(plugin.kind = 8, "is a plugin of the unknown kind 8");
-    REFUSED(plugin.name = NULL, "its plugin has no legal name (a small letter, then small letters, digits and '_')");
-    REFUSED(plugin.name = "Adam", "its plugin has no legal name (a small letter, then small letters, digits and '_')");
-    REFUSED(plugin.name = "a-b", "its plugin has no legal name (a small letter, then small letters, digits and '_')");
+    REFUSED(plugin.name = NULL, "its plugin has no valid name (a small letter, then small letters, digits and '_')");
+    REFUSED(plugin.name = "Adam", "its plugin has no valid name (a small letter, then small letters, digits and '_')");
+    REFUSED(plugin.name = "a-b", "its plugin has no valid name (a small letter, then small letters, digits and '_')");
     REFUSED(plugin.calls = NULL, "it has no table of calls");
     REFUSED(dynamics.struct_size = 0, "its table of calls says that it is 0 bytes long, a dynamics has 32");
     REFUSED(dynamics.struct_size = 400, "its table of calls says that it is 400 bytes long, a dynamics has 32");
     REFUSED(dynamics.step = NULL, "the dynamics \"probe\" lacks its call \"step\"");
     REFUSED(dynamics.struct_size = 24, "the dynamics \"probe\" lacks its call \"step\"");
     REFUSED(dynamics.granularity = 2, "its granularity 2 is unknown");
-    REFUSED((plugin.kind = HO_LOSS, plugin.calls = &loss, loss.targets = 3), "it wants the unknown kind 3 of targets");
+    REFUSED((plugin.kind = HO_LOSS, plugin.calls = &loss, loss.targets = 3), "it asks for the unknown kind 3 of targets");
 }
 
 Test(host_descriptor, tables_are_checked)
@@ -119,7 +119,7 @@ Test(host_descriptor, tables_are_checked)
 
 Test(host_descriptor, options_are_checked)
 {
-    REFUSED(option.name = "", "option 1 has no legal name (letters, digits and '_')");
+    REFUSED(option.name = "", "option 1 has no valid name (letters, digits and '_')");
     REFUSED(option.type = 0, "option \"order\" is of the unknown type 0");
     REFUSED(option.type = 9, "option \"order\" is of the unknown type 9");
     REFUSED(option.least = 10, "option \"order\" has the empty range 10 to 9");
@@ -131,12 +131,12 @@ Test(host_descriptor, options_are_checked)
     REFUSED((option.type = HO_CHOICE, option.choices = "a||b"),
             "option \"order\" has an empty word among its choices \"a||b\"");
     REFUSED((option.type = HO_CHOICE, option.choices = "one|two"),
-            "order: \"2\" is none of its choices (known: one, two)");
+            "order: \"2\" is not one of its choices (known: one, two)");
 }
 
 Test(host_descriptor, hyperparameters_are_checked)
 {
-    REFUSED(hyper.name = NULL, "hyperparameter 1 has no legal name (letters, digits and '_')");
+    REFUSED(hyper.name = NULL, "hyperparameter 1 has no valid name (letters, digits and '_')");
     REFUSED(hyper.domain = 5, "hyperparameter \"rate\" has the unknown domain 5");
     REFUSED(hyper.initial = 1.5, "hyperparameter \"rate\": its default 1.5 is outside its domain, 0 to 1");
     REFUSED((hyper.domain = HO_ANY, hyper.initial = INFINITY),

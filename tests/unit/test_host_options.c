@@ -217,7 +217,7 @@ Test(host_options, a_boolean_is_true_or_false)
 Test(host_options, a_choice_is_one_of_its_words)
 {
     put("reduce", "maen");
-    refused("x.yaml:3:11: reduce: \"maen\" is none of its choices; did you mean \"mean\"? (known: sum, mean, none)");
+    refused("x.yaml:3:11: reduce: \"maen\" is not one of its choices; did you mean \"mean\"? (known: sum, mean, none)");
 }
 
 Test(host_options, each_entry_of_a_list_is_checked_at_its_own_place)

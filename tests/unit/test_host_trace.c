@@ -33,13 +33,6 @@ static ho_graph *graph;
 static ho_scope *scope;
 static ho_trace_env env;
 
-static bool size_of(void *context, const char *symbol, int64_t *value)
-{
-    (void)context;
-    *value = strcmp(symbol, "features") == 0 ? 7 : 3;
-    return strcmp(symbol, "features") == 0 || strcmp(symbol, "outputs") == 0;
-}
-
 static void leaf(const char *name, int32_t rank, const int64_t *dims)
 {
     ho_scope_bind(scope, name, ho_node_leaf(graph, name, ho_shape_of(rank, dims)));
@@ -47,7 +40,7 @@ static void leaf(const char *name, int32_t rank, const int64_t *dims)
 
 static void setup(void)
 {
-    static const char *const sizes[] = {"features", "outputs", NULL};
+    static const ho_named_size sizes[] = {{"features", 7}, {"outputs", 3}, {NULL, 0}};
     error = (ho_error){0};
     arena = ho_arena_new();
     cr_assert_eq(ho_descriptor_read(&plugin, 0, "probe.so", arena, &loaded, &error), HO_OK, "%s", error.text);
@@ -55,11 +48,8 @@ static void setup(void)
     cr_assert_not_null(instance, "%s", error.text);
     graph = ho_graph_new(&error);
     scope = ho_scope_new();
-    env = (ho_trace_env){.graph = graph,
-                         .scope = scope,
-                         .size = size_of,
-                         .known_sizes = sizes,
-                         .gradient_reason = "a penalty has no objective"};
+    env =
+        (ho_trace_env){.graph = graph, .scope = scope, .sizes = sizes, .gradient_reason = "a penalty has no objective"};
     leaf("w", 1, (int64_t[]){6});
     leaf("a", 2, (int64_t[]){2, 3});
     leaf("b", 2, (int64_t[]){4, 5});
@@ -298,7 +288,7 @@ Test(host_trace, a_value_of_another_trace_is_refused)
 {
     cr_assert_eq(run(keeps), HO_OK);
     cr_assert_eq(run(uses_kept), HO_INVALID);
-    cr_assert(strstr(error.text, "no value of this trace"), "%s", error.text);
+    cr_assert(strstr(error.text, "not a value of this trace"), "%s", error.text);
 }
 
 /* One mistake each, and a part of the message it must give. */
@@ -361,11 +351,11 @@ static const struct {
     ho_status (*body)(ho_trace *x);
     const char *says;
 } mistakes[] = {
-    {beyond_range, "no value of this trace"},
+    {beyond_range, "not a value of this trace"},
     {never_set, "never set (handle 0)"},
-    {binary_as_unary, "op 200 is not an elementwise op of one operand"},
-    {unary_as_binary, "op 100 is not an elementwise op of two operands"},
-    {reduction_as_unary, "op 400 is not an elementwise op of one operand"},
+    {binary_as_unary, "op 200 is not an elementwise op of 1 operand"},
+    {unary_as_binary, "op 100 is not an elementwise op of 2 operands"},
+    {reduction_as_unary, "op 400 is not an elementwise op of 1 operand"},
     {no_op, "op 4000000000 is not an elementwise op"},
     {leaf_op, "op 1 is not an elementwise op"},
     {unary_as_reduction, "op 100 is not a reduction"},
@@ -395,13 +385,13 @@ static const struct {
     {null_let, "let: the name is NULL"},
     {null_formula, "let: the formula is NULL"},
     {null_eval, "eval: the formula is NULL"},
-    {illegal_name, "let: \"2c\" is no legal name"},
+    {illegal_name, "let: \"2c\" is not a valid name"},
     {unknown_name, "unknown name \"colum\"; did you mean \"column\"?"},
     {unknown_in_formula, "did you mean \"epsilon\"?"},
     {unknown_size, "unknown size \"feature\"; did you mean \"features\"?"},
     {set_poison, "set: was given a value that was never set"},
-    {gradient_call, "not to be had here: a penalty has no objective"},
-    {gradient_formula, "not to be had here: a penalty has no objective"},
+    {gradient_call, "not available here: a penalty has no objective"},
+    {gradient_formula, "not available here: a penalty has no objective"},
     {weight_here, "weights are declared in a model's \"weights\""},
     {normal_here, "random numbers are drawn in a model's \"weights\""},
     {own_words, "plugin \"probe\": wants 3 of them"},

@@ -1,0 +1,59 @@
+/* A loaded plugin as the rest of the host sees it: its tables copied and checked. */
+#ifndef HO_HOST_LOADED_H
+#define HO_HOST_LOADED_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "hotool/plugin.h"
+
+/* One of the shapes that a hyperparameter can have: sizes by symbol. */
+typedef struct ho_shape_form {
+    const char *text; /* as declared, without spare blanks: "columns columns"; "" for a scalar */
+    int32_t rank;
+    const char *sizes[HO_MAX_RANK];
+} ho_shape_form;
+
+typedef struct ho_shape_forms {
+    const ho_shape_form *forms; /* at least one; the first is the default */
+    size_t count;
+} ho_shape_forms;
+
+/* Rows are the host's own, so that a plugin of an older minor reads as one of this minor: members that its author did
+ * not know are zero. Strings stay the plugin's. */
+typedef struct ho_loaded {
+    const char *path;      /* of the shared object, as it was asked for */
+    const char *real_path; /* absolute; NULL where it was not loaded from a file */
+    ho_plugin plugin;
+    const ho_option *options;
+    uint32_t option_count;
+    const ho_hyper *hypers;
+    const ho_shape_forms *shapes; /* of each hyperparameter */
+    uint32_t hyper_count;
+    const ho_slot *slots; /* dynamics */
+    uint32_t slot_count;
+    union {
+        ho_dynamics_calls dynamics;
+        ho_model_calls model;
+        ho_loss_calls loss;
+        ho_penalty_calls penalty;
+        ho_mode_calls mode;
+        ho_data_calls data;
+        ho_constraint_calls constraint;
+    } calls; /* by plugin.kind */
+} ho_loaded;
+
+/* The number of an option; the table's count where there is none of that name (NULL: none). */
+uint32_t ho_option_index(const ho_loaded *loaded, const char *name);
+bool ho_has_option(const ho_loaded *loaded, const char *name);
+bool ho_has_hyper(const ho_loaded *loaded, const char *name);
+
+/* "dynamics", "model", ...; "dynamics", "models", ... (the folder). */
+const char *ho_kind_name(uint32_t kind);
+const char *ho_kind_folder(uint32_t kind);
+
+/* The interval of a domain (HO_UNIT: 0 and 1); false: no such domain. */
+bool ho_domain_bounds(uint32_t domain, double *lower, double *upper);
+/* "[0, inf)", into a caller's buffer. */
+char *ho_domain_print(double lower, double upper, char text[80]);
+
+#endif
