@@ -7,18 +7,12 @@ typedef struct {
     bool inverted;
 } mask;
 
-static bool is_zero(const ho_graph *graph, ho_node a)
-{
-    double value;
-    return ho_is_constant(graph, a, &value) && value == 0;
-}
-
 static bool masked(const ho_graph *graph, ho_node a, mask *m)
 {
     const ho_graph_node *node = ho_graph_at(graph, a);
-    if (node->op != HO_OP_SELECT || is_zero(graph, node->in[1]) == is_zero(graph, node->in[2]))
+    if (node->op != HO_OP_SELECT || ho_is_value(graph, node->in[1], 0) == ho_is_value(graph, node->in[2], 0))
         return false;
-    m->inverted = is_zero(graph, node->in[1]);
+    m->inverted = ho_is_value(graph, node->in[1], 0);
     m->condition = node->in[0];
     m->value = node->in[m->inverted ? 2 : 1];
     return true;
@@ -53,8 +47,7 @@ ho_node ho_term_scale(ho_graph *graph, uint32_t op, ho_node a, ho_node factor)
     mask m;
     if (ho_term_unsigned(graph, &a))
         return ho_term_signed(graph, true, ho_term_scale(graph, op, a, factor));
-    double known;
-    if (ho_is_constant(graph, factor, &known) && known == -1)
+    if (ho_is_value(graph, factor, -1))
         return ho_term_signed(graph, true, a);
     if (masked(graph, a, &m))
         return apply_mask(graph, &m, ho_term_scale(graph, op, m.value, factor));

@@ -23,6 +23,8 @@ typedef struct {
     bool minus; /* the cotangent's sign, taken off it: every rule is linear, so give() puts it on what comes out */
 } link;
 
+typedef void (*rule)(transposition *t, const link *l);
+
 static ho_shape shape_of(const transposition *t, ho_node a)
 {
     return a ? ho_graph_at(t->graph, a)->shape : ho_scalar_shape();
@@ -241,36 +243,11 @@ static void transpose_scatter(transposition *t, const link *l)
 }
 
 /* What JVP rules make is linear in the tangents by these ops only. */
-static void transpose_by_rule(transposition *t, const link *l)
-{
-    switch (l->op.op) {
-    case HO_OP_NEG:
-        transpose_neg(t, l);
-        break;
-    case HO_OP_ADD:
-    case HO_OP_SUB:
-        transpose_add(t, l);
-        break;
-    case HO_OP_MUL:
-    case HO_OP_DIV:
-        transpose_mul(t, l);
-        break;
-    case HO_OP_SELECT:
-        transpose_select(t, l);
-        break;
-    case HO_OP_SUM:
-        transpose_sum(t, l);
-        break;
-#define OWN_RULE(NAME, name, ...) \
-    case HO_OP_##NAME:            \
-        transpose_##name(t, l);   \
-        break;
-        HO_ARRANGEMENT_OPS(OWN_RULE)
-        HO_PRODUCT_OPS(OWN_RULE)
-    default:
-        not_linear(t, l);
-    }
-}
+#define OWN_RULE(NAME, name, ...) [HO_OP_##NAME] = transpose_##name,
+static const rule rules[] = {[HO_OP_NEG] = transpose_neg, [HO_OP_ADD] = transpose_add,
+                             [HO_OP_SUB] = transpose_add, [HO_OP_MUL] = transpose_mul,
+                             [HO_OP_DIV] = transpose_mul, [HO_OP_SELECT] = transpose_select,
+                             [HO_OP_SUM] = transpose_sum, HO_ARRANGEMENT_OPS(OWN_RULE) HO_PRODUCT_OPS(OWN_RULE)};
 
 /* Carries the cotangent of node `id` to its linear operands. */
 static void carry(transposition *t, ho_node id)
@@ -283,7 +260,10 @@ static void carry(transposition *t, ho_node id)
     link l = {*node, in, t->cotangents[id], false};
     l.minus = ho_term_unsigned(t->graph, &l.cotangent);
     ho_graph_source_set(t->graph, l.op.source);
-    transpose_by_rule(t, &l);
+    if (l.op.op < sizeof rules / sizeof *rules && rules[l.op.op])
+        rules[l.op.op](t, &l);
+    else
+        not_linear(t, &l);
     free(in);
 }
 

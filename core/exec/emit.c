@@ -89,6 +89,12 @@ typedef struct visit {
     uint32_t operands;
 } visit;
 
+/* A view, and the temporary that it was loaded into. */
+typedef struct loaded {
+    const ho_view *view;
+    int32_t temp;
+} loaded;
+
 /* A kernel while it is written. Temporaries are numbered without end first, and shared afterwards. */
 typedef struct writer {
     emitter *e;
@@ -97,9 +103,8 @@ typedef struct writer {
     bool streams; /* outputs go past the caches */
     size_t instruction_capacity, strided_capacity, reduce_capacity;
     int32_t temps;
-    ho_view *loaded; /* views loaded so far, with their temporaries */
-    int32_t *loaded_temps;
-    size_t loaded_count, loaded_capacity, temps_capacity;
+    loaded *loads; /* so far */
+    size_t load_count, load_capacity;
     visit *visits;
     size_t visit_count, visit_capacity;
 } writer;
@@ -152,9 +157,9 @@ static bool same_view(const ho_view *a, const ho_view *b)
  * where to put it instead. */
 static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
 {
-    for (size_t i = 0; i < w->loaded_count && into == NULL; i++)
-        if (same_view(&w->loaded[i], view))
-            return (ho_operand){HO_IN_TEMP, w->loaded_temps[i], 0};
+    for (size_t i = 0; i < w->load_count && into == NULL; i++)
+        if (same_view(w->loads[i].view, view))
+            return (ho_operand){HO_IN_TEMP, w->loads[i].temp, 0};
     ho_item *item = &w->e->low->items[view->item];
     ho_operand dst = into ? *into : new_temp(w);
     if (item->shape.rank == 0) {
@@ -166,10 +171,8 @@ static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
         new_instruction(w, HO_DO_LOAD, dst)->extra = strided;
     }
     if (into == NULL) {
-        ho_grow((void **)&w->loaded, &w->loaded_capacity, w->loaded_count, sizeof *w->loaded);
-        ho_grow((void **)&w->loaded_temps, &w->temps_capacity, w->loaded_count, sizeof *w->loaded_temps);
-        w->loaded[w->loaded_count] = *view;
-        w->loaded_temps[w->loaded_count++] = dst.index;
+        ho_grow((void **)&w->loads, &w->load_capacity, w->load_count, sizeof *w->loads);
+        w->loads[w->load_count++] = (loaded){view, dst.index};
     }
     return dst;
 }
@@ -212,9 +215,10 @@ static void write_reduce(writer *w, int32_t index)
     ho_kernel *k = w->kernel;
     ho_grow((void **)&k->reduces, &w->reduce_capacity, k->reduce_count, sizeof *k->reduces);
     ho_reduce_into *r = &k->reduces[k->reduce_count];
-    *r = (ho_reduce_into){.op = item->op, .outer = item->outer, .extent = item->extent, .inner = item->inner};
+    *r = (ho_reduce_into){
+        .op = item->op, .outer = item->around.outer, .extent = item->around.extent, .inner = item->around.inner};
     r->result = item->shape.rank == 0 ? (ho_operand){HO_IN_SLOT, slot_of(w->e, item), 0} : storage(w->e, index, 0);
-    r->partial = new_buffer(w->e, (uint64_t)item->inner * sizeof(double));
+    r->partial = new_buffer(w->e, (uint64_t)item->around.inner * sizeof(double));
     touch(w->e, r->partial);
     ho_instruction *instruction = new_instruction(w, HO_DO_REDUCE, (ho_operand){HO_IN_NONE, -1, 0});
     instruction->in[0] = in;
@@ -313,8 +317,7 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
     }
     ho_pair_up(&kernel, w.temps);
     ho_share_temps(&kernel, w.temps);
-    free(w.loaded);
-    free(w.loaded_temps);
+    free(w.loads);
     free(w.visits);
     e->plan->steps[at].as.kernel = kernel;
 }
@@ -407,10 +410,10 @@ static void emit_indexing(emitter *e, int32_t index)
     const ho_item *item = &e->low->items[index];
     new_step(e, HO_STEP_INDEX, item->level);
     ho_indexing indexing = {.scatter = item->op == HO_OP_SCATTER,
-                            .outer = item->outer,
-                            .size = item->extent,
+                            .outer = item->around.outer,
+                            .size = item->around.extent,
                             .indices = item->in[1].shape.dims[0],
-                            .inner = item->inner};
+                            .inner = item->around.inner};
     indexing.in = storage(e, item->in[0].item, item->in[0].offset);
     indexing.index = storage(e, item->in[1].item, item->in[1].offset);
     indexing.out = storage(e, index, 0);
@@ -423,11 +426,11 @@ static void emit_zeros(emitter *e, int32_t index)
     if (item->before == 0 && item->after == 0)
         return;
     new_step(e, HO_STEP_ZEROS, item->level);
-    ho_zeros zeros = {.outer = item->outer,
+    ho_zeros zeros = {.outer = item->around.outer,
                       .before = item->before,
-                      .middle = item->extent - item->before - item->after,
+                      .middle = item->around.extent - item->before - item->after,
                       .after = item->after,
-                      .inner = item->inner};
+                      .inner = item->around.inner};
     zeros.out = storage(e, index, 0);
     e->plan->steps[e->step].as.zeros = zeros;
 }
@@ -436,7 +439,7 @@ static void emit_zeros(emitter *e, int32_t index)
 
 static int64_t length_of(const ho_item *item)
 {
-    return item->kind == HO_ITEM_REDUCE ? item->outer * item->extent * item->inner : item->count;
+    return item->kind == HO_ITEM_REDUCE ? item->around.outer * item->around.extent * item->around.inner : item->count;
 }
 
 static bool in_some_kernel(const ho_item *item)

@@ -26,8 +26,6 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
 
 /* Scratch memory held, in bytes. */
 size_t ho_plan_bytes(const ho_plan *plan);
-/* Human-readable: kernels, fusion groups, buffers. */
-void ho_plan_dump(const ho_plan *plan, FILE *out);
 
 /* Threads used by matrix products from now on (1 or more). A large product's bits may depend on their number: a BLAS
  * splits its sums in other places. */

@@ -212,14 +212,6 @@ static ho_view lower_slice(const ho_lowered *low, const ho_graph_node *node)
 
 /* ---- ops ------------------------------------------------------------------------------------------------------- */
 
-static void split_at(const ho_shape *shape, int32_t first, int32_t axes, int64_t *outer, int64_t *extent,
-                     int64_t *inner)
-{
-    *outer = *extent = *inner = 1;
-    for (int32_t d = 0; d < shape->rank; d++)
-        *(d < first ? outer : d < first + axes ? extent : inner) *= shape->dims[d];
-}
-
 /* The axes along which some operand varies keep their size; the result is the same all along the others. */
 static ho_shape varying_shape(const ho_lowered *low, const ho_graph_node *node)
 {
@@ -260,9 +252,7 @@ static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
     ho_item *item = add_item(low, HO_ITEM_REDUCE, node->op, node->shape);
     set_operands(low, item, 1);
     item->in[0] = low->views[node->in[0]];
-    const ho_shape *shape = &item->in[0].shape;
-    split_at(shape, shape->rank - (int32_t)node->axis, (int32_t)node->extent, &item->outer, &item->extent,
-             &item->inner);
+    item->around = ho_shape_around(&item->in[0].shape, node->axis, node->extent);
     return whole_view(low, item);
 }
 
@@ -319,9 +309,8 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
     set_operands(low, item, 2);
     item->in[0] = a;
     item->in[1] = indices;
-    const ho_shape *indexed = node->op == HO_OP_GATHER ? &a.shape : &item->shape;
-    split_at(indexed, indexed->rank - (int32_t)node->axis, 1, &item->outer, &item->extent, &item->inner);
-    check_counts(low, node, item->extent);
+    item->around = ho_shape_around(node->op == HO_OP_GATHER ? &a.shape : &item->shape, node->axis, 1);
+    check_counts(low, node, item->around.extent);
     return whole_view(low, item);
 }
 
@@ -372,23 +361,20 @@ static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row,
 static ho_view lower_arrange(ho_lowered *low, const ho_graph_node *node)
 {
     int32_t axis = node->shape.rank - (int32_t)node->axis;
-    int64_t outer, extent, inner, at = node->op == HO_OP_PAD ? node->extent : 0;
-    split_at(&node->shape, axis, 1, &outer, &extent, &inner);
-    int64_t before = at;
+    int64_t before = node->op == HO_OP_PAD ? node->extent : 0, at = before;
+    const ho_around around = ho_shape_around(&node->shape, node->axis, 1);
     ho_view *parts = ho_arena_alloc(low->arena, node->arity * sizeof *parts);
     for (uint32_t k = 0; k < node->arity; k++) {
         int64_t size = low->views[node->in[k]].shape.dims[axis];
-        parts[k].item = attach(low, node->in[k], at * inner, size * inner, extent * inner);
+        parts[k].item = attach(low, node->in[k], at * around.inner, size * around.inner, around.extent * around.inner);
         at += size;
     }
     ho_item *item = add_item(low, HO_ITEM_ARRANGE, node->op, node->shape);
     item->in = parts;
     item->arity = node->arity;
-    item->outer = outer;
-    item->extent = extent;
-    item->inner = inner;
+    item->around = around;
     item->before = before;
-    item->after = extent - at;
+    item->after = around.extent - at;
     for (uint32_t k = 0; k < node->arity; k++) {
         ho_item *part = &low->items[parts[k].item];
         part->parent = (int32_t)(item - low->items);

@@ -198,7 +198,7 @@ typedef struct ho_item {
     ho_view *in;
     uint32_t arity;
     double value;                 /* a number */
-    int64_t outer, extent, inner; /* REDUCE; ARRANGE: around its axis */
+    ho_around around;             /* REDUCE, ARRANGE, INDEX: of the axes that it is about */
     int64_t before, after;        /* PAD */
     int32_t input;                /* INPUT and leaf SCALAR: which */
     int32_t output;               /* lives in this output's memory, or -1 */

@@ -11,26 +11,6 @@ typedef struct {
     ho_error *error;
 } evaluation;
 
-/* The product of `count` sizes from `first` on. */
-static int64_t span(const ho_shape *shape, int32_t first, int32_t count)
-{
-    int64_t product = 1;
-    for (int32_t i = first; i < first + count; i++)
-        product *= shape->dims[i];
-    return product;
-}
-
-/* A tensor seen around one axis, counted from the end: entry (o, i, j) is at (o * size + i) * inner + j. */
-typedef struct {
-    int64_t outer, size, inner;
-} axis_view;
-
-static axis_view around(const ho_shape *shape, int64_t axis)
-{
-    int32_t at = shape->rank - (int32_t)axis;
-    return (axis_view){span(shape, 0, at), shape->dims[at], span(shape, at + 1, shape->rank - at - 1)};
-}
-
 static const ho_graph_node *operand(const evaluation *e, const ho_graph_node *node, uint32_t i)
 {
     return ho_graph_at(e->graph, node->in[i]);
@@ -82,15 +62,13 @@ static void reduce(const evaluation *e, const ho_graph_node *node, double *out)
 {
     const ho_shape *from = &operand(e, node, 0)->shape;
     const double *in = e->values[node->in[0]];
-    int32_t first = from->rank - (int32_t)node->axis, extent = (int32_t)node->extent;
-    int64_t outer = span(from, 0, first), size = span(from, first, extent);
-    int64_t inner = span(from, first + extent, from->rank - first - extent);
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t j = 0; j < inner; j++) {
+    const ho_around n = ho_shape_around(from, node->axis, node->extent);
+    for (int64_t o = 0; o < n.outer; o++) {
+        for (int64_t j = 0; j < n.inner; j++) {
             double result = first_of(node->op);
-            for (int64_t i = 0; i < size; i++)
-                result = fold_of(node->op, in[(o * size + i) * inner + j], result);
-            out[o * inner + j] = result;
+            for (int64_t i = 0; i < n.extent; i++)
+                result = fold_of(node->op, in[(o * n.extent + i) * n.inner + j], result);
+            out[o * n.inner + j] = result;
         }
     }
 }
@@ -117,7 +95,7 @@ static void transpose(const evaluation *e, const ho_graph_node *node, double *ou
     const double *in = e->values[node->in[0]];
     int32_t rank = node->shape.rank;
     int64_t rows = node->shape.dims[rank - 2], columns = node->shape.dims[rank - 1];
-    int64_t outer = span(&node->shape, 0, rank - 2);
+    int64_t outer = ho_shape_count(&node->shape) / (rows * columns);
     for (int64_t o = 0; o < outer; o++) {
         for (int64_t i = 0; i < rows; i++)
             for (int64_t j = 0; j < columns; j++)
@@ -126,23 +104,23 @@ static void transpose(const evaluation *e, const ho_graph_node *node, double *ou
 }
 
 /* out[o, i + to, j] = in[o, i + from, j] for i < size; both tensors agree but for this axis. */
-static void copy_range(const double *in, axis_view source, int64_t from, double *out, axis_view target, int64_t to,
+static void copy_range(const double *in, ho_around source, int64_t from, double *out, ho_around target, int64_t to,
                        int64_t size)
 {
     for (int64_t o = 0; o < source.outer; o++)
         for (int64_t i = 0; i < size * source.inner; i++)
-            out[(o * target.size + to) * target.inner + i] = in[(o * source.size + from) * source.inner + i];
+            out[(o * target.extent + to) * target.inner + i] = in[(o * source.extent + from) * source.inner + i];
 }
 
 /* SLICE, PAD and CONCAT; `out` is zeroed. */
 static void ranges(const evaluation *e, const ho_graph_node *node, double *out)
 {
-    axis_view target = around(&node->shape, node->axis);
+    ho_around target = ho_shape_around(&node->shape, node->axis, 1);
     int64_t to = node->op == HO_OP_PAD ? node->extent : 0;
     for (uint32_t i = 0; i < node->arity; i++) {
-        axis_view source = around(&operand(e, node, i)->shape, node->axis);
+        ho_around source = ho_shape_around(&operand(e, node, i)->shape, node->axis, 1);
         bool slice = node->op == HO_OP_SLICE;
-        int64_t size = slice ? target.size : source.size;
+        int64_t size = slice ? target.extent : source.extent;
         copy_range(e->values[node->in[i]], source, slice ? node->extent : 0, out, target, to, size);
         to += size;
     }
@@ -153,7 +131,7 @@ static void matmul(const evaluation *e, const ho_graph_node *node, double *out)
     const ho_shape *sa = &operand(e, node, 0)->shape, *sb = &operand(e, node, 1)->shape;
     const double *a = e->values[node->in[0]], *b = e->values[node->in[1]];
     int64_t rows = sa->dims[sa->rank - 2], inner = sa->dims[sa->rank - 1], columns = sb->dims[sb->rank - 1];
-    int64_t outer = span(&node->shape, 0, node->shape.rank - 2);
+    int64_t outer = ho_shape_count(&node->shape) / (rows * columns);
     int64_t step_a = sa->rank > 2 ? rows * inner : 0, step_b = sb->rank > 2 ? inner * columns : 0;
     for (int64_t o = 0; o < outer; o++) {
         for (int64_t i = 0; i < rows; i++) {
@@ -171,9 +149,10 @@ static void matmul(const evaluation *e, const ho_graph_node *node, double *out)
 static ho_status indexing(const evaluation *e, const ho_graph_node *node, double *out)
 {
     const double *in = e->values[node->in[0]], *indices = e->values[node->in[1]];
-    axis_view source = around(&operand(e, node, 0)->shape, node->axis), target = around(&node->shape, node->axis);
+    ho_around source = ho_shape_around(&operand(e, node, 0)->shape, node->axis, 1);
+    ho_around target = ho_shape_around(&node->shape, node->axis, 1);
     bool gather = node->op == HO_OP_GATHER;
-    int64_t count = gather ? target.size : source.size, limit = gather ? source.size : target.size;
+    int64_t count = gather ? target.extent : source.extent, limit = gather ? source.extent : target.extent;
     for (int64_t i = 0; i < count; i++) {
         double at = indices[i];
         if (!(at >= 0 && at < (double)limit) || at != floor(at)) {

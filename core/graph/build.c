@@ -1,4 +1,4 @@
-/* The builders: each drafts a node, which is checked, simplified and interned. */
+/* Builders: each drafts a node, which is checked, simplified and interned. */
 #include "graph/internal.h"
 
 #include <inttypes.h>
@@ -179,7 +179,7 @@ ho_node ho_node_rebuild(ho_graph *graph, ho_node like, const ho_node *in)
             draft.operands[i] = in[i];
         draft.in = draft.operands;
     }
-    /* An operand with one leading axis more: so has the result. */
+    /* If the operand has gained a leading axis, so does the result. */
     if ((draft.op == HO_OP_RESHAPE || draft.op == HO_OP_EXPAND) && in[0]) {
         const ho_shape *was = &ho_graph_at(graph, old)->shape, *is = &ho_graph_at(graph, in[0])->shape;
         if (is->rank == was->rank + 1 && draft.shape.rank < HO_RANK_MAX) {
@@ -193,7 +193,7 @@ ho_node ho_node_rebuild(ho_graph *graph, ho_node like, const ho_node *in)
 
 /* ---- broadcasting ---------------------------------------------------------------------------------------------- */
 
-/* The common shape of `count` operands; false where there is none. Operands of rank 0 fit everywhere. */
+/* The common shape of `count` operands; false if there is none. Rank 0 goes with every shape. */
 static bool common_shape(const ho_graph *graph, const ho_node *in, uint32_t count, ho_shape *common)
 {
     *common = ho_scalar_shape();
@@ -236,8 +236,8 @@ ho_node ho_node_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, const ho
     if (there && !common_shape(graph, in, arity, &common)) {
         for (uint32_t i = 0; i < arity; i++)
             ho_shape_print(&ho_graph_at(graph, in[i])->shape, text[i]);
-        return ho_graph_fail(graph, "%s: %s%s%s and %s: the shapes cannot be broadcast to one", ho_op_name(op), text[0],
-                             arity == 3 ? ", " : "", arity == 3 ? text[1] : "", text[arity - 1]);
+        return ho_graph_fail(graph, "%s: %s%s%s and %s: the shapes cannot be broadcast together", ho_op_name(op),
+                             text[0], arity == 3 ? ", " : "", arity == 3 ? text[1] : "", text[arity - 1]);
     }
     for (uint32_t i = 0; there && i < arity; i++)
         in[i] = broadcast_to(graph, in[i], common);
@@ -260,4 +260,10 @@ bool ho_is_constant(const ho_graph *graph, ho_node a, double *value)
         return false;
     *value = graph->nodes[a].value;
     return true;
+}
+
+bool ho_is_value(const ho_graph *graph, ho_node a, double value)
+{
+    double known;
+    return ho_is_constant(graph, a, &known) && known == value;
 }

@@ -1,4 +1,4 @@
-/* Graphs for people: one line a node, and Graphviz. */
+/* Graphs in readable form: one line per node, and Graphviz. */
 #include "graph/graph.h"
 
 #include "base/text.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "const 0.5", "leaf w", "slice": the op, and what a leaf holds. */
+/* "const 0.5", "leaf w", "slice": the op, and what a leaf is. */
 static void print_op(const ho_graph_node *node, FILE *out)
 {
     char number[32];

@@ -1,4 +1,4 @@
-/* Reading formulas: a lexer and a recursive-descent parser that builds nodes as it goes. */
+/* Formulas: a lexer, and a recursive-descent parser that builds nodes as it goes. */
 #include "graph/formula.h"
 
 #include "base/text.h"
@@ -21,8 +21,8 @@ typedef struct parser {
     void *context;
     const char *text;
     int depth;
-    bool failed; /* of the formula itself; poisoned values do not stop the parser */
-    int kind;    /* the token at hand */
+    bool failed; /* the formula is wrong; poisoned values do not stop the parser */
+    int kind;    /* of the current token */
     size_t start, length;
     double number;
 } parser;
@@ -60,7 +60,7 @@ static void lex_number(parser *p, const char *at)
     if (!length)
         fail(p, p->start, "the number is out of range");
     else if (ho_name_length(at + length) || at[length] == '.' || is_digit(at[length]))
-        fail(p, p->start + length, "a number runs on as \"%.16s\"; is an operator missing?", at + length);
+        fail(p, p->start + length, "\"%.16s\" follows a number; is an operator missing?", at + length);
     else
         take(p, NUMBER, length);
 }
@@ -79,13 +79,13 @@ static void next(parser *p)
     } else if (ho_name_length(at)) {
         size_t length = ho_name_length(at);
         if (length > LONGEST_NAME)
-            fail(p, p->start, "a name of more than %d characters", LONGEST_NAME);
+            fail(p, p->start, "a name is longer than %d characters", LONGEST_NAME);
         else
             take(p, NAME, length);
     } else if (!strncmp(at, "**", 2)) {
-        fail(p, p->start, "\"**\" is no operator; a power is written \"^\"");
+        fail(p, p->start, "\"**\" is not an operator; write \"^\" for a power");
     } else if (!strncmp(at, "!=", 2)) {
-        fail(p, p->start, "\"!=\" is no operator; write 1 - (a == b)");
+        fail(p, p->start, "\"!=\" is not an operator; write 1 - (a == b)");
     } else if (!strncmp(at, "<=", 2)) {
         take(p, LESS_EQUAL, 2);
     } else if (!strncmp(at, ">=", 2)) {
@@ -93,13 +93,13 @@ static void next(parser *p)
     } else if (!strncmp(at, "==", 2)) {
         take(p, EQUAL, 2);
     } else if (*at == '=') {
-        fail(p, p->start, "\"=\" is no operator; equality is written \"==\"");
+        fail(p, p->start, "\"=\" is not an operator; write \"==\" for equality");
     } else if (strchr("+-*/@^(),<>", *at)) {
         take(p, *at, 1);
     } else if (*at > ' ' && *at <= '~') {
-        fail(p, p->start, "\"%c\" has no meaning in a formula", *at);
+        fail(p, p->start, "unexpected character \"%c\"", *at);
     } else {
-        fail(p, p->start, "byte 0x%02X has no meaning in a formula", (unsigned)(unsigned char)*at);
+        fail(p, p->start, "unexpected byte 0x%02X", (unsigned)(unsigned char)*at);
     }
 }
 
@@ -108,8 +108,8 @@ static ho_node unexpected(parser *p, const char *wanted)
     if (p->failed)
         return HO_POISON;
     if (p->kind == END)
-        return fail(p, p->start, "%s is due where the formula ends", wanted);
-    return fail(p, p->start, "%s is due, not \"%.*s\"", wanted, (int)p->length, p->text + p->start);
+        return fail(p, p->start, "expected %s at the end of the formula", wanted);
+    return fail(p, p->start, "expected %s, got \"%.*s\"", wanted, (int)p->length, p->text + p->start);
 }
 
 static bool expect(parser *p, int kind, const char *wanted)
@@ -122,12 +122,12 @@ static bool expect(parser *p, int kind, const char *wanted)
     return false;
 }
 
-/* ---- the parser, from the loosest to the tightest: see sdk/FORMULAS.md ----------------------------------------- */
+/* ---- the parser, from the loosest operator to the tightest: see sdk/FORMULAS.md -------------------------------- */
 
 static ho_node parse_comparison(parser *p);
 static ho_node parse_unary(parser *p);
 
-/* The last step of each operation: messages from the builders point at `start`. */
+/* Errors of the builder point at `start`. */
 static ho_node binary(parser *p, uint32_t op, size_t start, ho_node a, ho_node b)
 {
     p->graph->column = start + 1;
@@ -136,7 +136,7 @@ static ho_node binary(parser *p, uint32_t op, size_t start, ho_node a, ho_node b
 
 static bool parse_axis(parser *p, int64_t *axis)
 {
-    const char *wanted = "an axis, a whole number as 0 or -1,";
+    const char *wanted = "an axis (an integer, such as 0 or -1)";
     bool negative = p->kind == '-';
     if (negative)
         next(p);
@@ -155,7 +155,7 @@ static ho_node parse_gradient(parser *p, size_t start)
     if (!expect(p, ')', "\")\" after the one argument of grad"))
         return HO_POISON;
     if (!p->gradient)
-        return fail(p, start, "grad() is not to be had here: only the formulas of a whole step have an objective");
+        return fail(p, start, "grad() is not available here: only the formulas of a whole step have an objective");
     p->graph->column = start + 1;
     return point ? p->gradient(p->context, point) : HO_POISON;
 }
@@ -163,8 +163,8 @@ static ho_node parse_gradient(parser *p, size_t start)
 static bool expect_in_call(parser *p, int kind, const ho_function *function)
 {
     char wanted[128];
-    snprintf(wanted, sizeof wanted, "%s takes %" PRIu32 " argument%s%s: \"%c\"", function->name, function->operands,
-             function->operands == 1 ? "" : "s", function->axis ? " and perhaps an axis" : "", kind);
+    snprintf(wanted, sizeof wanted, "\"%c\", since %s takes %" PRIu32 " argument%s%s", kind, function->name,
+             function->operands, function->operands == 1 ? "" : "s", function->axis ? " and may take an axis" : "");
     return expect(p, kind, wanted);
 }
 
@@ -176,7 +176,7 @@ static ho_node parse_call(parser *p, const char *name, size_t start)
     if (!ho_function_find(name, &function)) {
         ho_node value;
         if (ho_scope_find(p->scope, name, &value))
-            return fail(p, start, "\"%s\" is no function; a product is written %s*(...)", name, name);
+            return fail(p, start, "\"%s\" is not a function; write %s*(...) for a product", name, name);
         char suggestion[HO_SUGGESTION];
         return fail(p, start, "unknown function \"%s\"%s", name, ho_suggest(ho_function_nearest(name), suggestion));
     }
@@ -214,7 +214,7 @@ static ho_node parse_name(parser *p)
     if (ho_scope_find(p->scope, name, &value))
         return value;
     if (ho_function_find(name, &(ho_function){0}) || !strcmp(name, "grad"))
-        return fail(p, start, "\"%s\" is a function: %s(...)", name, name);
+        return fail(p, start, "\"%s\" is a function; write %s(...)", name, name);
     char suggestion[HO_SUGGESTION];
     return fail(p, start, "unknown name \"%s\"%s", name, ho_suggest(ho_scope_nearest(p->scope, name), suggestion));
 }
@@ -240,13 +240,13 @@ static ho_node parse_primary(parser *p)
     }
 }
 
-/* Every way to nest goes through here: parentheses, calls, minus signs, exponents. */
+/* All nesting passes through here: parentheses, calls, minus signs, exponents. */
 static ho_node parse_unary(parser *p)
 {
     if (p->failed)
         return HO_POISON;
     if (p->depth > DEEPEST)
-        return fail(p, p->start, "nested more than %d deep", DEEPEST);
+        return fail(p, p->start, "nested more than %d levels deep", DEEPEST);
     p->depth++;
     size_t start = p->start;
     ho_node value;
@@ -327,7 +327,7 @@ static ho_node parse_comparison(parser *p)
 ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradient, void *context, const char *text)
 {
     parser p = {.graph = graph, .scope = scope, .gradient = gradient, .context = context, .text = text ? text : ""};
-    /* A gradient may be traced while another formula is read. */
+    /* Tracing a gradient may parse another formula. */
     const char *outer = graph->formula;
     size_t outer_column = graph->column;
     graph->formula = p.text;
@@ -338,7 +338,7 @@ ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradie
         if (!p.failed && p.kind != END)
             unexpected(&p, "an operator");
     } else {
-        fail(&p, LONGEST_FORMULA, "a formula of more than %d characters", LONGEST_FORMULA);
+        fail(&p, LONGEST_FORMULA, "the formula is longer than %d characters", LONGEST_FORMULA);
     }
     graph->formula = outer;
     graph->column = outer_column;

@@ -1,4 +1,4 @@
-/* Formulas over named nodes: `w - rate * m / sqrt(v + epsilon^2)`. The grammar is written in sdk/FORMULAS.md. */
+/* Formulas over named nodes: `w - rate * m / sqrt(v + epsilon^2)`. The grammar is in sdk/FORMULAS.md. */
 #ifndef HO_GRAPH_FORMULA_H
 #define HO_GRAPH_FORMULA_H
 
@@ -10,14 +10,14 @@ ho_scope *ho_scope_new(void);
 void ho_scope_free(ho_scope *scope);
 void ho_scope_bind(ho_scope *scope, const char *name, ho_node value);
 bool ho_scope_find(const ho_scope *scope, const char *name, ho_node *value);
-/* The nearest name bound, or NULL; valid until the next bind. */
+/* The nearest bound name, or NULL; valid until the next bind. */
 const char *ho_scope_nearest(const ho_scope *scope, const char *name);
 
-/* What formulas may call beside the built-in functions: grad(p). NULL where there is no objective. */
+/* grad(p), which formulas can call beside the built-in functions. NULL: there is no objective. */
 typedef ho_node (*ho_gradient_fn)(void *context, ho_node point);
 
-/* The formula's value. Errors go to the graph's sticky error with the formula, the column, and the nearest name or
- * function: `adam.c:9: plugin "adam": formula "beta*m": column 1: unknown name "beta"; did you mean "beta1"?`.
+/* The formula's value. Errors are recorded in the graph with the formula, the column and the nearest name or function:
+ * `adam.c:9: plugin "adam": formula "beta*m": column 1: unknown name "beta"; did you mean "beta1"?`.
  * Nesting deeper than 200 is refused. */
 ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradient, void *context, const char *text);
 

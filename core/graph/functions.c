@@ -1,4 +1,4 @@
-/* The functions that formulas may call, built from ops. */
+/* The functions that formulas can call, built from ops. */
 #include "graph/functions.h"
 
 #include "base/text.h"
@@ -17,8 +17,8 @@ static ho_node sigmoid(ho_graph *graph, const ho_node *in)
     return ho_node_binary(graph, HO_OP_MUL, half, ho_node_binary(graph, HO_OP_ADD, ho_node_const(graph, 1), tanh_half));
 }
 
-/* log(1 + exp(x)) = m + log1p(expm1(-m) + exp(x - m)) for any m. With m = max(x, 0) nothing overflows; as m does not
- * matter it is stopped, and every derivative is right, at 0 too. */
+/* log(1 + exp(x)) = m + log1p(expm1(-m) + exp(x - m)) for any m. With m = max(x, 0) nothing overflows; and since
+ * the value does not depend on m, m is stopped, which makes every derivative right, at 0 too. */
 static ho_node softplus(ho_graph *graph, const ho_node *in)
 {
     ho_node m = ho_node_unary(graph, HO_OP_STOP, relu(graph, in));
@@ -43,7 +43,7 @@ static ho_node transpose(ho_graph *graph, const ho_node *in)
     return ho_node_transpose(graph, in[0]);
 }
 
-/* Beside these, every elementwise op that is not written as an operator is a function of its name. */
+/* In addition, every elementwise op that is not written as an operator is a function by its name. */
 static const ho_function functions[] = {
     {.name = "relu", .operands = 1, .build = relu},
     {.name = "sigmoid", .operands = 1, .build = sigmoid},

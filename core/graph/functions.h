@@ -17,7 +17,7 @@ bool ho_function_find(const char *name, ho_function *found);
 /* The nearest function's name, or NULL; "grad" is one. */
 const char *ho_function_nearest(const char *name);
 
-/* The call's value. `axis`: NULL, or as written: from 0 from the front, negative from the end. */
+/* The value of a call. `axis`: NULL, or as written: 0, 1, ... from the front, -1, -2, ... from the end. */
 ho_node ho_function_call(ho_graph *graph, const ho_function *function, const ho_node *in, const int64_t *axis);
 
 #endif

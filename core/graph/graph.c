@@ -80,7 +80,7 @@ ho_source ho_graph_source(const ho_graph *graph, uint32_t source)
     return graph->sources[source < graph->source_count ? source : 0];
 }
 
-/* A formula as it may stand in a message: one line of plain characters, not too long. */
+/* A formula as messages quote it: one line of printable characters, cut if long. */
 static void quote_formula(const char *text, char quoted[168])
 {
     size_t n = 0;
@@ -188,6 +188,15 @@ ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent)
     for (int64_t i = 0; i < extent; i++)
         shape.dims[shape.rank - axis + i] = 1;
     return shape;
+}
+
+ho_around ho_shape_around(const ho_shape *shape, int64_t axis, int64_t extent)
+{
+    ho_around around = {1, 1, 1};
+    int64_t first = shape->rank - axis;
+    for (int32_t d = 0; d < shape->rank; d++)
+        *(d < first ? &around.outer : d < first + extent ? &around.extent : &around.inner) *= shape->dims[d];
+    return around;
 }
 
 /* ---- hash-consing ---------------------------------------------------------------------------------------------- */

@@ -20,11 +20,11 @@ typedef struct ho_shape {
     int64_t dims[HO_RANK_MAX];
 } ho_shape;
 
-/* A node's number. 0 is poison: made where a check failed, and passed on by every builder without further message. */
+/* A node's number. 0 is poison: the result of a failed check, which every builder passes on without another message. */
 typedef uint32_t ho_node;
 #define HO_POISON 0u
 
-/* Who made a node: a plugin's call, for messages. `line` 0: the host. Strings are owned by the graph. */
+/* The plugin call that made a node, for messages. `line` 0: the host. The graph owns the strings. */
 typedef struct ho_source {
     const char *plugin; /* "adam", or "host" */
     const char *file;
@@ -36,22 +36,21 @@ typedef struct ho_graph_node {
     uint32_t arity;
     const ho_node *in;
     ho_shape shape;
-    double value; /* CONST */
-    int64_t
-        axis; /* SUM, MAXIMUM: the first reduced axis, from the end; SLICE, PAD, CONCAT, GATHER, SCATTER: the axis */
-    int64_t extent;   /* SUM, MAXIMUM: how many adjacent axes; SLICE: start; PAD: zeros before; LEAF: serial number */
+    double value;     /* CONST */
+    int64_t axis;     /* reductions: the first axis, from the end; SLICE, PAD, CONCAT, GATHER, SCATTER: the axis */
+    int64_t extent;   /* reductions: how many adjacent axes; SLICE: start; PAD: zeros before; LEAF: serial number */
     const char *name; /* LEAF; else NULL */
     uint32_t source;  /* for ho_graph_source */
 } ho_graph_node;
 
 typedef struct ho_graph ho_graph;
 
-/* The first failed check is recorded in `error` (borrowed, must outlive the graph): shapes, op and source are named:
+/* The first failed check is recorded in `error` (borrowed; it must outlive the graph) with shapes, op and source:
  * `adam.c:21: plugin "adam": matmul: (50, 10) @ (20, 3): the inner sizes 10 and 20 differ`. */
 ho_graph *ho_graph_new(ho_error *error);
 void ho_graph_free(ho_graph *graph);
 ho_error *ho_graph_error(ho_graph *graph);
-uint32_t ho_graph_size(const ho_graph *graph); /* nodes are 1..size; operands come before what uses them */
+uint32_t ho_graph_size(const ho_graph *graph); /* nodes are 1..size; operands precede their users */
 /* Valid until the next node is made. id is 1..size. */
 const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id);
 
@@ -59,13 +58,13 @@ const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id);
 uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line);
 void ho_graph_source_set(ho_graph *graph, uint32_t source);
 ho_source ho_graph_source(const ho_graph *graph, uint32_t source);
-/* Puts a source before the error's message: `adam.c:21: plugin "adam": ...`. */
+/* Prefixes the error's message with a source: `adam.c:21: plugin "adam": ...`. */
 void ho_graph_blame(const ho_graph *graph, uint32_t source, ho_error *error);
 /* Records an error at the current source and returns HO_POISON. */
 ho_node ho_graph_fail(ho_graph *graph, const char *format, ...) HO_PRINTF(2, 3);
 
-/* From a plugin's axes (0 the first, -1 the last) to the graph's (1 the last); false with an error that starts with
- * `what` where there is no such axis. */
+/* Converts an axis as plugins count (0 the first, -1 the last) to the graph's (1 the last). Without such an axis:
+ * false, and an error that starts with `what`. */
 bool ho_axis_from_end(ho_graph *graph, const char *what, ho_node a, int64_t axis, int64_t *from_end);
 
 /* Shapes. */
@@ -75,16 +74,21 @@ bool ho_shape_equal(const ho_shape *a, const ho_shape *b);
 int64_t ho_shape_count(const ho_shape *shape);
 /* The size of an axis counted from the end. */
 int64_t ho_axis_size(const ho_shape *shape, int64_t axis);
-/* `shape` with `extent` axes from `axis` on (as in ho_node_reduce) of size 1: what was reduced, ready to be repeated.
+/* `shape` with size 1 in `extent` axes from `axis` on (as in ho_node_reduce): what was reduced, ready to be repeated.
  */
 ho_shape ho_kept_shape(ho_shape shape, int64_t axis, int64_t extent);
-/* "(50, 10)", "()" for rank 0; into a caller's buffer, which is returned. */
+/* A tensor as seen around such axes: entry (o, e, i) is at (o * extent + e) * inner + i. */
+typedef struct ho_around {
+    int64_t outer, extent, inner;
+} ho_around;
+ho_around ho_shape_around(const ho_shape *shape, int64_t axis, int64_t extent);
+/* "(50, 10)", "()" for rank 0; written into and returned as `text`. */
 #define HO_SHAPE_TEXT 128
 char *ho_shape_print(const ho_shape *shape, char text[HO_SHAPE_TEXT]);
 
-/* Builders: check, fold constants, simplify (x+0, x*1, x*0, --x, x^2, select on a constant, reshape of reshape,
- * transpose of transpose, slice of concat or pad, adjacent pads added into a concat, ...), and return the existing node
- * where there is one. Simplification never changes the bits of a value that stays finite, except x*0 = 0. */
+/* Builders check, fold constants, simplify (x+0, x*1, x*0, --x, x^2, select on a constant, reshape of reshape,
+ * transpose of transpose, slice of concat or pad, adjacent pads added into a concat, ...), and return an existing node
+ * if there is one. Simplification never changes the bits of a value that stays finite, except x*0 = 0. */
 ho_node ho_node_leaf(ho_graph *graph, const char *name, ho_shape shape); /* every call makes a new leaf */
 ho_node ho_node_const(ho_graph *graph, double value);                    /* rank 0 */
 ho_node ho_node_fill(ho_graph *graph, ho_shape shape, double value);     /* CONST of any shape */
@@ -92,9 +96,9 @@ ho_node ho_node_iota(ho_graph *graph, int64_t n);
 ho_node ho_node_unary(ho_graph *graph, uint32_t op, ho_node a);
 ho_node ho_node_binary(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
 ho_node ho_node_select(ho_graph *graph, ho_node c, ho_node a, ho_node b);
-ho_node ho_node_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent); /* SUM or MAXIMUM */
+ho_node ho_node_reduce(ho_graph *graph, uint32_t op, ho_node a, int64_t axis, int64_t extent); /* op: a reduction */
 ho_node ho_node_sum_all(ho_graph *graph, ho_node a);                                           /* to rank 0 */
-/* What was reduced from `shape`, repeated along the reduced axes. What has rank 0 stays so: it goes with any shape. */
+/* The result of a reduction of `shape`, repeated along the reduced axes. Rank 0 is left: it goes with any shape. */
 ho_node ho_node_unreduce(ho_graph *graph, ho_node a, ho_shape shape, int64_t axis, int64_t extent);
 ho_node ho_node_reshape(ho_graph *graph, ho_node a, ho_shape shape);
 ho_node ho_node_expand(ho_graph *graph, ho_node a, ho_shape shape); /* rank as a's; from rank 0 to any shape too */
@@ -105,10 +109,10 @@ ho_node ho_node_concat(ho_graph *graph, const ho_node *parts, uint32_t count, in
 ho_node ho_node_matmul(ho_graph *graph, ho_node a, ho_node b);
 ho_node ho_node_gather(ho_graph *graph, ho_node a, ho_node indices, int64_t axis);
 ho_node ho_node_scatter(ho_graph *graph, ho_node a, ho_node indices, int64_t axis, int64_t size);
-/* Builds op of a node with other operands (same attributes); for rewriting passes. */
+/* The op of a node, with its attributes, applied to other operands; for rewriting passes. */
 ho_node ho_node_rebuild(ho_graph *graph, ho_node like, const ho_node *in);
 
-/* An elementwise op after NumPy's broadcasting (axes aligned at the end, size 1 repeats); the message names the shapes.
+/* An elementwise op with NumPy's broadcasting (axes aligned at the end, size 1 repeats); errors name the shapes.
  * Operands of rank 0 are left as they are. */
 ho_node ho_node_broadcast(ho_graph *graph, uint32_t op, uint32_t arity, const ho_node *operands);
 ho_node ho_node_binary_broadcast(ho_graph *graph, uint32_t op, ho_node a, ho_node b);
@@ -116,6 +120,7 @@ ho_node ho_node_select_broadcast(ho_graph *graph, ho_node c, ho_node a, ho_node 
 
 /* Whether a node is the same known number in every entry. */
 bool ho_is_constant(const ho_graph *graph, ho_node a, double *value);
+bool ho_is_value(const ho_graph *graph, ho_node a, double value); /* 0 is -0 too */
 
 /* The table of ops (hotool/ops.h) as data. */
 typedef enum ho_op_class { HO_CLASS_NONE, HO_CLASS_ELEMENTWISE, HO_CLASS_REDUCTION, HO_CLASS_OTHER } ho_op_class;
@@ -127,24 +132,24 @@ typedef struct ho_op_row {
     const char *sign, *kink, *derivative;
 } ho_op_row;
 
-const ho_op_row *ho_op(uint32_t op); /* of no op: a row named "unknown" of HO_CLASS_NONE */
+const ho_op_row *ho_op(uint32_t op); /* of an unknown op: a row named "unknown" of HO_CLASS_NONE */
 uint32_t ho_op_next(uint32_t op); /* the next op by number, or 0: for (op = ho_op_next(0); op; op = ho_op_next(op)) */
-/* For a switch over (enum ho_op_number)op without a default, so that the compiler names an op that was forgotten. */
+/* For switches over (enum ho_op_number)op without a default: the compiler then names any op that is missing. */
 #define HO_OP_CASE(NAME, ...) case HO_OP_##NAME:
 const char *ho_op_name(uint32_t op);
 bool ho_op_is_elementwise(uint32_t op);
 
-/* One entry of an elementwise op in f64: the reference for every implementation of it. */
+/* One entry of an elementwise op in f64: the reference for every implementation. */
 double ho_op_scalar(uint32_t op, double a, double b, double c);
 
 /* Nodes that `outputs` need, in increasing (hence topological) order; free(). */
 ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length);
 
-/* Checks every invariant of the nodes that `outputs` need: operands before uses, shapes as inferred anew, arity,
- * ranges. */
+/* Checks every invariant of the nodes that `outputs` need: order, arity, ranges, and shapes, which are inferred again.
+ */
 ho_status ho_graph_verify(const ho_graph *graph, const ho_node *outputs, size_t count, ho_error *error);
 
-/* One node a line `%12 = matmul(%3, %11) (50, 10)  # softmax.c:31`, and Graphviz. */
+/* One node per line, `%12 = matmul(%3, %11) (50, 10)  # softmax.c:31`; and Graphviz. */
 void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out);
 void ho_graph_dot(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out);
 

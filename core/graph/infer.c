@@ -1,4 +1,4 @@
-/* Which operands and attributes an op takes, and the shape that comes out. */
+/* Which operands and attributes each op takes, and the shape of its result. */
 #include "graph/internal.h"
 
 #include <inttypes.h>
@@ -45,8 +45,8 @@ static bool legal_axis(const ho_shape *shape, int64_t axis, char why[HO_WHY])
     return refuse(why, "%s has no axis %" PRId64 " (counted from the end, from 1)", ho_shape_print(shape, t.a), axis);
 }
 
-/* What a rule works with: the draft, its operands' shapes (the first three), and the shape it finds, which starts as
- * the draft's. Each returns whether the draft is sound; if not, `why` says what is wrong. */
+/* What a rule works with: the draft, the shapes of its first three operands, and the shape of the result, which starts
+ * as the draft's. A rule returns whether the draft is valid; if not, `why` says what is wrong. */
 typedef struct inference {
     const ho_graph *graph;
     const ho_draft *draft;
@@ -138,7 +138,7 @@ static bool infer_slice(inference *n)
     if (draft->size < 1)
         return refuse(n->why, "%s: a length of %" PRId64 "; it must be at least 1", t.a, draft->size);
     if (draft->extent < 0 || draft->extent > size || draft->size > size - draft->extent)
-        return refuse(n->why, "%s: %" PRId64 " entries from %" PRId64 " on do not lie within an axis of %" PRId64, t.a,
+        return refuse(n->why, "%s: %" PRId64 " entries from %" PRId64 " on do not fit in an axis of %" PRId64, t.a,
                       draft->size, draft->extent, size);
     n->out = *n->in[0];
     n->out.dims[n->out.rank - draft->axis] = draft->size;
@@ -176,11 +176,11 @@ static bool infer_concat(inference *n)
         for (int32_t d = 0; fits && d < out->rank; d++)
             fits = d == at || part->dims[d] == out->dims[d];
         if (!fits)
-            return refuse(n->why,
-                          "part %" PRIu32 " is %s, part 0 %s: they differ beside axis %" PRId64 " (from the end)", i,
-                          ho_shape_print(part, t.a), ho_shape_print(n->in[0], t.b), draft->axis);
+            return refuse(
+                n->why, "part 0 is %s, part %" PRIu32 " is %s: they may differ only in axis %" PRId64 " (from the end)",
+                ho_shape_print(n->in[0], t.b), i, ho_shape_print(part, t.a), draft->axis);
         if (part->dims[at] > MOST_ENTRIES - out->dims[at])
-            return refuse(n->why, "the parts have more than 2^40 entries together");
+            return refuse(n->why, "together the parts have more than 2^40 entries");
         out->dims[at] += part->dims[at];
     }
     return true;

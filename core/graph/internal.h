@@ -1,5 +1,5 @@
-/* What the files of this floor share: how a graph is stored, and the way a node comes into being:
- * draft -> infer (checks, shape) -> simplify (perhaps another node) -> intern. */
+/* What the files of this floor share: how a graph is stored, and how a node is made:
+ * draft -> infer (checks, shape) -> simplify (perhaps to another node) -> intern. */
 #ifndef HO_GRAPH_INTERNAL_H
 #define HO_GRAPH_INTERNAL_H
 
@@ -16,11 +16,11 @@ struct ho_graph {
     size_t source_count, source_capacity;
     uint32_t source;
     int64_t leaves;
-    const char *formula; /* while ho_formula runs: its text and the place in it, for messages */
+    const char *formula; /* while ho_formula runs: its text and the position in it, for messages */
     size_t column;
 };
 
-/* A node that is not made yet. `shape` is asked for by leaves, RESHAPE and EXPAND, and inferred for all others. */
+/* A node to be made. `shape` is given for leaves, RESHAPE and EXPAND, and inferred for the others. */
 typedef struct ho_draft {
     uint32_t op, arity;
     const ho_node *in; /* often `operands` */
@@ -28,7 +28,7 @@ typedef struct ho_draft {
     ho_shape shape;
     double value;
     int64_t axis, extent;
-    int64_t size; /* SLICE: length; PAD: zeros after; SCATTER: the axis's size. Told by the shape once made. */
+    int64_t size; /* SLICE: length; PAD: zeros after; SCATTER: the axis's size. Known from the shape once made */
     const char *name;
 } ho_draft;
 
@@ -36,15 +36,14 @@ typedef struct ho_draft {
 
 /* Checks operands and attributes and sets draft->shape; false: `why` says what is wrong, without the op's name. */
 bool ho_infer(const ho_graph *graph, ho_draft *draft, char why[HO_WHY]);
-/* An existing or simpler node of the same value, or HO_POISON: intern the draft, whose operands may have been changed
- * to equivalent ones. */
+/* A simpler node of the same value; or HO_POISON: intern the draft, whose operands may have been replaced by equivalent
+ * ones. */
 ho_node ho_simplify(ho_graph *graph, ho_draft *draft);
 ho_node ho_intern(ho_graph *graph, const ho_draft *draft);
 /* The draft that would make this node again. */
 ho_draft ho_draft_of(const ho_graph *graph, ho_node node);
 
-/* simplify.c calls these of pieces.c: tensors made of pieces along an axis. Each may answer HO_POISON: nothing to do.
- */
+/* The part of simplify.c that deals with tensors made of pieces along an axis (pieces.c). HO_POISON: nothing to do. */
 ho_node ho_simplify_slice(ho_graph *graph, const ho_draft *draft);
 ho_node ho_simplify_pad(ho_graph *graph, const ho_draft *draft);
 ho_node ho_simplify_concat(ho_graph *graph, const ho_draft *draft);

@@ -1,8 +1,8 @@
 /*
  * Tensors made of pieces along one axis: SLICE, PAD and CONCAT of each other.
  *
- * Weights live in one flat vector and are sliced out of it; the transpose of that is a sum of padded pieces. Adding
- * pieces that do not overlap is laying them side by side, so such a sum collapses to one CONCAT, whatever its order.
+ * Weights live in one flat vector and are sliced out of it; the transpose of that is a sum of padded pieces. To add
+ * pieces that do not overlap is to lay them side by side, so such a sum collapses to one CONCAT, whatever its order.
  */
 #include "graph/internal.h"
 
@@ -48,7 +48,7 @@ static ho_node slice_concat(ho_graph *graph, const ho_draft *draft, const ho_dra
     return HO_POISON;
 }
 
-/* A slice of a padded tensor: zeros, or what it holds of the tensor between the zeros it holds. */
+/* A slice of a padded tensor: zeros, or a part of the tensor between zeros. */
 static ho_node slice_pad(ho_graph *graph, const ho_draft *draft, const ho_draft *pad)
 {
     int64_t inner = size_of(graph, pad->in[0], draft->axis);
@@ -91,7 +91,7 @@ ho_node ho_simplify_pad(ho_graph *graph, const ho_draft *draft)
     return HO_POISON;
 }
 
-/* One node for two neighbours: equal constants, or adjacent slices of one tensor. */
+/* One node for two neighbours that are equal constants or adjacent slices of one tensor. */
 static ho_node join(ho_graph *graph, ho_node left, ho_node right, int64_t axis)
 {
     ho_draft a = ho_draft_of(graph, left), b = ho_draft_of(graph, right);
@@ -105,7 +105,7 @@ static ho_node join(ho_graph *graph, ho_node left, ho_node right, int64_t axis)
     return HO_POISON;
 }
 
-/* Appends a part, joined with the one before where they can be one. */
+/* Appends a part, joined with the previous one if possible. */
 static void append(ho_graph *graph, ho_node **parts, size_t *capacity, uint32_t *count, ho_node part, int64_t axis)
 {
     ho_node joined = *count ? join(graph, (*parts)[*count - 1], part, axis) : HO_POISON;
@@ -156,9 +156,9 @@ ho_node ho_simplify_concat(ho_graph *graph, const ho_draft *draft)
 typedef struct pieces {
     int64_t axis;
     uint32_t count;
-    ho_node one; /* where count is 1; else in `many` */
+    ho_node one; /* if count is 1; otherwise they are in `many` */
     const ho_node *many;
-    int64_t start; /* of the first; the others follow it without a gap */
+    int64_t start; /* of the first; the others follow without gaps */
 } pieces;
 
 static bool pieces_of(const ho_graph *graph, ho_node a, pieces *found)
@@ -178,7 +178,7 @@ static bool pieces_of(const ho_graph *graph, ho_node a, pieces *found)
     return true;
 }
 
-/* A place in a list of pieces; it steps over zeros. */
+/* A position in a list of pieces; zeros are skipped. */
 typedef struct cursor {
     const pieces *of;
     uint32_t i;
@@ -205,8 +205,7 @@ static void step(const ho_graph *graph, cursor *c)
     settle(graph, c);
 }
 
-/* The sum of two tensors whose pieces do not overlap; HO_POISON where they do. `add`: pieces that coincide are added.
- */
+/* The sum of two tensors whose pieces do not overlap; HO_POISON if they do. `add`: pieces that coincide are added. */
 static ho_node lay_together(ho_graph *graph, ho_node a, ho_node b, bool add)
 {
     pieces left, right;
@@ -243,8 +242,8 @@ done:
     return found;
 }
 
-/* Where only one of the addends of an entry is not zero, the order of addition does not touch its bits: so (x + a) + b
- * is x + (a + b) where a and b do not overlap. */
+/* Where at most one addend of an entry is not zero, the order of addition does not affect its bits: (x + a) + b is
+ * x + (a + b) if a and b do not overlap. */
 static ho_node regroup(ho_graph *graph, ho_node sum, ho_node b)
 {
     ho_draft inner = ho_draft_of(graph, sum);

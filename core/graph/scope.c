@@ -1,4 +1,4 @@
-/* The names a formula may use. */
+/* The names that a formula can use. */
 #include "graph/formula.h"
 
 #include "base/text.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct ho_scope {
-    char **names; /* an array of its own, so that the nearest can be looked for in it */
+    char **names; /* an array of its own, for ho_nearest */
     ho_node *values;
     size_t count, name_capacity, value_capacity;
 };

@@ -1,5 +1,5 @@
-/* Simplification, before a node is made. None changes the bits of a value that stays finite, except x*0 = 0 and the
- * sign of a zero. */
+/* Simplification of a draft. No rule changes the bits of a value that stays finite, except x*0 = 0 and the sign of a
+ * zero. */
 #include "graph/internal.h"
 
 #include <math.h>
@@ -10,18 +10,12 @@ static const ho_graph_node *at(const ho_graph *graph, ho_node a)
     return ho_graph_at(graph, a);
 }
 
-static bool is_value(const ho_graph *graph, ho_node a, double value)
-{
-    double known;
-    return ho_is_constant(graph, a, &known) && known == value;
-}
-
 static bool is_op(const ho_graph *graph, ho_node a, uint32_t op)
 {
     return at(graph, a)->op == op;
 }
 
-/* An operand as the whole result: one of rank 0 is repeated. */
+/* An operand as the result: rank 0 is repeated. */
 static ho_node whole(ho_graph *graph, ho_node a, const ho_draft *draft)
 {
     return ho_shape_equal(&at(graph, a)->shape, &draft->shape) ? a : ho_node_expand(graph, a, draft->shape);
@@ -38,7 +32,7 @@ static ho_node repeated_scalar(const ho_graph *graph, ho_node a)
     return at(graph, a)->shape.rank == 0 ? a : HO_POISON;
 }
 
-/* Beside a tensor, operands that repeat one number become that number of rank 0. */
+/* Beside a tensor, operands that repeat one number become that number, of rank 0. */
 static void narrow_operands(ho_graph *graph, ho_draft *draft)
 {
     bool tensor = false, narrowed[3] = {false, false, false};
@@ -49,7 +43,7 @@ static void narrow_operands(ho_graph *graph, ho_draft *draft)
         narrowed[i] = is_op(graph, a, HO_OP_CONST) || repeated_scalar(graph, a);
         tensor = tensor || !narrowed[i];
     }
-    /* With no other tensor the first that is computed keeps the shape. */
+    /* Without another tensor, the first operand that is computed keeps its shape. */
     for (uint32_t i = 0; !tensor && i < draft->arity; i++)
         if (narrowed[i] && !is_op(graph, draft->in[i], HO_OP_CONST)) {
             narrowed[i] = false;
@@ -78,9 +72,9 @@ static ho_node fold(ho_graph *graph, const ho_draft *draft)
 static ho_node simplify_add(ho_graph *graph, const ho_draft *draft)
 {
     ho_node a = draft->in[0], b = draft->in[1];
-    if (is_value(graph, b, 0))
+    if (ho_is_value(graph, b, 0))
         return whole(graph, a, draft);
-    if (is_value(graph, a, 0))
+    if (ho_is_value(graph, a, 0))
         return whole(graph, b, draft);
     if (is_op(graph, b, HO_OP_NEG))
         return ho_node_binary(graph, HO_OP_SUB, a, at(graph, b)->in[0]);
@@ -91,13 +85,13 @@ static ho_node simplify_add(ho_graph *graph, const ho_draft *draft)
     return ho_simplify_sum_of_pieces(graph, a, b);
 }
 
-/* x - x stays: it is NaN where x is. */
+/* x - x is left: it is NaN where x is. */
 static ho_node simplify_sub(ho_graph *graph, const ho_draft *draft)
 {
     ho_node a = draft->in[0], b = draft->in[1];
-    if (is_value(graph, b, 0))
+    if (ho_is_value(graph, b, 0))
         return whole(graph, a, draft);
-    if (is_value(graph, a, 0))
+    if (ho_is_value(graph, a, 0))
         return ho_node_unary(graph, HO_OP_NEG, whole(graph, b, draft));
     if (is_op(graph, b, HO_OP_NEG))
         return ho_node_binary(graph, HO_OP_ADD, a, at(graph, b)->in[0]);
@@ -127,7 +121,7 @@ static ho_node simplify_mul(ho_graph *graph, const ho_draft *draft)
     return HO_POISON;
 }
 
-/* Division by a power of two is multiplication by its inverse, which is cheaper; within the exponents of f32. */
+/* Division by a power of two is multiplication by its inverse, which is cheaper; within the exponent range of f32. */
 static ho_node simplify_div(ho_graph *graph, const ho_draft *draft)
 {
     ho_node a = draft->in[0], b = draft->in[1];
@@ -142,7 +136,7 @@ static ho_node simplify_pow(ho_graph *graph, const ho_draft *draft)
 {
     ho_node a = draft->in[0], b = draft->in[1];
     double value;
-    if (is_value(graph, a, 1))
+    if (ho_is_value(graph, a, 1))
         return ho_node_fill(graph, draft->shape, 1);
     if (!ho_is_constant(graph, b, &value))
         return HO_POISON;
@@ -195,7 +189,7 @@ static ho_node simplify_elementwise(ho_graph *graph, ho_draft *draft)
     default:
         return HO_POISON;
     }
-    /* Commutative to the bit: one order, so that a+b and b+a are one node. */
+    /* Commutative, to the bit: one order, so that a+b and b+a are one node. */
     if (!found && draft->operands[0] > draft->operands[1]) {
         draft->operands[0] = draft->operands[1];
         draft->operands[1] = a;
@@ -271,8 +265,8 @@ ho_node ho_simplify(ho_graph *graph, ho_draft *draft)
     case HO_OP_CONCAT:
         return ho_simplify_concat(graph, draft);
     case HO_OP_MATMUL:
-        return is_value(graph, a, 0) || is_value(graph, draft->in[1], 0) ? ho_node_fill(graph, draft->shape, 0)
-                                                                         : HO_POISON;
+        return ho_is_value(graph, a, 0) || ho_is_value(graph, draft->in[1], 0) ? ho_node_fill(graph, draft->shape, 0)
+                                                                               : HO_POISON;
     case HO_OP_GATHER:
         return constant ? ho_node_fill(graph, draft->shape, value) : HO_POISON;
     case HO_OP_SCATTER:

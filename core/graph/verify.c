@@ -1,4 +1,4 @@
-/* Checking a graph's invariants, so that a pass that breaks one is caught where it does. */
+/* Checks a graph's invariants, so that a pass that breaks one is caught at once. */
 #include "graph/internal.h"
 
 #include <inttypes.h>
@@ -16,13 +16,13 @@ static ho_status verify_node(const ho_graph *graph, ho_node id, ho_error *error)
             return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s) comes before its operand %" PRIu32, id, name,
                            node->in[i]);
     if ((node->op == HO_OP_LEAF) != (node->name != NULL))
-        return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s): leaves have a name, others none", id, name);
+        return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s): leaves have names, other nodes do not", id, name);
     char why[HO_WHY], is[HO_SHAPE_TEXT], due[HO_SHAPE_TEXT];
     ho_draft draft = ho_draft_of(graph, id);
     if (!ho_infer(graph, &draft, why))
         return ho_fail(error, HO_FAILED, "node %" PRIu32 ": %s: %s", id, name, why);
     if (!ho_shape_equal(&draft.shape, &node->shape))
-        return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s) has the shape %s, where %s is due", id, name,
+        return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s) has shape %s, expected %s", id, name,
                        ho_shape_print(&node->shape, is), ho_shape_print(&draft.shape, due));
     if (node->source >= graph->source_count)
         return ho_fail(error, HO_FAILED, "node %" PRIu32 " (%s) has no source", id, name);
@@ -33,7 +33,7 @@ ho_status ho_graph_verify(const ho_graph *graph, const ho_node *outputs, size_t 
 {
     for (size_t i = 0; i < count; i++)
         if (!outputs[i] || outputs[i] >= graph->count)
-            return ho_fail(error, HO_FAILED, "output %zu is %s", i, outputs[i] ? "no node of this graph" : "poison");
+            return ho_fail(error, HO_FAILED, "output %zu is %s", i, outputs[i] ? "not a node of this graph" : "poison");
     size_t length;
     ho_node *order = ho_graph_order(graph, outputs, count, &length);
     ho_status status = HO_OK;

@@ -13,6 +13,7 @@
 #include "diff/diff.h"
 #include "exec/exec.h"
 #include "handwritten.h"
+#include "plan_dump.h"
 
 enum { N = 50, K = 10, STEPS = 100, REPEATS = 15, COLUMNS = 3 };
 

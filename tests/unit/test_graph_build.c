@@ -156,7 +156,7 @@ Test(build, a_message_names_source_op_and_both_shapes)
     expect_refusal(add(x, w), "add: (50, 10) and (20, 3): the shapes differ");
     expect_refusal(ho_node_select(graph, number(1), x, w), "select: (50, 10) and (20, 3): the shapes differ");
     expect_refusal(ho_node_binary_broadcast(graph, HO_OP_ADD, x, w),
-                   "add: (50, 10) and (20, 3): the shapes cannot be broadcast to one");
+                   "add: (50, 10) and (20, 3): the shapes cannot be broadcast together");
     expect_refusal(ho_node_matmul(graph, x, vector(10)),
                    "matmul: (50, 10) @ (10): operands must be matrices (or matrices with one more leading axis)");
     expect_refusal(ho_node_matmul(graph, leaf(3, 2, 5, 6), leaf(3, 3, 6, 7)),
@@ -165,15 +165,14 @@ Test(build, a_message_names_source_op_and_both_shapes)
     expect_refusal(ho_node_expand(graph, x, shape(2, 50, 20, 0)),
                    "expand: (50, 10) to (50, 20): only axes of size 1 can be repeated");
     expect_refusal(ho_node_concat(graph, (ho_node[]){x, w}, 2, 2),
-                   "concat: part 1 is (20, 3), part 0 (50, 10): they differ beside axis 2 (from the end)");
+                   "concat: part 0 is (50, 10), part 1 is (20, 3): they may differ only in axis 2 (from the end)");
     expect_refusal(ho_node_concat(graph, NULL, 2, 1), "concat: no parts");
     expect_refusal(ho_node_slice(graph, x, 1, 8, 3),
-                   "slice: (50, 10): 3 entries from 8 on do not lie within an axis of 10");
+                   "slice: (50, 10): 3 entries from 8 on do not fit in an axis of 10");
     expect_refusal(ho_node_slice(graph, x, 1, 8, 0), "slice: (50, 10): a length of 0; it must be at least 1");
-    expect_refusal(
-        ho_node_slice(graph, x, 1, INT64_MAX, INT64_MAX),
-        "slice: (50, 10): 9223372036854775807 entries from 9223372036854775807 on do not lie within an axis of "
-        "10");
+    expect_refusal(ho_node_slice(graph, x, 1, INT64_MAX, INT64_MAX),
+                   "slice: (50, 10): 9223372036854775807 entries from 9223372036854775807 on do not fit in an axis of "
+                   "10");
     expect_refusal(ho_node_slice(graph, x, 3, 0, 1), "slice: (50, 10) has no axis 3 (counted from the end, from 1)");
     expect_refusal(ho_node_pad(graph, x, 1, -1, 0), "pad: (50, 10): -1 zeros before and 0 after: out of range");
     expect_refusal(ho_node_reduce(graph, HO_OP_SUM, x, 1, 2),
@@ -198,7 +197,7 @@ Test(build, sizes_are_bounded)
     ho_node x = vector(big);
     cr_expect_neq(x, HO_POISON);
     expect_refusal(ho_node_concat(graph, (ho_node[]){x, x}, 2, 1),
-                   "concat: the parts have more than 2^40 entries together");
+                   "concat: together the parts have more than 2^40 entries");
     expect_refusal(ho_node_pad(graph, x, 1, 1, 0), "pad: (1099511627777) has more than 2^40 entries");
     expect_refusal(ho_node_iota(graph, 0), "iota: (0): every size must be at least 1");
 }
@@ -523,7 +522,7 @@ Test(build, the_verifier_finds_a_broken_node)
     ho_graph_node *broken = (ho_graph_node *)(uintptr_t)ho_graph_at(graph, y);
     broken->shape.dims[0] = 5;
     cr_expect_eq(ho_graph_verify(graph, outputs, 1, &error), HO_FAILED);
-    cr_expect(strstr(error.text, "(matmul) has the shape (5, 4), where (4, 4) is due"), "%s", error.text);
+    cr_expect(strstr(error.text, "(matmul) has shape (5, 4), expected (4, 4)"), "%s", error.text);
     broken->shape.dims[0] = 4;
     error = (ho_error){0};
     broken->arity = 1;

@@ -184,7 +184,7 @@ Test(formula, shapes_broadcast_and_matrices_multiply)
     cr_expect_eq(node_of("A @ transpose(A) * 2")->op, HO_OP_MUL);
     cr_expect_str_eq(refusal("m * A"),
                      "formula \"m * A\": column 3: mul: (4) and (4, 3): the shapes cannot be broadcast "
-                     "to one");
+                     "together");
     cr_expect_str_eq(refusal("A @ A"), "formula \"A @ A\": column 3: matmul: (4, 3) @ (4, 3): the inner sizes 3 and 4 "
                                        "differ");
 }
@@ -236,43 +236,43 @@ Test(formula, each_mistake_has_its_message_and_column)
         const char *text, *message;
         int column;
     } cases[] = {
-        {"", "a value is due where the formula ends", 1},
-        {"  ", "a value is due where the formula ends", 3},
-        {"1 +", "a value is due where the formula ends", 4},
-        {"m * / g", "a value is due, not \"/\"", 5},
-        {"(m + g", "\")\" is due where the formula ends", 7},
-        {"m + g)", "an operator is due, not \")\"", 6},
-        {"m g", "an operator is due, not \"g\"", 3},
-        {"2m", "a number runs on as \"m\"; is an operator missing?", 2},
-        {"1.2.3", "a number runs on as \".3\"; is an operator missing?", 4},
-        {"0x10", "a number runs on as \"x10\"; is an operator missing?", 2},
+        {"", "expected a value at the end of the formula", 1},
+        {"  ", "expected a value at the end of the formula", 3},
+        {"1 +", "expected a value at the end of the formula", 4},
+        {"m * / g", "expected a value, got \"/\"", 5},
+        {"(m + g", "expected \")\" at the end of the formula", 7},
+        {"m + g)", "expected an operator, got \")\"", 6},
+        {"m g", "expected an operator, got \"g\"", 3},
+        {"2m", "\"m\" follows a number; is an operator missing?", 2},
+        {"1.2.3", "\".3\" follows a number; is an operator missing?", 4},
+        {"0x10", "\"x10\" follows a number; is an operator missing?", 2},
         {"1e999", "the number is out of range", 1},
-        {"+m", "a value is due, not \"+\"", 1},
-        {"m ** 2", "\"**\" is no operator; a power is written \"^\"", 3},
-        {"m != g", "\"!=\" is no operator; write 1 - (a == b)", 3},
-        {"m = g", "\"=\" is no operator; equality is written \"==\"", 3},
+        {"+m", "expected a value, got \"+\"", 1},
+        {"m ** 2", "\"**\" is not an operator; write \"^\" for a power", 3},
+        {"m != g", "\"!=\" is not an operator; write 1 - (a == b)", 3},
+        {"m = g", "\"=\" is not an operator; write \"==\" for equality", 3},
         {"m < g < m", "comparisons do not chain: put one of them in parentheses", 7},
-        {"m % g", "\"%\" has no meaning in a formula", 3},
-        {"m \x80", "byte 0x80 has no meaning in a formula", 3},
-        {"m \x01", "byte 0x01 has no meaning in a formula", 3},
+        {"m % g", "unexpected character \"%\"", 3},
+        {"m \x80", "unexpected byte 0x80", 3},
+        {"m \x01", "unexpected byte 0x01", 3},
         {"squirt(m)", "unknown function \"squirt\"; did you mean \"sqrt\"?", 1},
         {"1 + grd(m)", "unknown function \"grd\"; did you mean \"grad\"?", 5},
         {"frobnicate(m)", "unknown function \"frobnicate\"", 1},
         {"frobnicate", "unknown name \"frobnicate\"", 1},
-        {"beta1(m)", "\"beta1\" is no function; a product is written beta1*(...)", 1},
-        {"1 + exp", "\"exp\" is a function: exp(...)", 5},
-        {"exp(m, g)", "exp takes 1 argument: \")\" is due, not \",\"", 6},
-        {"exp()", "a value is due, not \")\"", 5},
-        {"max(m)", "max takes 2 arguments: \",\" is due, not \")\"", 6},
-        {"sum(A, m)", "an axis, a whole number as 0 or -1, is due, not \"m\"", 8},
-        {"sum(A, 1.5)", "an axis, a whole number as 0 or -1, is due, not \"1.5\"", 8},
-        {"sum(A, 0, 1)", "sum takes 1 argument and perhaps an axis: \")\" is due, not \",\"", 9},
+        {"beta1(m)", "\"beta1\" is not a function; write beta1*(...) for a product", 1},
+        {"1 + exp", "\"exp\" is a function; write exp(...)", 5},
+        {"exp(m, g)", "expected \")\", since exp takes 1 argument, got \",\"", 6},
+        {"exp()", "expected a value, got \")\"", 5},
+        {"max(m)", "expected \",\", since max takes 2 arguments, got \")\"", 6},
+        {"sum(A, m)", "expected an axis (an integer, such as 0 or -1), got \"m\"", 8},
+        {"sum(A, 1.5)", "expected an axis (an integer, such as 0 or -1), got \"1.5\"", 8},
+        {"sum(A, 0, 1)", "expected \")\", since sum takes 1 argument and may take an axis, got \",\"", 9},
         {"1 + sum(A, 2)", "sum: (4, 3) has no axis 2; its axes are 0 to 1, or -2 to -1 from the end", 5},
         {"mean(A, -3)", "mean: (4, 3) has no axis -3; its axes are 0 to 1, or -2 to -1 from the end", 1},
         {"sum(beta1, 0)", "sum: a scalar has no axes", 1},
         {"transpose(m)", "transpose: (4) has fewer than two axes", 1},
-        {"select(m, A, 1)", "select: (4), (4, 3) and (): the shapes cannot be broadcast to one", 1},
-        {"grad(m)", "grad() is not to be had here: only the formulas of a whole step have an objective", 1},
+        {"select(m, A, 1)", "select: (4), (4, 3) and (): the shapes cannot be broadcast together", 1},
+        {"grad(m)", "grad() is not available here: only the formulas of a whole step have an objective", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char column[32];
@@ -329,7 +329,7 @@ Test(formula, numbers_do_not_depend_on_the_locale)
     if (strcmp(localeconv()->decimal_point, ",") != 0)
         cr_skip_test("no locale with a decimal comma is installed");
     cr_expect_eq(value_of("1.5 + 0.25"), 1.75);
-    cr_expect(strstr(refusal("max(1,5"), "\")\" is due"));
+    cr_expect(strstr(refusal("max(1,5"), "expected \")\""));
     setlocale(LC_ALL, "C");
 }
 
@@ -353,7 +353,7 @@ Test(formula, nesting_is_bounded)
         cr_expect_neq(read(deep), HO_POISON, "%s: %s", kinds[i][0], error.text);
         free(deep);
         deep = nested(201, kinds[i][0], "1", kinds[i][1]);
-        cr_expect(strstr(refusal(deep), "nested more than 200 deep"));
+        cr_expect(strstr(refusal(deep), "nested more than 200 levels deep"));
         free(deep);
         deep = nested(30000, kinds[i][0], "1", kinds[i][1]);
         refusal(deep);
@@ -367,10 +367,10 @@ Test(formula, long_formulas_are_read_and_longer_ones_refused)
     cr_expect_eq(value_of(text), 30001);
     free(text);
     text = nested(70000, "1", "1", "");
-    cr_expect(strstr(refusal(text), "a formula of more than 65536 characters"));
+    cr_expect(strstr(refusal(text), "the formula is longer than 65536 characters"));
     free(text);
     text = nested(65, "x", "", "");
-    cr_expect(strstr(refusal(text), "a name of more than 64 characters"));
+    cr_expect(strstr(refusal(text), "a name is longer than 64 characters"));
     free(text);
 }
 
