@@ -1,52 +1,25 @@
-/* Forward derivatives: a rule per op, applied to the nodes that outputs need, in order. */
+/* Forward derivatives: one rule per op, applied in order to the nodes that the outputs need. */
 #include "diff/diff.h"
 #include "diff/internal.h"
-#include "graph/formula.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* One application of a rule: y = op(x...), where some operands have a tangent. The tangent of a primal of shape S has
- * shape S, or [k] + S where k columns are carried at once. */
+ * shape S, or [k] + S if k columns are carried at once. */
 typedef struct {
     ho_graph *graph;
     int64_t columns;
     ho_node y;
-    ho_graph_node op; /* a copy: the graph grows while the rule runs */
+    ho_graph_node op; /* a copy, since the graph grows while the rule runs */
     const ho_node *x;
     const ho_node *dx; /* 0: no tangent */
 } context;
 
-/* Short builders. */
 static ho_node number(const context *c, double value)
 {
     return ho_node_const(c->graph, value);
-}
-
-static ho_node sub(const context *c, ho_node a, ho_node b)
-{
-    return ho_node_binary(c->graph, HO_OP_SUB, a, b);
-}
-
-static ho_node mul(const context *c, ho_node a, ho_node b)
-{
-    return ho_node_binary(c->graph, HO_OP_MUL, a, b);
-}
-
-static ho_node divide(const context *c, ho_node a, ho_node b)
-{
-    return ho_node_binary(c->graph, HO_OP_DIV, a, b);
-}
-
-static ho_node negate(const context *c, ho_node a)
-{
-    return ho_node_unary(c->graph, HO_OP_NEG, a);
-}
-
-static ho_node unary(const context *c, uint32_t op, ho_node a)
-{
-    return ho_node_unary(c->graph, op, a);
 }
 
 static ho_shape shape_of(const context *c, ho_node a)
@@ -54,7 +27,7 @@ static ho_shape shape_of(const context *c, ho_node a)
     return a ? ho_graph_at(c->graph, a)->shape : ho_scalar_shape();
 }
 
-/* Shapes with leading axes. A rank too high is left to the builders, which name it. */
+/* A shape with a leading axis. If the rank is too high already, the builders will say so. */
 static ho_shape with_leading(int64_t size, ho_shape shape)
 {
     if (size > 0 && shape.rank < HO_RANK_MAX) {
@@ -82,20 +55,20 @@ static ho_node spread(const context *c, ho_node d, ho_shape shape)
     return ho_node_expand(c->graph, d, batched(c, shape));
 }
 
-/* A tangent of operand i, fit to meet others of y's shape in an elementwise op. */
+/* A tangent of operand i in a shape that an elementwise op can combine with others of y's shape. */
 static ho_node fit(const context *c, uint32_t i, ho_node d)
 {
     bool scalar = shape_of(c, c->x[i]).rank == 0;
     return scalar && c->columns > 0 && c->op.shape.rank > 0 ? spread(c, d, c->op.shape) : d;
 }
 
-/* Operand i's tangent, fit likewise; 0 in rank 0 where there is none. */
+/* The tangent of operand i, likewise; a scalar 0 if there is none. */
 static ho_node tangent(const context *c, uint32_t i)
 {
     return c->dx[i] ? fit(c, i, c->dx[i]) : number(c, 0);
 }
 
-/* A primal value, fit to meet tangents in an elementwise op. */
+/* A primal value in a shape that an elementwise op can combine with tangents. */
 static ho_node residual(const context *c, ho_node a)
 {
     ho_shape shape = shape_of(c, a);
@@ -117,17 +90,17 @@ static ho_node over(const context *c, ho_node d, ho_node a)
     return ho_term_scale(c->graph, HO_OP_DIV, d, residual(c, a));
 }
 
-/* By the formula in the table. Times 1/u is divided by u. */
+static ho_node formula(const context *c, const char *text)
+{
+    return ho_op_formula(c->graph, c->op.arity, c->x, c->y, text);
+}
+
+/* By the formula in the table of ops. A factor of 1/u becomes a division by u. */
 static ho_node jvp_unary(const context *c)
 {
-    ho_scope *scope = ho_scope_new();
-    ho_scope_bind(scope, "x", c->x[0]);
-    ho_scope_bind(scope, "value", c->y);
-    ho_node factor = ho_formula(c->graph, scope, NULL, NULL, ho_op(c->op.op)->derivative);
-    ho_scope_free(scope);
-    double one;
+    ho_node factor = formula(c, ho_op(c->op.op)->derivative);
     const ho_graph_node *node = ho_graph_at(c->graph, factor);
-    bool inverse = node->op == HO_OP_DIV && ho_is_constant(c->graph, node->in[0], &one) && one == 1;
+    bool inverse = node->op == HO_OP_DIV && ho_is_value(c->graph, node->in[0], 1);
     return inverse ? over(c, c->dx[0], node->in[1]) : scaled(c, 0, factor);
 }
 
@@ -138,14 +111,14 @@ static ho_node jvp_add(const context *c)
 
 static ho_node jvp_sub(const context *c)
 {
-    return sub(c, tangent(c, 0), tangent(c, 1));
+    return ho_node_binary(c->graph, HO_OP_SUB, tangent(c, 0), tangent(c, 1));
 }
 
 static ho_node jvp_mul(const context *c)
 {
     ho_node a = c->x[0], b = c->x[1];
     if (a == b)
-        return scaled(c, 0, mul(c, number(c, 2), a));
+        return scaled(c, 0, formula(c, "2 * x"));
     if (!c->dx[0] || !c->dx[1])
         return c->dx[0] ? scaled(c, 0, b) : scaled(c, 1, a);
     return ho_term_add(c->graph, scaled(c, 0, b), scaled(c, 1, a));
@@ -157,54 +130,40 @@ static ho_node jvp_div(const context *c)
     if (!c->dx[1])
         return over(c, tangent(c, 0), b);
     if (c->dx[0])
-        return over(c, sub(c, tangent(c, 0), scaled(c, 1, c->y)), b);
-    if (shape_of(c, b).rank == 0) {
-        /* Numbers first, then the tensor. */
-        return negate(c, mul(c, fit(c, 1, divide(c, c->dx[1], b)), residual(c, c->y)));
-    }
-    return scaled(c, 1, negate(c, divide(c, c->y, b)));
+        return over(c, ho_node_binary(c->graph, HO_OP_SUB, tangent(c, 0), scaled(c, 1, c->y)), b);
+    if (shape_of(c, b).rank > 0)
+        return scaled(c, 1, formula(c, "-(value / y)"));
+    /* Combine the scalars before the tensor. */
+    ho_node quotient = fit(c, 1, ho_node_binary(c->graph, HO_OP_DIV, c->dx[1], b));
+    return ho_node_unary(c->graph, HO_OP_NEG, ho_node_binary(c->graph, HO_OP_MUL, quotient, residual(c, c->y)));
 }
 
-/* b a^(b-1), except that a = b = 0 gives 0 and not 0 times infinity. */
-static ho_node pow_by_base(const context *c)
-{
-    ho_node a = c->x[0], b = c->x[1], exponent = sub(c, b, number(c, 1));
-    double known;
-    if (!ho_is_constant(c->graph, b, &known)) {
-        ho_node zero = number(c, 0);
-        ho_node both =
-            mul(c, ho_node_binary(c->graph, HO_OP_EQUAL, b, zero), ho_node_binary(c->graph, HO_OP_EQUAL, a, zero));
-        exponent = ho_node_select(c->graph, both, number(c, 1), exponent);
-    }
-    return scaled(c, 0, mul(c, b, ho_node_binary(c->graph, HO_OP_POW, a, exponent)));
-}
-
-/* log(a) a^b where a > 0, else 0; log's argument is masked too, so that its own derivatives stay finite. */
-static ho_node pow_by_exponent(const context *c)
-{
-    ho_node a = c->x[0], zero = number(c, 0), positive = ho_node_binary(c->graph, HO_OP_LESS, zero, a);
-    ho_node log = unary(c, HO_OP_LOG, ho_node_select(c->graph, positive, a, number(c, 1)));
-    return scaled(c, 1, ho_node_select(c->graph, positive, mul(c, log, c->y), zero));
-}
-
+/* By x: 0 instead of 0 times infinity if x = y = 0. By y: 0 unless x > 0; the argument of log is masked too, so that
+ * its own derivatives stay finite. */
 static ho_node jvp_pow(const context *c)
 {
-    if (!c->dx[0] || !c->dx[1])
-        return c->dx[0] ? pow_by_base(c) : pow_by_exponent(c);
-    return ho_term_add(c->graph, pow_by_base(c), pow_by_exponent(c));
+    ho_node by_x = 0, by_y = 0;
+    if (c->dx[0])
+        by_x = scaled(c, 0, formula(c, "y * x^select((y == 0) * (x == 0), 1, y - 1)"));
+    if (c->dx[1])
+        by_y = scaled(c, 1, formula(c, "select(0 < x, log(select(0 < x, x, 1)) * value, 0)"));
+    return by_x && by_y ? ho_term_add(c->graph, by_x, by_y) : by_x ? by_x : by_y;
 }
 
-/* a's tangent where a is strictly the larger or smaller one, else b's. */
+/* x's tangent where `chosen`, else y's. */
+static ho_node choice(const context *c, const char *chosen)
+{
+    return ho_node_select(c->graph, residual(c, formula(c, chosen)), tangent(c, 0), tangent(c, 1));
+}
+
 static ho_node jvp_max(const context *c)
 {
-    ho_node chosen = ho_node_binary(c->graph, HO_OP_LESS, c->x[1], c->x[0]);
-    return ho_node_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
+    return choice(c, "y < x");
 }
 
 static ho_node jvp_min(const context *c)
 {
-    ho_node chosen = ho_node_binary(c->graph, HO_OP_LESS, c->x[0], c->x[1]);
-    return ho_node_select(c->graph, residual(c, chosen), tangent(c, 0), tangent(c, 1));
+    return choice(c, "x < y");
 }
 
 static ho_node jvp_select(const context *c)
@@ -268,7 +227,7 @@ static ho_node jvp_concat(const context *c)
     return result;
 }
 
-/* A factor of a mapped product under k columns: [k or 1] + [b or 1] + matrix, spread to [k b] + matrix. */
+/* A factor of a mapped product under k columns: [k or 1] + [b or 1] + matrix, expanded to [k b] + matrix. */
 static ho_node mapped_factor(const context *c, ho_node a, int32_t rank, bool is_tangent)
 {
     ho_shape shape = shape_of(c, a);
@@ -329,11 +288,11 @@ static ho_node tangent_by_rule(const context *c)
         HO_ARRANGEMENT_OPS(OWN_RULE)
         HO_PRODUCT_OPS(OWN_RULE)
     default:
-        return ho_graph_fail(c->graph, "the op \"%s\" has no derivative rule", ho_op_name(c->op.op));
+        return ho_graph_fail(c->graph, "op \"%s\" has no derivative rule", ho_op_name(c->op.op));
     }
 }
 
-/* The tangent of node `id` given those of its operands; 0 where none of them has one. */
+/* The tangent of node `id`, given those of its operands; 0 if none of them has one. */
 static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const ho_node *tangents)
 {
     const ho_graph_node *node = ho_graph_at(graph, id);
@@ -352,22 +311,21 @@ static ho_node differentiate(ho_graph *graph, int64_t columns, ho_node id, const
     for (uint32_t i = 0; i < node->arity; i++) {
         dx[i] = tangents[x[i]];
         if (minus)
-            ho_term_unsigned(graph, &dx[i]); /* every rule is linear: a common sign is put on the result */
+            ho_term_unsigned(graph, &dx[i]); /* every rule is linear: a common sign goes to the result */
     }
     context c = {graph, columns, id, *node, x, dx};
     ho_graph_source_set(graph, c.op.source);
     ho_node result = tangent_by_rule(&c);
     if (result && c.op.shape.rank > 0 && shape_of(&c, result).rank == 0) {
-        /* Only without columns: an operand of rank 0 met tensors that have no tangent. */
+        /* Only without columns, if just an operand of rank 0 had a tangent. */
         result = spread(&c, result, c.op.shape);
     }
     free(x);
     result = ho_term_signed(graph, minus, result);
-    double value;
-    return result && ho_is_constant(graph, result, &value) && value == 0 ? 0 : result;
+    return ho_is_value(graph, result, 0) ? 0 : result;
 }
 
-/* Sets the inputs' tangents after checking shapes; the same node given twice gets the sum. */
+/* Sets the tangents of the inputs after checking shapes; a node given twice gets the sum. */
 static void seed(ho_graph *graph, int64_t columns, const ho_node *inputs, const ho_node *given, size_t count,
                  ho_node *tangents)
 {
@@ -378,7 +336,7 @@ static void seed(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
         ho_shape got = ho_graph_at(graph, given[i])->shape;
         if (!ho_shape_equal(&want, &got)) {
             char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
-            ho_graph_fail(graph, "derivative: input %zu wants a tangent of shape %s, not %s", i,
+            ho_graph_fail(graph, "derivative: input %zu needs a tangent of shape %s, got %s", i,
                           ho_shape_print(&want, a), ho_shape_print(&got, b));
             return;
         }
@@ -400,7 +358,7 @@ ho_status ho_jvp(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
 {
     memset(out_tangents, 0, output_count * sizeof *out_tangents);
     if (any_poison(inputs, input_count) || any_poison(outputs, output_count))
-        ho_graph_fail(graph, "derivative of a node that was never made");
+        ho_graph_fail(graph, "derivative of a poisoned node");
     if (columns < 0)
         ho_graph_fail(graph, "derivative: %" PRId64 " columns", columns);
     if (ho_graph_error(graph)->status)
@@ -412,7 +370,7 @@ ho_status ho_jvp(ho_graph *graph, int64_t columns, const ho_node *inputs, const 
     bool *given = ho_alloc(size * sizeof *given);
     seed(graph, columns, inputs, tangents, input_count, found);
     for (size_t i = 0; i < input_count; i++)
-        given[inputs[i]] = true; /* an input's tangent is what was given, whatever the input is made of */
+        given[inputs[i]] = true; /* an input's tangent is what was given, whatever the input depends on */
     for (size_t i = 0; i < length && !ho_graph_error(graph)->status; i++)
         if (!given[order[i]])
             found[order[i]] = differentiate(graph, columns, order[i], found);

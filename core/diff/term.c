@@ -1,7 +1,7 @@
 /* Terms: see internal.h. */
 #include "diff/internal.h"
 
-/* Splits select(c, u, 0) and select(c, 0, u). */
+/* select(c, u, 0), or inverted select(c, 0, u). */
 typedef struct {
     ho_node condition, value;
     bool inverted;

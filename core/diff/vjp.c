@@ -1,7 +1,7 @@
 /*
- * Reverse derivatives: the JVP with fresh tangent leaves is a linear graph; transposed, it carries cotangents back.
+ * Reverse derivatives: the JVP with new tangent leaves is a linear graph, whose transpose carries cotangents back.
  *
- * A cotangent has its node's shape, or rank 0 where it is the same in every entry.
+ * A cotangent has the shape of its node, or rank 0 if it is the same in every entry.
  */
 #include "diff/diff.h"
 #include "diff/internal.h"
@@ -17,10 +17,11 @@ typedef struct {
 
 /* A node of the linear graph with its cotangent. */
 typedef struct {
-    ho_graph_node op; /* a copy: the graph grows meanwhile */
+    ho_graph_node op; /* a copy, since the graph grows meanwhile */
     const ho_node *in;
     ho_node cotangent;
-    bool minus; /* the cotangent's sign, taken off it: every rule is linear, so give() puts it on what comes out */
+    bool minus; /* the sign that was removed from the cotangent: every rule is linear, so give() puts it on the results
+                 */
 } link;
 
 typedef void (*rule)(transposition *t, const link *l);
@@ -39,15 +40,13 @@ static ho_node full(const transposition *t, ho_node a, ho_shape shape)
 /* Adds to the cotangent of node `to`. */
 static void give(transposition *t, const link *l, ho_node to, ho_node value)
 {
-    double known;
-    if (!ho_is_constant(t->graph, value, &known) || known != 0) {
+    if (!ho_is_value(t->graph, value, 0)) {
         value = ho_term_signed(t->graph, l->minus, value);
         t->cotangents[to] = t->cotangents[to] ? ho_term_add(t->graph, t->cotangents[to], value) : value;
     }
 }
 
-/* The same for operand i of an elementwise op: what an operand of rank 0 gave to every entry, it gets back from every
- * entry. */
+/* The same for operand i of an elementwise op: an operand of rank 0 went into every entry, so it gets the sum. */
 static void give_entries(transposition *t, const link *l, uint32_t i, ho_node value)
 {
     ho_shape shape = shape_of(t, l->in[i]);
@@ -147,7 +146,7 @@ static void transpose_expand(transposition *t, const link *l)
     give(t, l, l->in[0], ho_node_reshape(t->graph, value, from));
 }
 
-/* Of a product, the factors are transposed rather than the result: a matrix product reads either way at no cost. */
+/* For a product, transpose the factors rather than the result: products read transposed factors at no cost. */
 static void transpose_transpose(transposition *t, const link *l)
 {
     ho_node value = l->cotangent;
@@ -168,7 +167,7 @@ static void transpose_slice(transposition *t, const link *l)
     give(t, l, l->in[0], ho_node_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
 }
 
-/* Gives operand i the range of the cotangent where the op put it. */
+/* Gives operand i its range of the cotangent. */
 static void give_range(transposition *t, const link *l, uint32_t i, int64_t start)
 {
     ho_shape from = shape_of(t, l->in[i]);
@@ -194,7 +193,7 @@ static void transpose_concat(transposition *t, const link *l)
     }
 }
 
-/* Rows of all matrices of a stack under each other. */
+/* The rows of all matrices of a stack, one below the other. */
 static ho_node stacked(const transposition *t, ho_node a)
 {
     ho_shape shape = shape_of(t, a);
@@ -242,7 +241,7 @@ static void transpose_scatter(transposition *t, const link *l)
     give(t, l, l->in[0], ho_node_gather(t->graph, value, l->in[1], l->op.axis));
 }
 
-/* What JVP rules make is linear in the tangents by these ops only. */
+/* The ops through which the results of JVP rules depend on tangents. */
 #define OWN_RULE(NAME, name, ...) [HO_OP_##NAME] = transpose_##name,
 static const rule rules[] = {[HO_OP_NEG] = transpose_neg, [HO_OP_ADD] = transpose_add,
                              [HO_OP_SUB] = transpose_add, [HO_OP_MUL] = transpose_mul,
@@ -287,7 +286,7 @@ static bool cotangents_fit(ho_graph *graph, const ho_node *outputs, const ho_nod
         ho_shape want = ho_graph_at(graph, outputs[i])->shape, got = ho_graph_at(graph, cotangents[i])->shape;
         if (!ho_shape_equal(&want, &got)) {
             char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
-            ho_graph_fail(graph, "derivative: output %zu wants a cotangent of shape %s, not %s", i,
+            ho_graph_fail(graph, "derivative: output %zu needs a cotangent of shape %s, got %s", i,
                           ho_shape_print(&want, a), ho_shape_print(&got, b));
             return false;
         }
@@ -338,7 +337,7 @@ ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_
 {
     if (value && ho_graph_at(graph, value)->shape.rank > 0) {
         char text[HO_SHAPE_TEXT];
-        ho_graph_fail(graph, "gradient: of one number only, not of shape %s",
+        ho_graph_fail(graph, "gradient: expected a scalar, got shape %s",
                       ho_shape_print(&ho_graph_at(graph, value)->shape, text));
     }
     ho_node one = ho_node_const(graph, 1);
