@@ -2,7 +2,7 @@
 #ifndef HOTOOL_TABLES_H
 #define HOTOOL_TABLES_H
 
-#include "run/record.h"
+#include "record/record.h"
 
 /* One run, before and after, or a line for each row of several; nothing where nothing was trained. `folder`: where the
  * results are. */

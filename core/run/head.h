@@ -3,7 +3,7 @@
 #define HO_RUN_HEAD_H
 
 #include "pipeline/pipeline.h"
-#include "run/record.h"
+#include "record/record.h"
 
 /* A record of which everything up to the class names is filled in. It borrows from the pipeline; what it makes lives in
  * the arena. `checksums`: with the SHA-256 of each data file. */

@@ -3,7 +3,7 @@
 #define HO_RUN_ROWS_H
 
 #include "base/memory.h"
-#include "run/record.h"
+#include "record/record.h"
 
 /* The runs of one row. */
 typedef struct ho_runs {

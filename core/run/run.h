@@ -3,7 +3,7 @@
 #define HO_RUN_RUN_H
 
 #include "pipeline/pipeline.h"
-#include "run/record.h"
+#include "record/record.h"
 
 typedef struct ho_run_request {
     const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free (0: none for check) */

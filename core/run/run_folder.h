@@ -3,7 +3,7 @@
 #define HO_RUN_RUN_FOLDER_H
 
 #include "pipeline/pipeline.h"
-#include "run/record.h"
+#include "record/record.h"
 #include "system/training.h"
 
 typedef struct ho_run_folder ho_run_folder;

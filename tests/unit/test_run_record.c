@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "run/record_read.h"
+#include "record/read.h"
 
 static char top[] = "/tmp/hotool-record-XXXXXX";
 static ho_arena *arena;

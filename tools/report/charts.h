@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "run/record.h"
+#include "record/record.h"
 
 /* A dot for each repeat and a bar at the mean, side by side for each row. *svg stays NULL if no mean is known. */
 ho_status ho_chart_spread(const char *const *names, const ho_statistic *const *figures, size_t rows, char **svg,

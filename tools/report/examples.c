@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "base/text.h"
-#include "run/record_read.h"
+#include "record/read.h"
 
 /* Sizes that no honest run reaches. */
 #define MOST_COLUMNS 64

@@ -2,8 +2,8 @@
 #ifndef HO_REPORT_EXAMPLES_H
 #define HO_REPORT_EXAMPLES_H
 
+#include "record/record.h"
 #include "report/images.h"
-#include "run/record.h"
 
 /* The most examples of a contact sheet. */
 #define HO_EXAMPLES_LOWEST 100

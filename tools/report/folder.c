@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/npy.h"
-#include "run/record_read.h"
+#include "record/read.h"
 
 /* The largest matrix that is drawn: beyond, neither graph nor heat map is readable. */
 #define LARGEST 100

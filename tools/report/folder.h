@@ -2,9 +2,9 @@
 #ifndef HO_REPORT_FOLDER_H
 #define HO_REPORT_FOLDER_H
 
+#include "record/record.h"
 #include "report/examples.h"
 #include "report/series.h"
-#include "run/record.h"
 
 /* A row of the results. */
 typedef struct ho_report_row {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/record_read.h"
+#include "record/read.h"
 
 /* A repeat's points that are being read. */
 typedef struct adding {

@@ -2,10 +2,10 @@
  * A run's record: what result.json and the lines of metrics.jsonl say.
  *
  * Plain data that includes nothing of the host. Runs fill it in and write it; reports, comparisons and whatever else
- * shows a run read it back (record_read.h). One table in record.c describes every member: its key, its type, its place.
+ * shows a run read it back (read.h). One table in record.c describes every member: its key, its type, its place.
  */
-#ifndef HO_RUN_RECORD_H
-#define HO_RUN_RECORD_H
+#ifndef HO_RECORD_RECORD_H
+#define HO_RECORD_RECORD_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "run/record_read.h"
+#include "record/read.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "run/record_fields.h"
+#include "record/fields.h"
 
 /* Sizes that no honest run reaches. */
 #define MOST_BYTES ((uint64_t)1 << 30)

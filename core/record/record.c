@@ -1,10 +1,10 @@
 /* The description of a record, and its writer. */
-#include "run/record.h"
+#include "record/record.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "run/record_fields.h"
+#include "record/fields.h"
 
 /* ---- the description --------------------------------------------------------------------------------------------- */
 

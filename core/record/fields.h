@@ -1,8 +1,8 @@
 /* The description of a record that its writer and its reader share: an array of fields for each struct. */
-#ifndef HO_RUN_RECORD_FIELDS_H
-#define HO_RUN_RECORD_FIELDS_H
+#ifndef HO_RECORD_FIELDS_H
+#define HO_RECORD_FIELDS_H
 
-#include "run/record.h"
+#include "record/record.h"
 
 typedef enum ho_field_kind {
     HO_FIELD_TEXT,    /* const char *; null: NULL */

@@ -6,11 +6,11 @@
  * `RUN/metrics.jsonl:7: step: expected ...`. Members that are not there are unknown, as record.h says of each: NaN,
  * NULL or 0. Members that this hotool does not know are ignored.
  */
-#ifndef HO_RUN_RECORD_READ_H
-#define HO_RUN_RECORD_READ_H
+#ifndef HO_RECORD_READ_H
+#define HO_RECORD_READ_H
 
 #include "base/memory.h"
-#include "run/record.h"
+#include "record/record.h"
 
 /* result.json of the run folder `folder`, into a record whose texts and lists live in the arena. Records of format
  * HO_RECORD_FORMAT or older are read. */
