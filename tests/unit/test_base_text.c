@@ -142,6 +142,8 @@ Test(text, nearest_name)
     cr_assert_str_eq(nearest("bacth"), "batch");
     cr_assert_str_eq(nearest("beta3"), "beta1", "the first of equals");
     cr_assert_str_eq(nearest("sede"), "seed");
+    const char *const short_names[] = {"sgd"};
+    cr_assert_str_eq(ho_nearest("sdg", short_names, 1), "sgd", "as much as one wrong letter");
     cr_assert_null(nearest("momentum"));
     cr_assert_null(nearest("abc"));
     cr_assert_null(nearest(""));

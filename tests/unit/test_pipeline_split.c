@@ -82,6 +82,16 @@ static bool same_rows(const ho_examples *a, const ho_examples *b)
     return true;
 }
 
+/* How many rows of b are in a. */
+static int64_t shared_rows(const ho_examples *a, const ho_examples *b)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < a->count; i++)
+        for (int64_t j = 0; j < b->count; j++)
+            count += row_of(a, i) == row_of(b, j);
+    return count;
+}
+
 Test(split, balanced_classes_stay_balanced)
 {
     const int64_t sizes[10] = {20, 20, 20, 20, 20, 20, 20, 20, 20, 20};
@@ -158,6 +168,7 @@ Test(split, the_seed_decides)
     for (int p = 0; p < 3; p++) {
         cr_expect(same_rows(&a[p], &b[p]));
         cr_expect_not(same_rows(&a[p], &c[p]));
+        cr_expect_lt(shared_rows(&a[p], &c[p]), a[p].count, "the same examples in another order");
         ho_examples_free(&b[p]);
         ho_examples_free(&c[p]);
     }
