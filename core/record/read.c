@@ -170,6 +170,8 @@ static ho_status read_named(const reader *r, const spot *s, const ho_field *f, j
         ho_extent *extent = (ho_extent *)(void *)(item + shape->offset);
         bool array = json_object_get(value, shape->key) || json_object_get(value, scalar->key);
         memcpy(item, &(char *){ho_arena_strdup(r->arena, key)}, sizeof key);
+        if (array && !json_object_get(value, scalar->key))
+            return expected(r, &(spot){&inner, scalar->key, 0}, "a number", NULL);
         if ((array ? read_object(r, &inner, f->of, value, item)
                    : read_value(r, &inner, scalar, value, item + scalar->offset)) != HO_OK)
             return r->error->status;

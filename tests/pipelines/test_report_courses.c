@@ -243,6 +243,7 @@ Test(courses, are_refused_with_file_and_line, .init = report_enter, .fini = repo
         {"{\"dynamics.learning_rate\": 0.25}", "[0.25]", 2, "hyperparameters: expected an object"},
         {"\"dynamics.learning_rate\": 0.25", "\"dynamics.learning_rate\": \"fast\"", 2,
          "hyperparameters: dynamics.learning_rate: expected a number"},
+        {"\"sum\": 7", "\"mean\": 7", 3, "hyperparameters: term.w: sum: is missing: expected a number"},
         {"[3], \"sum\": 7", "[3.5], \"sum\": 7", 3, "hyperparameters: term.w: shape: expected a list of 1 to 4 sizes"},
         {"\"sum\": 7", "\"sum\": \"7\"", 3, "hyperparameters: term.w: sum: expected a number"},
         {"{\"dynamics.learning_rate\": 100, \"term.w\": 4}", "7", 3, "tangent_norms: expected an object"},
