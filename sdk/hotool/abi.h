@@ -14,8 +14,8 @@
  *   - op numbers and their meaning do not change: a new meaning is a new op.
  *
  * Threads: hotool calls a plugin from one thread at a time for each instance (`self`) and each mode run, but calls for
- * different instances may run concurrently, also within one plugin: several readers load at once, several runs train
- * at once. So keep state in `self` or the mode's run, not in static variables; and leave process-wide settings alone
+ * different instances may run concurrently, also within one plugin: several runs train at once. (`read` of data readers
+ * is the exception: one at a time in the process.) So keep state in `self` or the mode's run, not in static variables; and leave process-wide settings alone
  * (locale, signal handlers, the number of OpenBLAS threads, ...). A plugin may start threads of its own, but calls into
  * hotool belong on the thread that called the plugin, and threads must be joined before the callback returns.
  */

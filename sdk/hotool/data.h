@@ -25,7 +25,7 @@ typedef struct ho_data ho_data;
 #define HO_ROLE_LABELS 2u /* (n): class numbers 0..classes-1, of a whole-number type */
 #define HO_ROLE_REALS  3u /* (n) or (n, width): a regression target */
 
-/* An array handed to the host. `values` stays the plugin's until `read` returns, or comes from alloc or npy/file. */
+/* An array handed to the host. `values`: the plugin's own memory, or from alloc, npy or file. */
 typedef struct ho_array {
     uint32_t struct_size;
     uint32_t role;
@@ -42,14 +42,15 @@ typedef struct ho_array {
  * have reported the file, the byte and the reason; `read` should then return what they returned. */
 typedef struct ho_data_api {
     uint32_t struct_size;
-    /* The whole file, unpacked if it is gzip by its first bytes. `most`: refuse more than so many bytes (0: 8 GiB). */
+    /* The whole file, whose checksum the run's record keeps; unpacked if it is gzip by its first bytes. `most`: refuse more than so many bytes (0: 8 GiB). */
     ho_status (*file)(ho_data *d, const char *path, uint64_t most, const uint8_t **bytes, uint64_t *size);
     /* A NumPy file (versions 1 to 3; f2, f4, f8, integers; C and Fortran order): type, rank, dims, source, values. */
     ho_status (*npy)(ho_data *d, const char *path, ho_array *array);
     /* Large memory, zeroed, 64-byte aligned; NULL where there is none (reported). */
     void *(*alloc)(ho_data *d, uint64_t count, uint64_t size);
     /* Hands over the examples of part 0, or, where the reader itself knows the parts, 1 training, 2 validation, 3 test.
-     * The values are copied. */
+     * Values of type F32 (inputs) or F64 (inputs, reals) that lie in memory from alloc, npy or file, aligned to 64
+     * bytes, are used where they are, without a copy: do not change them afterwards. Others are copied. */
     ho_status (*emit)(ho_data *d, uint32_t part, const ho_array *array);
     /* Something known about the data that a run should keep beside its results, as NAME.npy. */
     ho_status (*truth)(ho_data *d, const char *name, int32_t rank, const int64_t *dims, const double *values);
@@ -80,8 +81,10 @@ typedef struct ho_data_calls {
     uint32_t struct_size;
     uint32_t emits_parts; /* 1: the reader emits parts 1 to 3 and takes no split */
     /* Emits everything. HO_OK, or what a call returned; HO_FAILED where ho_data_alloc gave NULL.
-     * Thread: any. Instances of the same reader may read at the same time, and other runs may be training meanwhile: a
-     * reader leaves the process as it is (the number of BLAS threads, the locale, the current folder). */
+     * Called once in a process for each set of options; its result is shared.
+     * Thread: any. Only one reader of the process reads at a time, but other plugins may run meanwhile, and `create` of
+     * the same one: a reader leaves the process as it is (the number of BLAS threads, the locale, the current folder).
+     */
     ho_status (*read)(void *self, ho_data *d);
     /* 1: reading twice may give the examples in another order (a folder's listing, a stream). What is kept
      * for each example by its place, such as weights, is refused then. */
