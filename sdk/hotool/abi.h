@@ -15,9 +15,10 @@
  *
  * Threads: hotool calls a plugin from one thread at a time for each instance (`self`) and each mode run, but calls for
  * different instances may run concurrently, also within one plugin: several runs train at once. (`read` of data readers
- * is the exception: one at a time in the process.) So keep state in `self` or the mode's run, not in static variables; and leave process-wide settings alone
- * (locale, signal handlers, the number of OpenBLAS threads, ...). A plugin may start threads of its own, but calls into
- * hotool belong on the thread that called the plugin, and threads must be joined before the callback returns.
+ * is the exception: one at a time in the process.) So keep state in `self` or the mode's run, not in static variables;
+ * and leave process-wide settings alone (locale, signal handlers, the number of OpenBLAS threads, ...). A plugin may
+ * start threads of its own, but calls into hotool belong on the thread that called the plugin, and threads must be
+ * joined before the callback returns.
  */
 #ifndef HOTOOL_ABI_H
 #define HOTOOL_ABI_H
