@@ -46,7 +46,7 @@ static char *next_folder(const char *name, ho_error *error)
         if (error->status != HO_OK)
             return NULL;
     }
-    ho_fail(error, HO_INVALID, "runs/: no free folder name for %s; say --out", name);
+    ho_fail(error, HO_INVALID, "runs/: no free folder name for %s: use --out", name);
     return NULL;
 }
 
@@ -186,21 +186,21 @@ ho_status ho_run_folder_record(ho_run_folder *f, const ho_record *record, ho_err
 
 ho_summaries ho_summarize(const ho_training *training, const double *lambda)
 {
-    size_t count, names = 0, used = 0;
+    size_t count, names = 0;
     const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
     for (size_t i = 0; i < count; i++)
         names += strlen(hypers[i].name) + 1;
     ho_summaries all = {ho_alloc(count * sizeof *all.items + names), 0};
-    char *text = (char *)(all.items + count);
+    char *name = (char *)(all.items + count);
     for (size_t i = 0; i < count; i++) {
         const ho_hyperparameter *h = &hypers[i];
         if (!h->tuned)
             continue;
         const double *v = lambda + h->offset;
         ho_summary *s = &all.items[all.count++];
-        *s = (ho_summary){.name = strcpy(text + used, h->name), .least = INFINITY, .most = -INFINITY};
-        used += strlen(h->name) + 1;
-        s->shape.rank = h->rank;
+        size_t size = strlen(h->name) + 1;
+        *s = (ho_summary){memcpy(name, h->name, size), {.rank = h->rank}, .least = INFINITY, .most = -INFINITY};
+        name += size;
         memcpy(s->shape.dims, h->dims, sizeof h->dims);
         for (int64_t j = 0; j < h->count; j++) {
             s->value += v[j];
