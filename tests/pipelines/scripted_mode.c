@@ -23,7 +23,8 @@ static const ho_option options[] = {
     {.name = "fault",
      .type = HO_STRING,
      .initial = "none",
-     .doc = "error: E is NaN; gradient: its last entry is; norms: that, and the last norm infinite; state: its end is"},
+     .doc = "error: E is NaN; gradient: its last entry is; norms: that, and the last norm infinite; state: its end is; "
+            "nothing: there is no state"},
 };
 
 static ho_status create(ho_setup *u, void **self)
@@ -102,6 +103,8 @@ static const ho_vector *state(void *run)
 {
     scripted_run *r = run;
     const ho_system_api *api = r->system->api;
+    if (strange(r, "nothing"))
+        return NULL;
     if (!strange(r, "state"))
         return r->state;
     api->copy(r->system, r->state, r->next);

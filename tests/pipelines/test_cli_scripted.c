@@ -117,6 +117,18 @@ Test(scripted, a_final_state_that_is_not_finite_has_no_hypergradient)
     cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", script("fault: none"), NULL));
 }
 
+Test(scripted, a_mode_without_a_state_is_refused)
+{
+    const cli_result results[] = {
+        cli_run("hypergradient", "base.yaml", "--set", script("fault: nothing"), NULL),
+        cli_run("pipeline", "base.yaml", "--set", script("fault: nothing"), "--out", "outer", NULL),
+        cli_run("pipeline", "o.yaml", "--set", script("fault: nothing"), "--out", "online", NULL)};
+    for (int i = 0; i < 3; i++) {
+        cr_expect_eq(results[i].status, 1, "%d: exit status %d: %s", i, results[i].status, results[i].err);
+        cr_expect(strstr(results[i].err, "mode \"scripted\": state: "), "%d: %s", i, results[i].err);
+    }
+}
+
 /* rho steps to 2400, where f32 overflows; then half as far, by an optimizer that knows nothing of the step taken back.
  * Had it kept its velocity, that would be nearly as far as before. */
 Test(scripted, after_a_divergence_the_outer_optimizer_is_the_one_before_the_step)
