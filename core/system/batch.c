@@ -1,17 +1,38 @@
-/* Examples in the run's precision, the leaves that stand for them, and which of them a step sees. */
-#include "system/internal.h"
+#include "system/batch.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
+#include "base/text.h"
 
-static const char *list_targets(ho_training *training, const ho_examples *examples)
+/* ---- sizes and targets ------------------------------------------------------------------------------------------- */
+
+const ho_named_size *ho_sizes_here(ho_ground *ground, int64_t batch, const ho_shape *weight,
+                                   const ho_used_target *target)
 {
-    const char *list = "";
+    const ho_problem *problem = ground->problem;
+    const int64_t columns = !weight ? 0 : weight->rank ? weight->dims[weight->rank - 1] : 1;
+    const ho_named_size sizes[] = {{"features", problem->training->features},
+                                   {"outputs", target ? target->outputs : problem->classes_or_width},
+                                   {"examples", problem->training->count},
+                                   {"steps", problem->steps},
+                                   {"batch", batch},
+                                   {"rows", weight ? ho_shape_count(weight) / columns : 0},
+                                   {"columns", columns},
+                                   {NULL, 0}};
+    return memcpy(ho_arena_alloc(ground->arena, sizeof sizes), sizes, sizeof sizes);
+}
+
+static char *list_targets(const ho_examples *examples)
+{
+    const char **names = ho_alloc((examples->target_count + 1) * sizeof *names);
     for (size_t i = 0; i < examples->target_count; i++)
-        list = ho_list_add(training, list, examples->targets[i].name);
+        names[i] = examples->targets[i].name;
+    char *list = examples->target_count ? ho_join(names, examples->target_count) : ho_strdup("none");
+    free(names);
     return list;
 }
 
@@ -31,9 +52,11 @@ static ho_status check_name(const ho_owner *owner, const ho_used_target *used, c
 }
 
 /* Which target a loss wants, that the data has it where the loss needs it, and that the loss can work with it. */
-static ho_status resolve(ho_training *training, ho_owner *owner, bool validates, ho_error *error)
+static ho_status resolve(ho_feeds *data, ho_owner *owner, bool validates, ho_error *error)
 {
-    const ho_examples *examples = training->problem->training;
+    const ho_problem *problem = data->ground->problem;
+    ho_targets *targets = &data->targets;
+    const ho_examples *examples = problem->training;
     const ho_term *term = owner->term;
     const char *loss = owner->instance->loaded->plugin.name;
     ho_place place = term->target ? term->target_place : owner->instance->place;
@@ -43,15 +66,17 @@ static ho_status resolve(ho_training *training, ho_owner *owner, bool validates,
                                                  : "the data has no targets");
     const char *name = term->target ? term->target : examples->targets[0].name;
     const ho_target *target = ho_examples_target(examples, name);
-    const ho_target *validation = ho_examples_target(training->problem->validation, name);
+    const ho_target *validation = ho_examples_target(problem->validation, name);
     if (!target || (validates && !validation)) {
-        const char *known = list_targets(training, target ? training->problem->validation : examples);
-        return ho_fail_at(error, HO_INVALID, place, "loss \"%s\": the %s data has no target \"%s\" (it has: %s)", loss,
-                          target ? "validation" : "training", name, *known ? known : "none");
+        char *known = list_targets(target ? problem->validation : examples);
+        ho_fail_at(error, HO_INVALID, place, "loss \"%s\": the %s data has no target \"%s\" (it has: %s)", loss,
+                   target ? "validation" : "training", name, known);
+        free(known);
+        return error->status;
     }
     uint32_t wants = owner->instance->loaded->calls.loss.targets;
     if (wants != HO_TARGET_ANY && (wants == HO_TARGET_LABELS) != target->labels)
-        return ho_fail_at(error, HO_INVALID, place, "loss \"%s\" wants %s, but the target \"%s\" holds %s", loss,
+        return ho_fail_at(error, HO_INVALID, place, "loss \"%s\" needs %s, but the target \"%s\" holds %s", loss,
                           wants == HO_TARGET_LABELS ? "labels" : "reals", name, target->labels ? "labels" : "reals");
     if (validation && (target->labels != validation->labels || target->width != validation->width))
         return ho_fail_at(error, HO_INVALID, place,
@@ -59,16 +84,16 @@ static ho_status resolve(ho_training *training, ho_owner *owner, bool validates,
                           "validation",
                           name);
     int64_t width = target->labels ? target->classes : target->width;
-    for (owner->target = 0; owner->target < training->target_count; owner->target++)
-        if (!strcmp(training->targets[owner->target].name, name))
+    for (owner->target = 0; owner->target < targets->count; owner->target++)
+        if (!strcmp(targets->used[owner->target].name, name))
             break;
-    ho_used_target *used = &training->targets[owner->target];
-    if (owner->target == training->target_count) {
+    ho_used_target *used = &targets->used[owner->target];
+    if (owner->target == targets->count) {
         *used = (ho_used_target){.name = target->name,
                                  .labels = target->labels,
                                  .width = target->width,
-                                 .outputs = owner->target ? width : training->problem->classes_or_width};
-        training->target_sizes[training->target_count++] = (ho_named_size){target->name, used->outputs};
+                                 .outputs = owner->target ? width : problem->classes_or_width};
+        targets->sizes[targets->count++] = (ho_named_size){target->name, used->outputs};
     }
     used->validates |= validates;
     if (target->labels ? width > used->outputs || (validation && validation->classes > used->outputs)
@@ -77,125 +102,164 @@ static ho_status resolve(ho_training *training, ho_owner *owner, bool validates,
                           "loss \"%s\": the target \"%s\" has %" PRId64 " %s, the model %" PRId64 " outputs", loss,
                           name, validation && validation->classes > width ? validation->classes : width,
                           target->labels ? "classes" : "columns", used->outputs);
-    return check_name(owner, used, ho_sizes_here(training, 0, NULL, NULL), error);
+    return check_name(owner, used, ho_sizes_here(data->ground, 0, NULL, NULL), error);
 }
 
-ho_status ho_targets_resolve(ho_training *training, ho_error *error)
+ho_status ho_targets_resolve(ho_feeds *data, ho_owner *owners, size_t count, size_t validation_count, ho_error *error)
 {
-    size_t validation = HO_TERM_OWNERS + training->problem->objective_count;
-    training->targets = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->targets);
-    training->target_sizes = ho_arena_alloc(training->arena, training->owner_count * sizeof *training->target_sizes);
-    for (size_t i = HO_TERM_OWNERS; i < training->owner_count; i++)
-        if (training->owners[i].instance->loaded->plugin.kind == HO_LOSS &&
-            resolve(training, &training->owners[i], i >= validation, error))
+    ho_targets *targets = &data->targets;
+    targets->used = ho_arena_alloc(data->ground->arena, (count + 1) * sizeof *targets->used);
+    targets->sizes = ho_arena_alloc(data->ground->arena, (count + 1) * sizeof *targets->sizes);
+    bool measured = false;
+    for (size_t i = 0; i < count; i++) {
+        const bool validates = i >= count - validation_count;
+        if (owners[i].instance->loaded->plugin.kind != HO_LOSS)
+            continue;
+        if (resolve(data, &owners[i], validates, error))
             return error->status;
-    if (training->target_count == 0)
-        return ho_fail(error, HO_INVALID, "the objective has no loss");
-    return HO_OK;
+        if (validates && !measured)
+            targets->measured = owners[i].target;
+        measured |= validates;
+    }
+    return targets->count ? HO_OK : ho_fail(error, HO_INVALID, "the objective has no loss");
 }
 
-size_t ho_target_measured(const ho_training *training)
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+static int64_t target_width(const ho_feeds *data, size_t target)
 {
-    const ho_owner *owner = training->owners + HO_TERM_OWNERS + training->problem->objective_count;
-    for (size_t i = 0; i < training->problem->validation_count; i++, owner++)
-        if (owner->instance->loaded->plugin.kind == HO_LOSS)
-            return owner->target;
-    return 0;
+    return data->targets.used[target].labels ? 1 : data->targets.used[target].width;
 }
 
-/* ---- parts ----------------------------------------------------------------------------------------------------- */
-
-static int64_t target_width(const ho_training *training, size_t target)
+/* The target of these examples that is of the kind in use; NULL: they have none. */
+static const ho_target *target_in(const ho_feeds *data, const ho_examples *examples, size_t target)
 {
-    return training->targets[target].labels ? 1 : training->targets[target].width;
+    const ho_used_target *used = &data->targets.used[target];
+    const ho_target *found = ho_examples_target(examples, used->name);
+    return found && found->labels == used->labels && found->width == used->width ? found : NULL;
 }
 
-bool ho_weighs_examples(const ho_training *training)
+static void add_leaves(ho_feeds *data, const char *what, ho_part *part)
 {
-    const ho_problem *problem = training->problem;
-    for (size_t i = 0; i < problem->objective_count; i++)
-        if (problem->objective[i].per_example)
-            return true;
-    return false;
+    ho_ground *ground = data->ground;
+    const int64_t inputs[] = {part->count, ground->problem->training->features};
+    part->inputs_leaf = ho_leaf(ground, what, "inputs", ho_shape_of(2, inputs), part->inputs);
+    part->target_leaves = ho_arena_alloc(ground->arena, (data->targets.count + 1) * sizeof *part->target_leaves);
+    for (size_t i = 0; i < data->targets.count; i++) {
+        const ho_used_target *used = &data->targets.used[i];
+        const ho_shape shape = ho_shape_of(used->labels ? 1 : 2, (int64_t[]){part->count, used->width});
+        part->target_leaves[i] = ho_leaf(ground, what, used->name, shape, part->targets[i]);
+    }
 }
 
-ho_status ho_part_reserve(ho_training *training, int64_t count, ho_part *part, ho_error *error)
+ho_status ho_part_new(ho_feeds *data, int64_t count, const char *what, ho_part *part, ho_error *error)
 {
-    size_t size = ho_number_size(training);
-    part->count = count;
-    part->inputs = ho_training_block(training, count * training->problem->training->features, size, "examples", error);
-    part->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *part->targets);
-    for (size_t i = 0; i < training->target_count; i++)
-        part->targets[i] = ho_training_block(training, count * target_width(training, i), size, "targets", error);
+    ho_ground *ground = data->ground;
+    const size_t size = ho_number_size(ground);
+    *part = (ho_part){.count = count};
+    part->inputs = ho_ground_block(ground, count * ground->problem->training->features, size, "examples", error);
+    part->targets = ho_arena_alloc(ground->arena, (data->targets.count + 1) * sizeof *part->targets);
+    for (size_t i = 0; i < data->targets.count && !error->status; i++)
+        part->targets[i] = ho_ground_block(ground, count * target_width(data, i), size, "targets", error);
+    if (!error->status)
+        add_leaves(data, what, part);
     return error->status;
 }
 
-ho_status ho_part_fill(ho_training *training, const ho_examples *examples, const char *what, ho_part *part,
-                       ho_error *error)
+/* `count` rows of `width` numbers, in one of two precisions, into the run's. */
+static void copy_rows(const ho_ground *ground, const float *narrow, const double *wide, int64_t width, int64_t row,
+                      int64_t place, void *to)
 {
-    bool f32 = training->problem->precision == HO_F32;
-    int64_t entries = examples->count * examples->features;
-    part->count = examples->count;
-    part->inputs = f32 ? (const void *)examples->x32 : (const void *)examples->x64;
-    if (!part->inputs) {
-        void *inputs = ho_training_block(training, entries, ho_number_size(training), "examples", error);
-        if (!inputs)
-            return error->status;
-        if (f32)
-            ho_numbers_put(training, examples->x64, entries, inputs);
-        else
-            for (int64_t i = 0; i < entries; i++)
-                ((double *)inputs)[i] = (double)examples->x32[i];
-        part->inputs = inputs;
+    char *into = (char *)to + (size_t)(place * width) * ho_number_size(ground);
+    if (wide)
+        ho_numbers_put(ground, wide + row * width, width, into);
+    else if (ground->problem->precision == HO_F32)
+        memcpy(into, narrow + row * width, (size_t)width * sizeof *narrow);
+    else
+        for (int64_t i = 0; i < width; i++)
+            ((double *)(void *)into)[i] = (double)narrow[row * width + i];
+}
+
+void ho_part_fill(const ho_feeds *data, const ho_examples *examples, const int64_t *rows, int64_t first, int64_t count,
+                  ho_part *part)
+{
+    for (int64_t i = 0; i < part->count; i++) {
+        const int64_t place = first + (i < count ? i : count - 1), row = rows ? rows[place] : place;
+        copy_rows(data->ground, examples->x32, examples->x64, examples->features, row, i, (void *)part->inputs);
+        for (size_t j = 0; j < data->targets.count; j++) {
+            const ho_target *target = target_in(data, examples, j);
+            if (target)
+                copy_rows(data->ground, NULL, target->values, target->width, row, i, (void *)part->targets[j]);
+        }
     }
-    int64_t bad = ho_numbers_bad(training, part->inputs, entries);
-    if (bad < entries)
-        return ho_fail(error, HO_INVALID, "%s example %" PRId64 ", feature %" PRId64 ": NaN or infinite%s", what,
-                       bad / examples->features, bad % examples->features,
-                       examples->x64 && f32 ? " in precision f32" : "");
-    part->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *part->targets);
-    for (size_t i = 0; i < training->target_count; i++) {
-        const ho_target *target = ho_examples_target(examples, training->targets[i].name);
-        if (!target)
-            continue; /* no term needs it here, or ho_targets_resolve had refused */
-        int64_t count = examples->count * target_width(training, i);
-        void *values = ho_training_block(training, count, ho_number_size(training), "targets", error);
-        if (!values)
-            return error->status;
-        ho_numbers_put(training, target->values, count, values);
-        part->targets[i] = values;
+}
+
+ho_status ho_part_whole(ho_feeds *data, const ho_examples *examples, const char *what, ho_part *part, ho_error *error)
+{
+    const bool f32 = data->ground->problem->precision == HO_F32;
+    if (f32 ? !examples->x32 : !examples->x64) {
+        if (ho_part_new(data, examples->count, what, part, error) == HO_OK)
+            ho_part_fill(data, examples, NULL, 0, examples->count, part);
+    } else {
+        *part = (ho_part){.count = examples->count};
+        part->inputs = f32 ? (const void *)examples->x32 : (const void *)examples->x64;
+        part->targets = ho_arena_alloc(data->ground->arena, (data->targets.count + 1) * sizeof *part->targets);
+        for (size_t i = 0; i < data->targets.count && !error->status; i++) {
+            const ho_target *target = target_in(data, examples, i);
+            const int64_t entries = target ? examples->count * target->width : 0;
+            part->targets[i] = target && f32 ? ho_ground_block(data->ground, entries, sizeof(float), "targets", error)
+                               : target      ? target->values
+                                             : NULL;
+            if (target && f32 && !error->status)
+                ho_numbers_put(data->ground, target->values, entries, (void *)part->targets[i]);
+        }
+        if (!error->status)
+            add_leaves(data, what, part);
+    }
+    return error->status;
+}
+
+/* Data readers see to it that values are finite; in f32 they may no longer be. */
+static ho_status check_finite(const ho_ground *ground, const ho_examples *examples, const char *what, ho_error *error)
+{
+    const bool f32 = ground->problem->precision == HO_F32;
+    for (int64_t i = 0; i < examples->count * examples->features; i++) {
+        const double x = examples->x32 ? (double)examples->x32[i] : examples->x64[i];
+        if (f32 ? !isfinite((float)x) : !isfinite(x))
+            return ho_fail(error, HO_INVALID, "%s example %" PRId64 ", feature %" PRId64 ": NaN or infinite%s", what,
+                           i / examples->features, i % examples->features,
+                           examples->x64 && f32 ? " in precision f32" : "");
     }
     return HO_OK;
 }
 
-/* ---- leaves ---------------------------------------------------------------------------------------------------- */
-
-ho_feed *ho_feed_new(ho_training *training, int64_t size, const char *what)
+/* A batch of these examples, or all of them. */
+static ho_status make_part(ho_feeds *data, const ho_examples *examples, int64_t batch, const char *what, ho_part *part,
+                           ho_error *error)
 {
-    ho_feed *feed = ho_arena_alloc(training->arena, sizeof *feed);
-    feed->size = size;
-    char *name = ho_format("%s inputs", what);
-    feed->inputs = ho_training_leaf(training, name,
-                                    ho_shape_of(2, (int64_t[]){size, training->problem->training->features}), NULL);
-    free(name);
-    feed->targets = ho_arena_alloc(training->arena, (training->target_count + 1) * sizeof *feed->targets);
-    for (size_t i = 0; i < training->target_count; i++) {
-        const ho_used_target *target = &training->targets[i];
-        name = ho_format("%s %s", what, target->name);
-        feed->targets[i] = ho_training_leaf(
-            training, name, ho_shape_of(target->labels ? 1 : 2, (int64_t[]){size, target->width}), NULL);
-        free(name);
-    }
-    return feed;
+    if (check_finite(data->ground, examples, what, error))
+        return error->status;
+    if (batch == 0)
+        return ho_part_whole(data, examples, what, part, error);
+    if (ho_part_new(data, batch, what, part, error) == HO_OK)
+        part->chosen = ho_ground_block(data->ground, batch, sizeof *part->chosen, "numbers of examples", error);
+    return error->status;
 }
 
-void ho_feed_bind(ho_training *training, const ho_feed *feed, const ho_part *part)
+ho_status ho_feeds_make(ho_feeds *data, bool numbered, ho_error *error)
 {
-    training->leaves[feed->inputs].data = part->inputs;
-    if (feed->batch)
-        training->leaves[feed->rows].data = part->rows;
-    for (size_t i = 0; i < training->target_count; i++)
-        training->leaves[feed->targets[i]].data = part->targets[i];
+    ho_ground *ground = data->ground;
+    const ho_problem *p = ground->problem;
+    ho_part *part = &data->training;
+    if (make_part(data, p->training, p->batch, "training", part, error))
+        return error->status;
+    if (numbered && p->batch > 0) {
+        part->rows = ho_ground_block(ground, p->batch, ho_number_size(ground), "numbers of examples", error);
+        part->rows_leaf = ho_leaf(ground, "numbers of examples", NULL, ho_shape_of(1, &p->batch), part->rows);
+    }
+    if (make_part(data, p->validation, p->validation_batch, "validation", &data->validation, error) == HO_OK)
+        ho_validation_load(data, 1);
+    return error->status;
 }
 
 /* ---- batches --------------------------------------------------------------------------------------------------- */
@@ -218,39 +282,27 @@ int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t
     return drawn(seed, ho_stream("batch"), examples, batch, t, i);
 }
 
-static void copy_row(const void *from, int64_t row, void *to, int64_t place, size_t bytes)
+/* The examples of batch number t. */
+static void load(const ho_feeds *data, const char *stream, const ho_examples *all, int64_t t, ho_part *batch)
 {
-    memcpy((char *)to + (size_t)place * bytes, (const char *)from + (size_t)row * bytes, bytes);
+    for (int64_t i = 0; i < batch->count; i++)
+        batch->chosen[i] = drawn(data->ground->problem->seed, ho_stream(stream), all->count, batch->count, t, i);
+    ho_part_fill(data, all, batch->chosen, 0, batch->count, batch);
+    for (int64_t i = 0; batch->rows && i < batch->count; i++)
+        ho_numbers_put(data->ground, &(double){(double)batch->chosen[i]}, 1,
+                       (char *)batch->rows + (size_t)i * ho_number_size(data->ground));
 }
 
-/* The examples of batch number t, out of all into the batch. */
-static void load(ho_training *training, const char *stream, const ho_part *all, int64_t t, ho_part *batch)
+void ho_batch_load(ho_feeds *data, int64_t t)
 {
-    const ho_problem *problem = training->problem;
-    size_t size = ho_number_size(training);
-    for (int64_t i = 0; i < batch->count; i++) {
-        int64_t row = drawn(problem->seed, ho_stream(stream), all->count, batch->count, t, i);
-        copy_row(all->inputs, row, (void *)batch->inputs, i, (size_t)problem->training->features * size);
-        for (size_t j = 0; j < training->target_count; j++)
-            if (all->targets[j])
-                copy_row(all->targets[j], row, (void *)batch->targets[j], i, (size_t)target_width(training, j) * size);
-        if (batch->rows)
-            ho_numbers_put(training, &(double){(double)row}, 1, (char *)batch->rows + (size_t)i * size);
-    }
+    if (data->training.chosen && data->training_loaded != t)
+        load(data, "batch", data->ground->problem->training, t, &data->training);
+    data->training_loaded = t;
 }
 
-void ho_batch_load(ho_training *training, int64_t t)
+void ho_validation_load(ho_feeds *data, int64_t draw)
 {
-    if (training->problem->batch == 0 || training->batch_loaded == t)
-        return;
-    load(training, "batch", &training->training_part, t, &training->batch_part);
-    training->batch_loaded = t;
-}
-
-void ho_training_draw_validation(ho_training *training, int64_t draw)
-{
-    if (training->problem->validation_batch == 0 || training->draw_loaded == draw)
-        return;
-    load(training, "validation batch", &training->validation_part, draw, &training->draw_part);
-    training->draw_loaded = draw;
+    if (data->validation.chosen && data->validation_loaded != draw)
+        load(data, "validation batch", data->ground->problem->validation, draw, &data->validation);
+    data->validation_loaded = draw;
 }

@@ -50,38 +50,3 @@ ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count)
     free(needed);
     return all;
 }
-
-/* ---- while a run goes on ----------------------------------------------------------------------------------------- */
-
-void ho_training_branches(ho_training *training, uint64_t *fingerprint)
-{
-    training->branches = fingerprint;
-}
-
-/* Every bit of a number spreads over all of the fingerprint. */
-static uint64_t mixed(uint64_t h, double number)
-{
-    uint64_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    h = (h ^ bits) * UINT64_C(0x9E3779B97F4A7C15);
-    return h ^ h >> 29;
-}
-
-ho_status ho_branches_note(ho_training *training, ho_program_kind kind)
-{
-    if (!training->branches)
-        return HO_OK;
-    ho_program *program = ho_program_get(training, kind, 0);
-    if (!program)
-        return training->error.status;
-    const int64_t count = ho_shape_count(&ho_graph_at(training->graph, program->outputs[0])->shape);
-    if (!program->out[0])
-        program->out[0] = ho_training_block(training, count, ho_number_size(training), "branches", &training->error);
-    if (!program->out[0] || ho_program_run(training, program))
-        return training->error.status;
-    const bool f32 = training->problem->precision == HO_F32;
-    for (int64_t i = 0; i < count; i++)
-        *training->branches = mixed(*training->branches, f32 ? (double)((const float *)program->out[0])[i]
-                                                             : ((const double *)program->out[0])[i]);
-    return HO_OK;
-}

@@ -1,10 +1,7 @@
-/* Tracing a dynamics plugin: its step and the start of its slots. */
+/* Tracing a dynamics plugin: one step and the start of its slots, for all weights at once or tensor by tensor. */
 #include "system/internal.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-#include "base/text.h"
 
 void ho_bind_hypers(ho_scope *scope, const ho_instance *instance, const ho_node *hypers)
 {
@@ -69,7 +66,8 @@ void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_no
     ho_scope_free(scope);
 }
 
-ho_node ho_substitute(ho_graph *graph, ho_node root, ho_node from, ho_node to)
+/* `root` with `to` in the place of the leaf `from`. */
+static ho_node substitute(ho_graph *graph, ho_node root, ho_node from, ho_node to)
 {
     if (root == HO_POISON || to == HO_POISON)
         return HO_POISON;
@@ -101,4 +99,88 @@ ho_node ho_substitute(ho_graph *graph, ho_node root, ho_node from, ho_node to)
     free(image);
     free(order);
     return result;
+}
+
+/* ---- the training's maps ----------------------------------------------------------------------------------------- */
+
+/* What the dynamics is traced for: the flat vector of all weights, or each weight's tensor. */
+static bool is_whole(const ho_training *training)
+{
+    return training->ground.problem->dynamics->loaded->calls.dynamics.granularity == HO_WHOLE;
+}
+
+static size_t piece_count(const ho_training *training)
+{
+    return is_whole(training) ? 1 : training->layout.weight_count;
+}
+
+static ho_node piece_of(const ho_training *training, ho_node flat, size_t piece)
+{
+    return is_whole(training) ? flat : ho_unflatten(&training->layout, flat, piece);
+}
+
+static ho_node joined(const ho_training *training, const ho_node *pieces)
+{
+    return is_whole(training) ? pieces[0] : ho_flatten(&training->layout, pieces);
+}
+
+/* Weights as the model declared them, slots as the dynamics start them. */
+void ho_trace_initial(ho_training *training)
+{
+    const ho_owner *owner = &training->owners[HO_DYNAMICS_OWNER];
+    const size_t slots = training->layout.segments - 1, pieces = piece_count(training);
+    ho_node *made = ho_alloc((slots + 1) * sizeof *made);
+    ho_node *tensors = ho_alloc((slots + 1) * pieces * sizeof *tensors);
+    training->initial[0] = ho_flatten(&training->layout, training->layout.initial);
+    for (size_t i = 0; i < pieces; i++) {
+        const ho_node w = is_whole(training) ? training->initial[0] : training->layout.initial[i];
+        ho_dynamics_slots(owner->instance, training->ground.graph, owner->hypers, w, made);
+        for (size_t j = 0; j < slots; j++)
+            tensors[j * pieces + i] = made[j];
+    }
+    for (size_t j = 0; j < slots; j++)
+        training->initial[1 + j] = joined(training, tensors + j * pieces);
+    free(tensors);
+    free(made);
+}
+
+/* grad(p): the gradient's graph with p in the place of w. */
+static ho_node gradient_at(void *context, ho_node point)
+{
+    const ho_training *training = context;
+    ho_graph *graph = training->ground.graph;
+    const ho_node w = ho_layout_node(&training->layout, 0);
+    const ho_shape due = ho_graph_at(graph, w)->shape, have = ho_graph_at(graph, point)->shape;
+    char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
+    if (point != HO_POISON && !ho_shape_equal(&due, &have))
+        return ho_graph_fail(graph, "grad: the point has shape %s, w has %s", ho_shape_print(&have, a),
+                             ho_shape_print(&due, b));
+    return substitute(graph, training->gradient, w, point);
+}
+
+void ho_trace_step(ho_training *training)
+{
+    const ho_owner *owner = &training->owners[HO_DYNAMICS_OWNER];
+    const ho_layout *layout = &training->layout;
+    const size_t segments = layout->segments, pieces = piece_count(training);
+    const ho_trace_env env = {.graph = training->ground.graph,
+                              .sizes = ho_sizes_here(&training->ground, 0, NULL, NULL),
+                              .gradient = is_whole(training) ? gradient_at : NULL,
+                              .gradient_reason = "this dynamics is traced for each weight tensor by itself",
+                              .context = training};
+    ho_node *tensors = ho_alloc(segments * pieces * sizeof *tensors);
+    ho_node *in = ho_alloc(2 * segments * sizeof *in), *next = in + segments;
+    for (size_t i = 0; i < pieces && !training->ground.traced.status; i++) {
+        for (size_t j = 0; j < segments; j++)
+            in[j] = piece_of(training, ho_layout_node(layout, j), i);
+        const ho_node g = piece_of(training, training->gradient, i);
+        ho_dynamics_step(owner->instance, &env, owner->hypers, ho_leaf_node(&training->ground, training->t_leaf), in[0],
+                         g, in + 1, next);
+        for (size_t j = 0; j < segments; j++)
+            tensors[j * pieces + i] = next[j];
+    }
+    for (size_t j = 0; j < segments && !training->ground.traced.status; j++)
+        training->step[j] = joined(training, tensors + j * pieces);
+    free(in);
+    free(tensors);
 }

@@ -9,31 +9,6 @@
 /* Examples evaluated at once: the plan's buffers stay small whatever the size of the test part. */
 #define CHUNK 512
 
-/* Copies `count` examples from place `start` on into the chunk; the last one fills what is left over. */
-static void fill_chunk(const ho_training *training, const ho_examples *examples, const int64_t *rows, int64_t start,
-                       int64_t count, ho_part *chunk)
-{
-    bool f32 = training->problem->precision == HO_F32;
-    int64_t features = examples->features;
-    for (int64_t i = 0; i < chunk->count; i++) {
-        int64_t place = start + (i < count ? i : count - 1), row = rows ? rows[place] : place;
-        for (int64_t j = 0; j < features; j++) {
-            double x = examples->x32 ? (double)examples->x32[row * features + j] : examples->x64[row * features + j];
-            if (f32)
-                ((float *)chunk->inputs)[i * features + j] = (float)x;
-            else
-                ((double *)chunk->inputs)[i * features + j] = x;
-        }
-        for (size_t k = 0; k < training->target_count; k++) {
-            const ho_target *target = ho_examples_target(examples, training->targets[k].name);
-            if (!training->targets[k].validates)
-                continue;
-            ho_numbers_put(training, target->values + row * target->width, target->width,
-                           (char *)chunk->targets[k] + (size_t)(i * target->width) * ho_number_size(training));
-        }
-    }
-}
-
 static int64_t largest(const double *row, int64_t count)
 {
     int64_t best = 0;
@@ -46,18 +21,18 @@ static int64_t largest(const double *row, int64_t count)
 static ho_status check_examples(ho_training *training, const ho_examples *examples)
 {
     if (examples->count < 1)
-        return ho_fail(&training->error, HO_INVALID, "there are no examples to evaluate");
-    if (examples->features != training->problem->training->features)
-        return ho_fail(&training->error, HO_INVALID,
+        return ho_fail(&training->ground.error, HO_INVALID, "there are no examples to evaluate");
+    if (examples->features != training->ground.problem->training->features)
+        return ho_fail(&training->ground.error, HO_INVALID,
                        "the examples to evaluate have %" PRId64 " features, those trained on %" PRId64,
-                       examples->features, training->problem->training->features);
-    for (size_t k = 0; k < training->target_count; k++) {
-        const ho_used_target *used = &training->targets[k];
+                       examples->features, training->ground.problem->training->features);
+    for (size_t k = 0; k < training->data.targets.count; k++) {
+        const ho_used_target *used = &training->data.targets.used[k];
         const ho_target *target = ho_examples_target(examples, used->name);
         if (!used->validates)
             continue;
         if (!target || target->labels != used->labels || target->width != used->width)
-            return ho_fail(&training->error, HO_INVALID,
+            return ho_fail(&training->ground.error, HO_INVALID,
                            "the examples to evaluate have no target \"%s\" of the kind trained on", used->name);
     }
     return HO_OK;
@@ -68,34 +43,34 @@ static ho_status evaluate(ho_training *training, const double *lambda, const ho_
                           const ho_examples *examples, const int64_t *rows, int64_t total, ho_metrics *metrics)
 {
     *metrics = (ho_metrics){.accuracy = NAN};
-    if (ho_vector_check(training, "evaluate", "the state", state, 1) || check_examples(training, examples))
-        return training->error.status;
+    if (ho_vector_check(&training->layout, "evaluate", "the state", state, 1) || check_examples(training, examples))
+        return training->ground.error.status;
     int64_t chunk = total < CHUNK ? total : CHUNK;
-    const ho_used_target *measured = &training->targets[ho_target_measured(training)];
+    const ho_used_target *measured = &training->data.targets.used[training->data.targets.measured];
     int64_t width = measured->outputs, right = 0;
-    ho_program *program = ho_program_get(training, HO_EVALUATE, chunk);
+    ho_program *program = ho_program_get(training, HO_EVALUATE, HO_VALUE, chunk);
     if (!program)
-        return training->error.status;
-    size_t row = (size_t)width * ho_number_size(training);
+        return training->ground.error.status;
+    const size_t number = ho_number_size(&training->ground), row = (size_t)width * number;
     char *outputs = ho_alloc((size_t)chunk * row);
-    void *losses = ho_alloc((size_t)chunk * ho_number_size(training));
+    void *losses = ho_alloc((size_t)chunk * number);
     double *one = ho_alloc((size_t)width * sizeof *one);
     const char *labels = measured->labels && measured->validates ? measured->name : NULL;
-    ho_hypers_bind(training, lambda);
-    ho_state_bind(training, state);
+    ho_hypers_bind(&training->hypers, lambda);
+    ho_vector_bind(state, training->layout.leaves);
     program->out[0] = outputs;
     program->out[1] = losses;
     ho_status status = HO_OK;
     for (int64_t start = 0; start < total && status == HO_OK; start += chunk) {
         int64_t count = total - start < chunk ? total - start : chunk;
-        fill_chunk(training, examples, rows, start, count, &program->chunk);
+        ho_part_fill(&training->data, examples, rows, start, count, &program->chunk);
         status = ho_program_run(training, program);
         for (int64_t i = 0; i < count; i++) {
-            ho_numbers_get(training, (char *)losses + (size_t)i * ho_number_size(training), 1, one);
+            ho_numbers_get(&training->ground, (char *)losses + (size_t)i * number, 1, one);
             metrics->loss += one[0];
             if (!labels)
                 continue;
-            ho_numbers_get(training, outputs + (size_t)i * row, width, one);
+            ho_numbers_get(&training->ground, outputs + (size_t)i * row, width, one);
             double label = ho_examples_target(examples, labels)->values[rows ? rows[start + i] : start + i];
             right += (double)largest(one, width) == label;
         }
@@ -126,20 +101,4 @@ ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda,
 ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)
 {
     return ho_number_at(training, "objective", HO_OBJECTIVE, lambda, state, value);
-}
-
-void ho_training_weight_get(const ho_training *training, const ho_vector *state, size_t index, double *values)
-{
-    const ho_weight_tensor *weight = &training->weights[index];
-    const char *w = state->segments[0];
-    ho_numbers_get(training, w + (size_t)weight->offset * ho_number_size(training), weight->count, values);
-}
-
-bool ho_training_finite(const ho_training *training, const ho_vector *state)
-{
-    int64_t count = state->columns * training->size;
-    for (size_t i = 0; i < training->segments; i++)
-        if (ho_numbers_bad(training, state->segments[i], count) < count)
-            return false;
-    return true;
 }

@@ -1,19 +1,20 @@
-/* Where a NaN or an Inf came from: results are looked at, and the first bad node is found by the reference evaluator.
- */
+/* Running programs. Where asked to, results are examined for NaN and Inf, and the reference evaluator finds the node
+ * that they came from. */
 #include "system/internal.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int64_t node_count(const ho_training *training, ho_node node)
 {
-    return ho_shape_count(&ho_graph_at(training->graph, node)->shape);
+    return ho_shape_count(&ho_graph_at(training->ground.graph, node)->shape);
 }
 
 static int32_t node_rank(const ho_training *training, ho_node node)
 {
-    return ho_graph_at(training->graph, node)->shape.rank;
+    return ho_graph_at(training->ground.graph, node)->shape.rank;
 }
 
 /* The first output with a bad entry, and the entry; output_count: none. */
@@ -25,7 +26,7 @@ static size_t bad_output(const ho_training *training, const ho_program *program,
         if (node_rank(training, program->outputs[i]) == 0) {
             if (!isfinite(*(const double *)program->out[i]))
                 return i;
-        } else if ((*entry = ho_numbers_bad(training, program->out[i], count)) < count) {
+        } else if ((*entry = ho_numbers_bad(&training->ground, program->out[i], count)) < count) {
             return i;
         }
     }
@@ -33,27 +34,20 @@ static size_t bad_output(const ho_training *training, const ho_program *program,
 }
 
 /* What ran: "step 37", "the derivatives of step 37", ... */
-static void name_run(const ho_training *training, const ho_program *program, char text[64])
+static void name_run(const ho_training *training, const ho_program *program, char text[80])
 {
-    static const char *const names[] = {
-        [HO_STEP] = "step",
-        [HO_STEP_JVP] = "the derivatives of step",
-        [HO_STEP_VJP] = "the derivatives of step",
-        [HO_INITIAL] = "the initial state",
-        [HO_INITIAL_JVP] = "the derivatives of the initial state",
-        [HO_INITIAL_VJP] = "the derivatives of the initial state",
-        [HO_ERROR] = "the validation error",
-        [HO_ERROR_GRADIENT] = "the derivatives of the validation error",
-        [HO_OBJECTIVE] = "the training objective",
-        [HO_EVALUATE] = "the evaluation",
-        [HO_STEP_BRANCHES] = "the branches of a step",
-        [HO_INITIAL_BRANCHES] = "the branches of the initial state",
-        [HO_ERROR_BRANCHES] = "the branches of the validation error",
-    };
-    if (program->kind <= HO_STEP_VJP)
-        snprintf(text, 64, "%s %.0f", names[program->kind], training->t);
-    else
-        snprintf(text, 64, "%s", names[program->kind]);
+    static const char *const maps[] = {[HO_STEP] = "step",
+                                       [HO_INITIAL] = "the initial state",
+                                       [HO_ERROR] = "the validation error",
+                                       [HO_OBJECTIVE] = "the training objective",
+                                       [HO_EVALUATE] = "the evaluation"};
+    static const char *const hows[] = {[HO_VALUE] = "",
+                                       [HO_JVP] = "the derivatives of ",
+                                       [HO_VJP] = "the derivatives of ",
+                                       [HO_BRANCHES] = "the branches of "};
+    snprintf(text, 80, "%s%s", hows[program->how], maps[program->map]);
+    if (program->map == HO_STEP)
+        snprintf(text + strlen(text), 80 - strlen(text), " %.0f", training->t);
 }
 
 /* The program's inputs as doubles; NULL where memory is short. */
@@ -68,7 +62,7 @@ static double **inputs_as_doubles(const ho_training *training, const ho_program 
         if (node_rank(training, program->inputs[i]) == 0)
             values[i][0] = *(const double *)program->in[i];
         else
-            ho_numbers_get(training, program->in[i], count, values[i]);
+            ho_numbers_get(&training->ground, program->in[i], count, values[i]);
     }
     return values;
 }
@@ -84,8 +78,8 @@ static ho_node locate(const ho_training *training, const ho_program *program, do
         results[i] =
             ho_large_alloc((uint64_t)node_count(training, outputs[i]), sizeof **results, "the search for a NaN", error);
     if (!error->status)
-        ho_reference_run(training->graph, training->problem->precision, program->inputs, (const double *const *)values,
-                         program->input_count, outputs, results, count, &first, error);
+        ho_reference_run(training->ground.graph, training->ground.problem->precision, program->inputs,
+                         (const double *const *)values, program->input_count, outputs, results, count, &first, error);
     for (int64_t i = 0; !error->status && i < node_count(training, outputs[count - 1]); i++)
         if (!isfinite(results[count - 1][i])) {
             *bad_value = results[count - 1][i];
@@ -100,25 +94,27 @@ static ho_node locate(const ho_training *training, const ho_program *program, do
 static ho_status report(ho_training *training, const ho_program *program, size_t output, int64_t entry, ho_node first,
                         double value)
 {
-    char run[64], shape[HO_SHAPE_TEXT];
+    char run[80], shape[HO_SHAPE_TEXT];
     name_run(training, program, run);
     if (first == HO_POISON)
-        return ho_fail(&training->error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite", run, entry,
-                       program->labels[output]);
-    const ho_graph_node *node = ho_graph_at(training->graph, first);
+        return ho_fail(&training->ground.error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite", run,
+                       entry, program->labels[output]);
+    const ho_graph_node *node = ho_graph_at(training->ground.graph, first);
     const char *what = isnan(value) ? "NaN" : value > 0 ? "Inf" : "-Inf";
     if (node->op == HO_OP_LEAF)
-        return ho_fail(&training->error, HO_DIVERGED, "%s: its input \"%s\" holds %s already", run, node->name, what);
-    ho_source source = ho_graph_source(training->graph, node->source);
+        return ho_fail(&training->ground.error, HO_DIVERGED, "%s: its input \"%s\" holds %s already", run, node->name,
+                       what);
+    ho_source source = ho_graph_source(training->ground.graph, node->source);
     ho_shape_print(&node->shape, shape);
     if (source.line == 0)
-        return ho_fail(&training->error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\") gives %s in %s", run,
+        return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\") gives %s in %s", run,
                        ho_op_name(node->op), shape, source.plugin, what, program->labels[output]);
-    return ho_fail(&training->error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\", %s:%d) gives %s in %s", run,
-                   ho_op_name(node->op), shape, source.plugin, source.file, source.line, what, program->labels[output]);
+    return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\", %s:%d) gives %s in %s",
+                   run, ho_op_name(node->op), shape, source.plugin, source.file, source.line, what,
+                   program->labels[output]);
 }
 
-ho_status ho_examine(ho_training *training, ho_program *program)
+static ho_status examine(ho_training *training, ho_program *program)
 {
     int64_t entry = 0;
     size_t output = bad_output(training, program, &entry);
@@ -136,4 +132,12 @@ ho_status ho_examine(ho_training *training, ho_program *program)
         ho_large_free(values[i]);
     free(values);
     return report(training, program, output, entry, error.status ? HO_POISON : first, value);
+}
+
+ho_status ho_program_run(ho_training *training, ho_program *program)
+{
+    for (size_t i = 0; i < program->input_count; i++)
+        program->in[i] = training->ground.leaves[program->leaves[i]].data;
+    ho_plan_run(program->plan, program->in, program->out);
+    return training->examine ? examine(training, program) : HO_OK;
 }

@@ -58,7 +58,7 @@ const ho_vector *ho_mode_state(ho_mode_run *run, ho_error *error)
 {
     const ho_vector *state = enter(run, "state")->state(run->run);
     char *call = ho_format("mode \"%s\": state", run->mode->loaded->plugin.name);
-    ho_vector_check(run->training, call, "the vector that it returns", state, 1);
+    ho_vector_check(&run->training->layout, call, "the vector that it returns", state, 1);
     free(call);
     return leave(run, "state", HO_OK, error) == HO_OK ? state : NULL;
 }

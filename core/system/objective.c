@@ -6,10 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/npy.h"
 #include "base/rng.h"
 #include "base/text.h"
+
+const ho_owner *ho_objective_terms(const ho_training *training, size_t *count)
+{
+    *count = training->ground.problem->objective_count;
+    return training->owners + HO_TERM_OWNERS;
+}
+
+const ho_owner *ho_validation_terms(const ho_training *training, size_t *count)
+{
+    *count = training->ground.problem->validation_count;
+    return training->owners + HO_TERM_OWNERS + training->ground.problem->objective_count;
+}
 
 /* ---- weights --------------------------------------------------------------------------------------------------- */
 
@@ -22,67 +32,38 @@ static const ho_start *start_of(const ho_problem *problem, const char *weight)
 }
 
 /* A weight's initial value from a file: numbers in the place of the model's own node. */
-static ho_node started(ho_training *training, const ho_start *start, ho_shape shape)
+static ho_node started(ho_ground *ground, const ho_start *start, ho_shape shape)
 {
-    ho_error *error = &training->trace_error;
-    char *path = ho_path_beside(start->place.file ? start->place.file : "", start->path);
-    ho_node node = HO_POISON;
-    ho_error own = {0};
-    ho_npy array;
-    if (ho_npy_read(path, &array, &own) == HO_OK) {
-        ho_shape have = ho_shape_of(array.rank, array.dims);
-        char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
-        if (!ho_shape_equal(&have, &shape)) {
-            ho_fail_at(error, HO_INVALID, start->place, "start: %s has the shape %s, the weight \"%s\" has %s", path,
-                       ho_shape_print(&have, a), start->weight, ho_shape_print(&shape, b));
-        } else {
-            double *values = ho_large_alloc((uint64_t)array.count, sizeof *values, path, error);
-            for (int64_t i = 0; values && i < array.count; i++) {
-                values[i] = array.f32 ? (double)array.f32[i] : array.f64[i];
-                if (!isfinite(values[i]))
-                    ho_fail_at(error, HO_INVALID, start->place, "start: %s: entry %" PRId64 " is NaN or infinite", path,
-                               i);
-            }
-            if (!error->status)
-                node = ho_training_numbers(training, start->weight, shape, values);
-            ho_large_free(values);
-        }
-        ho_npy_free(&array);
-    } else {
-        ho_fail_at(error, own.status, start->place, "start: %s", own.text);
-    }
-    free(path);
+    ho_error *error = &ground->traced;
+    const int64_t count = ho_shape_count(&shape);
+    double *values = ho_large_alloc((uint64_t)count, sizeof *values, start->path, error);
+    char *whose = ho_format("the weight \"%s\"", start->weight);
+    if (values)
+        ho_numbers_read(start->path, start->place, "start", whose, shape, values, error);
+    for (int64_t i = 0; values && !error->status && i < count; i++)
+        if (!isfinite(values[i]))
+            ho_fail_at(error, HO_INVALID, start->place, "start: %s: entry %" PRId64 " is NaN or infinite", start->path,
+                       i);
+    ho_node node = error->status ? HO_POISON : ho_leaf_numbers(ground, start->weight, shape, values);
+    free(whose);
+    ho_large_free(values);
     return node;
 }
 
 static ho_node declare_weight(void *context, const char *name, ho_node initial)
 {
     ho_training *training = context;
+    ho_graph *graph = training->ground.graph;
     if (initial == HO_POISON)
         return HO_POISON;
-    if (!ho_is_name(name))
-        return ho_graph_fail(training->graph, "weight \"%s\": a name is a letter or '_', then letters, digits, '_'",
-                             name);
-    for (size_t i = 0; i < training->weight_count; i++)
-        if (!strcmp(training->weights[i].name, name))
-            return ho_graph_fail(training->graph, "weight \"%s\" is declared twice", name);
-    ho_shape shape = ho_graph_at(training->graph, initial)->shape;
+    ho_shape shape = ho_graph_at(graph, initial)->shape;
     if (shape.rank > HO_MAX_RANK)
-        return ho_graph_fail(training->graph, "weight \"%s\" has more than %d axes", name, HO_MAX_RANK);
-    const ho_start *start = start_of(training->problem, name);
-    if (start && (initial = started(training, start, shape)) == HO_POISON)
+        return ho_graph_fail(graph, "weight \"%s\" has more than %d axes", name, HO_MAX_RANK);
+    const ho_start *start = start_of(training->ground.problem, name);
+    if (start && (initial = started(&training->ground, start, shape)) == HO_POISON)
         return HO_POISON;
-    size_t count = training->weight_count;
-    ho_grow((void **)&training->weights, &training->weight_capacity, count, sizeof *training->weights);
-    ho_grow((void **)&training->weight_initial, &training->weight_initial_capacity, count,
-            sizeof *training->weight_initial);
-    training->weights[count] = (ho_weight_tensor){.name = ho_arena_strdup(training->arena, name),
-                                                  .shape = shape,
-                                                  .offset = training->size,
-                                                  .count = ho_shape_count(&shape)};
-    training->weight_initial[count] = initial;
-    training->weight_count++;
-    training->size += ho_shape_count(&shape);
+    if (!ho_layout_add(&training->layout, name, initial))
+        return ho_graph_fail(graph, "weight \"%s\" is declared twice", name);
     return initial;
 }
 
@@ -91,47 +72,46 @@ static ho_node draw_normal(void *context, const char *name, ho_shape shape)
     ho_training *training = context;
     int64_t count = ho_shape_count(&shape);
     char *stream = ho_format("weights/%s", name);
-    double *values = ho_large_alloc((uint64_t)count, sizeof *values, stream, &training->trace_error);
+    double *values = ho_large_alloc((uint64_t)count, sizeof *values, stream, &training->ground.traced);
     ho_node node = HO_POISON;
     if (values) {
         for (int64_t i = 0; i < count; i++)
-            values[i] = ho_normal_number(training->problem->seed, ho_stream(stream), (uint64_t)i);
-        node = ho_training_numbers(training, stream, shape, values);
+            values[i] = ho_normal_number(training->ground.problem->seed, ho_stream(stream), (uint64_t)i);
+        node = ho_leaf_numbers(&training->ground, stream, shape, values);
     }
     ho_large_free(values);
     free(stream);
     return node;
 }
 
-static ho_trace_env env_of(ho_training *training, int64_t batch, const ho_weight_tensor *weight,
-                           const ho_used_target *target)
+static ho_trace_env env_of(ho_training *training, int64_t batch, const ho_shape *weight, const ho_used_target *target)
 {
-    return (ho_trace_env){.graph = training->graph,
+    return (ho_trace_env){.graph = training->ground.graph,
                           .scope = ho_scope_new(),
-                          .sizes = ho_sizes_here(training, batch, weight, target),
-                          .targets = training->target_sizes,
+                          .sizes = ho_sizes_here(&training->ground, batch, weight, target),
+                          .targets = training->data.targets.sizes,
                           .context = training};
 }
 
 ho_status ho_trace_weights(ho_training *training, ho_error *error)
 {
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
-    const ho_problem *problem = training->problem;
+    const ho_problem *problem = training->ground.problem;
     ho_trace_env env = env_of(training, 0, NULL, NULL);
     env.weight = declare_weight;
     env.normal = draw_normal;
-    ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
+    ho_bind_hypers(env.scope, model->instance, model->hypers);
     ho_trace_call(model->instance, "weights", model->instance->loaded->calls.model.weights, &env);
     ho_scope_free(env.scope);
-    if (training->trace_error.status)
-        return ho_fail_at(error, training->trace_error.status, model->instance->place, "%s",
-                          training->trace_error.text);
-    if (training->weight_count == 0)
+    if (training->ground.traced.status)
+        return ho_fail_at(error, training->ground.traced.status, model->instance->place, "%s",
+                          training->ground.traced.text);
+    if (training->layout.weight_count == 0)
         return ho_fail_at(error, HO_INVALID, model->instance->place, "model \"%s\" declares no weights",
                           model->instance->loaded->plugin.name);
-    const char **names = ho_alloc(training->weight_count * sizeof *names);
-    for (size_t i = 0; i < training->weight_count; i++)
-        names[i] = training->weights[i].name;
+    const char **names = ho_alloc(training->layout.weight_count * sizeof *names);
+    for (size_t i = 0; i < training->layout.weight_count; i++)
+        names[i] = training->layout.weights[i].name;
     for (size_t i = 0; i < problem->start_count && !error->status; i++) {
         const ho_start *start = &problem->starts[i];
         if (start_of(problem, start->weight) != start) {
@@ -139,9 +119,9 @@ ho_status ho_trace_weights(ho_training *training, ho_error *error)
             continue;
         }
         bool found = false;
-        for (size_t j = 0; j < training->weight_count; j++)
+        for (size_t j = 0; j < training->layout.weight_count; j++)
             found |= !strcmp(names[j], start->weight);
-        const char *near = found ? NULL : ho_nearest(start->weight, names, training->weight_count);
+        const char *near = found ? NULL : ho_nearest(start->weight, names, training->layout.weight_count);
         if (!found)
             ho_fail_at(error, HO_INVALID, start->place, "start: the model has no weight \"%s\"; %s \"%s\"%s",
                        start->weight, near ? "did you mean" : "its first is", near ? near : names[0], near ? "?" : "");
@@ -188,22 +168,22 @@ static void check_single(const ho_instance *model, const ho_trace_env *env, cons
                       model->loaded->plugin.name, name);
 }
 
-const ho_node *ho_trace_forward(ho_training *training, const ho_feed *feed)
+const ho_node *ho_trace_forward(ho_training *training, const ho_part *part)
 {
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
-    size_t count = training->target_count;
-    ho_node *answers = ho_arena_alloc(training->arena, (count + 1) * sizeof *answers);
-    ho_trace_env env = env_of(training, feed->size, NULL, NULL);
-    ho_bind_hypers(env.scope, model->instance, training->hyper_nodes + model->first);
-    for (size_t i = 0; i < training->weight_count; i++)
-        ho_scope_bind(env.scope, training->weights[i].name, training->weight_nodes[i]);
-    ho_scope_bind(env.scope, "inputs", training->leaves[feed->inputs].node);
+    size_t count = training->data.targets.count;
+    ho_node *answers = ho_arena_alloc(training->ground.arena, (count + 1) * sizeof *answers);
+    ho_trace_env env = env_of(training, part->count, NULL, NULL);
+    ho_bind_hypers(env.scope, model->instance, model->hypers);
+    for (size_t i = 0; i < training->layout.weight_count; i++)
+        ho_scope_bind(env.scope, training->layout.weights[i].name, training->layout.nodes[i]);
+    ho_scope_bind(env.scope, "inputs", ho_leaf_node(&training->ground, part->inputs_leaf));
     for (size_t i = 0; i < count; i++)
-        answers[i] = bound_to(&env, training->targets[i].name);
+        answers[i] = bound_to(&env, training->data.targets.used[i].name);
     if (!ho_trace_call(model->instance, "forward", model->instance->loaded->calls.model.forward, &env)) {
         for (size_t i = 0; i < count; i++) {
-            const ho_used_target *target = &training->targets[i];
-            ho_shape shape = ho_shape_of(2, (int64_t[]){feed->size, target->outputs});
+            const ho_used_target *target = &training->data.targets.used[i];
+            ho_shape shape = ho_shape_of(2, (int64_t[]){part->count, target->outputs});
             bool head = has_head(model->instance, &env, target->name, answers[i]);
             if (head && i == 0)
                 check_single(model->instance, &env, target->name);
@@ -217,30 +197,32 @@ const ho_node *ho_trace_forward(ho_training *training, const ho_feed *feed)
 }
 
 /* A term's loss of each example, without its weight. */
-static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho_feed *feed, const ho_node *answers)
+static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho_part *part, const ho_node *answers)
 {
-    ho_graph *graph = training->graph;
-    const ho_used_target *used = &training->targets[owner->target];
-    ho_node target = training->leaves[feed->targets[owner->target]].node, outputs = answers[owner->target];
+    ho_graph *graph = training->ground.graph;
+    const ho_used_target *used = &training->data.targets.used[owner->target];
+    ho_node target = ho_leaf_node(&training->ground, part->target_leaves[owner->target]),
+            outputs = answers[owner->target];
     if (outputs == HO_POISON) { /* says nothing where forward has already failed: the first error wins */
-        ho_fail_at(&training->trace_error, HO_INVALID,
+        ho_fail_at(&training->ground.traced, HO_INVALID,
                    owner->term->target ? owner->term->target_place : owner->instance->place,
                    "loss \"%s\": the model \"%s\" has no head for the target \"%s\"",
-                   owner->instance->loaded->plugin.name, training->problem->model->loaded->plugin.name, used->name);
+                   owner->instance->loaded->plugin.name, training->ground.problem->model->loaded->plugin.name,
+                   used->name);
         return HO_POISON;
     }
-    ho_trace_env env = env_of(training, feed->size, NULL, used);
-    ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
+    ho_trace_env env = env_of(training, part->count, NULL, used);
+    ho_bind_hypers(env.scope, owner->instance, owner->hypers);
     ho_scope_bind(env.scope, "outputs", outputs);
     if (used->labels) {
         ho_scope_bind(env.scope, "labels", target);
-        ho_node column = ho_node_reshape(graph, target, ho_shape_of(2, (int64_t[]){feed->size, 1}));
+        ho_node column = ho_node_reshape(graph, target, ho_shape_of(2, (int64_t[]){part->count, 1}));
         target = ho_node_binary_broadcast(graph, HO_OP_EQUAL, column, ho_node_iota(graph, used->outputs));
     }
     ho_scope_bind(env.scope, "targets", target);
     ho_node loss = HO_POISON;
     if (!ho_trace_call(owner->instance, "per_example", owner->instance->loaded->calls.loss.per_example, &env)) {
-        ho_shape shape = ho_shape_of(1, &feed->size);
+        ho_shape shape = ho_shape_of(1, &part->count);
         loss = ho_trace_result(owner->instance, "per_example", &env, "loss", &shape);
     }
     ho_scope_free(env.scope);
@@ -249,8 +231,8 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
 
 static ho_node trace_penalty(ho_training *training, const ho_owner *owner, const ho_weight_tensor *weight, ho_node w)
 {
-    ho_trace_env env = env_of(training, 0, weight, NULL);
-    ho_bind_hypers(env.scope, owner->instance, training->hyper_nodes + owner->first);
+    ho_trace_env env = env_of(training, 0, &weight->shape, NULL);
+    ho_bind_hypers(env.scope, owner->instance, owner->hypers);
     ho_scope_bind(env.scope, "w", w);
     ho_node value = HO_POISON;
     if (!ho_trace_call(owner->instance, "value", owner->instance->loaded->calls.penalty.value, &env)) {
@@ -266,64 +248,57 @@ static bool is_loss(const ho_owner *owner)
     return owner->instance->loaded->plugin.kind == HO_LOSS;
 }
 
-static ho_node weight_of(const ho_training *training, const ho_owner *owner)
+/* The weights of the part's examples in a term that weighs each by itself. */
+static ho_node example_weights(const ho_training *training, const ho_owner *owner, const ho_part *part)
 {
-    return training->hyper_nodes[owner->first + owner->instance->loaded->hyper_count];
-}
-
-/* The weights of the feed's examples in a term that weighs each by itself. */
-static ho_node example_weights(const ho_training *training, const ho_owner *owner, const ho_feed *feed)
-{
-    const ho_problem *problem = training->problem;
-    ho_graph *graph = training->graph;
-    ho_node weights = training->hyper_nodes[owner->first + owner->instance->loaded->hyper_count + 1];
+    const ho_problem *problem = training->ground.problem;
+    ho_graph *graph = training->ground.graph;
+    ho_node weights = owner->example_weights;
     int64_t rest = problem->weighted ? problem->training->count - problem->weighted : 0;
     if (rest > 0) {
         ho_node parts[] = {weights, ho_node_fill(graph, ho_shape_of(1, &rest), 1.0)};
         weights = ho_node_concat(graph, parts, 2, 1);
     }
-    return feed->batch ? ho_node_gather(graph, weights, training->leaves[feed->rows].node, 1) : weights;
+    return part->rows ? ho_node_gather(graph, weights, ho_leaf_node(&training->ground, part->rows_leaf), 1) : weights;
 }
 
-ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed,
+ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t count, const ho_part *part,
                         const ho_node *answers)
 {
-    ho_graph *graph = training->graph;
-    ho_node sum = ho_node_fill(graph, ho_shape_of(1, &feed->size), 0.0);
+    ho_graph *graph = training->ground.graph;
+    ho_node sum = ho_node_fill(graph, ho_shape_of(1, &part->count), 0.0);
     for (size_t i = 0; i < count; i++)
         if (is_loss(&owners[i])) {
-            ho_node loss = trace_loss(training, &owners[i], feed, answers);
-            sum = ho_node_binary(graph, HO_OP_ADD, sum,
-                                 ho_node_binary(graph, HO_OP_MUL, weight_of(training, &owners[i]), loss));
+            ho_node loss = trace_loss(training, &owners[i], part, answers);
+            sum = ho_node_binary(graph, HO_OP_ADD, sum, ho_node_binary(graph, HO_OP_MUL, owners[i].weight, loss));
         }
     return sum;
 }
 
-ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t count, const ho_feed *feed)
+ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t count, const ho_part *part)
 {
-    ho_graph *graph = training->graph;
-    const ho_node *answers = ho_trace_forward(training, feed);
+    ho_graph *graph = training->ground.graph;
+    const ho_node *answers = ho_trace_forward(training, part);
     ho_node sum = ho_node_const(graph, 0.0);
     for (size_t i = 0; i < count; i++) {
         const ho_owner *owner = &owners[i];
         ho_node value;
         if (is_loss(owner)) {
-            value = trace_loss(training, owner, feed, answers);
+            value = trace_loss(training, owner, part, answers);
             if (owner->term->per_example)
-                value = ho_node_binary(graph, HO_OP_MUL, value, example_weights(training, owner, feed));
+                value = ho_node_binary(graph, HO_OP_MUL, value, example_weights(training, owner, part));
             value = ho_node_sum_all(graph, value);
             if (owner->term->mean)
-                value = ho_node_binary(graph, HO_OP_DIV, value, ho_node_const(graph, (double)feed->size));
+                value = ho_node_binary(graph, HO_OP_DIV, value, ho_node_const(graph, (double)part->count));
         } else {
             value = ho_node_const(graph, 0.0);
-            for (size_t j = 0; j < training->weight_count; j++)
-                if (ho_term_covers(owner->term, &training->weights[j]))
+            for (size_t j = 0; j < training->layout.weight_count; j++)
+                if (ho_term_covers(owner->term, &training->layout.weights[j]))
                     value = ho_node_binary(
                         graph, HO_OP_ADD, value,
-                        trace_penalty(training, owner, &training->weights[j], training->weight_nodes[j]));
+                        trace_penalty(training, owner, &training->layout.weights[j], training->layout.nodes[j]));
         }
-        sum =
-            ho_node_binary(graph, HO_OP_ADD, sum, ho_node_binary(graph, HO_OP_MUL, weight_of(training, owner), value));
+        sum = ho_node_binary(graph, HO_OP_ADD, sum, ho_node_binary(graph, HO_OP_MUL, owner->weight, value));
     }
     return sum;
 }

@@ -77,15 +77,15 @@ static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values,
         char domain[80], number[32];
         if (!can_be_scalar(hyper->shape))
             return ho_fail_at(error, HO_INVALID, dynamics->place,
-                              "dynamics \"%s\" cannot drive hyperparameters: its %s is no scalar", loaded->plugin.name,
-                              hyper->name);
+                              "dynamics \"%s\" cannot drive hyperparameters: its %s is not a scalar",
+                              loaded->plugin.name, hyper->name);
         if (tree && ho_tree_real(tree, hyper->name, &value, error))
             return error->status;
         ho_domain_bounds(hyper->domain, &lower, &upper);
         ho_print_real(value, number);
         if (!(value >= lower && value <= upper))
             return ho_fail_at(error, HO_INVALID, tree ? tree->place : dynamics->place,
-                              "%s: %s lies outside its domain %s", hyper->name, number,
+                              "%s: %s is outside its domain %s", hyper->name, number,
                               ho_domain_print(lower, upper, domain));
         hypers[i] = ho_node_const(graph, value);
     }
@@ -99,8 +99,7 @@ static ho_status trace(ho_optimizer *o, const ho_instance *dynamics, ho_graph *g
 {
     const ho_loaded *loaded = dynamics->loaded;
     ho_shape shape = ho_shape_of(1, &o->count);
-    ho_trace_env env = {.graph = graph,
-                        .gradient_reason = "hyperparameters are moved by one gradient a step"};
+    ho_trace_env env = {.graph = graph, .gradient_reason = "hyperparameters are moved by one gradient a step"};
     ho_node *inputs = ho_alloc((AT_SLOTS + o->slot_count) * sizeof *inputs);
     ho_node *next = ho_alloc((1 + o->slot_count) * sizeof *next);
     bool zero = true;

@@ -6,20 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/npy.h"
 #include "base/text.h"
-#include "system/internal.h"
+#include "hotool/structure.h"
+#include "system/ground.h"
 
-static bool forbidden(const ho_hyperparameter *h, int64_t i)
+ho_constrained ho_constrained_of(const ho_hyperparameter *h)
 {
-    return (h->structure & HO_ZERO_DIAGONAL) && i / h->dims[0] == i % h->dims[0];
+    ho_constrained c = {.struct_size = (uint32_t)sizeof c,
+                        .structure = h->structure,
+                        .rank = h->rank,
+                        .count = h->count,
+                        .lower = h->lower,
+                        .upper = h->upper,
+                        .name = h->name};
+    memcpy(c.dims, h->dims, sizeof c.dims);
+    return c;
 }
 
 static void uniform(const ho_hyperparameter *h, double number, double *value)
 {
+    const ho_constrained c = ho_constrained_of(h);
     for (int64_t i = 0; i < h->count; i++)
-        value[i] = forbidden(h, i) ? 0.0 : number;
+        value[i] = ho_entry_free(&c, i) ? number : 0.0;
 }
 
 static ho_status from_list(const ho_hyperparameter *h, const ho_tree *tree, int32_t axis, double **next,
@@ -29,43 +37,21 @@ static ho_status from_list(const ho_hyperparameter *h, const ho_tree *tree, int3
     ho_shape shape = ho_shape_of(h->rank, h->dims);
     if (axis == h->rank) {
         if (tree->kind == HO_TREE_LIST)
-            return ho_fail_at(error, HO_INVALID, tree->place, "%s: a list where a number is due: the shape is %s",
+            return ho_fail_at(error, HO_INVALID, tree->place, "%s: expected a number, got a list: the shape is %s",
                               h->name, ho_shape_print(&shape, text));
         return ho_tree_real(tree, h->name, (*next)++, error);
     }
     if (tree->kind != HO_TREE_LIST)
-        return ho_fail_at(error, HO_INVALID, tree->place, "%s: %s where a list of %" PRId64 " is due: the shape is %s",
-                          h->name, ho_tree_kind_name(tree->kind), h->dims[axis], ho_shape_print(&shape, text));
+        return ho_fail_at(error, HO_INVALID, tree->place, "%s: expected a list of %" PRId64 ", got %s: the shape is %s",
+                          h->name, h->dims[axis], ho_tree_kind_name(tree->kind), ho_shape_print(&shape, text));
     if ((int64_t)tree->count != h->dims[axis])
         return ho_fail_at(error, HO_INVALID, tree->place,
-                          "%s: a list of %zu where one of %" PRId64 " is due: the shape is %s", h->name, tree->count,
-                          h->dims[axis], ho_shape_print(&shape, text));
+                          "%s: expected a list of %" PRId64 ", got one of %zu: the shape is %s", h->name, h->dims[axis],
+                          tree->count, ho_shape_print(&shape, text));
     for (const ho_tree *child = tree->first; child; child = child->next)
         if (from_list(h, child, axis + 1, next, error))
             return error->status;
     return HO_OK;
-}
-
-static ho_status from_file(const ho_hyperparameter *h, const ho_tree *tree, double *value, ho_error *error)
-{
-    char *path = ho_path_beside(tree->place.file ? tree->place.file : "", tree->text);
-    ho_error own = {0};
-    ho_npy array;
-    if (ho_npy_read(path, &array, &own) == HO_OK) {
-        ho_shape have = ho_shape_of(array.rank, array.dims), want = ho_shape_of(h->rank, h->dims);
-        char a[HO_SHAPE_TEXT], b[HO_SHAPE_TEXT];
-        if (ho_shape_equal(&have, &want))
-            for (int64_t i = 0; i < h->count; i++)
-                value[i] = array.f32 ? (double)array.f32[i] : array.f64[i];
-        else
-            ho_fail_at(error, HO_INVALID, tree->place, "%s: %s has the shape %s, the hyperparameter has %s", h->name,
-                       path, ho_shape_print(&have, a), ho_shape_print(&want, b));
-        ho_npy_free(&array);
-    } else {
-        ho_fail_at(error, own.status, tree->place, "%s: %s", h->name, own.text);
-    }
-    free(path);
-    return error->status;
 }
 
 /* " entry (2, 3)" of a tensor; "" for a scalar. */
@@ -84,21 +70,16 @@ static char *entry_print(const ho_hyperparameter *h, int64_t i, char text[HO_SHA
 static ho_status check(const ho_hyperparameter *h, ho_place place, const double *value, ho_error *error)
 {
     char domain[80], entry[HO_SHAPE_TEXT], number[32], other[32];
+    const ho_constrained set = ho_constrained_of(h);
     for (int64_t i = 0; i < h->count; i++) {
-        if (forbidden(h, i)) {
-            if (value[i] != 0.0) {
-                ho_print_real(value[i], number);
-                return ho_fail_at(error, HO_INVALID, place, "%s:%s is %s; the diagonal has to be 0", h->name,
-                                  entry_print(h, i, entry), number);
-            }
+        const bool open = ho_entry_free(&set, i);
+        if (open ? isfinite(value[i]) && value[i] >= h->lower && value[i] <= h->upper : value[i] == 0.0)
             continue;
-        }
-        if (isfinite(value[i]) && value[i] >= h->lower && value[i] <= h->upper)
-            continue;
-        snprintf(number, sizeof number, "%s", isnan(value[i]) ? "NaN" : value[i] > 0 ? "inf" : "-inf");
-        if (isfinite(value[i]))
-            ho_print_real(value[i], number);
-        return ho_fail_at(error, HO_INVALID, place, "%s:%s %s lies outside its domain %s", h->name,
+        ho_print_real(value[i], number);
+        if (!open)
+            return ho_fail_at(error, HO_INVALID, place, "%s:%s is %s; the diagonal must be 0", h->name,
+                              entry_print(h, i, entry), number);
+        return ho_fail_at(error, HO_INVALID, place, "%s:%s %s is outside its domain %s", h->name,
                           entry_print(h, i, entry), number, ho_domain_print(h->lower, h->upper, domain));
     }
     int64_t k = h->dims[0];
@@ -108,7 +89,7 @@ static ho_status check(const ho_hyperparameter *h, ho_place place, const double 
                 ho_print_real(value[r * k + c], number);
                 ho_print_real(value[c * k + r], other);
                 return ho_fail_at(error, HO_INVALID, place,
-                                  "%s has to be symmetric, but entry (%" PRId64 ", %" PRId64 ") is %s and entry "
+                                  "%s must be symmetric, but entry (%" PRId64 ", %" PRId64 ") is %s and entry "
                                   "(%" PRId64 ", %" PRId64 ") is %s",
                                   h->name, r, c, number, c, r, other);
             }
@@ -130,7 +111,8 @@ ho_status ho_value_read(const ho_hyperparameter *h, const ho_tree *tree, double 
         if (!tree->quoted && ho_parse_real(tree->text, &number)) {
             uniform(h, number, value);
         } else if (length > 4 && !strcmp(tree->text + length - 4, ".npy")) {
-            if (from_file(h, tree, value, error))
+            if (ho_numbers_read(tree->text, tree->place, h->name, "the hyperparameter", ho_shape_of(h->rank, h->dims),
+                                value, error))
                 return error->status;
         } else {
             return ho_fail_at(error, HO_INVALID, tree->place,
@@ -138,7 +120,7 @@ ho_status ho_value_read(const ho_hyperparameter *h, const ho_tree *tree, double 
                               tree->text);
         }
     } else {
-        return ho_fail_at(error, HO_INVALID, tree->place, "%s: %s where a number, a list or a .npy file is due",
+        return ho_fail_at(error, HO_INVALID, tree->place, "%s: expected a number, a list or a .npy file, got %s",
                           h->name, ho_tree_kind_name(tree->kind));
     }
     return check(h, tree->place, value, error);

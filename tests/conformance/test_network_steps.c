@@ -14,12 +14,12 @@ static ho_vector *random_vector(ho_training *training, int64_t columns, uint64_t
     ho_system *system = ho_training_system(training);
     ho_vector *v = system->api->vector_new(system, columns);
     cr_assert_not_null(v);
-    int64_t count = columns * training->size;
+    int64_t count = columns * training->layout.size;
     double *numbers = ho_alloc((size_t)count * sizeof *numbers);
-    for (size_t i = 0; i < training->segments; i++) {
+    for (size_t i = 0; i < training->layout.segments; i++) {
         for (int64_t j = 0; j < count; j++)
             numbers[j] = ho_normal_number(stream, i, (uint64_t)j);
-        ho_numbers_put(training, numbers, count, v->segments[i]);
+        ho_numbers_put(&training->ground, numbers, count, v->segments[i]);
     }
     free(numbers);
     return v;
@@ -27,10 +27,10 @@ static ho_vector *random_vector(ho_training *training, int64_t columns, uint64_t
 
 static void expect_same(const ho_training *training, const ho_vector *a, const ho_vector *b, const char *what)
 {
-    for (size_t i = 0; i < training->segments; i++)
+    for (size_t i = 0; i < training->layout.segments; i++)
         cr_expect_arr_eq(a->segments[i], b->segments[i],
-                         (size_t)(a->columns * training->size) * ho_number_size(training), "%s: %s", what,
-                         training->segment_names[i]);
+                         (size_t)(a->columns * training->layout.size) * ho_number_size(&training->ground), "%s: %s",
+                         what, training->layout.names[i]);
 }
 
 /* The calls at step 4, from one state and along the same directions. */

@@ -120,9 +120,9 @@ static void gradient_at(ho_training *sgd, const double *lambda, const double *po
 {
     ho_system *system = ho_training_system(sgd);
     ho_vector *state = system->api->vector_new(system, 1), *next = system->api->vector_new(system, 1);
-    memcpy(state->segments[0], point, (size_t)sgd->size * sizeof *point);
+    memcpy(state->segments[0], point, (size_t)sgd->layout.size * sizeof *point);
     cr_assert_eq(system->api->step(system, 1, lambda, state, next), HO_OK);
-    for (int64_t i = 0; i < sgd->size; i++)
+    for (int64_t i = 0; i < sgd->layout.size; i++)
         g[i] = point[i] - ((const double *)next->segments[0])[i];
     system->api->vector_free(system, state);
     system->api->vector_free(system, next);
@@ -155,16 +155,16 @@ Test(system_dynamics, grad_is_the_gradient_at_another_point)
     memcpy(w, state->segments[0], sizeof w);
     system->api->vector_free(system, state);
     for (int t = 0; t < 5; t++) {
-        for (int64_t i = 0; i < training->size; i++)
+        for (int64_t i = 0; i < training->layout.size; i++)
             ahead[i] = w[i] + 0.9 * v[i];
         gradient_at(sgd, lambda, ahead, g);
-        for (int64_t i = 0; i < training->size; i++) {
+        for (int64_t i = 0; i < training->layout.size; i++) {
             v[i] = 0.9 * v[i] - 0.01 * g[i];
             w[i] += v[i];
         }
     }
     small_run(training, lambda, 5, &state);
-    expect_near(state->segments[0], w, training->size);
+    expect_near(state->segments[0], w, training->layout.size);
     system->api->vector_free(system, state);
     ho_training_free(training);
     ho_training_free(sgd);
@@ -186,10 +186,10 @@ Test(system_dynamics, grad_is_right_at_constant_points_and_at_gradients)
     gradient_at(sgd, lambda, w, g[0]);
     gradient_at(sgd, lambda, zero, g[1]);
     gradient_at(sgd, lambda, g[0], g[2]);
-    for (int64_t i = 0; i < training->size; i++)
+    for (int64_t i = 0; i < training->layout.size; i++)
         w[i] -= 0.01 * (g[1][i] + g[2][i]);
     small_run(training, lambda, 1, &state);
-    expect_near(state->segments[0], w, training->size);
+    expect_near(state->segments[0], w, training->layout.size);
     system->api->vector_free(system, state);
     ho_training_free(training);
     ho_training_free(sgd);
@@ -274,7 +274,7 @@ Test(system_dynamics, slots_start_where_their_formula_says)
         ho_vector *state;
         small_run(training, lambda, 0, &state);
         const double *w = state->segments[0], *v = state->segments[1];
-        for (int64_t i = 0; i < training->size; i++)
+        for (int64_t i = 0; i < training->layout.size; i++)
             cr_expect_float_eq(v[i], 2.0 * w[i] + 0.01, 1e-15);
         cr_expect(fabs(w[0]) > 1e-3);
         ho_training_system(training)->api->vector_free(ho_training_system(training), state);
@@ -397,7 +397,7 @@ Test(system_optimizer, wrong_settings_are_refused_at_their_place)
          "\"learning_rate\"?",
          1, false},
         {"epsilon", "has no hyperparameter \"epsilon\"", 1e-6, true}, /* an option: fixed with the instance */
-        {"beta1", "beta1: 1.5 lies outside its domain [0, 0.999999]", 1.5, false},
+        {"beta1", "beta1: 1.5 is outside its domain [0, 0.999999]", 1.5, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         small *s = small_new((small_options){.dynamics = "adam", .precision = HO_F32});
@@ -412,6 +412,6 @@ Test(system_optimizer, wrong_settings_are_refused_at_their_place)
     cr_expect_null(
         ho_optimizer_new(invent(s, scheduled, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS), NULL,
                          NULL, 3, &s->error));
-    expect_text(s->error.text, "its learning_rate is no scalar");
+    expect_text(s->error.text, "its learning_rate is not a scalar");
     small_free(s);
 }

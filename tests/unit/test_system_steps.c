@@ -25,11 +25,11 @@ static ho_vector *random_vector(ho_training *training, int64_t columns, uint64_t
 {
     ho_vector *v = system_of(training)->api->vector_new(system_of(training), columns);
     cr_assert_not_null(v);
-    double *numbers = calloc((size_t)(columns * training->size), sizeof *numbers);
-    for (size_t i = 0; i < training->segments; i++) {
-        for (int64_t j = 0; j < columns * training->size; j++)
+    double *numbers = calloc((size_t)(columns * training->layout.size), sizeof *numbers);
+    for (size_t i = 0; i < training->layout.segments; i++) {
+        for (int64_t j = 0; j < columns * training->layout.size; j++)
             numbers[j] = ho_normal_number(stream, i, (uint64_t)j);
-        ho_numbers_put(training, numbers, columns * training->size, v->segments[i]);
+        ho_numbers_put(&training->ground, numbers, columns * training->layout.size, v->segments[i]);
     }
     free(numbers);
     return v;
@@ -269,9 +269,10 @@ Test(system_error, gradient_is_central_differences_with_its_direct_term)
 
 static void expect_same(const ho_training *training, const ho_vector *a, const ho_vector *b, const char *what)
 {
-    for (size_t i = 0; i < training->segments; i++)
-        cr_expect_arr_eq(a->segments[i], b->segments[i], (size_t)training->size * ho_number_size(training), "%s: %s",
-                         what, training->segment_names[i]);
+    for (size_t i = 0; i < training->layout.segments; i++)
+        cr_expect_arr_eq(a->segments[i], b->segments[i],
+                         (size_t)training->layout.size * ho_number_size(&training->ground), "%s: %s", what,
+                         training->layout.names[i]);
 }
 
 Test(system_replay, next_states_are_the_same_bits_whoever_asks)
@@ -416,10 +417,10 @@ Test(system_batch, steps_see_just_their_batch)
         for (int64_t i = 0; i < 4; i++)
             rows[i] = ho_batch_example(s->problem.seed, SMALL_N, 4, t, i);
         hand_gradient(s, rows, 4, 0.0, 0.0, w, g);
-        for (int64_t i = 0; i < training->size; i++)
+        for (int64_t i = 0; i < training->layout.size; i++)
             w[i] -= 0.01 * g[i];
     }
-    for (int64_t i = 0; i < training->size; i++)
+    for (int64_t i = 0; i < training->layout.size; i++)
         cr_expect_float_eq(((double *)state->segments[0])[i], w[i], 1e-14);
     system_of(training)->api->vector_free(system_of(training), state);
     ho_training_free(training);
@@ -442,8 +443,8 @@ Test(system_vectors, do_arithmetic_by_column)
         system->api->axpby(system, 2.0, x, -3.0, y);
         system->api->dot(system, x, y, &mixed);
         cr_expect_float_eq(mixed, 2.0 * xx - 3.0 * xy, precision ? 1e-11 : 1e-4);
-        size_t bytes = (size_t)training->size * ho_number_size(training);
-        for (size_t i = 0; i < training->segments; i++) {
+        size_t bytes = (size_t)training->layout.size * ho_number_size(&training->ground);
+        for (size_t i = 0; i < training->layout.segments; i++) {
             memcpy(b->segments[i], x->segments[i], bytes);
             memcpy((char *)b->segments[i] + bytes, y->segments[i], bytes);
         }

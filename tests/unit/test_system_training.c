@@ -75,7 +75,7 @@ Test(system_hypers, shape_alternatives_are_chosen_by_name)
 
     s = adam();
     small_set(s, "mtl.rho", NULL, true)->shape = "rows";
-    expect_text(small_refusal(s), "small.yaml:6:4: mtl.rho has no shape \"rows\"; it can be \"scalar\", \"columns\"");
+    expect_text(small_refusal(s), "small.yaml:6:4: mtl.rho has no shape \"rows\" (known: scalar, columns)");
     small_free(s);
 }
 
@@ -141,15 +141,15 @@ Test(system_hypers, wrong_settings_are_refused_with_place_and_reason)
 {
     expect_refusal("mtl.rhoo", NULL, "small.yaml:5:2: unknown hyperparameter \"mtl.rhoo\"; did you mean \"mtl.rho\"?");
     expect_refusal("zzzzzzzzzzzzz.qqqqqqqq", NULL, "known: model.init_scale, ");
-    expect_refusal("mtl.rho", minus_one, "mtl.rho: -1 lies outside its domain [0, inf)");
+    expect_refusal("mtl.rho", minus_one, "mtl.rho: -1 is outside its domain [0, inf)");
     expect_refusal("dynamics.beta1", minus_one, "[0, 0.999999]");
-    expect_refusal("mtl.A", minus_one, "mtl.A: entry (0, 1) -1 lies outside its domain");
-    expect_refusal("mtl.A", three, "mtl.A: a list of 3 where one of 4 is due: the shape is (4, 4)");
-    expect_refusal("mtl.rho", three, "a list where a number is due: the shape is ()");
+    expect_refusal("mtl.A", minus_one, "mtl.A: entry (0, 1) -1 is outside its domain");
+    expect_refusal("mtl.A", three, "mtl.A: expected a list of 4, got one of 3: the shape is (4, 4)");
+    expect_refusal("mtl.rho", three, "expected a number, got a list: the shape is ()");
     expect_refusal("mtl.rho", word, "\"plenty\" is neither a number");
     expect_refusal("mtl.rho", map, "small.yaml:9:9: mtl.rho: ");
-    expect_refusal("mtl.A", asymmetric, "has to be symmetric, but entry (1, 0) is 2 and entry (0, 1) is 1");
-    expect_refusal("mtl.A", with_diagonal, "mtl.A: entry (0, 0) is 3; the diagonal has to be 0");
+    expect_refusal("mtl.A", asymmetric, "must be symmetric, but entry (1, 0) is 2 and entry (0, 1) is 1");
+    expect_refusal("mtl.A", with_diagonal, "mtl.A: entry (0, 0) is 3; the diagonal must be 0");
     expect_refusal("mtl.A", missing_file, "/nowhere/a.npy");
 }
 
@@ -401,7 +401,7 @@ Test(system_data, must_fit_the_problem)
 
     s = adam();
     s->targets[0].labels = s->targets[1].labels = false;
-    expect_text(small_refusal(s), "loss \"cross_entropy\" wants labels, but the target \"labels\" holds reals");
+    expect_text(small_refusal(s), "loss \"cross_entropy\" needs labels, but the target \"labels\" holds reals");
     small_free(s);
 
     s = adam();

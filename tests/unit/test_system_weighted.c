@@ -285,12 +285,12 @@ Test(weighted, what_does_not_fit_is_refused)
     s->validation_term.per_example = true;
     s->validation_term.weights_place = (ho_place){"small.yaml", 21, 5};
     const char *text = small_refusal(s);
-    expect_text(text, "small.yaml:21:5: weights: the validation error has none");
+    expect_text(text, "small.yaml:21:5: weights: the validation error has no example weights");
     small_free(s);
 
     s = weighted("adam", HO_F64, 0);
     small_set(s, "ce.weights", weights_tree(s, SMALL_N + 1), true);
-    expect_text(small_refusal(s), "small.yaml:8:5: ce.weights: a list of 25 where one of 24 is due");
+    expect_text(small_refusal(s), "small.yaml:8:5: ce.weights: expected a list of 24, got one of 25");
     small_free(s);
 
     char path[64];
@@ -307,7 +307,7 @@ Test(weighted, what_does_not_fit_is_refused)
 
     s = weighted("adam", HO_F64, 0);
     small_tune(s, "ce.weights", -0.5);
-    expect_text(small_refusal(s), "ce.weights: entry (0) -0.5 lies outside its domain [0, inf)");
+    expect_text(small_refusal(s), "ce.weights: entry (0) -0.5 is outside its domain [0, inf)");
     small_free(s);
 
     s = small_new((small_options){.dynamics = "adam", .precision = HO_F64});

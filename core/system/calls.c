@@ -1,0 +1,380 @@
+/* The calls that modes make. Whatever a mode gets wrong ends as a message, not as a crash. */
+#include "system/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ho_training *of(ho_system *s)
+{
+    return (ho_training *)(void *)s;
+}
+
+#define refuse(training, ...) ho_fail(&(training)->ground.error, HO_FAILED, __VA_ARGS__)
+
+static ho_status poll_interrupt(ho_training *training)
+{
+    if (training->interrupt && *training->interrupt)
+        return ho_fail(&training->ground.error, HO_INTERRUPTED, "interrupted");
+    return HO_OK;
+}
+
+/* ---- a call, and what it hands over ------------------------------------------------------------------------------ */
+
+typedef struct call {
+    const char *name;
+    ho_map map;
+    ho_how how;
+    int64_t t, columns;
+    const double *lambda;
+    const ho_vector *state; /* not of the initial map */
+    const ho_vector *seed;  /* tangents z, or a cotangent a */
+    const double *d;        /* directions of tangents */
+    double *value;
+    ho_vector *next, *out; /* the map's result; its tangents, or the cotangent of the state */
+    double *gradient;
+} call;
+
+/* Arrays are there, vectors are of this training and wide enough, and no result is given twice or as an input too. */
+static ho_status check(ho_training *training, const call *c)
+{
+    const bool jvp = c->how == HO_JVP, vjp = c->how == HO_VJP, value = c->how == HO_VALUE;
+    const bool step = c->map == HO_STEP, initial = c->map == HO_INITIAL, error = !step && !initial;
+    const struct {
+        const char *what;
+        const void *array;
+        bool needed;
+    } arrays[] = {{"lambda", c->lambda, training->hypers.size > 0},
+                  {"d", c->d, jvp && training->hypers.size > 0},
+                  {"value", c->value, error},
+                  {"gradient", c->gradient, vjp && training->hypers.size > 0}};
+    const struct {
+        const char *what;
+        const ho_vector *vector;
+        int64_t columns;
+        bool needed, result;
+    } vectors[] = {{"the state", c->state, 1, !initial, false},
+                   {jvp ? "z" : "a", c->seed, jvp ? c->columns : 1, (step && !value) || (initial && vjp), false},
+                   {step ? "next" : "the state", c->next, 1, (step && !vjp) || (initial && value), true},
+                   {error ? "by_state" : "out", c->out, jvp ? c->columns : 1, jvp || (vjp && !initial), true}};
+    if (jvp && c->columns < 1)
+        return refuse(training, "%s: %" PRId64 " columns, expected at least 1", c->name, c->columns);
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (arrays[i].needed && !arrays[i].array)
+            return refuse(training, "%s: %s is missing", c->name, arrays[i].what);
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        if (!vectors[i].needed)
+            continue;
+        if (ho_vector_check(&training->layout, c->name, vectors[i].what, vectors[i].vector, vectors[i].columns))
+            return training->ground.error.status;
+        for (size_t j = 0; j < i; j++)
+            if (vectors[i].result && vectors[j].needed && vectors[j].vector == vectors[i].vector)
+                return refuse(training, "%s: the same vector is given as input and as result", c->name);
+    }
+    const int64_t steps = training->ground.problem->steps;
+    if (step && (c->t < 1 || (steps > 0 && c->t > steps)))
+        return refuse(training, "%s: there is no step %" PRId64 " in 1..%" PRId64, c->name, c->t, steps);
+    return HO_OK;
+}
+
+/* Points the leaves at what the call hands over. */
+static void bind_leaves(ho_training *training, const call *c, const ho_seeds *seeds)
+{
+    if (c->map == HO_STEP) {
+        training->evaluations += c->how == HO_VALUE ? 1 : c->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
+        training->t = (double)c->t;
+        ho_batch_load(&training->data, c->t);
+    }
+    ho_hypers_bind(&training->hypers, c->lambda);
+    if (c->state)
+        ho_vector_bind(c->state, training->layout.leaves);
+    if (c->seed)
+        ho_vector_bind(c->seed, seeds->segments);
+    /* Column j of d, for each tuned hyperparameter, into the leading axis of its tangent. */
+    for (size_t i = 0; c->d && i < training->hypers.tuned_count; i++) {
+        const ho_hyperparameter *h = ho_tuned_hyper(&training->hypers, i);
+        for (int64_t j = 0; j < c->columns; j++)
+            ho_numbers_put(&training->ground, c->d + j * training->hypers.size + h->offset, h->count,
+                           (char *)seeds->tangents[i] + (size_t)(j * h->count) * ho_number_size(&training->ground));
+    }
+}
+
+/* Points the program's outputs at where the call wants them: value, next, out, then hyperparameters. */
+static void bind_outputs(const ho_training *training, const call *c, ho_program *program)
+{
+    void **out = program->out;
+    if (c->value)
+        *out++ = c->value;
+    for (size_t i = 0; c->next && i < training->layout.segments; i++)
+        *out++ = c->next->segments[i];
+    for (size_t i = 0; c->out && i < training->layout.segments; i++)
+        *out++ = c->out->segments[i];
+    for (size_t i = 0; c->gradient && i < training->hypers.tuned_count; i++)
+        *out++ = training->hypers.tuned[i].cotangent;
+}
+
+/* Every bit of a number spreads over all of the fingerprint. */
+static uint64_t mixed(uint64_t h, double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    h = (h ^ bits) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 29;
+}
+
+/* Adds the branches of what has just run to the fingerprint. The leaves are still bound. */
+static ho_status note_branches(ho_training *training, ho_map map)
+{
+    ho_ground *ground = &training->ground;
+    ho_program *program = ho_program_get(training, map, HO_BRANCHES, 0);
+    if (!program)
+        return ground->error.status;
+    const int64_t count = ho_shape_count(&ho_graph_at(ground->graph, program->outputs[0])->shape);
+    if (!program->out[0])
+        program->out[0] = ho_ground_block(ground, count, ho_number_size(ground), "branches", &ground->error);
+    if (!program->out[0] || ho_program_run(training, program))
+        return ground->error.status;
+    for (int64_t i = 0; i < count; i++) {
+        double branch;
+        ho_numbers_get(ground, (const char *)program->out[0] + (size_t)i * ho_number_size(ground), 1, &branch);
+        *training->branches = mixed(*training->branches, branch);
+    }
+    return HO_OK;
+}
+
+static ho_status perform(ho_training *training, const call *c)
+{
+    if (check(training, c) || (c->map == HO_STEP && poll_interrupt(training)))
+        return training->ground.error.status;
+    ho_program *program = ho_program_get(training, c->map, c->how, c->how == HO_JVP ? c->columns : 0);
+    if (!program)
+        return training->ground.error.status;
+    bind_leaves(training, c, program->seeds);
+    bind_outputs(training, c, program);
+    ho_status status = ho_program_run(training, program);
+    if (status == HO_OK && c->gradient)
+        ho_hypers_collect(&training->hypers, c->gradient);
+    if (status == HO_OK && c->how == HO_VALUE && c->map != HO_OBJECTIVE && training->branches)
+        status = note_branches(training, c->map);
+    return status;
+}
+
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
+
+static ho_status call_initial(ho_system *s, const double *lambda, ho_vector *state)
+{
+    return perform(of(s), &(call){.name = "initial", .map = HO_INITIAL, .lambda = lambda, .next = state});
+}
+
+static ho_status call_initial_jvp(ho_system *s, const double *lambda, int64_t columns, const double *d, ho_vector *out)
+{
+    return perform(of(s), &(call){.name = "initial_jvp",
+                                  .map = HO_INITIAL,
+                                  .how = HO_JVP,
+                                  .columns = columns,
+                                  .lambda = lambda,
+                                  .d = d,
+                                  .out = out});
+}
+
+static ho_status call_initial_vjp(ho_system *s, const double *lambda, const ho_vector *a, double *gradient)
+{
+    return perform(of(s), &(call){.name = "initial_vjp",
+                                  .map = HO_INITIAL,
+                                  .how = HO_VJP,
+                                  .lambda = lambda,
+                                  .seed = a,
+                                  .gradient = gradient});
+}
+
+static ho_status call_step(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next)
+{
+    return perform(of(s),
+                   &(call){.name = "step", .map = HO_STEP, .t = t, .lambda = lambda, .state = state, .next = next});
+}
+
+static ho_status call_jvp(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
+                          int64_t columns, const ho_vector *z, const double *d, ho_vector *out)
+{
+    ho_training *training = of(s);
+    if (!next && !training->spare)
+        training->spare = ho_vector_make(&training->layout, 1, &training->ground.error);
+    return perform(training, &(call){.name = "jvp",
+                                     .map = HO_STEP,
+                                     .how = HO_JVP,
+                                     .t = t,
+                                     .columns = columns,
+                                     .lambda = lambda,
+                                     .state = state,
+                                     .seed = z,
+                                     .d = d,
+                                     .next = next ? next : training->spare,
+                                     .out = out});
+}
+
+static ho_status call_vjp(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, const ho_vector *a,
+                          ho_vector *out, double *gradient)
+{
+    return perform(of(s), &(call){.name = "vjp",
+                                  .map = HO_STEP,
+                                  .how = HO_VJP,
+                                  .t = t,
+                                  .lambda = lambda,
+                                  .state = state,
+                                  .seed = a,
+                                  .out = out,
+                                  .gradient = gradient});
+}
+
+ho_status ho_number_at(ho_training *training, const char *name, ho_map map, const double *lambda,
+                       const ho_vector *state, double *value)
+{
+    return perform(training, &(call){.name = name, .map = map, .lambda = lambda, .state = state, .value = value});
+}
+
+static ho_status call_error(ho_system *s, const double *lambda, const ho_vector *state, double *value)
+{
+    return ho_number_at(of(s), "error", HO_ERROR, lambda, state, value);
+}
+
+static ho_status call_error_gradient(ho_system *s, const double *lambda, const ho_vector *state, double *value,
+                                     ho_vector *by_state, double *gradient)
+{
+    return perform(of(s), &(call){.name = "error_gradient",
+                                  .map = HO_ERROR,
+                                  .how = HO_VJP,
+                                  .lambda = lambda,
+                                  .state = state,
+                                  .value = value,
+                                  .out = by_state,
+                                  .gradient = gradient});
+}
+
+/* ---- sizes and vectors ------------------------------------------------------------------------------------------- */
+
+static int64_t call_lambda_size(ho_system *s)
+{
+    return of(s)->hypers.size;
+}
+
+static int64_t call_directions(ho_system *s)
+{
+    const ho_hypers *hypers = &of(s)->hypers;
+    return hypers->restricted ? hypers->restricted_count : hypers->directions;
+}
+
+static void call_direction(ho_system *s, int64_t i, double *lambda)
+{
+    const int64_t count = call_directions(s);
+    if (i < 0 || i >= count || !lambda)
+        refuse(of(s), "direction: there is no direction %" PRId64 " in 0..%" PRId64, i, count - 1);
+    else
+        ho_hypers_direction(&of(s)->hypers, i, lambda);
+}
+
+/* Whether a vector is of this training and so wide (0: any). */
+static bool fits(ho_system *s, const char *name, const char *what, const ho_vector *vector, int64_t columns)
+{
+    return ho_vector_check(&of(s)->layout, name, what, vector, columns) == HO_OK;
+}
+
+static ho_vector *call_vector_new(ho_system *s, int64_t columns)
+{
+    ho_training *training = of(s);
+    if (columns >= 1)
+        return ho_vector_make(&training->layout, columns, &training->ground.error);
+    refuse(training, "vector_new: %" PRId64 " columns, expected at least 1", columns);
+    return NULL;
+}
+
+static void call_vector_free(ho_system *s, ho_vector *v)
+{
+    if (v && fits(s, "vector_free", "the vector", v, 0))
+        ho_vector_release(v);
+}
+
+static int64_t call_vector_bytes(ho_system *s, const ho_vector *v)
+{
+    return fits(s, "vector_bytes", "the vector", v, 0) ? ho_vector_size(v) : 0;
+}
+
+static void call_copy(ho_system *s, const ho_vector *from, ho_vector *to)
+{
+    if (fits(s, "copy", "from", from, 0) && fits(s, "copy", "to", to, from->columns))
+        ho_vector_copy(from, to);
+}
+
+static void call_axpby(ho_system *s, double a, const ho_vector *x, double b, ho_vector *y)
+{
+    if (fits(s, "axpby", "x", x, 0) && fits(s, "axpby", "y", y, x->columns))
+        ho_vector_axpby(a, x, b, y);
+}
+
+static void call_dot(ho_system *s, const ho_vector *a, const ho_vector *b, double *result)
+{
+    if (!result)
+        refuse(of(s), "dot: result is missing");
+    else if (fits(s, "dot", "a", a, 1) && fits(s, "dot", "b", b, 0))
+        ho_vector_dot(a, b, result);
+}
+
+static void call_norms(ho_system *s, const ho_vector *v, double *result)
+{
+    if (!result)
+        refuse(of(s), "norms: result is missing");
+    else if (fits(s, "norms", "v", v, 0))
+        ho_vector_norms(v, result);
+}
+
+/* ---- services ---------------------------------------------------------------------------------------------------- */
+
+static void *call_alloc(ho_system *s, uint64_t bytes)
+{
+    return ho_large_alloc(bytes ? bytes : 1, 1, "a mode's memory", &of(s)->ground.error);
+}
+
+static void call_free_memory(ho_system *s, void *memory)
+{
+    (void)s;
+    ho_large_free(memory);
+}
+
+static ho_status call_fail(ho_system *s, const char *file, int32_t line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    ho_status status = ho_fail_v(&of(s)->ground.error, HO_FAILED, (ho_place){file, line, 0}, format, args);
+    va_end(args);
+    return status;
+}
+
+static ho_status call_poll(ho_system *s)
+{
+    return poll_interrupt(of(s));
+}
+
+const ho_system_api ho_training_calls = {
+    .struct_size = (uint32_t)sizeof(ho_system_api),
+    .lambda_size = call_lambda_size,
+    .directions = call_directions,
+    .direction = call_direction,
+    .vector_new = call_vector_new,
+    .vector_free = call_vector_free,
+    .vector_bytes = call_vector_bytes,
+    .copy = call_copy,
+    .axpby = call_axpby,
+    .dot = call_dot,
+    .initial = call_initial,
+    .initial_jvp = call_initial_jvp,
+    .initial_vjp = call_initial_vjp,
+    .step = call_step,
+    .jvp = call_jvp,
+    .vjp = call_vjp,
+    .error = call_error,
+    .error_gradient = call_error_gradient,
+    .alloc = call_alloc,
+    .free_memory = call_free_memory,
+    .fail = call_fail,
+    .poll = call_poll,
+    .norms = call_norms,
+};
