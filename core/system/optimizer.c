@@ -27,40 +27,36 @@ struct ho_optimizer {
 
 /* ---- hyperparameters --------------------------------------------------------------------------------------------- */
 
-/* Every key is a hyperparameter of the plugin. Its options stand in the same map, but the instance has them already. */
+/* Every key is a hyperparameter of the plugin, or one of its options, which the instance has read, where these may
+ * stand beside. */
 static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool options, ho_error *error)
 {
     if (!map || map->kind == HO_TREE_NULL)
         return HO_OK;
     if (ho_tree_expect(map, HO_TREE_MAP, loaded->plugin.name, error))
         return error->status;
+    const ho_tree *child = map->first;
+    while (child && (ho_has_hyper(loaded, child->key) || (options && ho_has_option(loaded, child->key))))
+        child = child->next;
+    if (!child)
+        return HO_OK;
     const char **known = ho_alloc((loaded->hyper_count + 1) * sizeof *known);
     for (uint32_t i = 0; i < loaded->hyper_count; i++)
         known[i] = loaded->hypers[i].name;
-    for (const ho_tree *child = map->first; child && !error->status; child = child->next) {
-        bool found = options && ho_has_option(loaded, child->key);
-        for (uint32_t i = 0; i < loaded->hyper_count; i++)
-            found |= !strcmp(known[i], child->key);
-        char suggestion[HO_SUGGESTION];
-        if (!found)
-            ho_fail_at(error, HO_INVALID, child->key_place, "dynamics \"%s\" has no hyperparameter \"%s\"%s",
-                       loaded->plugin.name, child->key,
-                       ho_suggest(ho_nearest(child->key, known, loaded->hyper_count), suggestion));
-    }
+    char suggestion[HO_SUGGESTION];
+    ho_fail_at(error, HO_INVALID, child->key_place, "dynamics \"%s\" has no hyperparameter \"%s\"%s",
+               loaded->plugin.name, child->key,
+               ho_suggest(ho_nearest(child->key, known, loaded->hyper_count), suggestion));
     free(known);
     return error->status;
 }
 
-/* Whether one of the declared shapes is a scalar. */
-static bool can_be_scalar(const char *shape)
+static bool can_be_scalar(const ho_shape_forms *shape)
 {
-    bool blank = true;
-    for (; shape && *shape; shape++) {
-        if (*shape == '|' && blank)
-            return true;
-        blank = *shape == '|' || (blank && *shape == ' ');
-    }
-    return blank;
+    size_t i = 0;
+    while (i < shape->count && shape->forms[i].rank > 0)
+        i++;
+    return i < shape->count;
 }
 
 static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values, const ho_tree *over, ho_graph *graph,
@@ -75,7 +71,7 @@ static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values,
         tree = tree ? tree : ho_tree_get(values, hyper->name);
         double value = hyper->initial, lower, upper;
         char domain[80], number[32];
-        if (!can_be_scalar(hyper->shape))
+        if (!can_be_scalar(&loaded->shapes[i]))
             return ho_fail_at(error, HO_INVALID, dynamics->place,
                               "dynamics \"%s\" cannot drive hyperparameters: its %s is not a scalar",
                               loaded->plugin.name, hyper->name);

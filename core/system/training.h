@@ -1,6 +1,6 @@
 /*
- * A training problem assembled: the abstract system that modes work on (sdk/hotool/mode.h), and what the run needs
- * beside.
+ * A training problem assembled: the abstract system that modes work on (sdk/hotool/mode.h), and what a run needs
+ * besides.
  *
  * One graph holds the step, the initial map and the validation error; plans for them and for their derivatives are made
  * on first use and kept. No call allocates once its plan exists.
@@ -41,7 +41,7 @@ typedef struct ho_weight_tensor {
 /* Traces, differentiates and checks everything that can be checked without running. Borrows `problem` and all it points
  * to for its own lifetime. Errors: unknown hyperparameter (nearest name) or start weight, shapes of values, values
  * outside the domain, a constraint that does not fit, patterns of `on:` that match no weight, losses whose target is
- * missing or of the wrong kind, batch larger than the training part, whatever plugins refuse. */
+ * missing or of the wrong kind, a batch larger than the training part, whatever plugins refuse. */
 ho_training *ho_training_new(const ho_problem *problem, ho_error *error);
 void ho_training_free(ho_training *training);
 
@@ -54,7 +54,7 @@ ho_status ho_take_error(ho_training *training, ho_status status, const char *who
 /* Asked by poll and by every step: a flag set by a signal handler (borrowed; NULL: never). */
 void ho_training_interrupt(ho_training *training, const volatile int *flag);
 /* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the
- * step, the node, its operation and plugin with file and line. Off (the default) results are not looked at. */
+ * step, the node, its operation and plugin with file and line. Off (the default) results are not examined. */
 void ho_training_examine(ho_training *training, bool on);
 /* While `fingerprint` is not NULL, every initial map, step and validation error (without derivatives) adds to it which
  * branches it took: of max, min, abs, sign, floor, select, comparisons and largest entries, but for what stands under a
@@ -96,7 +96,7 @@ typedef struct ho_metrics {
 ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
                                const ho_examples *examples, ho_metrics *metrics);
 
-/* The same over `count` of the examples, at least 1, those that `rows` lists. */
+/* The same over `count` (at least 1) of the examples: those that `rows` lists. */
 ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda, const ho_vector *state,
                                     const ho_examples *examples, const int64_t *rows, int64_t count,
                                     ho_metrics *metrics);
@@ -104,14 +104,14 @@ ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda,
 /* The training objective at a state, on the full training part. */
 ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value);
 
-/* The dumped graph of a step, for people ("step", "error", "initial"); NULL for an unknown name. */
+/* Writes the graph of "step", "error" or "initial", as a list of nodes or for Graphviz. HO_INVALID: another name. */
 ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FILE *out, ho_error *error);
 
-/* What steps have cost since the training was made, in evaluations of the objective's gradient: 1 a step; a step with k
- * tangents 1 + 2k; a step back 1 + 2 (the gradient anew, and a product with its Jacobian that costs about two). */
+/* The cost of all steps so far, in evaluations of the objective's gradient: a step is 1, a step with k tangents 1 + 2k,
+ * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). */
 int64_t ho_training_evaluations(const ho_training *training);
 
-/* Bytes of one state; of all plans and data. */
+/* Bytes of one state. */
 int64_t ho_training_state_bytes(const ho_training *training);
 
 #endif
