@@ -206,7 +206,7 @@ static void unknown_size(tracing *t, const char *symbol)
     char *list = ho_join(names, targets);
     ho_suggest(ho_nearest(symbol, names, count), suggestion);
     if (targets)
-        fail(t, "unknown size \"%s\": no loss has a target called so%s (targets of losses: %s)", symbol, suggestion,
+        fail(t, "unknown size \"%s\": no loss has a target of this name%s (targets of losses: %s)", symbol, suggestion,
              list);
     else
         fail(t, "unknown size \"%s\"%s", symbol, suggestion);

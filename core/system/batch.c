@@ -46,8 +46,8 @@ static ho_status check_name(const ho_owner *owner, const ho_used_target *used, c
     if (!taken || owner->target == 0)
         return HO_OK;
     return ho_fail_at(error, HO_INVALID, owner->term->target ? owner->term->target_place : owner->instance->place,
-                      "target \"%s\": beside the first loss's, no target can be called so, as models have another "
-                      "meaning for the name",
+                      "target \"%s\": only the first loss's target can have this name, which models use for something "
+                      "else",
                       used->name);
 }
 

@@ -74,9 +74,9 @@ struct ho_training {
 
     const volatile int *interrupt;
     bool examine;
-    uint64_t *branches;  /* NULL: nobody asks for them */
+    uint64_t *branches;  /* NULL: not asked for */
     int64_t evaluations; /* of the objective's gradient, as ho_training_evaluations counts */
-    ho_vector *spare;    /* for next states nobody asked for */
+    ho_vector *spare;    /* for next states that were not asked for */
 };
 
 #define HO_MODEL_OWNER    0u

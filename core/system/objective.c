@@ -248,7 +248,7 @@ static bool is_loss(const ho_owner *owner)
     return owner->instance->loaded->plugin.kind == HO_LOSS;
 }
 
-/* The weights of the part's examples in a term that weighs each by itself. */
+/* The weights of the part's examples in a term that has example weights. */
 static ho_node example_weights(const ho_training *training, const ho_owner *owner, const ho_part *part)
 {
     const ho_problem *problem = training->ground.problem;

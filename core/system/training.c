@@ -34,8 +34,8 @@ static ho_status add_owners(ho_training *training, ho_error *error)
     return error->status;
 }
 
-/* Whether some term of the objective has weights for single examples. */
-static bool weighs_examples(const ho_problem *problem)
+/* Whether a term of the objective has example weights. */
+static bool has_example_weights(const ho_problem *problem)
 {
     for (size_t i = 0; i < problem->objective_count; i++)
         if (problem->objective[i].per_example)
@@ -68,7 +68,7 @@ static ho_status check_problem(const ho_problem *p, ho_error *error)
             return ho_fail_at(error, HO_INVALID, p->validation_terms[i].weights_place,
                               "weights: the validation error has no example weights: these are of the training "
                               "examples and belong in a term of the objective");
-    if (weighs_examples(p) && p->batch > 0 && p->precision == HO_F32 && p->training->count > 1 << 24)
+    if (has_example_weights(p) && p->batch > 0 && p->precision == HO_F32 && p->training->count > 1 << 24)
         return ho_fail(error, HO_INVALID,
                        "example weights in mini-batches: f32 cannot number more than %d examples; "
                        "use precision f64 or the full batch",
@@ -159,7 +159,7 @@ static ho_status assemble(ho_training *training, ho_error *error)
             return error->status;
     ho_layout_finish(&training->layout, p->dynamics->loaded);
     training->t_leaf = ho_leaf(ground, "t", NULL, ho_scalar_shape(), &training->t);
-    if (ho_hypers_finish(&training->hypers, error) || ho_feeds_make(&training->data, weighs_examples(p), error) ||
+    if (ho_hypers_finish(&training->hypers, error) || ho_feeds_make(&training->data, has_example_weights(p), error) ||
         make_objective(training, error))
         return error->status;
     const size_t segments = training->layout.segments;

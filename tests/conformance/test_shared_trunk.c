@@ -370,12 +370,13 @@ static void expect_refusal(two *p, const char *place, const char *part)
 Test(shared_trunk, a_head_without_a_loss_is_refused)
 {
     two *p = two_new((net){"4", "states|contxt", NULL, NULL}, "sgd", 0);
-    expect_refusal(p, "net.yaml:2:1: ",
-                   "\"contxt\": no loss has a target called so; did you mean \"context\"? (targets of losses: states, "
-                   "context)");
+    expect_refusal(
+        p, "net.yaml:2:1: ",
+        "\"contxt\": no loss has a target of this name; did you mean \"context\"? (targets of losses: states, "
+        "context)");
     p = two_new(two_heads, "sgd", 0);
     p->base.problem.objective_count = 1;
-    expect_refusal(p, "net.yaml:2:1: ", "\"context\": no loss has a target called so");
+    expect_refusal(p, "net.yaml:2:1: ", "\"context\": no loss has a target of this name");
     p = two_new((net){"4", "states|outputs|context", NULL, NULL}, "sgd", 0);
     expect_refusal(p, "shared_trunk", "\"states\" and \"outputs\"");
 }
@@ -423,5 +424,5 @@ Test(shared_trunk, a_weight_is_no_head)
     p = two_new((net){"3", "states", NULL, NULL}, "sgd", 0);
     p->training_targets[1].name = (char *)"inputs";
     p->objective[1].target = "inputs";
-    expect_refusal(p, "net.yaml:22:11: ", "no target can be called so");
+    expect_refusal(p, "net.yaml:22:11: ", "only the first loss's target can have this name");
 }

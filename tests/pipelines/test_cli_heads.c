@@ -57,7 +57,7 @@ Test(heads, what_does_not_fit_is_refused)
         {"validation: {loss: cross_entropy, target: labels}", "validation: {loss: squared_error, target: target}",
          "two.yaml:14:43", "the validation data has no target \"target\" (it has: labels)"},
         {"validation: {loss: cross_entropy, target: labels}\n", "", "two.yaml:13:52", "no target \"target\""},
-        {"\"target: 5\"", "\"tarket: 5\"", "two.yaml:7:11", "\"tarket\": no loss has a target called so"},
+        {"\"target: 5\"", "\"tarket: 5\"", "two.yaml:7:11", "\"tarket\": no loss has a target of this name"},
         {"[labels, \"target: 5\"]", "[labels]", "two.yaml:13:52", "has no head for the target \"target\""},
         {"hypergradient:", "final: {train_on: training+validation}\nhypergradient:", "two.yaml:13:52",
          "training+validation"},
