@@ -109,12 +109,22 @@ static ho_status torn(const char *path, uint64_t at, const char *reason, ho_erro
     return ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": damaged gzip file: %s", path, at, reason);
 }
 
+/* How much a gzip file unpacks to: by its last four bytes, which are right for most. */
+static uint64_t unpacked_size(const gather *packed)
+{
+    const uint8_t *end = packed->bytes + packed->size;
+    uint64_t size = packed->size < 18 ? 0
+                                      : (uint64_t)end[-4] | (uint64_t)end[-3] << 8 | (uint64_t)end[-2] << 16 |
+                                            (uint64_t)end[-1] << 24;
+    return size / 1032 > packed->size || size < packed->size / 2 ? packed->size * 4 : size + 1;
+}
+
 /* Unpacks every member of `packed` into `g`. */
 static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho_error *error)
 {
     uint64_t at = 0;
     while (true) {
-        ho_status status = make_room(g, packed->size * 4, error);
+        ho_status status = make_room(g, unpacked_size(packed), error);
         if (status != HO_OK)
             return status;
         z->next_in = packed->bytes + at;

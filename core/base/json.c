@@ -36,64 +36,20 @@ static void put_line_start(ho_json *json)
         put_text(json, "  ");
 }
 
-/* The length of the valid UTF-8 sequence at `text`, or 0. The terminator stops every look ahead. */
-static size_t sequence_length(const unsigned char *text)
-{
-    unsigned first = text[0];
-    if (first < 0x80)
-        return 1;
-    size_t length = first >= 0xc2 && first < 0xe0   ? 2
-                    : first >= 0xe0 && first < 0xf0 ? 3
-                    : first >= 0xf0 && first < 0xf5 ? 4
-                                                    : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-    if ((first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f) || (first == 0xf0 && text[1] < 0x90) ||
-        (first == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return length;
-}
-
-/* A one-letter escape, or NULL. */
-static const char *short_escape(unsigned char c)
-{
-    switch (c) {
-    case '"':
-        return "\\\"";
-    case '\\':
-        return "\\\\";
-    case '\n':
-        return "\\n";
-    case '\r':
-        return "\\r";
-    case '\t':
-        return "\\t";
-    default:
-        return NULL;
-    }
-}
-
 static void put_quoted(ho_json *json, const char *value)
 {
+    static const char special[] = "\"\\\n\r\t", letters[] = "\"\\nrt";
     put_text(json, "\"");
-    const unsigned char *at = (const unsigned char *)value;
-    while (*at) {
-        size_t length = sequence_length(at);
-        const char *escape = short_escape(*at);
-        if (escape) {
-            put_text(json, escape);
-        } else if (*at < 0x20) {
-            char code[8];
-            snprintf(code, sizeof code, "\\u%04x", (unsigned)*at);
-            put_text(json, code);
-        } else if (length) {
-            put(json, (const char *)at, length);
-        } else {
-            put_text(json, "\xef\xbf\xbd");
-        }
-        at += length ? length : 1;
+    for (const char *at = value; *at;) {
+        const char *start = at, *escape = strchr(special, *at);
+        int32_t code = ho_utf8_next(&at);
+        char text[8] = "\xef\xbf\xbd"; /* U+FFFD */
+        if (escape)
+            snprintf(text, sizeof text, "\\%c", letters[escape - special]);
+        else if (code >= 0 && code < 0x20)
+            snprintf(text, sizeof text, "\\u%04x", (unsigned)code);
+        bool plain = !escape && code >= 0x20;
+        put(json, plain ? start : text, plain ? (size_t)(at - start) : strlen(text));
     }
     put_text(json, "\"");
 }

@@ -83,6 +83,27 @@ bool ho_is_name(const char *text)
     return length > 0 && length <= HO_NAME_MAX && !text[length];
 }
 
+int32_t ho_utf8_next(const char **text)
+{
+    const unsigned char *at = (const unsigned char *)*text;
+    int more = at[0] < 0x80 ? 0 : at[0] < 0xC2 ? -1 : at[0] < 0xE0 ? 1 : at[0] < 0xF0 ? 2 : at[0] < 0xF5 ? 3 : -1;
+    static const int32_t least[4] = {0, 0x80, 0x800, 0x10000};
+    static const int32_t mask[4] = {0x7F, 0x1F, 0x0F, 0x07};
+    (*text)++;
+    if (more < 0)
+        return -1;
+    int32_t code = at[0] & mask[more];
+    for (int i = 1; i <= more; i++) {
+        if ((at[i] & 0xC0) != 0x80)
+            return -1;
+        code = code << 6 | (at[i] & 0x3F);
+    }
+    if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+        return -1;
+    *text += more;
+    return code;
+}
+
 char *ho_join(const char *const *words, size_t count)
 {
     size_t length = 1;

@@ -19,6 +19,10 @@ bool ho_is_name(const char *text);
 /* How many characters from the start of `text` on would make a name (whatever their number); 0: none. */
 size_t ho_name_length(const char *text);
 
+/* The code point at *text, which is moved past it; -1 where there is no valid UTF-8 (text is then moved by one byte).
+ */
+int32_t ho_utf8_next(const char **text);
+
 /* "a, b, c"; free with free(). */
 char *ho_join(const char *const *words, size_t count);
 

@@ -10,10 +10,6 @@
 /* `text` with ${NAME}, ${NAME:-default} and $$ replaced; in the arena. NULL with an error at `place`. */
 const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho_error *error);
 
-/* The code point at *text, which is moved past it; -1 where there is no valid UTF-8 (text is then moved by one byte).
- */
-int32_t ho_utf8_next(const char **text);
-
 /* ---- split.c ---------------------------------------------------------------------------------------------------- */
 
 /* How one set of examples is divided. HO_REST: what the other parts leave. */

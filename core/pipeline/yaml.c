@@ -1,4 +1,4 @@
-/* Reading YAML: libyaml's events into a tree, under limits that no file can talk its way around. */
+/* Reading YAML: libyaml's events into a tree, under limits that hold whatever the file says. */
 #include "pipeline/yaml.h"
 
 #include <stdlib.h>
@@ -18,12 +18,9 @@ enum {
     MOST_KEY_BYTES = 512, /* libyaml looks 1024 characters ahead for the ':' of a key */
 };
 
-/* An anchored node. */
 typedef struct anchor {
     char *name;
     const ho_tree *tree; /* NULL while it is being read */
-    size_t nodes, bytes;
-    int height;
 } anchor;
 
 typedef struct reader {
@@ -38,6 +35,9 @@ typedef struct reader {
     ho_error *error;
 } reader;
 
+/* Fails; its value is NULL or false. */
+#define refuse(r, place, ...) (ho_fail_at((r)->error, HO_INVALID, place, __VA_ARGS__), NULL)
+
 static ho_place place_of(const reader *r, yaml_mark_t mark)
 {
     return (ho_place){r->name, (int)mark.line + 1, (int)mark.column + 1};
@@ -48,26 +48,23 @@ static ho_place place_at(const reader *r, size_t offset)
 {
     ho_place place = {r->name, 1, 1};
     for (size_t i = 0; i < offset && i < r->size; i++) {
-        place.column++;
-        if (r->text[i] == '\n') {
-            place.line++;
-            place.column = 1;
-        }
+        bool ends = r->text[i] == '\n';
+        place.line += ends;
+        place.column = ends ? 1 : place.column + 1;
     }
     return place;
 }
 
-/* Whether a line, counted from 0, holds `word`. */
-static bool line_holds(const reader *r, size_t line, const char *word)
+/* Whether a line, counted from 0, holds "${". */
+static bool line_has_variable(const reader *r, size_t line)
 {
     const char *at = r->text, *end = r->text + r->size;
     for (; line > 0 && at; line--) {
         at = memchr(at, '\n', (size_t)(end - at));
         at = at ? at + 1 : NULL;
     }
-    size_t length = strlen(word);
-    for (; at && at + length <= end && *at != '\n'; at++)
-        if (memcmp(at, word, length) == 0)
+    for (; at && at + 1 < end && *at != '\n'; at++)
+        if (at[0] == '$' && at[1] == '{')
             return true;
     return false;
 }
@@ -76,21 +73,19 @@ static bool line_holds(const reader *r, size_t line, const char *word)
 static void syntax_error(reader *r)
 {
     const yaml_parser_t *p = &r->parser;
-    const char *problem = p->problem ? p->problem : "unreadable";
+    const char *problem = p->problem ? p->problem : "unreadable", *context = p->context ? p->context : "";
     if (p->error == YAML_MEMORY_ERROR) {
         ho_fail(r->error, HO_FAILED, "%s: out of memory", r->name);
     } else if (p->error == YAML_READER_ERROR) {
         ho_fail_at(r->error, HO_INVALID, place_at(r, p->problem_offset), "not valid text: %s", problem);
     } else {
-        bool flow = p->context && strstr(p->context, "flow");
-        const char *hint = flow && line_holds(r, p->problem_mark.line, "${")
-                               ? "; inside {...} and [...] a ${...} cannot stand without quotes: write one key a line"
-                               : "";
+        bool hint = strstr(context, "flow") && line_has_variable(r, p->problem_mark.line);
         char since[64] = "";
-        if (p->context && p->context_mark.line != p->problem_mark.line)
+        if (*context && p->context_mark.line != p->problem_mark.line)
             snprintf(since, sizeof since, " (since line %zu)", p->context_mark.line + 1);
         ho_fail_at(r->error, HO_INVALID, place_of(r, p->problem_mark), "not valid YAML: %s%s%s%s%s", problem,
-                   p->context ? " " : "", p->context ? p->context : "", since, hint);
+                   *context ? " " : "", context, since,
+                   hint ? "; inside {...} and [...] a ${...} cannot stand without quotes: write one key a line" : "");
     }
 }
 
@@ -105,68 +100,46 @@ static bool next_event(reader *r, yaml_event_t *event)
 /* Adds to what the file holds so far; false where that is too much. */
 static bool account(reader *r, ho_place place, size_t nodes, size_t bytes)
 {
-    if (nodes > MOST_NODES - r->nodes) {
-        ho_fail_at(r->error, HO_INVALID, place, "more than %d values (aliases count as what they stand for)",
-                   MOST_NODES);
-        return false;
-    }
-    if (bytes > MOST_TEXT_BYTES - r->bytes) {
-        ho_fail_at(r->error, HO_INVALID, place, "more than %d bytes of text (aliases count as what they stand for)",
-                   MOST_TEXT_BYTES);
-        return false;
-    }
     r->nodes += nodes;
     r->bytes += bytes;
+    if (r->nodes > MOST_NODES)
+        return refuse(r, place, "more than %d values (aliases count as what they stand for)", MOST_NODES);
+    if (r->bytes > MOST_TEXT_BYTES)
+        return refuse(r, place, "more than %d bytes of text (aliases count as what they stand for)", MOST_TEXT_BYTES);
     return true;
 }
 
-/* How many collections are nested in a tree at most. */
-static int height_of(const ho_tree *node)
+static bool check_depth(reader *r, ho_place place, int depth)
+{
+    return depth <= MOST_DEPTH || refuse(r, place, "nested deeper than %d levels", MOST_DEPTH);
+}
+
+/* Adds up a tree's nodes and texts. Returns how many collections are nested in it. */
+static int measure(const ho_tree *node, size_t *nodes, size_t *bytes)
 {
     int height = 0;
+    ++*nodes;
+    *bytes += (node->text ? strlen(node->text) : 0) + (node->key ? strlen(node->key) : 0);
     for (const ho_tree *child = node->first; child; child = child->next) {
-        int below = height_of(child);
+        int below = measure(child, nodes, bytes);
         height = below > height ? below : height;
     }
     return node->kind == HO_TREE_LIST || node->kind == HO_TREE_MAP ? height + 1 : height;
 }
 
-static bool too_deep(reader *r, ho_place place, int depth)
+static ho_tree *read_alias(reader *r, const char *name, ho_place place, int depth)
 {
-    if (depth <= MOST_DEPTH)
-        return false;
-    ho_fail_at(r->error, HO_INVALID, place, "nested deeper than %d levels", MOST_DEPTH);
-    return true;
-}
-
-static ho_tree *read_alias(reader *r, const yaml_event_t *event, int depth)
-{
-    const char *name = (const char *)event->data.alias.anchor;
-    ho_place place = place_of(r, event->start_mark);
-    size_t i = r->anchor_count;
+    size_t i = r->anchor_count, nodes = 0, bytes = 0;
     while (i > 0 && strcmp(r->anchors[i - 1].name, name) != 0)
         i--;
-    if (i == 0) {
-        ho_fail_at(r->error, HO_INVALID, place, "no anchor \"&%s\" stands before this alias", name);
+    if (i == 0)
+        return refuse(r, place, "no anchor \"&%s\" stands before this alias", name);
+    const ho_tree *tree = r->anchors[i - 1].tree;
+    if (!tree)
+        return refuse(r, place, "the alias \"*%s\" stands inside what it stands for", name);
+    if (!check_depth(r, place, depth + measure(tree, &nodes, &bytes)) || !account(r, place, nodes, bytes))
         return NULL;
-    }
-    const anchor *a = &r->anchors[i - 1];
-    if (!a->tree) {
-        ho_fail_at(r->error, HO_INVALID, place, "the alias \"*%s\" stands inside what it stands for", name);
-        return NULL;
-    }
-    if (too_deep(r, place, depth + a->height) || !account(r, place, a->nodes, a->bytes))
-        return NULL;
-    return ho_tree_copy(r->arena, a->tree);
-}
-
-static bool is_null(const char *text)
-{
-    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(text, words[i]) == 0)
-            return true;
-    return false;
+    return ho_tree_copy(r->arena, tree);
 }
 
 /* A scalar's text, which must not hold a zero byte ("\0" in quotes). */
@@ -175,66 +148,43 @@ static const char *scalar_text(reader *r, const yaml_event_t *event)
     const char *text = (const char *)event->data.scalar.value;
     if (strlen(text) == event->data.scalar.length)
         return text;
-    ho_fail_at(r->error, HO_INVALID, place_of(r, event->start_mark), "a zero byte in a text");
-    return NULL;
+    return refuse(r, place_of(r, event->start_mark), "a zero byte in a text");
 }
 
 static ho_tree *read_scalar(reader *r, const yaml_event_t *event)
 {
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
     ho_place place = place_of(r, event->start_mark);
     const char *text = scalar_text(r, event);
     if (text)
         text = ho_expand_text(r->arena, place, text, r->error);
     if (!text || !account(r, place, 1, strlen(text)))
         return NULL;
-    bool quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    if (!quoted && is_null(text))
-        return ho_tree_new(r->arena, HO_TREE_NULL, place);
     ho_tree *node = ho_tree_new(r->arena, HO_TREE_SCALAR, place);
-    node->quoted = quoted;
+    node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text = text;
+    for (size_t i = 0; !node->quoted && i < sizeof nulls / sizeof *nulls; i++)
+        if (strcmp(text, nulls[i]) == 0)
+            return ho_tree_new(r->arena, HO_TREE_NULL, place);
     return node;
-}
-
-static ho_tree *read_node(reader *r, yaml_event_t *event, int depth);
-
-/* Fills a list until its end. */
-static bool read_list(reader *r, ho_tree *list, int depth)
-{
-    yaml_event_t event;
-    while (next_event(r, &event)) {
-        if (event.type == YAML_SEQUENCE_END_EVENT) {
-            yaml_event_delete(&event);
-            return true;
-        }
-        ho_tree *child = read_node(r, &event, depth);
-        if (!child)
-            return false;
-        ho_tree_append(list, child);
-    }
-    return false;
 }
 
 /* The text of a key, in the arena. */
 static const char *read_key(reader *r, const yaml_event_t *event)
 {
     ho_place place = place_of(r, event->start_mark);
-    if (event->type != YAML_SCALAR_EVENT || event->data.scalar.tag || event->data.scalar.anchor) {
-        ho_fail_at(r->error, HO_INVALID, place, "a key must be a plain text");
-        return NULL;
-    }
+    if (event->type != YAML_SCALAR_EVENT || event->data.scalar.tag || event->data.scalar.anchor)
+        return refuse(r, place, "a key must be plain text");
     const char *text = scalar_text(r, event);
     if (!text)
         return NULL;
     if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(text, "<<") == 0)
-        ho_fail_at(r->error, HO_INVALID, place, "merge keys (<<) are not supported; write the keys out");
-    else if (!*text)
-        ho_fail_at(r->error, HO_INVALID, place, "an empty key");
-    else if (strlen(text) > MOST_KEY_BYTES)
-        ho_fail_at(r->error, HO_INVALID, place, "a key of more than %d bytes", MOST_KEY_BYTES);
-    else if (account(r, place, 0, strlen(text)))
-        return ho_arena_strdup(r->arena, text);
-    return NULL;
+        return refuse(r, place, "merge keys (<<) are not supported; write the keys out");
+    if (!*text)
+        return refuse(r, place, "an empty key");
+    if (strlen(text) > MOST_KEY_BYTES)
+        return refuse(r, place, "a key of more than %d bytes", MOST_KEY_BYTES);
+    return account(r, place, 0, strlen(text)) ? ho_arena_strdup(r->arena, text) : NULL;
 }
 
 static int by_key_and_place(const void *left, const void *right)
@@ -248,8 +198,8 @@ static int by_key_and_place(const void *left, const void *right)
     return (a->key_place.column > b->key_place.column) - (a->key_place.column < b->key_place.column);
 }
 
-/* Sorting, because comparing every pair of a hundred thousand keys would take a minute. */
-static bool keys_differ(reader *r, const ho_tree *map)
+/* Sorts, because comparing every pair of a hundred thousand keys would take a minute. */
+static bool check_keys_differ(reader *r, const ho_tree *map)
 {
     const ho_tree **sorted = ho_alloc(map->count * sizeof *sorted);
     size_t count = 0;
@@ -257,35 +207,39 @@ static bool keys_differ(reader *r, const ho_tree *map)
         sorted[count++] = child;
     qsort(sorted, count, sizeof *sorted, by_key_and_place);
     for (size_t i = 1; i < count; i++)
-        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0) {
+        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
             ho_fail_at(r->error, HO_INVALID, sorted[i]->key_place, "duplicate key \"%s\" (first given in line %d)",
                        sorted[i]->key, sorted[i - 1]->key_place.line);
-            break;
-        }
     free(sorted);
     return r->error->status == HO_OK;
 }
 
-/* Fills a map until its end. */
-static bool read_map(reader *r, ho_tree *map, int depth)
+static ho_tree *read_node(reader *r, yaml_event_t *event, int depth);
+
+/* Fills a list or a map until its end. */
+static bool read_children(reader *r, ho_tree *node, int depth)
 {
     yaml_event_t event;
     while (next_event(r, &event)) {
-        if (event.type == YAML_MAPPING_END_EVENT) {
+        ho_place key_place = {0};
+        const char *key = NULL;
+        if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT) {
             yaml_event_delete(&event);
-            return keys_differ(r, map);
+            return node->kind == HO_TREE_LIST || check_keys_differ(r, node);
         }
-        const char *key = read_key(r, &event);
-        ho_place key_place = place_of(r, event.start_mark);
-        yaml_event_delete(&event);
-        if (!key || !next_event(r, &event))
-            return false;
+        if (node->kind == HO_TREE_MAP) {
+            key = read_key(r, &event);
+            key_place = place_of(r, event.start_mark);
+            yaml_event_delete(&event);
+            if (!key || !next_event(r, &event))
+                return false;
+        }
         ho_tree *child = read_node(r, &event, depth);
         if (!child)
             return false;
         child->key = key;
         child->key_place = key_place;
-        ho_tree_append(map, child);
+        ho_tree_append(node, child);
     }
     return false;
 }
@@ -293,60 +247,39 @@ static bool read_map(reader *r, ho_tree *map, int depth)
 static ho_tree *read_collection(reader *r, const yaml_event_t *event, int depth)
 {
     ho_place place = place_of(r, event->start_mark);
-    if (too_deep(r, place, depth + 1) || !account(r, place, 1, 0))
+    if (!check_depth(r, place, depth + 1) || !account(r, place, 1, 0))
         return NULL;
     bool is_map = event->type == YAML_MAPPING_START_EVENT;
     ho_tree *node = ho_tree_new(r->arena, is_map ? HO_TREE_MAP : HO_TREE_LIST, place);
-    bool whole = is_map ? read_map(r, node, depth + 1) : read_list(r, node, depth + 1);
-    return whole ? node : NULL;
+    return read_children(r, node, depth + 1) ? node : NULL;
 }
 
-/* Enters an anchor, so that an alias within the node itself is told from an unknown one. */
-static bool open_anchor(reader *r, ho_place place, const yaml_char_t *name)
+/* Reads the node that an event begins. `depth`: collections around it. */
+static ho_tree *read_event(reader *r, const yaml_event_t *event, int depth)
 {
-    if (r->anchor_count == MOST_ANCHORS) {
-        ho_fail_at(r->error, HO_INVALID, place, "more than %d anchors", MOST_ANCHORS);
-        return false;
+    ho_place place = place_of(r, event->start_mark);
+    if (event->type == YAML_ALIAS_EVENT)
+        return read_alias(r, (const char *)event->data.alias.anchor, place, depth);
+    /* The events of scalars, lists and maps begin with the same members. */
+    const char *name = (const char *)event->data.scalar.anchor, *tag = (const char *)event->data.scalar.tag;
+    size_t index = r->anchor_count;
+    if (tag)
+        return refuse(r, place, "tags (%s) are not supported", tag);
+    if (name) {
+        if (r->anchor_count == MOST_ANCHORS)
+            return refuse(r, place, "more than %d anchors", MOST_ANCHORS);
+        ho_grow((void **)&r->anchors, &r->anchor_capacity, r->anchor_count, sizeof *r->anchors);
+        r->anchors[r->anchor_count++] = (anchor){.name = ho_strdup(name)};
     }
-    ho_grow((void **)&r->anchors, &r->anchor_capacity, r->anchor_count, sizeof *r->anchors);
-    r->anchors[r->anchor_count++] = (anchor){.name = ho_strdup((const char *)name)};
-    return true;
+    ho_tree *node = event->type == YAML_SCALAR_EVENT ? read_scalar(r, event) : read_collection(r, event, depth);
+    if (name)
+        r->anchors[index].tree = node;
+    return node;
 }
 
-/* Reads the node that `event` begins, and deletes the event. `depth`: collections around it. */
 static ho_tree *read_node(reader *r, yaml_event_t *event, int depth)
 {
-    const yaml_char_t *name = NULL, *tag = NULL;
-    if (event->type == YAML_SCALAR_EVENT) {
-        name = event->data.scalar.anchor;
-        tag = event->data.scalar.tag;
-    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
-        name = event->data.sequence_start.anchor;
-        tag = event->data.sequence_start.tag;
-    } else if (event->type == YAML_MAPPING_START_EVENT) {
-        name = event->data.mapping_start.anchor;
-        tag = event->data.mapping_start.tag;
-    }
-    ho_place place = place_of(r, event->start_mark);
-    size_t nodes = r->nodes, bytes = r->bytes, index = r->anchor_count;
-    ho_tree *node = NULL;
-    if (tag)
-        ho_fail_at(r->error, HO_INVALID, place, "tags (%s) are not supported", (const char *)tag);
-    else if (name && !open_anchor(r, place, name))
-        node = NULL;
-    else if (event->type == YAML_ALIAS_EVENT)
-        node = read_alias(r, event, depth);
-    else if (event->type == YAML_SCALAR_EVENT)
-        node = read_scalar(r, event);
-    else
-        node = read_collection(r, event, depth);
-    if (node && name) {
-        anchor *a = &r->anchors[index];
-        a->tree = node;
-        a->nodes = r->nodes - nodes;
-        a->bytes = r->bytes - bytes;
-        a->height = height_of(node);
-    }
+    ho_tree *node = read_event(r, event, depth);
     yaml_event_delete(event);
     return node;
 }
@@ -359,51 +292,46 @@ static ho_tree *read_document(reader *r)
     while (next_event(r, &event)) {
         yaml_event_type_t type = event.type;
         ho_place place = place_of(r, event.start_mark);
-        if (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_END_EVENT ||
-            (type == YAML_DOCUMENT_START_EVENT && !root)) {
-            yaml_event_delete(&event);
-        } else if (type == YAML_STREAM_END_EVENT) {
-            yaml_event_delete(&event);
-            return root ? root : ho_tree_new(r->arena, HO_TREE_NULL, (ho_place){r->name, 1, 1});
-        } else if (type == YAML_DOCUMENT_START_EVENT) {
-            yaml_event_delete(&event);
-            ho_fail_at(r->error, HO_INVALID, place, "a second document begins here; a file holds one");
-            return NULL;
-        } else if (!(root = read_node(r, &event, 0))) {
-            return NULL;
+        bool begins = type == YAML_DOCUMENT_START_EVENT;
+        if (!begins && type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_END_EVENT &&
+            type != YAML_STREAM_END_EVENT) {
+            root = read_node(r, &event, 0);
+            if (!root)
+                return NULL;
+            continue;
         }
+        yaml_event_delete(&event);
+        if (type == YAML_STREAM_END_EVENT)
+            return root ? root : ho_tree_new(r->arena, HO_TREE_NULL, (ho_place){r->name, 1, 1});
+        if (begins && root)
+            return refuse(r, place, "a second document begins here; a file holds one");
     }
     return NULL;
 }
 
-/* Tabs in indentation: libyaml's own message for them speaks of tokens. */
-static bool indented_by_spaces(const reader *r)
+/* Finds tabs in indentation: libyaml's own message for them speaks of tokens. */
+static bool check_indentation(reader *r)
 {
-    for (size_t i = 0; i < r->size; i++) {
-        size_t blank = i;
-        while (blank < r->size && r->text[blank] == ' ')
-            blank++;
-        if (blank < r->size && r->text[blank] == '\t') {
-            ho_fail_at(r->error, HO_INVALID, place_at(r, blank),
-                       "a tab in the indentation; YAML is indented by spaces");
-            return false;
-        }
-        const char *end = memchr(r->text + blank, '\n', r->size - blank);
-        if (!end)
-            return true;
-        i = (size_t)(end - r->text);
+    const char *end = r->text + r->size;
+    for (const char *line = r->text; line && line < end;) {
+        while (line < end && *line == ' ')
+            line++;
+        if (line < end && *line == '\t')
+            return refuse(r, place_at(r, (size_t)(line - r->text)),
+                          "a tab in the indentation; YAML is indented by spaces");
+        line = memchr(line, '\n', (size_t)(end - line));
+        line = line ? line + 1 : NULL;
     }
     return true;
 }
 
 ho_tree *ho_yaml_parse(ho_arena *arena, const char *name, const char *text, size_t size, ho_error *error)
 {
-    if (size > MOST_FILE_BYTES) {
-        ho_fail(error, HO_INVALID, "%s: larger than %d bytes", name, MOST_FILE_BYTES);
-        return NULL;
-    }
+    ho_tree *root = NULL;
     reader r = {.arena = arena, .name = ho_arena_strdup(arena, name), .text = text, .size = size, .error = error};
-    if (!indented_by_spaces(&r))
+    if (size > MOST_FILE_BYTES)
+        return refuse(&r, (ho_place){.file = name}, "larger than %d bytes", MOST_FILE_BYTES);
+    if (!check_indentation(&r))
         return NULL;
     if (!yaml_parser_initialize(&r.parser)) {
         ho_fail(error, HO_FAILED, "%s: out of memory", name);
@@ -411,7 +339,7 @@ ho_tree *ho_yaml_parse(ho_arena *arena, const char *name, const char *text, size
     }
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, size);
-    ho_tree *root = read_document(&r);
+    root = read_document(&r);
     yaml_parser_delete(&r.parser);
     for (size_t i = 0; i < r.anchor_count; i++)
         free(r.anchors[i].name);

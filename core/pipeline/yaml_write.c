@@ -1,7 +1,7 @@
 /* Writing a tree as YAML that reads back the same. */
 #include <string.h>
 
-#include "pipeline/internal.h"
+#include "base/text.h"
 #include "pipeline/yaml.h"
 
 /* Characters that YAML takes for line breaks, that it refuses, or that nobody sees. */

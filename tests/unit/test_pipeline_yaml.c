@@ -145,8 +145,8 @@ Test(yaml, keys_are_plain_and_unique)
 {
     expect_refused("a: 1\nb: 2\na: 3\n", "t.yaml:3:1: duplicate key \"a\" (first given in line 1)");
     expect_refused("x: {a: 1, b: 2, a: 3}\n", "t.yaml:1:17: duplicate key \"a\"");
-    expect_refused("[a, b]: 1\n", "t.yaml:1:1: a key must be a plain text");
-    expect_refused("a: &k b\n*k : 1\n", "t.yaml:2:1: a key must be a plain text");
+    expect_refused("[a, b]: 1\n", "t.yaml:1:1: a key must be plain text");
+    expect_refused("a: &k b\n*k : 1\n", "t.yaml:2:1: a key must be plain text");
     expect_refused("base: &b {x: 1}\nc:\n  <<: *b\n", "t.yaml:3:3: merge keys (<<) are not supported");
     expect_refused("\"\": 1\n", "t.yaml:1:1: an empty key");
     expect_refused("a: !!str 5\n", "t.yaml:1:4: tags (tag:yaml.org,2002:str) are not supported");
