@@ -36,7 +36,7 @@ static ho_status read_split(ho_reading *r, const ho_tree *node, ho_data_source *
  * repetitions get other data from it. */
 static ho_status read_reader(ho_reading *r, ho_tree *node, const char *what, ho_mention *reader)
 {
-    if (ho_mention_read(r, HO_DATA, node, "plugin", what, reader) != HO_OK)
+    if (ho_mention_read(r, HO_DATA, node, what, reader) != HO_OK)
         return r->error->status;
     if (reader->settings && ho_has_option(reader->loaded, "seed") && !ho_tree_get(reader->settings, "seed")) {
         ho_tree *seed = ho_tree_new(r->arena, HO_TREE_SCALAR, reader->place);
@@ -48,75 +48,64 @@ static ho_status read_reader(ho_reading *r, ho_tree *node, const char *what, ho_
     return HO_OK;
 }
 
+/* A key of the source, unless its reader has an option of that name. */
+static ho_tree *own_key(const ho_data_source *source, const char *key)
+{
+    const ho_loaded *whole = source->readers[HO_ALL_PARTS].loaded;
+    return whole && ho_has_option(whole, key) ? NULL : ho_tree_get(source->node, key);
+}
+
 /* The reader of one part. */
 static ho_status read_part(ho_reading *r, ho_data_source *source, const char *key, int part)
 {
-    ho_tree *node = ho_tree_get(source->node, key);
-    if (!node || read_reader(r, node, key, &source->readers[part]) != HO_OK)
-        return r->error->status;
-    if (source->readers[part].loaded->calls.data.emits_parts)
-        return ho_fail_at(r->error, HO_INVALID, source->readers[part].place,
-                          "%s: the reader \"%s\" makes all parts by itself; name it as the data's plugin", key,
-                          source->readers[part].loaded->plugin.name);
-    return HO_OK;
+    ho_tree *node = own_key(source, key);
+    ho_mention *reader = &source->readers[part];
+    if (node && read_reader(r, node, key, reader) == HO_OK && reader->loaded->calls.data.emits_parts)
+        ho_fail_at(r->error, HO_INVALID, reader->place,
+                   "%s: the reader \"%s\" makes all parts by itself; name it as the data's plugin", key,
+                   reader->loaded->plugin.name);
+    return r->error->status;
 }
 
-/* A source whose plugin stands at its top. */
-static ho_status read_whole(ho_reading *r, ho_data_source *source)
+/* What a source of one reader says of the parts. */
+static ho_status read_division(ho_reading *r, ho_data_source *source)
 {
-    ho_tree *node = source->node;
-    if (read_reader(r, node, "data", &source->readers[HO_ALL_PARTS]) != HO_OK)
-        return r->error->status;
     const ho_loaded *loaded = source->readers[HO_ALL_PARTS].loaded;
-    /* A reader that makes parts by itself may well have an option "test" of its own. */
-    bool own_test = ho_has_option(loaded, "test");
-    if (!own_test && read_part(r, source, "test", HO_TEST_PART) != HO_OK)
-        return r->error->status;
-    const ho_tree *split = ho_tree_get(node, "split"), *test = own_test ? NULL : ho_tree_get(node, "test");
-    bool parts = loaded->calls.data.emits_parts != 0;
-    if (parts && (split || test))
+    const ho_tree *split = ho_tree_get(source->node, "split"), *test = own_key(source, "test");
+    source->divided = !loaded->calls.data.emits_parts;
+    if (!source->divided && (split || test))
         return ho_fail_at(r->error, HO_INVALID, (split ? split : test)->key_place,
                           "%s: the reader \"%s\" makes all parts by itself", split ? "split" : "test",
                           loaded->plugin.name);
-    source->divided = !parts;
-    if (parts)
-        return HO_OK;
-    if (!split)
-        return ho_fail_at(r->error, HO_INVALID, node->place,
+    if (source->divided && !split)
+        return ho_fail_at(r->error, HO_INVALID, source->node->place,
                           "data: \"split\" is missing: {train: N, validation: N, test: N or rest}");
-    return read_split(r, split, source);
-}
-
-/* A source with a reader for each part. */
-static ho_status read_separate(ho_reading *r, ho_data_source *source)
-{
-    static const char *const keys[HO_READERS] = {NULL, "train", "validation", "test"};
-    const ho_tree *node = source->node;
-    if (!ho_tree_get(node, "train") && !ho_tree_get(node, "validation") && !ho_tree_get(node, "test"))
-        return ho_fail_at(r->error, HO_INVALID, node->place,
-                          "data: \"plugin\" is missing, or \"train\" and \"validation\" with a reader each");
-    if (ho_keys_read(HO_PARTS, node, source, r->error) != HO_OK)
-        return r->error->status;
-    for (int part = HO_TRAINING_PART; part <= HO_TEST_PART; part++)
-        if (read_part(r, source, keys[part], part) != HO_OK)
-            return r->error->status;
-    return HO_OK;
+    return split ? read_split(r, split, source) : HO_OK;
 }
 
 /* Notes which of its files are missing. A data set that was read before needs none of them. */
-static ho_status find_missing(ho_reading *r, ho_data_source *source, int reader)
+static void find_missing(ho_reading *r, ho_data_source *source, int reader)
 {
     const ho_mention *m = &source->readers[reader];
     bool exist = true;
     char *missing = NULL;
     if (!m->loaded || ho_data_cache_has(r->cache, m->loaded, m->settings))
-        return HO_OK;
+        return;
     ho_settings_paths_exist(m->loaded, m->settings, keys_of(reader), &exist, &missing, r->error);
     if (missing)
-        source->missing = source->missing ? ho_arena_format(r->arena, "%s, no file %s", source->missing, missing)
-                                          : ho_arena_format(r->arena, "no file %s", missing);
+        source->missing = ho_arena_format(r->arena, "%s%sno file %s", source->missing ? source->missing : "",
+                                          source->missing ? ", " : "", missing);
     free(missing);
-    return r->error->status;
+}
+
+static ho_status read_noise(ho_reading *r, ho_data_source *source)
+{
+    const ho_tree *node = own_key(source, "noise");
+    source->noisy = node != NULL;
+    if (!node)
+        return HO_OK;
+    source->noise = (ho_noise){.seed = r->pipeline->problem.seed, .place = node->place};
+    return ho_keys_read(HO_NOISE, node, &source->noise, r->error);
 }
 
 /* Reads and checks one source, whether it will be used or not. */
@@ -126,22 +115,19 @@ static ho_status read_source(ho_reading *r, ho_tree *node, ho_data_source *sourc
     if (ho_tree_expect(node, HO_TREE_MAP, "data", r->error) != HO_OK)
         return r->error->status;
     bool whole = ho_tree_get(node, "plugin") != NULL;
-    if ((whole ? read_whole(r, source) : read_separate(r, source)) != HO_OK ||
-        (whole && ho_keys_read(HO_SOURCE, node, source, r->error) != HO_OK))
+    if (!whole && !ho_tree_get(node, "train") && !ho_tree_get(node, "validation") && !ho_tree_get(node, "test"))
+        return ho_fail_at(r->error, HO_INVALID, node->place,
+                          "data: \"plugin\" is missing, or \"train\" and \"validation\" with a reader each");
+    if ((whole && read_reader(r, node, "data", &source->readers[HO_ALL_PARTS]) != HO_OK) ||
+        ho_keys_read(whole ? HO_SOURCE : HO_PARTS, node, source, r->error) != HO_OK ||
+        (!whole && (read_part(r, source, "train", HO_TRAINING_PART) != HO_OK ||
+                    read_part(r, source, "validation", HO_VALIDATION_PART) != HO_OK)) ||
+        read_part(r, source, "test", HO_TEST_PART) != HO_OK || (whole && read_division(r, source) != HO_OK) ||
+        read_noise(r, source) != HO_OK)
         return r->error->status;
-    /* A reader that makes its data up may well have an option "noise" of its own. */
-    bool own_noise = whole && ho_has_option(source->readers[HO_ALL_PARTS].loaded, "noise");
-    const ho_tree *noise = own_noise ? NULL : ho_tree_get(node, "noise");
-    source->noisy = noise != NULL;
-    if (noise) {
-        source->noise = (ho_noise){.seed = r->pipeline->problem.seed, .place = noise->place};
-        if (ho_keys_read(HO_NOISE, noise, &source->noise, r->error) != HO_OK)
-            return r->error->status;
-    }
-    for (int i = 0; i < HO_READERS; i++)
-        if (find_missing(r, source, i) != HO_OK)
-            return r->error->status;
-    return HO_OK;
+    for (int i = 0; i < HO_READERS && r->error->status == HO_OK; i++)
+        find_missing(r, source, i);
+    return r->error->status;
 }
 
 /* The first source that is there. */
@@ -151,12 +137,11 @@ static const ho_data_source *choose_source(ho_reading *r, const ho_tree *node, c
     ho_pipeline *p = r->pipeline;
     p->data_choices = count;
     for (size_t i = 0; i < count; i++) {
-        if (!sources[i].missing) {
-            p->data_choice = i;
+        p->data_choice = i;
+        if (!sources[i].missing)
             return &sources[i];
-        }
-        p->data_missing = p->data_missing ? ho_arena_format(r->arena, "%s; %s", p->data_missing, sources[i].missing)
-                                          : sources[i].missing;
+        p->data_missing =
+            i == 0 ? sources[i].missing : ho_arena_format(r->arena, "%s; %s", p->data_missing, sources[i].missing);
     }
     if (count == 1)
         ho_fail_at(r->error, HO_INVALID, sources[0].node->place, "data: %s", p->data_missing);
@@ -331,29 +316,22 @@ static ho_status read_parts(ho_reading *r, const ho_data_source *source)
 static void name_data(ho_reading *r, const ho_data_source *source)
 {
     ho_pipeline *p = r->pipeline;
-    const ho_dataset *first = NULL;
-    const ho_loaded *reader = NULL;
-    size_t most = 0;
+    int first = p->datasets[HO_ALL_PARTS] ? HO_ALL_PARTS : HO_TRAINING_PART;
+    size_t most = 1;
     for (int i = 0; i < HO_READERS; i++)
         most += p->datasets[i] ? p->datasets[i]->files.count : 0;
-    ho_data_file *files = ho_arena_alloc(r->arena, (most + 1) * sizeof *files);
-    for (int i = 0; i < HO_READERS; i++) {
-        const ho_dataset *dataset = p->datasets[i];
-        if (!dataset)
-            continue;
-        first = first ? first : dataset;
-        reader = reader ? reader : source->readers[i].loaded;
-        for (size_t f = 0; f < dataset->files.count; f++)
-            files[p->file_count++] = dataset->files.of[f];
-    }
+    ho_data_file *files = ho_arena_alloc(r->arena, most * sizeof *files);
+    for (int i = 0; i < HO_READERS; i++)
+        for (size_t f = 0; p->datasets[i] && f < p->datasets[i]->files.count; f++)
+            files[p->file_count++] = p->datasets[i]->files.of[f];
     p->files = files;
-    p->truths = first->truths;
-    p->truth_count = first->truth_count;
-    p->class_names = first->class_names;
-    p->class_count = first->class_count;
+    p->truths = p->datasets[first]->truths;
+    p->truth_count = p->datasets[first]->truth_count;
+    p->class_names = p->datasets[first]->class_names;
+    p->class_count = p->datasets[first]->class_count;
     const char *slash = p->file_count ? strrchr(files[0].path, '/') : NULL;
-    char *reading = slash ? ho_arena_format(r->arena, "%s, ...%s", reader->plugin.name, slash)
-                          : ho_arena_strdup(r->arena, reader->plugin.name);
+    const char *reading = ho_arena_format(r->arena, "%s%s%s", source->readers[first].loaded->plugin.name,
+                                          slash ? ", ..." : "", slash ? slash : "");
     p->data_label = source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
 }
 
@@ -436,15 +414,13 @@ static ho_status transform(ho_reading *r, const ho_data_source *source)
 ho_status ho_describe_data(ho_reading *r)
 {
     ho_tree *node = ho_tree_get(r->root, "data");
-    bool list = node->kind == HO_TREE_LIST;
-    size_t count = list ? node->count : 1;
-    if (!count)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "data: the list is empty");
+    size_t count;
+    ho_tree *item = ho_items(node, "data", &count, r->error);
     ho_data_source *sources = ho_arena_alloc(r->arena, count * sizeof *sources);
-    ho_tree *item = list ? node->first : node;
-    for (size_t i = 0; i < count; i++, item = item->next)
-        if (read_source(r, item, &sources[i]) != HO_OK)
-            return r->error->status;
+    for (size_t i = 0; i < count && r->error->status == HO_OK; i++, item = item->next)
+        read_source(r, item, &sources[i]);
+    if (r->error->status != HO_OK)
+        return r->error->status;
     const ho_data_source *source = choose_source(r, node, sources, count);
     if (!source || check_order(r, source) != HO_OK || read_parts(r, source) != HO_OK)
         return r->error->status;

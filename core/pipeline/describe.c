@@ -44,7 +44,7 @@ static void fix_hypers(ho_reading *r, const ho_instance *instance, const ho_tree
         bool weights = weighted && strcmp(child->key, "weights") == 0 && !ho_is_word(child, per_example);
         if (!weight && !weights && !ho_has_hyper(instance->loaded, child->key))
             continue;
-        ho_npy_settle(r->arena, child);
+        ho_is_npy(r->arena, child);
         r->settings[r->pipeline->problem.setting_count++] = (ho_hyper_setting){
             .name = ho_arena_format(r->arena, "%s.%s", instance->name, child->key),
             .place = child->key_place,
@@ -54,67 +54,57 @@ static void fix_hypers(ho_reading *r, const ho_instance *instance, const ho_tree
 }
 
 /* `weights` of a loss: the word per_example (all 1 unless they are tuned from elsewhere), or their values. */
-static ho_status read_weights(ho_reading *r, const ho_tree *node, ho_term *term)
+static ho_status read_weights(ho_reading *r, ho_tree *node, ho_term *term)
 {
+    double number;
+    char near[HO_SUGGESTION];
     term->per_example = true;
     term->weights_place = node->place;
-    double number;
-    size_t length = node->kind == HO_TREE_SCALAR ? strlen(node->text) : 0;
-    bool file = length > 4 && strcmp(node->text + length - 4, ".npy") == 0;
-    if (node->kind == HO_TREE_LIST || ho_is_word(node, per_example) || file ||
-        (length && !node->quoted && ho_parse_real(node->text, &number)))
+    if (node->kind == HO_TREE_LIST || ho_is_word(node, per_example) || ho_is_npy(r->arena, node))
         return HO_OK;
     if (node->kind != HO_TREE_SCALAR)
         return ho_fail_at(r->error, HO_INVALID, node->place,
                           "weights: expected per_example, or the weights themselves (a list or a .npy file), got %s",
                           ho_tree_kind_name(node->kind));
-    char near[HO_SUGGESTION];
+    if (!node->quoted && ho_parse_real(node->text, &number))
+        return HO_OK;
     return ho_fail_at(r->error, HO_INVALID, node->place,
                       "weights: \"%s\" is neither per_example, nor a number, nor a .npy file%s", node->text,
                       ho_suggest(ho_nearest(node->text, &per_example, 1), near));
 }
 
 /* Makes an instance from its mention. `fallback`: its name where the settings give none. */
-static ho_instance *make(ho_reading *r, const ho_mention *mention, const char *fallback, const char *const *reserved)
+static ho_instance *make(ho_reading *r, const ho_mention *mention, const char *fallback, ho_section section)
 {
     const char *name = fallback;
     const ho_tree *given = ho_tree_get(mention->settings, "name");
     ho_place place = given ? given->place : mention->place;
     if ((given && check_name(given, &name, r->error) != HO_OK) || check_unique(r, name, place) != HO_OK)
         return NULL;
-    return ho_instance_new(mention->loaded, name, mention->settings, reserved, mention->place, r->error);
+    return ho_mention_make(r, mention, name, section);
 }
 
 /* The model or the dynamics. */
 static ho_status describe_part(ho_reading *r, uint32_t kind, ho_instance **instance)
 {
     const char *key = ho_kind_name(kind);
-    ho_tree *node = ho_tree_get(r->root, key);
     ho_mention mention = {0};
-    if (ho_mention_read(r, kind, node, "plugin", key, &mention) != HO_OK)
-        return r->error->status;
-    *instance = make(r, &mention, key, ho_key_names(HO_PART));
+    if (ho_mention_read(r, kind, ho_tree_get(r->root, key), key, &mention) == HO_OK)
+        *instance = make(r, &mention, key, HO_PART);
     if (*instance)
         fix_hypers(r, *instance, mention.settings, false);
     return r->error->status;
 }
 
-static ho_status read_on(ho_reading *r, const ho_tree *node, ho_term *term)
+static ho_status read_on(ho_reading *r, ho_tree *node, ho_term *term)
 {
-    term->on_place = node->place;
-    bool list = node->kind == HO_TREE_LIST;
-    if (list && !node->count)
-        return ho_fail_at(r->error, HO_INVALID, node->place,
-                          "on: the list is empty; expected patterns of weight names");
-    size_t count = list ? node->count : 1;
-    const char **patterns = ho_arena_alloc(r->arena, count * sizeof *patterns);
-    const ho_tree *item = list ? node->first : node;
-    for (size_t i = 0; i < count; i++, item = item->next)
-        if (ho_tree_string(item, "on", &patterns[i], r->error) != HO_OK)
-            return r->error->status;
+    const ho_tree *item = ho_items(node, "on", &term->on_count, r->error);
+    const char **patterns = ho_arena_alloc(r->arena, term->on_count * sizeof *patterns);
+    for (size_t i = 0; i < term->on_count && r->error->status == HO_OK; i++, item = item->next)
+        ho_tree_string(item, "on", &patterns[i], r->error);
     term->on = patterns;
-    term->on_count = count;
-    return HO_OK;
+    term->on_place = node->place;
+    return r->error->status;
 }
 
 /* One term. Where it gives no name, it is called as its plugin; with a prefix: prefix_plugin, or just prefix when
@@ -130,16 +120,16 @@ static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, 
                           loss ? ", not both" : "");
     ho_section section = loss ? HO_LOSS_TERM : HO_PENALTY_TERM;
     ho_mention mention = {0};
-    if (ho_mention_read(r, loss ? HO_LOSS : HO_PENALTY, node, loss ? "loss" : "penalty", where, &mention) != HO_OK)
+    if (ho_mention_read(r, loss ? HO_LOSS : HO_PENALTY, node, where, &mention) != HO_OK)
         return r->error->status;
     const char *name = mention.loaded->plugin.name;
     if (prefix)
         name = alone ? prefix : ho_arena_format(r->arena, "%s_%s", prefix, name);
-    term->plugin = make(r, &mention, name, ho_key_names(section));
+    term->plugin = make(r, &mention, name, section);
     if (!term->plugin || ho_keys_read(section, node, term, r->error) != HO_OK)
         return r->error->status;
-    const ho_tree *target = ho_tree_get(node, "target"), *on = penalty ? ho_tree_get(node, "on") : NULL;
-    const ho_tree *weights = loss ? ho_tree_get(node, "weights") : NULL;
+    const ho_tree *target = ho_tree_get(node, "target");
+    ho_tree *on = penalty ? ho_tree_get(node, "on") : NULL, *weights = loss ? ho_tree_get(node, "weights") : NULL;
     term->target_place = target ? target->place : term->target_place;
     if ((weights && read_weights(r, weights, term) != HO_OK) || (on && read_on(r, on, term) != HO_OK))
         return r->error->status;
@@ -152,30 +142,24 @@ static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, 
 static ho_status describe_terms(ho_reading *r, ho_tree *node, const char *where, const char *prefix,
                                 const ho_term **terms, size_t *count)
 {
-    bool list = node->kind == HO_TREE_LIST;
-    if (!list && ho_tree_expect(node, HO_TREE_MAP, where, r->error) != HO_OK)
-        return r->error->status;
-    if (list && !node->count)
-        return ho_fail_at(r->error, HO_INVALID, node->place, "%s: the list is empty", where);
-    size_t wanted = list ? node->count : 1;
+    size_t wanted;
+    ho_tree *item = ho_items(node, where, &wanted, r->error);
     ho_term *made = ho_arena_alloc(r->arena, wanted * sizeof *made);
     *terms = made;
-    for (ho_tree *item = list ? node->first : node; item; item = list ? item->next : NULL) {
-        ho_status status = describe_term(r, item, where, prefix, wanted == 1, &made[*count]);
-        if (made[*count].plugin)
-            ++*count;
-        if (status != HO_OK)
-            return status;
+    for (size_t i = 0; i < wanted && r->error->status == HO_OK; i++, item = item->next) {
+        describe_term(r, item, where, prefix, wanted == 1, &made[i]);
+        *count += made[i].plugin != NULL;
     }
-    return HO_OK;
+    return r->error->status;
 }
 
 /* The validation error where the pipeline gives none: the objective's losses, by their mean. */
-static ho_tree *default_validation(ho_reading *r, const ho_tree *objective)
+static ho_tree *default_validation(ho_reading *r, ho_tree *objective)
 {
     ho_tree *list = ho_tree_new(r->arena, HO_TREE_LIST, objective->place);
-    const ho_tree *item = objective->kind == HO_TREE_LIST ? objective->first : objective;
-    for (; item; item = objective->kind == HO_TREE_LIST ? item->next : NULL)
+    size_t count;
+    const ho_tree *item = ho_items(objective, "objective", &count, r->error);
+    for (size_t i = 0; i < count; i++, item = item->next)
         if (ho_tree_get(item, "loss")) {
             ho_tree *copy = ho_tree_copy(r->arena, item);
             ho_tree_remove(copy, "name");
@@ -202,31 +186,28 @@ static ho_status describe_errors(ho_reading *r)
     return describe_terms(r, validation, "validation", "validation", &p->validation_terms, &p->validation_count);
 }
 
-static ho_status describe_starts(ho_reading *r)
+static ho_status describe_starts(ho_reading *r, const ho_tree *node)
 {
-    ho_tree *node = ho_tree_get(r->root, "start");
-    if (!node)
-        return HO_OK;
+    ho_problem *p = &r->pipeline->problem;
     if (ho_tree_expect(node, HO_TREE_MAP, "start", r->error) != HO_OK)
         return r->error->status;
     ho_start *starts = ho_arena_alloc(r->arena, (node->count + 1) * sizeof *starts);
-    size_t count = 0;
+    p->starts = starts;
     for (ho_tree *child = node->first; child; child = child->next) {
-        const char *text;
-        if (ho_tree_string(child, "start", &text, r->error) != HO_OK)
+        if (ho_tree_expect(child, HO_TREE_SCALAR, "start", r->error) != HO_OK)
             return r->error->status;
         ho_path_settle(r->arena, child);
-        starts[count++] = (ho_start){.weight = child->key, .path = child->text, .place = child->place};
+        starts[p->start_count++] = (ho_start){.weight = child->key, .path = child->text, .place = child->place};
     }
-    r->pipeline->problem.starts = starts;
-    r->pipeline->problem.start_count = count;
     return HO_OK;
 }
 
 ho_status ho_describe_problem(ho_reading *r)
 {
-    if (describe_part(r, HO_MODEL, &r->pipeline->problem.model) != HO_OK ||
-        describe_part(r, HO_DYNAMICS, &r->pipeline->problem.dynamics) != HO_OK || describe_errors(r) != HO_OK)
+    ho_problem *p = &r->pipeline->problem;
+    const ho_tree *start = ho_tree_get(r->root, "start");
+    if (describe_part(r, HO_MODEL, &p->model) != HO_OK || describe_part(r, HO_DYNAMICS, &p->dynamics) != HO_OK ||
+        describe_errors(r) != HO_OK)
         return r->error->status;
-    return describe_starts(r);
+    return start ? describe_starts(r, start) : HO_OK;
 }

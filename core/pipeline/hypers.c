@@ -74,9 +74,8 @@ static ho_hyper_setting *setting_of(ho_reading *r, const char *name)
 static ho_status describe_constraint(ho_reading *r, ho_tree *node, ho_instance **constraint)
 {
     ho_mention mention = {0};
-    if (ho_mention_read(r, HO_CONSTRAINT, node, "plugin", "constraint", &mention) == HO_OK)
-        *constraint = ho_instance_new(mention.loaded, NULL, mention.settings, ho_key_names(HO_PROJECTION),
-                                      mention.place, r->error);
+    if (ho_mention_read(r, HO_CONSTRAINT, node, "constraint", &mention) == HO_OK)
+        *constraint = ho_mention_make(r, &mention, NULL, HO_PROJECTION);
     return r->error->status;
 }
 
@@ -91,7 +90,7 @@ static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
                           "%s: expected its initial value or a map ({} for the default), got nothing", entry->key);
     ho_tree *value = entry->kind == HO_TREE_MAP ? ho_tree_get(entry, "init") : entry;
     if (value) {
-        ho_npy_settle(r->arena, value);
+        ho_is_npy(r->arena, value);
         setting->value = value;
     }
     if (entry->kind != HO_TREE_MAP || ho_keys_read(HO_TUNED, entry, setting, r->error) != HO_OK)
@@ -129,9 +128,8 @@ static ho_status describe_mode(ho_reading *r, size_t tuned)
         return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file},
                           "the pipeline has hyperparameters to tune and no \"hypergradient\": {mode: NAME}");
     ho_mention mention = {0};
-    if (ho_mention_read(r, HO_MODE, node, "mode", "hypergradient", &mention) == HO_OK)
-        r->pipeline->mode = ho_instance_new(mention.loaded, NULL, mention.settings, ho_key_names(HO_HYPERGRADIENT),
-                                            mention.place, r->error);
+    if (ho_mention_read(r, HO_MODE, node, "hypergradient", &mention) == HO_OK)
+        r->pipeline->mode = ho_mention_make(r, &mention, NULL, HO_HYPERGRADIENT);
     return r->error->status;
 }
 

@@ -61,14 +61,18 @@ typedef struct ho_mention {
     ho_place place;    /* of the name */
 } ho_mention;
 
-/* Finds the plugin that `node` names: a scalar, or the entry `key` of a map, whose `path` may give the file. `what` is
- * for messages. Paths among its settings become absolute, so that a copy of the tree elsewhere means the same. */
-ho_status ho_mention_read(ho_reading *reading, uint32_t kind, ho_tree *node, const char *key, const char *what,
-                          ho_mention *mention);
+/* Finds the plugin that `node` names: a scalar, or the entry "plugin" of a map ("loss", "penalty" or "mode" for these
+ * kinds), whose `path` may give the file. `what` is for messages. Paths among its settings become absolute, so that a
+ * copy of the tree elsewhere means the same. */
+ho_status ho_mention_read(ho_reading *reading, uint32_t kind, ho_tree *node, const char *what, ho_mention *mention);
+/* An instance of it, called `name` (NULL: as the plugin), in whose settings the section's keys may stand too. */
+ho_instance *ho_mention_make(ho_reading *reading, const ho_mention *mention, const char *name, ho_section section);
+/* The first of *count items: those of a list, which must not be empty, or the node alone. NULL with an error. */
+ho_tree *ho_items(ho_tree *node, const char *what, size_t *count, ho_error *error);
 /* Makes the text of a scalar an absolute path, seen from the folder of the file it stands in. */
 void ho_path_settle(ho_arena *arena, ho_tree *node);
-/* The same where the scalar is a path of a .npy file. */
-void ho_npy_settle(ho_arena *arena, ho_tree *node);
+/* Whether it is a scalar that names a .npy file; such a path is made absolute. */
+bool ho_is_npy(ho_arena *arena, ho_tree *node);
 bool ho_is_word(const ho_tree *node, const char *word); /* NULL is none */
 
 /* ---- noise.c ---------------------------------------------------------------------------------------------------- */

@@ -24,11 +24,22 @@ void ho_path_settle(ho_arena *arena, ho_tree *node)
     free(path);
 }
 
-void ho_npy_settle(ho_arena *arena, ho_tree *node)
+bool ho_is_npy(ho_arena *arena, ho_tree *node)
 {
-    size_t length = node && node->kind == HO_TREE_SCALAR ? strlen(node->text) : 0;
-    if (length > 4 && strcmp(node->text + length - 4, ".npy") == 0)
+    size_t length = node->kind == HO_TREE_SCALAR ? strlen(node->text) : 0;
+    bool is = length > 4 && strcmp(node->text + length - 4, ".npy") == 0;
+    if (is)
         ho_path_settle(arena, node);
+    return is;
+}
+
+ho_tree *ho_items(ho_tree *node, const char *what, size_t *count, ho_error *error)
+{
+    bool list = node->kind == HO_TREE_LIST;
+    *count = list ? node->count : 1;
+    if (!*count)
+        ho_fail_at(error, HO_INVALID, node->place, "%s: the list is empty", what);
+    return list ? node->first : node;
 }
 
 /* The plugin in the file that `path` names, which must be of this kind and name. */
@@ -47,9 +58,10 @@ static const ho_loaded *load_file(ho_reading *r, uint32_t kind, ho_tree *path, c
     return r->error->status == HO_OK ? loaded : NULL;
 }
 
-ho_status ho_mention_read(ho_reading *r, uint32_t kind, ho_tree *node, const char *key, const char *what,
-                          ho_mention *mention)
+ho_status ho_mention_read(ho_reading *r, uint32_t kind, ho_tree *node, const char *what, ho_mention *mention)
 {
+    bool own = kind == HO_LOSS || kind == HO_PENALTY || kind == HO_MODE;
+    const char *key = own ? ho_kind_name(kind) : "plugin", *name;
     const ho_tree *named = node;
     if (node->kind == HO_TREE_MAP) {
         mention->settings = node;
@@ -62,17 +74,19 @@ ho_status ho_mention_read(ho_reading *r, uint32_t kind, ho_tree *node, const cha
                           "%s: expected a plugin's name or a map with \"%s\", got %s", what, key,
                           ho_tree_kind_name(node->kind));
     }
-    const char *name;
     if (ho_tree_string(named, what, &name, r->error) != HO_OK)
         return r->error->status;
     mention->place = named->place;
     ho_tree *path = ho_tree_get(mention->settings, "path");
     mention->loaded = path ? load_file(r, kind, path, name, named->place)
                            : ho_registry_find(r->registry, kind, name, named->place, r->error);
-    if (!mention->loaded)
-        return r->error->status;
-    for (uint32_t i = 0; i < mention->loaded->option_count; i++)
+    for (uint32_t i = 0; mention->loaded && i < mention->loaded->option_count; i++)
         if (mention->loaded->options[i].type == HO_PATH)
             ho_path_settle(r->arena, ho_tree_get(mention->settings, mention->loaded->options[i].name));
-    return HO_OK;
+    return r->error->status;
+}
+
+ho_instance *ho_mention_make(ho_reading *r, const ho_mention *m, const char *name, ho_section section)
+{
+    return ho_instance_new(m->loaded, name, m->settings, ho_key_names(section), m->place, r->error);
 }

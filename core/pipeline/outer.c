@@ -173,13 +173,12 @@ static const ho_tree *values_of(ho_reading *r, const ho_tree *node, const ho_loa
 static ho_status describe_optimizer(ho_reading *r, ho_tree *node)
 {
     ho_pipeline *p = r->pipeline;
-    const char *const *known = ho_key_names(HO_OUTER);
     if (p->strategy != HO_STRATEGY_HYPERGRADIENT && !ho_tree_get(node, "plugin"))
-        return ho_tree_only(node, "outer", known, r->error);
+        return ho_tree_only(node, "outer", ho_key_names(HO_OUTER), r->error);
     ho_mention mention = {0};
-    if (ho_mention_read(r, HO_DYNAMICS, node, "plugin", "outer", &mention) != HO_OK)
+    if (ho_mention_read(r, HO_DYNAMICS, node, "outer", &mention) != HO_OK)
         return r->error->status;
-    p->outer = ho_instance_new(mention.loaded, "outer", node, known, mention.place, r->error);
+    p->outer = ho_mention_make(r, &mention, "outer", HO_OUTER);
     if (p->outer)
         p->outer_values = values_of(r, node, mention.loaded);
     return r->error->status;
