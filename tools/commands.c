@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "check/check.h"
 #include "cli.h"
 #include "exec/exec.h"
 #include "plugins_help.h"
@@ -91,7 +92,7 @@ static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *e
     if (!pipeline)
         return error->status;
     ho_run_request request = run_request(cli);
-    ho_status status = ho_run_check(pipeline, registry, &request, error);
+    ho_status status = ho_check(pipeline, registry, request.interrupt, error);
     ho_pipeline_free(pipeline);
     return status;
 }

@@ -162,3 +162,20 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     ho_arena_free(pipeline->arena);
     free(pipeline);
 }
+
+ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error)
+{
+    if (pipeline->problem.steps > 0)
+        return HO_OK;
+    return ho_fail_at(error, HO_INVALID, ho_tree_get(pipeline->root, "steps")->place,
+                      "steps: unbounded: %s needs a fixed number of steps, as with --set steps=100", what);
+}
+
+void ho_announce_data(const ho_pipeline *p)
+{
+    printf("%s: data: %s\n", p->name, p->data_label);
+    if (p->data_missing)
+        printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
+               p->data_missing);
+    fflush(stdout);
+}

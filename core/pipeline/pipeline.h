@@ -18,7 +18,7 @@ typedef struct ho_pipeline_request {
 } ho_pipeline_request;
 
 /* How the outer loop finds better hyperparameters. */
-typedef enum ho_strategy { HO_STRATEGY_HYPERGRADIENT, HO_STRATEGY_GRID, HO_STRATEGY_RANDOM } ho_strategy;
+typedef enum ho_strategy_kind { HO_STRATEGY_HYPERGRADIENT, HO_STRATEGY_GRID, HO_STRATEGY_RANDOM } ho_strategy_kind;
 
 /* Where a search draws a hyperparameter from: between two ends, evenly or evenly in the logarithm, or among values.
  * Every entry of an array has the same range; a grid gives all of them one value, random search each its own. */
@@ -74,7 +74,7 @@ typedef struct ho_pipeline {
 
     ho_instance *mode; /* the hypergradient mode */
 
-    ho_strategy strategy;
+    ho_strategy_kind strategy;
     ho_instance *outer; /* the hyper-optimizer's dynamics; NULL: no outer optimisation by hypergradients asked for */
     const ho_tree *outer_values; /* its hyperparameters, for ho_optimizer_new */
     int64_t outer_iterations;    /* of the hypergradient; 0: none asked for */
@@ -97,6 +97,11 @@ typedef struct ho_pipeline {
  * file:line:column. */
 ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error);
 void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
+
+/* Refuses, with HO_INVALID, a pipeline whose number of steps is unbounded: there is no E(s_T) then. `what` needs it. */
+ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error);
+/* The first lines on stdout: which data is used, and which sources were passed over. */
+void ho_announce_data(const ho_pipeline *pipeline);
 
 /* A further row of the table: for each repetition, the run of least validation error among some variants. */
 typedef struct ho_choice {

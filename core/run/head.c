@@ -82,12 +82,3 @@ ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *p, const char *co
         .class_names = {(const char *const *)p->class_names, (size_t)p->class_count},
     };
 }
-
-void ho_announce_data(const ho_pipeline *p)
-{
-    printf("%s: data: %s\n", p->name, p->data_label);
-    if (p->data_missing)
-        printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
-               p->data_missing);
-    fflush(stdout);
-}

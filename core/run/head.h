@@ -10,9 +10,6 @@
 ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *pipeline, const char *command_line, bool checksums,
                        ho_arena *arena);
 
-/* The first lines on stdout: which data is used, and which sources were passed over. */
-void ho_announce_data(const ho_pipeline *pipeline);
-
 /* How many processors there are to run on; at least 1. */
 int ho_machine_cores(void);
 

@@ -2,30 +2,30 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "run/gradient.h"
 #include "run/head.h"
-#include "run/mover.h"
+#include "run/hyperstep.h"
 #include "run/run.h"
 #include "run/run_folder.h"
+#include "run/trainer.h"
 
 static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_training *training,
-                             const ho_run_request *request, double value, const double *gradient,
-                             const ho_gradient_cost *cost, ho_error *error)
+                             const ho_run_request *request, const ho_answer *answer, ho_error *error)
 {
     ho_arena *arena = ho_arena_new();
     ho_record record = ho_record_of(HO_RECORD_GRADIENT, pipeline, request->command_line, true, arena);
-    record.value = value;
-    record.result.seconds = cost->seconds;
-    record.trajectory_bytes = cost->bytes;
-    if (ho_run_folder_lambda(folder, "", training, gradient, error) == HO_OK &&
+    record.value = answer->value;
+    record.result.seconds = answer->line.seconds;
+    record.trajectory_bytes = answer->line.trajectory_bytes;
+    if (ho_run_folder_lambda(folder, "", training, answer->gradient, error) == HO_OK &&
         ho_run_folder_record(folder, &record, error) == HO_OK)
         printf("written to %s\n", ho_run_folder_path(folder));
     ho_arena_free(arena);
     return error->status;
 }
 
-static void print_gradient(const ho_training *training, const double *lambda, const double *gradient)
+static void print_gradient(const ho_training *training, const ho_answer *answer)
 {
+    const double *lambda = answer->lambda, *gradient = answer->gradient;
     size_t count;
     const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
     for (size_t i = 0; i < count; i++) {
@@ -48,37 +48,35 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
     if (!training)
         return error->status;
     ho_training_interrupt(training, request->interrupt);
-    int64_t size = ho_training_lambda_size(training);
-    double *lambda = ho_alloc((size_t)size * sizeof *lambda);
-    double *gradient = ho_alloc((size_t)size * sizeof *gradient);
-    double value = NAN;
-    ho_gradient_cost cost = {0};
-    ho_training_lambda_initial(training, lambda);
-    ho_status status = HO_OK;
+    ho_best best = {0};
+    ho_trainer *trainer = NULL;
     ho_run_folder *folder = NULL;
-    if (size == 0)
-        status = ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
-                         pipeline->file);
-    if (status == HO_OK && request->out) {
+    if (ho_training_lambda_size(training) == 0)
+        ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
+                pipeline->file);
+    if (error->status == HO_OK && ho_best_init(&best, training, false, error) == HO_OK)
+        trainer = ho_trainer_new(pipeline, training, false, error);
+    if (error->status == HO_OK && request->out)
         folder = ho_run_folder_new(pipeline, pipeline->root, request->out, error);
-        status = error->status;
-    }
-    if (status == HO_OK) {
+    if (error->status == HO_OK) {
+        double *lambda = best.lambda; /* the initial one; the only answer cannot change it */
+        const ho_question question = {.lambda = lambda, .wanted = HO_GRADIENT};
+        ho_answer answer;
         ho_announce_data(pipeline);
-        status =
-            ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost, error);
-    }
-    if (status == HO_OK) {
-        printf("E = %.17g after T = %lld steps, %s mode, %.3f s, %lld bytes of trajectory\n", value,
-               (long long)pipeline->problem.steps, pipeline->mode->loaded->plugin.name, cost.seconds,
-               (long long)cost.bytes);
-        print_gradient(training, lambda, gradient);
-        if (folder)
-            status = write_files(folder, pipeline, training, request, value, gradient, &cost, error);
+        if (ho_ask(trainer, &question, &best, &answer) == HO_OK) {
+            printf("E = %.17g after T = %lld steps, %s mode, %.3f s, %lld bytes of trajectory\n", answer.value,
+                   (long long)pipeline->problem.steps, pipeline->mode->loaded->plugin.name, answer.line.seconds,
+                   (long long)answer.line.trajectory_bytes);
+            print_gradient(training, &answer);
+            if (folder)
+                write_files(folder, pipeline, training, request, &answer, error);
+        } else {
+            *error = answer.outcome;
+        }
     }
     ho_run_folder_close(folder);
-    free(lambda);
-    free(gradient);
+    ho_trainer_free(trainer);
+    ho_best_free(&best);
     ho_training_free(training);
-    return status;
+    return error->status;
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "run/gradient.h"
+#include "system/gradient.h"
 
 #define BAR            24
 #define REDRAW_SECONDS 0.1

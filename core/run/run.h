@@ -1,4 +1,4 @@
-/* What the commands do with a pipeline that was read: optimise, differentiate once, prove. */
+/* What the commands do with a pipeline that was read: optimise, or differentiate once. */
 #ifndef HO_RUN_RUN_H
 #define HO_RUN_RUN_H
 
@@ -6,7 +6,7 @@
 #include "record/record.h"
 
 typedef struct ho_run_request {
-    const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free (0: none for check) */
+    const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free */
     bool quiet;                    /* no progress */
     const char *command_line;      /* kept in the results */
     const volatile int *interrupt; /* set by a signal handler */
@@ -28,9 +28,5 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipe
 /* One hypergradient at the initial hyperparameters: `hotool hypergradient`. Writes NAME.npy and hypergradient.json to
  * `out` (NULL: only prints). */
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error);
-
-/* Forward against reverse against central differences, inner products, replay: `hotool check`. The pipeline was read
- * with precision f64. All modes that `registry` lists take part. HO_FAILED where a figure exceeds its tolerance. */
-ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error);
 
 #endif

@@ -1,28 +1,60 @@
-#include "run/search.h"
-
+/* Searches without gradients, as baselines: a grid, or random draws. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
-#include "run/gradient.h"
+#include "run/strategy.h"
+#include "system/gradient.h"
 
-/* What one hypergradient costs. That the initial hyperparameters diverge is no matter: a search need not try them. */
-static ho_status cost_of_hypergradient(const ho_pipeline *pipeline, ho_training *training, int64_t *evaluations,
-                                       ho_error *error)
+typedef struct search {
+    ho_strategy base;
+    const ho_pipeline *pipeline;
+    ho_training *training;
+    int64_t tried;
+} search;
+
+/* ---- how many candidates ----------------------------------------------------------------------------------------- */
+
+/* What one hypergradient costs. The initial hyperparameters may diverge: a search need not try them. */
+static ho_status cost_of_hypergradient(search *s, int64_t *evaluations, ho_error *error)
 {
-    size_t bytes = (size_t)ho_training_lambda_size(training) * sizeof(double);
+    size_t bytes = (size_t)ho_training_lambda_size(s->training) * sizeof(double);
     double *lambda = ho_alloc(bytes), *gradient = ho_alloc(bytes), value;
     ho_gradient_cost cost = {0};
     ho_error own = {0};
-    ho_training_lambda_initial(training, lambda);
-    ho_status status =
-        ho_hypergradient(training, pipeline->mode, pipeline->problem.steps, lambda, &value, gradient, &cost, &own);
+    ho_training_lambda_initial(s->training, lambda);
+    ho_status status = ho_hypergradient(s->training, s->pipeline->mode, s->pipeline->problem.steps, lambda, &value,
+                                        gradient, &cost, &own);
     free(lambda);
     free(gradient);
     *evaluations = cost.evaluations;
     return status == HO_OK || status == HO_DIVERGED ? HO_OK : ho_fail(error, status, "%s", own.text);
 }
+
+static ho_status too_many(const ho_pipeline *pipeline, ho_error *error)
+{
+    return ho_fail(error, HO_INVALID,
+                   "%s: outer: %lld iterations cost as much as more than %d candidates; say how many", pipeline->file,
+                   (long long)pipeline->outer_iterations, HO_MOST_CANDIDATES);
+}
+
+static ho_status begin(ho_strategy *base, ho_error *error)
+{
+    search *s = (search *)base;
+    int64_t each, total;
+    if (base->planned > 0)
+        return HO_OK;
+    if (cost_of_hypergradient(s, &each, error) != HO_OK)
+        return error->status;
+    if (__builtin_mul_overflow(s->pipeline->outer_iterations, each, &total) ||
+        (total /= s->pipeline->problem.steps) > HO_MOST_CANDIDATES)
+        return too_many(s->pipeline, error);
+    base->planned = total > 0 ? total : 1;
+    return HO_OK;
+}
+
+/* ---- candidates -------------------------------------------------------------------------------------------------- */
 
 static ho_status check_range(const ho_range *range, const ho_hyperparameter *h, ho_error *error)
 {
@@ -55,23 +87,6 @@ static ho_status check_ranges(const ho_pipeline *pipeline, const ho_training *tr
     return HO_OK;
 }
 
-ho_status ho_search_candidates(const ho_pipeline *pipeline, ho_training *training, int64_t *candidates, ho_error *error)
-{
-    int64_t each, total, iterations = pipeline->outer_iterations;
-    bool timed = pipeline->cpu_seconds > 0 || pipeline->as_long_as;
-    *candidates = pipeline->candidates > 0 || !timed ? pipeline->candidates : HO_MOST_CANDIDATES;
-    if (check_ranges(pipeline, training, error) != HO_OK || *candidates > 0)
-        return error->status;
-    if (cost_of_hypergradient(pipeline, training, &each, error) != HO_OK)
-        return error->status;
-    if (__builtin_mul_overflow(iterations, each, &total) || (total /= pipeline->problem.steps) > HO_MOST_CANDIDATES)
-        return ho_fail(error, HO_INVALID,
-                       "%s: outer: %lld iterations cost as much as more than %d candidates; say how many",
-                       pipeline->file, (long long)iterations, HO_MOST_CANDIDATES);
-    *candidates = total > 0 ? total : 1;
-    return HO_OK;
-}
-
 /* The value a share of the way through a range. */
 static double between(const ho_range *range, double share)
 {
@@ -91,13 +106,16 @@ static double random_value(const ho_range *range, uint64_t seed, uint64_t stream
     return range->values ? range->values[(int64_t)(share * (double)range->points)] : between(range, share);
 }
 
-/* Candidate number `candidate`, from 0; the constraints have the last word. */
-static ho_status draw(const ho_pipeline *pipeline, ho_training *training, int64_t candidate, double *lambda,
-                      ho_error *error)
+/* Candidate number `tried`, from 0; then project onto the constraints. */
+static ho_wanted propose(ho_strategy *base, double *lambda, ho_error *error)
 {
+    search *s = (search *)base;
+    const ho_pipeline *pipeline = s->pipeline;
+    if (s->tried == base->planned)
+        return HO_NO_MORE;
     size_t count;
-    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
-    int64_t rest = candidate;
+    const ho_hyperparameter *hypers = ho_training_hypers(s->training, &count);
+    int64_t candidate = s->tried++, rest = candidate;
     for (size_t i = 0; i < count; i++) {
         const ho_hyperparameter *h = &hypers[i];
         if (!h->tuned)
@@ -112,73 +130,41 @@ static ho_status draw(const ho_pipeline *pipeline, ho_training *training, int64_
         if (pipeline->strategy == HO_STRATEGY_GRID)
             rest /= range->points;
     }
-    return ho_training_project(training, lambda, error);
+    return ho_training_project(s->training, lambda, error) == HO_OK ? HO_VALUE : HO_NO_MORE;
 }
 
-/* Trains with a candidate. *value orders candidates: the less, the better; NaN: there is nothing to compare. */
-static ho_status try_candidate(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
-                               bool first, const double *lambda, double *value, double *validation_error, ho_error *own)
+/* Candidates do not depend on answers; one that diverges is passed over. */
+static ho_status told(ho_strategy *base, ho_answer *answer, ho_error *error)
 {
-    if (!request->course) {
-        double reached = NAN;
-        ho_status status = ho_train(training, pipeline->problem.steps, lambda, NULL, &reached, own);
-        *value = *validation_error = status == HO_OK ? reached : (double)NAN;
-        return status;
-    }
-    ho_course_result course;
-    const ho_course_request watched = {.lambda = lambda, .onward = !first, .cpu_until = request->cpu_until};
-    ho_status status = ho_course_run(request->course, &watched, &course, own);
-    *value = course.value;
-    *validation_error = course.validation.loss;
-    return status;
+    (void)base, (void)answer, (void)error;
+    return HO_OK;
 }
 
-ho_status ho_search_run(const ho_pipeline *pipeline, ho_training *training, const ho_search_request *request,
-                        ho_outer_result *result, ho_error *error)
+static void pass(ho_strategy *base, ho_snapshot *snapshot)
 {
-    int64_t size = ho_training_lambda_size(training);
-    double *lambda = ho_alloc((size_t)size * sizeof *lambda);
-    ho_error first = {0}; /* why the first that diverged did */
-    ho_status status = HO_OK;
-    double least = NAN;
-    for (int64_t i = 0; i < request->candidates && status == HO_OK; i++) {
-        ho_error own = {0};
-        double begun = ho_seconds(), value = NAN, validation_error = NAN;
-        ho_outer_record record = {
-            .iteration = i + 1, .lambda = lambda, .error = NAN, .gradient_norm = NAN, .stationarity = NAN, .scale = 1};
-        if (i > 0 && request->cpu_until > 0 && ho_cpu_seconds() >= request->cpu_until)
-            break;
-        status = draw(pipeline, training, i, lambda, error);
-        if (status != HO_OK)
-            break;
-        ho_status run = try_candidate(pipeline, training, request, i == 0, lambda, &value, &validation_error, &own);
-        if (own.status == HO_DIVERGED) {
-            record.diverged = own.text;
-            ho_fail(&first, own.status, "%s", own.text);
-        }
-        /* One that diverged or was interrupted after a good look is worth what it was then. */
-        bool worth = !isnan(value) && (run == HO_OK || run == HO_DIVERGED || run == HO_INTERRUPTED);
-        if (worth) {
-            result->done++;
-            record.error = validation_error;
-            record.best = isnan(least) || value < least;
-        }
-        if (run != HO_OK && run != HO_DIVERGED)
-            status = ho_fail(error, run, "%s", own.text);
-        if (status != HO_OK && !worth)
-            break;
-        if (record.best) {
-            least = value;
-            result->best_error = validation_error;
-            result->best_iteration = i + 1;
-            memcpy(result->best, lambda, (size_t)size * sizeof *lambda);
-        }
-        record.seconds = ho_seconds() - begun;
-        ho_status told = request->report(request->context, &record, error);
-        status = status == HO_OK ? told : status;
+    search *s = (search *)base;
+    ho_snapshot_pass(snapshot, &base->planned, sizeof base->planned);
+    ho_snapshot_pass(snapshot, &s->tried, sizeof s->tried);
+}
+
+static void search_free(ho_strategy *base)
+{
+    free(base);
+}
+
+ho_strategy *ho_search_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
+{
+    static const ho_strategy_calls calls = {begin, propose, told, pass, search_free};
+    bool timed = pipeline->cpu_seconds > 0 || pipeline->as_long_as;
+    int64_t planned = pipeline->candidates > 0 || !timed ? pipeline->candidates : HO_MOST_CANDIDATES;
+    if (check_ranges(pipeline, training, error) != HO_OK)
+        return NULL;
+    /* A hypergradient costs more than a training. */
+    if (planned == 0 && pipeline->outer_iterations > HO_MOST_CANDIDATES) {
+        too_many(pipeline, error);
+        return NULL;
     }
-    free(lambda);
-    if (status == HO_OK && result->done == 0)
-        return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", first.text);
-    return status;
+    search *s = ho_alloc(sizeof *s);
+    *s = (search){.base = {&calls, HO_LINE_CANDIDATE, planned, 0}, .pipeline = pipeline, .training = training};
+    return &s->base;
 }

@@ -21,7 +21,7 @@
 #include "base/rng.h"
 #include "bench.h"
 #include "handwritten.h"
-#include "run/gradient.h"
+#include "system/gradient.h"
 #include "system/optimizer.h"
 
 #define FEATURES  123

@@ -12,7 +12,7 @@
 #include "base/rng.h"
 #include "bench.h"
 #include "handwritten.h"
-#include "run/gradient.h"
+#include "system/gradient.h"
 
 #define N       50
 #define D       2048

@@ -14,7 +14,7 @@
 #include "base/npy.h"
 #include "base/rng.h"
 #include "pipeline/pipeline.h"
-#include "run/course.h"
+#include "run/optimize.h"
 
 #define ONLINE_EXAMPLES 90
 #define ONLINE_FEATURES 5
@@ -141,32 +141,35 @@ static inline void online_close(online *o)
     free(o);
 }
 
-/* What a course told, in order. */
+/* The lines of a training, in order. */
 #define ONLINE_MOST   400
 #define ONLINE_LAMBDA 8
 typedef struct online_log {
     online *of;
-    ho_course_event events[ONLINE_MOST];
+    ho_line events[ONLINE_MOST];
     double lambda[ONLINE_MOST][ONLINE_LAMBDA], norms[ONLINE_MOST][64];
+    bool has_norms[ONLINE_MOST];
     size_t count;
     char warning[1024]; /* the last */
     int warnings;
-    void (*also)(struct online_log *log, const ho_course_event *event); /* called at each update; or NULL */
+    void (*also)(struct online_log *log, const ho_line *event); /* called at each update; or NULL */
     void *context;
 } online_log;
 
-static inline ho_status online_report(void *context, const ho_course_event *event, ho_error *error)
+static inline ho_status online_report(void *context, const ho_line *event, const double *lambda, const double *norms,
+                                      ho_error *error)
 {
     (void)error;
     online_log *log = context;
     cr_assert_lt(log->count, ONLINE_MOST);
     cr_assert_leq(log->of->size, ONLINE_LAMBDA);
     log->events[log->count] = *event;
-    memcpy(log->lambda[log->count], event->lambda, (size_t)log->of->size * sizeof(double));
+    memcpy(log->lambda[log->count], lambda, (size_t)log->of->size * sizeof(double));
     size_t hypers;
     ho_training_hypers(log->of->training, &hypers);
-    if (event->norms)
-        memcpy(log->norms[log->count], event->norms, hypers * sizeof(double));
+    log->has_norms[log->count] = norms != NULL;
+    if (norms)
+        memcpy(log->norms[log->count], norms, hypers * sizeof(double));
     log->count++;
     if (event->update && log->also)
         log->also(log, event);
@@ -180,19 +183,50 @@ static inline void online_warn(void *context, const char *text)
     log->warnings++;
 }
 
-/* One course from the initial lambda; the log's events are those of this one. *kept: NULL, or receives the course. */
-static inline ho_status online_run(online *o, bool moves, online_log *log, ho_course_result *result, ho_course **kept)
+/* How a training went. */
+typedef struct online_result {
+    int64_t steps, looks, updates;
+    double value; /* of the best evaluation */
+    double last_epoch;
+    const char *ended;
+} online_result;
+
+/* One monitored training from the initial lambda; the log's events are those of this one. *kept: NULL, or receives the
+ * best, to be freed. */
+static inline ho_status online_run(online *o, bool moves, online_log *log, online_result *result, ho_best *kept)
 {
-    ho_course *course = ho_course_new(o->pipeline, o->training, &o->error);
-    cr_assert_not_null(course, "%s", o->error.text);
+    ho_trainer *trainer = ho_trainer_new(o->pipeline, o->training, true, &o->error);
+    cr_assert_not_null(trainer, "%s", o->error.text);
     log->of = o;
-    const ho_course_request request = {
-        .lambda = o->initial, .online = moves, .report = online_report, .warn = online_warn, .context = log};
-    ho_status status = ho_course_run(course, &request, result, &o->error);
+    const ho_listener listener = {online_report, online_warn, log};
+    ho_best best;
+    cr_assert_eq(ho_best_init(&best, o->training, true, &o->error), HO_OK, "%s", o->error.text);
+    ho_optimization loop = {.trainer = trainer, .listener = &listener, .best = &best};
+    ho_result whole = {0};
+    ho_status status;
+    if (moves) {
+        loop.strategy = ho_strategy_new(o->pipeline, o->training, &o->error);
+        cr_assert_not_null(loop.strategy, "%s", o->error.text);
+        status = ho_optimize(&loop, &whole, &o->error);
+        ho_strategy_free(loop.strategy);
+    } else {
+        const ho_question question = {.lambda = o->initial, .wanted = HO_VALUE, .listener = &listener};
+        status = ho_ask(trainer, &question, &best, &loop.answer);
+        if (status != HO_OK)
+            o->error = loop.answer.outcome;
+    }
+    *result = (online_result){.steps = loop.answer.line.step,
+                              .updates = whole.outer_iterations,
+                              .value = loop.answer.value,
+                              .last_epoch = loop.answer.line.epoch,
+                              .ended = loop.answer.ended};
+    for (size_t i = 0; i < log->count; i++)
+        result->looks += log->events[i].evaluation != 0;
+    ho_trainer_free(trainer);
     if (kept)
-        *kept = course;
+        *kept = best;
     else
-        ho_course_free(course);
+        ho_best_free(&best);
     return status;
 }
 

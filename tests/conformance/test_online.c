@@ -2,7 +2,7 @@
  * derivatives of the whole run so far, with every update that was made kept as an increment of lambda. */
 #include "online.h"
 
-#include "run/mover.h"
+#include "run/hyperstep.h"
 
 /* The hyperparameters that steps up to t were made with, read off the log. */
 static const double *lambda_before(const online_log *log, int64_t step)
@@ -59,7 +59,7 @@ static void check_against_reverse(const char *const *sets)
     const double rate = 0.001;
     online *o = online_open(sets);
     online_log *log = calloc(1, sizeof *log);
-    ho_course_result result;
+    online_result result;
     cr_assert_eq(online_run(o, true, log, &result, NULL), HO_OK, "%s", o->error.text);
     cr_assert_eq(result.updates, 14); /* none after the last step */
     for (int64_t k = 1; k <= result.updates; k++) {
@@ -102,7 +102,7 @@ Test(online, forward_and_reverse_agree_at_every_step)
 {
     online *o = online_open(NULL);
     online_log *log = calloc(1, sizeof *log);
-    ho_course_result result;
+    online_result result;
     cr_assert_eq(online_run(o, true, log, &result, NULL), HO_OK);
     for (int64_t t = 1; t <= 60; t++) {
         double value[2], forward[ONLINE_LAMBDA], reverse[ONLINE_LAMBDA];
@@ -137,7 +137,7 @@ typedef struct probes {
     double norms[ONLINE_MOST][ONLINE_LAMBDA];
 } probes;
 
-static void look_at_tangents(online_log *log, const ho_course_event *event)
+static void measure_tangents(online_log *log, const ho_line *event)
 {
     probes *p = log->context;
     for (int j = 0; j < PROBES; j++)
@@ -182,9 +182,9 @@ static double check_tangents(const char *const *sets, int *bounded)
         ho_training_random(o->training, p->u[j], (uint64_t)j + 1);
     }
     online_log *log = calloc(1, sizeof *log);
-    log->also = look_at_tangents;
+    log->also = measure_tangents;
     log->context = p;
-    ho_course_result result;
+    online_result result;
     o->system->api = &spied;
     cr_assert_eq(online_run(o, true, log, &result, NULL), HO_OK, "%s", o->error.text);
     o->system->api = plain;
@@ -257,7 +257,7 @@ Test(online, a_warm_restart_keeps_the_weights_and_forgets_how_they_came_about)
 {
     online *o = online_open((const char *const[]){"outer/warm_restart=true", NULL});
     online_log *log = calloc(1, sizeof *log);
-    ho_course_result result;
+    online_result result;
     cr_assert_eq(online_run(o, true, log, &result, NULL), HO_OK, "%s", o->error.text);
     /* By hand: forget at each update. */
     const ho_mode_calls *calls = &o->pipeline->mode->loaded->calls.mode;

@@ -1,4 +1,4 @@
-#include "run/mover.h"
+#include "run/hyperstep.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,74 +13,72 @@ typedef struct group {
     double *x, *g;
 } group;
 
-struct ho_mover {
+struct ho_hyperstep {
     ho_training *training;
     group *groups;
     size_t group_count;
-    ho_snapshot saved;
 };
 
 /* The entries of one hyperparameter, or of all that have no optimizer of their own. */
-static ho_status add_group(ho_mover *m, const ho_pipeline *pipeline, const ho_hyperparameter *own, ho_error *error)
+static ho_status add_group(ho_hyperstep *h, const ho_pipeline *pipeline, const ho_hyperparameter *own, ho_error *error)
 {
     size_t hyper_count;
-    const ho_hyperparameter *hypers = ho_training_hypers(m->training, &hyper_count);
-    group *g = &m->groups[m->group_count];
-    g->index = ho_alloc((size_t)ho_training_lambda_size(m->training) * sizeof *g->index);
+    const ho_hyperparameter *hypers = ho_training_hypers(h->training, &hyper_count);
+    group *g = &h->groups[h->group_count];
+    g->index = ho_alloc((size_t)ho_training_lambda_size(h->training) * sizeof *g->index);
     for (size_t i = 0; i < hyper_count; i++) {
-        const ho_hyperparameter *h = &hypers[i];
-        if (!h->tuned || (own ? h != own : h->outer != NULL))
+        const ho_hyperparameter *p = &hypers[i];
+        if (!p->tuned || (own ? p != own : p->outer != NULL))
             continue;
-        for (int64_t j = 0; j < h->count; j++)
-            g->index[g->count++] = h->offset + j;
+        for (int64_t j = 0; j < p->count; j++)
+            g->index[g->count++] = p->offset + j;
     }
     if (g->count == 0) {
         free(g->index);
         *g = (group){0};
         return HO_OK;
     }
-    m->group_count++;
+    h->group_count++;
     g->x = ho_alloc((size_t)g->count * sizeof *g->x);
     g->g = ho_alloc((size_t)g->count * sizeof *g->g);
     g->optimizer = ho_optimizer_new(pipeline->outer, pipeline->outer_values, own ? own->outer : NULL, g->count, error);
     return g->optimizer ? HO_OK : error->status;
 }
 
-void ho_mover_free(ho_mover *m)
+void ho_hyperstep_free(ho_hyperstep *h)
 {
-    if (!m)
+    if (!h)
         return;
-    for (size_t i = 0; i < m->group_count; i++) {
-        ho_optimizer_free(m->groups[i].optimizer);
-        free(m->groups[i].index);
-        free(m->groups[i].x);
-        free(m->groups[i].g);
+    for (size_t i = 0; i < h->group_count; i++) {
+        ho_optimizer_free(h->groups[i].optimizer);
+        free(h->groups[i].index);
+        free(h->groups[i].x);
+        free(h->groups[i].g);
     }
-    ho_snapshot_free(&m->saved);
-    free(m->groups);
-    free(m);
+    free(h->groups);
+    free(h);
 }
 
-ho_mover *ho_mover_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
+ho_hyperstep *ho_hyperstep_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
 {
     size_t hyper_count;
     const ho_hyperparameter *hypers = ho_training_hypers(training, &hyper_count);
-    ho_mover *m = ho_alloc(sizeof *m);
-    *m = (ho_mover){.training = training, .groups = ho_alloc((hyper_count + 1) * sizeof *m->groups)};
-    ho_status status = add_group(m, pipeline, NULL, error);
+    ho_hyperstep *h = ho_alloc(sizeof *h);
+    *h = (ho_hyperstep){.training = training, .groups = ho_alloc((hyper_count + 1) * sizeof *h->groups)};
+    ho_status status = add_group(h, pipeline, NULL, error);
     for (size_t i = 0; i < hyper_count && status == HO_OK; i++)
         if (hypers[i].tuned && hypers[i].outer)
-            status = add_group(m, pipeline, &hypers[i], error);
+            status = add_group(h, pipeline, &hypers[i], error);
     if (status == HO_OK)
-        return m;
-    ho_mover_free(m);
+        return h;
+    ho_hyperstep_free(h);
     return NULL;
 }
 
-ho_status ho_mover_step(ho_mover *m, double *lambda, const double *gradient, double scale, ho_error *error)
+ho_status ho_hyperstep_make(ho_hyperstep *h, double *lambda, const double *gradient, double scale, ho_error *error)
 {
-    for (size_t i = 0; i < m->group_count; i++) {
-        group *g = &m->groups[i];
+    for (size_t i = 0; i < h->group_count; i++) {
+        group *g = &h->groups[i];
         for (int64_t j = 0; j < g->count; j++) {
             g->x[j] = lambda[g->index[j]];
             g->g[j] = gradient[g->index[j]];
@@ -91,25 +89,13 @@ ho_status ho_mover_step(ho_mover *m, double *lambda, const double *gradient, dou
         for (int64_t j = 0; j < g->count; j++)
             lambda[g->index[j]] = g->x[j];
     }
-    return ho_training_project(m->training, lambda, error);
+    return ho_training_project(h->training, lambda, error);
 }
 
-static void pass(ho_mover *m)
+void ho_hyperstep_pass(ho_hyperstep *h, ho_snapshot *snapshot)
 {
-    for (size_t i = 0; i < m->group_count; i++)
-        ho_optimizer_pass(m->groups[i].optimizer, &m->saved);
-}
-
-void ho_mover_save(ho_mover *m)
-{
-    ho_snapshot_save(&m->saved);
-    pass(m);
-}
-
-void ho_mover_restore(ho_mover *m)
-{
-    ho_snapshot_restore(&m->saved);
-    pass(m);
+    for (size_t i = 0; i < h->group_count; i++)
+        ho_optimizer_pass(h->groups[i].optimizer, snapshot);
 }
 
 double ho_norm(const double *x, int64_t count)

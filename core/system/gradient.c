@@ -1,4 +1,4 @@
-#include "run/gradient.h"
+#include "system/gradient.h"
 
 #include <math.h>
 #include <time.h>
@@ -65,14 +65,6 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
         cost->bytes = bytes;
     }
     return HO_OK;
-}
-
-ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error)
-{
-    if (pipeline->problem.steps > 0)
-        return HO_OK;
-    return ho_fail_at(error, HO_INVALID, ho_tree_get(pipeline->root, "steps")->place,
-                      "steps: unbounded: %s wants their number, as with --set steps=100", what);
 }
 
 /* Leaves the last state in *state and the spare vector in *other. */

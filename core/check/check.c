@@ -6,14 +6,14 @@
  * directions, along a few random ones. Central differences along random directions, for each hyperparameter by itself,
  * with the step swept.
  */
+#include "check/check.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
-#include "run/gradient.h"
-#include "run/head.h"
-#include "run/run.h"
+#include "system/gradient.h"
 
 #define REPLAY_TOLERANCE     0.0
 #define INNER_TOLERANCE      1e-10
@@ -339,7 +339,7 @@ static ho_status check_differences(check *c, ho_error *error)
     return HO_OK;
 }
 
-ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error)
+ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, const volatile int *interrupt, ho_error *error)
 {
     check c = {.pipeline = pipeline, .steps = pipeline->problem.steps};
     if (ho_needs_steps(pipeline, "checking", error) == HO_OK)
@@ -348,7 +348,7 @@ ho_status ho_run_check(ho_pipeline *pipeline, ho_registry *registry, const ho_ru
         return error->status;
     c.system = ho_training_system(c.training);
     c.api = c.system->api;
-    ho_training_interrupt(c.training, request->interrupt);
+    ho_training_interrupt(c.training, interrupt);
     c.size = ho_training_lambda_size(c.training);
     size_t bytes = (size_t)c.size * sizeof(double);
     c.lambda = ho_alloc(bytes);

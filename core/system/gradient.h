@@ -1,8 +1,7 @@
-/* One hypergradient through a mode, and plain training without one; divergence is told, with its place. */
-#ifndef HO_RUN_GRADIENT_H
-#define HO_RUN_GRADIENT_H
+/* One hypergradient through a mode, and plain training without one; a divergence is located. Clocks. */
+#ifndef HO_SYSTEM_GRADIENT_H
+#define HO_SYSTEM_GRADIENT_H
 
-#include "pipeline/pipeline.h"
 #include "system/training.h"
 
 typedef struct ho_gradient_cost {
@@ -15,9 +14,6 @@ typedef struct ho_gradient_cost {
  * run is then replayed under examination so that the message names step, node and plugin. `cost` may be NULL. */
 ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
                            double *value, double *gradient, ho_gradient_cost *cost, ho_error *error);
-
-/* Refuses, with HO_INVALID, a pipeline whose training has no end: there is no E(s_T) then. `what` wants one. */
-ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error);
 
 /* Trains for `steps` steps from the initial state and gives the validation error E(s_T, lambda). *state becomes the
  * last state (free with the system's vector_free; NULL after an error); `state` may be NULL. HO_DIVERGED as above. */

@@ -1,0 +1,92 @@
+#include "run/optimize.h"
+
+#include <stdlib.h>
+
+#include "system/gradient.h"
+
+ho_strategy *ho_strategy_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
+{
+    if (pipeline->strategy != HO_STRATEGY_HYPERGRADIENT)
+        return ho_search_new(pipeline, training, error);
+    if (!pipeline->outer)
+        return NULL;
+    return pipeline->online ? ho_online_new(pipeline, training, error) : ho_descent_new(pipeline, training, error);
+}
+
+void ho_strategy_free(ho_strategy *strategy)
+{
+    if (strategy)
+        strategy->calls->free(strategy);
+}
+
+/* The line of an iteration, and a note of its divergence. */
+static ho_status report(const ho_optimization *o, ho_error *error)
+{
+    const ho_answer *a = &o->answer;
+    if (ho_listen(o->listener, &a->line, a->lambda, a->norms, error) != HO_OK)
+        return error->status;
+    if (a->line.diverged && a->line.kind == HO_LINE_ITERATION)
+        ho_warn(o->listener,
+                ho_format("outer iteration %lld diverged: %s%s", (long long)a->line.iteration, a->line.diverged,
+                          a->recovered ? "; back to the best hyperparameters with half the outer step" : ""));
+    return HO_OK;
+}
+
+static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t number, ho_result *result, ho_error *error)
+{
+    ho_answer *a = &o->answer;
+    double begun = ho_seconds();
+    ho_ask(o->trainer, q, o->best, a);
+    bool measured = !isnan(a->value);
+    if (o->strategy->kind != HO_LINE_UPDATE) {
+        a->line.kind = o->strategy->kind;
+        a->line.iteration = number;
+        a->line.best = measured && o->best->at.iteration == number;
+    }
+    ho_status status = a->outcome.status == HO_OK || a->outcome.status == HO_DIVERGED
+                           ? o->strategy->calls->told(o->strategy, a, error)
+                           : ho_fail(error, a->outcome.status, "%s", a->outcome.text);
+    if (measured && a->line.kind && number <= o->strategy->planned && result->outer_iterations++ == 0 && a->gradient)
+        result->initial_error = a->value;
+    a->line.diverged = a->outcome.status == HO_DIVERGED ? a->outcome.text : NULL;
+    a->line.seconds = ho_seconds() - begun;
+    /* What was measured before an interruption counts. */
+    if (a->line.kind && (measured || status == HO_OK || status == HO_DIVERGED)) {
+        ho_error own = {0};
+        if (report(o, &own) != HO_OK && status == HO_OK)
+            status = ho_fail(error, own.status, "%s", own.text);
+    }
+    return status;
+}
+
+ho_status ho_optimize(ho_optimization *o, ho_result *result, ho_error *error)
+{
+    double *lambda = ho_alloc((size_t)ho_training_lambda_size(o->best->training) * sizeof *lambda);
+    bool online = o->strategy->kind == HO_LINE_UPDATE;
+    ho_error first = {0}; /* why the first that diverged did */
+    ho_status status = HO_OK;
+    for (int64_t i = 1; status == HO_OK; i++) {
+        if (i > 1 && o->cpu_until > 0 && ho_cpu_seconds() >= o->cpu_until)
+            break;
+        const ho_question question = {.lambda = lambda,
+                                      .wanted = o->strategy->calls->propose(o->strategy, lambda, error),
+                                      .iteration = online ? 0 : i,
+                                      .cpu_until = o->cpu_until,
+                                      .listener = online ? o->listener : NULL};
+        status = error->status;
+        if (question.wanted == HO_NO_MORE)
+            break;
+        status = iterate(o, &question, i, result, error);
+        if (o->answer.line.diverged && first.status == HO_OK)
+            first = o->answer.outcome;
+    }
+    free(lambda);
+    o->answer.lambda = o->answer.gradient = o->answer.norms = NULL;
+    o->answer.line.diverged = NULL;
+    result->halvings = o->strategy->halvings;
+    result->best_error = o->best->at.error;
+    result->best_iteration = o->best->at.iteration;
+    if (status == HO_OK && isnan(o->best->at.value) && first.status != HO_OK)
+        return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", first.text);
+    return status;
+}

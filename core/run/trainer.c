@@ -1,0 +1,122 @@
+#include "run/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/hyperstep.h"
+#include "run/monitored.h"
+#include "system/gradient.h"
+
+/* ---- the best ---------------------------------------------------------------------------------------------------- */
+
+ho_status ho_best_init(ho_best *best, ho_training *training, bool keep_state, ho_error *error)
+{
+    ho_system *system = ho_training_system(training);
+    *best = (ho_best){.training = training};
+    best->lambda = ho_alloc((size_t)ho_training_lambda_size(training) * sizeof *best->lambda);
+    ho_training_lambda_initial(training, best->lambda);
+    best->state = keep_state ? system->api->vector_new(system, 1) : NULL;
+    best->at = (ho_point){.value = NAN, .error = NAN, .epoch = NAN, .lambda = best->lambda, .state = best->state};
+    return keep_state && !best->state ? ho_take_error(training, HO_FAILED, "training", error) : HO_OK;
+}
+
+void ho_best_free(ho_best *best)
+{
+    if (best->training)
+        ho_training_system(best->training)->api->vector_free(ho_training_system(best->training), best->state);
+    free(best->lambda);
+    *best = (ho_best){0};
+}
+
+void ho_best_offer(ho_best *best, const ho_point *point)
+{
+    if (!ho_is_better(point->value, best->at.value))
+        return;
+    ho_system *system = ho_training_system(best->training);
+    memcpy(best->lambda, point->lambda, (size_t)ho_training_lambda_size(best->training) * sizeof *best->lambda);
+    if (best->state)
+        system->api->copy(system, point->state, best->state);
+    best->at = *point;
+    best->at.lambda = best->lambda;
+    best->at.state = best->state;
+}
+
+/* ---- listeners --------------------------------------------------------------------------------------------------- */
+
+ho_status ho_listen(const ho_listener *listener, const ho_line *line, const double *lambda, const double *norms,
+                    ho_error *error)
+{
+    return listener && listener->line ? listener->line(listener->context, line, lambda, norms, error) : HO_OK;
+}
+
+void ho_warn(const ho_listener *listener, char *text)
+{
+    if (listener && listener->warn)
+        listener->warn(listener->context, text);
+    free(text);
+}
+
+/* ---- training ---------------------------------------------------------------------------------------------------- */
+
+struct ho_trainer {
+    const ho_pipeline *pipeline;
+    ho_training *training;
+    ho_monitored *monitored; /* NULL: plain */
+    double *gradient;
+};
+
+ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, bool monitored, ho_error *error)
+{
+    ho_trainer *t = ho_alloc(sizeof *t);
+    *t = (ho_trainer){.pipeline = pipeline, .training = training};
+    t->gradient = ho_alloc(((size_t)ho_training_lambda_size(training) + 1) * sizeof *t->gradient);
+    t->monitored = monitored ? ho_monitored_new(pipeline, training, error) : NULL;
+    if (t->monitored || !monitored)
+        return t;
+    ho_trainer_free(t);
+    return NULL;
+}
+
+void ho_trainer_free(ho_trainer *t)
+{
+    if (!t)
+        return;
+    ho_monitored_free(t->monitored);
+    free(t->gradient);
+    free(t);
+}
+
+static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_answer *a)
+{
+    int64_t steps = t->pipeline->problem.steps;
+    ho_point point = {.iteration = q->iteration, .step = steps, .epoch = NAN, .lambda = q->lambda};
+    ho_gradient_cost cost = {0};
+    ho_vector *state = NULL;
+    if (q->wanted == HO_GRADIENT) {
+        if (ho_hypergradient(t->training, t->pipeline->mode, steps, q->lambda, &point.value, t->gradient, &cost,
+                             &a->outcome) != HO_OK)
+            return a->outcome.status;
+        a->gradient = t->gradient;
+        a->line.gradient_norm = ho_norm(t->gradient, ho_training_lambda_size(t->training));
+    } else if (ho_train(t->training, steps, q->lambda, best->state ? &state : NULL, &point.value, &a->outcome) !=
+               HO_OK) {
+        return a->outcome.status;
+    }
+    a->value = point.error = a->line.validation_error = point.value;
+    a->line.trajectory_bytes = cost.bytes;
+    a->line.seconds = cost.seconds;
+    point.state = state;
+    ho_best_offer(best, &point);
+    ho_training_system(t->training)->api->vector_free(ho_training_system(t->training), state);
+    return HO_OK;
+}
+
+ho_status ho_ask(ho_trainer *t, const ho_question *q, ho_best *best, ho_answer *a)
+{
+    *a = (ho_answer){.lambda = q->lambda,
+                     .value = NAN,
+                     .line = {.validation_error = NAN, .gradient_norm = NAN, .stationarity = NAN, .step_scale = 1}};
+    if (!t->monitored)
+        return train(t, q, best, a);
+    return ho_monitored_train(t->monitored, q, t->gradient, best, a);
+}

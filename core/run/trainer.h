@@ -1,0 +1,90 @@
+/*
+ * Trainers: what a lambda comes to.
+ *
+ * A plain one trains for a fixed number of steps, through a mode where a hypergradient is wanted. A monitored one
+ * (monitored.h) evaluates while it trains, and may end early. Whatever is measured competes for THE best.
+ */
+#ifndef HO_RUN_TRAINER_H
+#define HO_RUN_TRAINER_H
+
+#include <math.h>
+
+#include "pipeline/pipeline.h"
+#include "record/record.h"
+#include "system/training.h"
+
+/* Somewhere that was measured. */
+typedef struct ho_point {
+    double value;      /* what points are compared by: less is better; NaN: not measured */
+    double error;      /* the validation error */
+    int64_t iteration; /* as asked for; 0: not of an iteration */
+    int64_t step;      /* of training */
+    double epoch;      /* NaN where training is not monitored */
+    const double *lambda;
+    const ho_vector *state; /* NULL: not kept */
+} ho_point;
+
+/* The best point so far; its lambda and state are its own. */
+typedef struct ho_best {
+    ho_point at;
+    ho_training *training;
+    double *lambda;
+    ho_vector *state;
+} ho_best;
+
+/* Nothing is measured yet; at.lambda is the initial one. `keep_state`: the best weights are kept too. */
+ho_status ho_best_init(ho_best *best, ho_training *training, bool keep_state, ho_error *error);
+void ho_best_free(ho_best *best); /* zeroed is fine */
+/* Takes the point where it is better: the earlier of equals stays. */
+void ho_best_offer(ho_best *best, const ho_point *point);
+static inline bool ho_is_better(double value, double least)
+{
+    return isnan(least) || value < least;
+}
+
+/* Who hears how it goes. Calls may be NULL. */
+typedef struct ho_listener {
+    /* A line of metrics.jsonl; `norms`: of the tangents, as for ho_run_folder_line. Its failure ends the run. */
+    ho_status (*line)(void *context, const ho_line *line, const double *lambda, const double *norms, ho_error *error);
+    void (*warn)(void *context, const char *text); /* something a person should know now */
+    void *context;
+} ho_listener;
+ho_status ho_listen(const ho_listener *listener, const ho_line *line, const double *lambda, const double *norms,
+                    ho_error *error);
+/* Takes the text, to free it. */
+void ho_warn(const ho_listener *listener, char *text);
+
+typedef enum ho_wanted { HO_NO_MORE, HO_VALUE, HO_GRADIENT } ho_wanted;
+
+typedef struct ho_question {
+    const double *lambda;
+    ho_wanted wanted;
+    int64_t iteration;           /* of the points offered to the best */
+    double cpu_until;            /* monitored training ends once ho_cpu_seconds() is past this; 0: never */
+    const ho_listener *listener; /* hears of evaluations and warnings; NULL: nobody */
+} ho_question;
+
+typedef struct ho_answer {
+    ho_error outcome; /* HO_DIVERGED and HO_INTERRUPTED may come with a value: what was reached before */
+    double value;     /* as in ho_point */
+    const double *lambda;
+    const double *gradient, *norms; /* the trainer's, until the next question; NULL: none */
+    const char *ended; /* of monitored training: "steps", "patience", "epochs", "seconds", "processor time". NULL: it
+                          goes on, or failed */
+    bool recovered;    /* after a divergence: the strategy has another proposal */
+    ho_line line;      /* figures; kind 0: nothing to write */
+} ho_answer;
+
+typedef struct ho_trainer ho_trainer;
+
+/* `monitored`: evaluates as pipeline->stop says. Borrows both for its lifetime. */
+ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, bool monitored, ho_error *error);
+void ho_trainer_free(ho_trainer *trainer); /* NULL is fine */
+
+/* Trains with a lambda, of which the best may keep what it reaches. HO_VALUE: from the initial state to the end.
+ * HO_GRADIENT: the same, and the hypergradient; where training is monitored, it runs to the next update and answers
+ * with the partial hypergradient there, and the next question resumes it with another lambda; the answer at its end has
+ * no gradient. The status is answer->outcome's; divergence names step, node and plugin. */
+ho_status ho_ask(ho_trainer *trainer, const ho_question *question, ho_best *best, ho_answer *answer);
+
+#endif
