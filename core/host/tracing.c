@@ -101,13 +101,13 @@ static bool name_ok(tracing *t, const char *call, const char *name)
 /* A shape from a plugin's rank and sizes; what the sizes are is for the builders to check. */
 static bool shape_ok(tracing *t, const char *call, int32_t rank, const int64_t *dims, ho_shape *shape)
 {
-    if (rank < 0 || rank > HO_MAX_RANK)
+    const bool ranked = rank >= 0 && rank <= HO_MAX_RANK, ok = ranked && (rank == 0 || dims);
+    *shape = ok ? ho_shape_of(rank, dims) : ho_scalar_shape();
+    if (!ranked)
         fail(t, "%s: rank %" PRId32 " is out of range (0 to %d)", call, rank, HO_MAX_RANK);
-    else if (rank > 0 && !dims)
+    else if (!ok)
         fail(t, "%s: the sizes are NULL", call);
-    else
-        *shape = ho_shape_of(rank, dims);
-    return !failed(t);
+    return ok;
 }
 
 static bool number_ok(tracing *t, const char *call, double number)
@@ -404,9 +404,12 @@ static ho_value normal(ho_trace *x, const char *file, int32_t line, const char *
     ho_shape due;
     if (!name_ok(t, "normal", name) || !shape_ok(t, "normal", rank, dims, &due))
         return (ho_value){0};
+    ho_node node = HO_POISON;
     if (!t->env->normal)
         fail(t, "normal: \"%s\" in %s: random numbers are drawn in a model's \"weights\"", name, t->callback);
-    return handle(t, failed(t) ? HO_POISON : t->env->normal(t->env->context, name, due));
+    else if (!failed(t))
+        node = t->env->normal(t->env->context, name, due);
+    return handle(t, node);
 }
 
 static ho_status trace_fail(ho_trace *x, const char *file, int32_t line, const char *format, ...)

@@ -23,7 +23,7 @@ static const ho_shape_form *choose_form(const ho_shape_forms *shape, const char 
             chosen = &shape->forms[i];
     }
     char *list = ho_join(words, shape->count);
-    if (!chosen)
+    if (!chosen && setting)
         ho_fail_at(error, HO_INVALID, setting->shape_place, "%s has no shape \"%s\" (known: %s)", name, setting->shape,
                    list);
     free(list);
