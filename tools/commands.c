@@ -111,6 +111,7 @@ const ho_cli_command ho_cli_commands[] = {
      "(--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for each "
      "update and evaluation during training, hyperparameters and weights as .npy. Ctrl-C stops cleanly and keeps what "
      "is done.\n\n"
+     "FILE may be -, standard input: paths in it are relative to the current folder.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",

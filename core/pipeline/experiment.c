@@ -112,6 +112,8 @@ ho_experiment *ho_experiment_open(const ho_pipeline_request *request, ho_error *
     e->request = *request;
     e->cache = ho_data_cache_new();
     e->root = ho_yaml_read(e->arena, request->file, error);
+    if (strcmp(request->file, "-") == 0)
+        e->request.file = HO_STANDARD_INPUT;
     if (e->root)
         ho_tree_expect(e->root, HO_TREE_MAP, "the pipeline", error);
     for (size_t i = 0; i < request->set_count && error->status == HO_OK; i++)

@@ -325,12 +325,24 @@ static bool check_indentation(reader *r)
     return true;
 }
 
+/* By its byte order mark, or by the zero that is half of an ASCII character. */
+static bool is_utf16(const char *text, size_t size)
+{
+    return size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0 || !text[0] != !text[1]);
+}
+
 ho_tree *ho_yaml_parse(ho_arena *arena, const char *name, const char *text, size_t size, ho_error *error)
 {
     ho_tree *root = NULL;
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* the byte order mark that some editors write */
+        text += 3;
+        size -= 3;
+    }
     reader r = {.arena = arena, .name = ho_arena_strdup(arena, name), .text = text, .size = size, .error = error};
     if (size > MOST_FILE_BYTES)
         return refuse(&r, (ho_place){.file = name}, "larger than %d bytes", MOST_FILE_BYTES);
+    if (is_utf16(text, size))
+        return refuse(&r, (ho_place){.file = name}, "the text is UTF-16; save it as UTF-8");
     if (!check_indentation(&r))
         return NULL;
     if (!yaml_parser_initialize(&r.parser)) {
@@ -347,8 +359,23 @@ ho_tree *ho_yaml_parse(ho_arena *arena, const char *name, const char *text, size
     return root;
 }
 
+static ho_tree *read_standard_input(ho_arena *arena, ho_error *error)
+{
+    char *text = ho_alloc(MOST_FILE_BYTES + 1); /* one byte more, so that a text that is too long is told */
+    size_t size = fread(text, 1, MOST_FILE_BYTES + 1, stdin);
+    ho_tree *root = NULL;
+    if (ferror(stdin))
+        ho_fail(error, HO_FAILED, "%s: cannot be read", HO_STANDARD_INPUT);
+    else
+        root = ho_yaml_parse(arena, HO_STANDARD_INPUT, text, size, error);
+    free(text);
+    return root;
+}
+
 ho_tree *ho_yaml_read(ho_arena *arena, const char *path, ho_error *error)
 {
+    if (strcmp(path, "-") == 0)
+        return read_standard_input(arena, error);
     uint8_t *bytes;
     uint64_t size;
     if (ho_file_read(path, MOST_FILE_BYTES, &bytes, &size, error) != HO_OK)

@@ -6,8 +6,12 @@
 
 #include "base/tree.h"
 
-/* Reads one document. Errors at file:line:column: syntax, several documents, duplicate keys, non-scalar keys, nesting
- * deeper than 64, more than 100,000 nodes after expanding aliases, a file above 4 MiB, tabs, bad UTF-8. `${NAME}` and
+/* What messages call the file "-". */
+#define HO_STANDARD_INPUT "standard input"
+
+/* Reads one document; "-" is standard input. A UTF-8 byte order mark is passed over. Errors at file:line:column:
+ * syntax, several documents, duplicate keys, non-scalar keys, nesting deeper than 64, more than 100,000 nodes after
+ * expanding aliases, a file above 4 MiB, tabs, bad UTF-8, UTF-16. `${NAME}` and
  * `${NAME:-default}` in scalars read the environment; a NAME that is not set and has no default is an error. `$$` is
  * `$`. */
 ho_tree *ho_yaml_read(ho_arena *arena, const char *path, ho_error *error);

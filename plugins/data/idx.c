@@ -26,8 +26,8 @@ static const ho_option options[] = {
     {.name = "labels", .type = HO_PATH, .required = 1, .doc = "IDX file of (examples) class numbers; may be gzipped"},
     {.name = "scale",
      .type = HO_REAL,
-     .initial = "0.00392156862745098",
-     .doc = "multiplies the inputs (default 1/255: bytes to [0, 1])"},
+     .initial = "0",
+     .doc = "multiplies the inputs; 0: 1/255 for integers (bytes to [0, 1]), 1 for floating point"},
     HO_CLASS_OPTIONS,
 };
 
@@ -42,6 +42,11 @@ static ho_status create(ho_setup *u, void **self)
     reader->classes = ho_option_integer(u, "classes");
     *self = reader;
     return ho_class_names_read(u, &reader->classes, &reader->names);
+}
+
+static int is_floating(uint8_t type)
+{
+    return type == 0x0D || type == 0x0E;
 }
 
 /* Size in bytes of an entry of this type; 0: no such type. */
@@ -138,8 +143,9 @@ static ho_status open_file(ho_data *d, const char *path, idx_file *f)
     return HO_OK;
 }
 
-static ho_status emit_inputs(ho_data *d, const idx_file *f, double scale)
+static ho_status emit_inputs(ho_data *d, const idx_file *f, double given)
 {
+    const double scale = given != 0.0 ? given : is_floating(f->type) ? 1.0 : 1.0 / 255.0;
     const int wide = f->type == 0x0C || f->type == 0x0E; /* than a float */
     void *values = ho_data_alloc(d, (uint64_t)f->count, wide ? sizeof(double) : sizeof(float));
     if (!values)
@@ -196,7 +202,7 @@ static ho_status read(void *self, ho_data *d)
     if (labels.rank != 1)
         return ho_data_fail(d, labels.path, 3, "expected one dimension, got %d; are inputs and labels swapped?",
                             labels.rank);
-    if (labels.type == 0x0D || labels.type == 0x0E)
+    if (is_floating(labels.type))
         return ho_data_fail(d, labels.path, 2, "expected integers, got type 0x%02x (floating point)", labels.type);
     if (labels.dims[0] != inputs.dims[0])
         return ho_data_fail(d, labels.path, 4, "%lld labels for the %lld examples of %s", (long long)labels.dims[0],
@@ -217,10 +223,10 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "idx",
     .version = "1.0.0",
     .doc = "IDX files, the format of MNIST and Fashion-MNIST; plain or gzipped",
-    .details =
-        "Bytes become numbers in [0, 1] (scale: 1/255), flattened to (examples, features). Reads all six IDX types. "
-        "Format: LeCun, Cortes, Burges, The MNIST Database of Handwritten Digits.\n\n"
-        "Debian's package dataset-fashion-mnist installs Fashion-MNIST in /usr/share/datasets/fashion-mnist.",
+    .details = "Bytes become numbers in [0, 1] (scale: 1/255), floating-point numbers stay as they are; flattened to "
+               "(examples, features). Reads all six IDX types. "
+               "Format: LeCun, Cortes, Burges, The MNIST Database of Handwritten Digits.\n\n"
+               "Debian's package dataset-fashion-mnist installs Fashion-MNIST in /usr/share/datasets/fashion-mnist.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

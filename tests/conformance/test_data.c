@@ -188,6 +188,36 @@ Test(idx, reads_every_type_of_number)
     }
 }
 
+/* Floating-point values are numbers already; integers are parts of 255. */
+Test(idx, scales_by_the_type_of_number)
+{
+    static const struct {
+        uint8_t type, bytes[4];
+        const char *scale;
+        double first;
+    } cases[] = {
+        {0x0D, {0x3F, 0xC0, 0, 0}, NULL, 1.5},
+        {0x0D, {0x3F, 0xC0, 0, 0}, "scale=2", 3},
+        {0x0C, {0, 0, 0, 51}, NULL, 0.2},
+        {0x0C, {0, 0, 0, 51}, "scale=-1", -51},
+    };
+    static const uint8_t label[] = {0, 0, 8, 1, 0, 0, 0, 1, 0};
+    put("y", label, sizeof label);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[12] = {0, 0, cases[i].type, 1, 0, 0, 0, 1};
+        memcpy(bytes + 8, cases[i].bytes, 4);
+        put("x", bytes, sizeof bytes);
+        if (cases[i].scale)
+            read_with("idx", option("inputs", "x"), option("labels", "y"), cases[i].scale);
+        else
+            read_with("idx", option("inputs", "x"), option("labels", "y"));
+        cr_assert_not_null(dataset, "%s", error.text);
+        cr_expect_eq(input(&dataset->parts[0], 0), cases[i].first, "case %zu", i);
+        ho_dataset_free(dataset);
+        dataset = NULL;
+    }
+}
+
 /* images with one byte changed and `size` of its bytes kept. */
 static void read_damaged(size_t at, uint8_t byte, size_t size)
 {

@@ -125,7 +125,7 @@ static pid_t start(const char *terminal, const char *first, va_list args)
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 0, cli_exists("stdin") ? "stdin" : "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, cli_format("%s/stdout", top), flags, 0666);
     if (terminal)
         posix_spawn_file_actions_addopen(&actions, 2, terminal, O_RDWR | O_NOCTTY, 0);

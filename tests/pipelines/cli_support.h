@@ -21,7 +21,7 @@ typedef struct cli_result {
     const char *out, *err;
 } cli_result;
 
-/* Runs hotool with these arguments (up to a NULL). */
+/* Runs hotool with these arguments (up to a NULL). Its standard input is the file "stdin", where there is one. */
 cli_result cli_run(const char *first, ...);
 /* The same in two parts, for what happens between. */
 pid_t cli_start(const char *first, ...);

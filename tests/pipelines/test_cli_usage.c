@@ -191,3 +191,16 @@ Test(usage, the_report_is_found_beside_hotool_and_its_absence_is_told)
                   strstr(r.err, "/work nor in PATH"),
               "%s", r.err);
 }
+
+/* Its paths are relative to the current folder. */
+Test(usage, a_pipeline_comes_from_standard_input)
+{
+    cli_write("stdin", cli_read("base.yaml"));
+    cli_expect_done(cli_run("pipeline", "-", "--out", "r", NULL));
+    cr_expect(cli_exists("r/result.json"));
+    cli_write("stdin", "name: x\nstepz: 3\n");
+    cli_expect_refused("a bad one", cli_run("check", "-", NULL), "standard input:2:1: ", "\"stepz\"", NULL);
+    cli_write("stdin", cli_read("base.yaml"));
+    cli_expect_refused("no variant", cli_run("pipeline", "-", "--variant", "x", NULL), "standard input: no variant",
+                       NULL);
+}

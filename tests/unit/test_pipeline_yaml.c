@@ -389,3 +389,29 @@ Test(yaml, wrong_single_settings)
     cr_expect_str_eq(error.text, "--set: nested deeper than 64 levels");
     free(deep);
 }
+
+Test(yaml, a_byte_order_mark_is_passed_over)
+{
+    ho_tree *tree = parse_ok("\xef\xbb\xbf"
+                             "a: 1\nb: [2, 3]\n");
+    cr_expect_str_eq(ho_tree_get(tree, "a")->text, "1");
+    cr_expect_eq(ho_tree_get(tree, "a")->key_place.column, 1, "places are those without the mark");
+    tree = parse_ok("\xef\xbb\xbf");
+    cr_expect_eq(tree->kind, HO_TREE_NULL);
+    cr_expect_null(parse("\xef\xbb\xbf"
+                         "a: 1\n\tb: 2\n"));
+    cr_expect_not_null(strstr(error.text, "t.yaml:2:1: a tab"), "%s", error.text);
+}
+
+Test(yaml, utf_16_is_named)
+{
+    static const char *const texts[] = {"\xff\xfe"
+                                        "a\0:\0",
+                                        "\xfe\xff\0a\0:", "a\0:\0", "\0a\0:"};
+    static const size_t sizes[] = {6, 6, 4, 4};
+    for (size_t i = 0; i < 4; i++) {
+        error = (ho_error){0};
+        cr_expect_null(ho_yaml_parse(arena, "t.yaml", texts[i], sizes[i], &error));
+        cr_expect_str_eq(error.text, "t.yaml: the text is UTF-16; save it as UTF-8");
+    }
+}
