@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/npy.h"
@@ -30,13 +31,45 @@ static ho_status failed(const reading *r)
     return r->emission.error->status;
 }
 
+/* Whether a file begins like an HTML page. */
+static bool is_page(const char *text)
+{
+    static const char *const openings[] = {"<!doctype html", "<html"};
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
+    text += strspn(text, " \t\r\n");
+    for (size_t i = 0; i < sizeof openings / sizeof *openings; i++)
+        if (strncasecmp(text, openings[i], strlen(openings[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Refuses what a download may leave in place of a file. A zero byte follows the bytes. */
+static ho_status refuse_stand_in(const char *path, const uint8_t *bytes, ho_error *error)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/";
+    const char *text = (const char *)bytes;
+    if (strncmp(text, pointer, sizeof pointer - 1) == 0)
+        return ho_fail(error, HO_INVALID, "%s: a Git LFS pointer, not the file itself; fetch that with git lfs pull",
+                       path);
+    if (is_page(text))
+        return ho_fail(error, HO_INVALID, "%s: an HTML page, not data; was it downloaded from a page about the file?",
+                       path);
+    return HO_OK;
+}
+
 /* A file's bytes, unpacked, of which the data set keeps the checksum. */
 static ho_status read_file(reading *r, const char *path, uint64_t most, uint8_t **bytes, uint64_t *size)
 {
     if (ho_file_read_raw(path, most, bytes, size, r->emission.error) != HO_OK)
         return failed(r);
     ho_data_files_add(&r->emission.dataset->files, path, *bytes, *size);
-    return ho_file_unpack(path, most, bytes, size, r->emission.error);
+    if (ho_file_unpack(path, most, bytes, size, r->emission.error) == HO_OK &&
+        refuse_stand_in(path, *bytes, r->emission.error) != HO_OK) {
+        ho_large_free(*bytes);
+        *bytes = NULL;
+    }
+    return failed(r);
 }
 
 static ho_status data_file(ho_data *d, const char *path, uint64_t most, const uint8_t **bytes, uint64_t *size)

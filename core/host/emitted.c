@@ -181,6 +181,14 @@ static ho_status add_inputs(const incoming *in, ho_examples *part)
     return take_values(in, !fits_f32(in->array, in->count * in->width), &part->x32, &part->x64);
 }
 
+static bool holds_zero(const incoming *in)
+{
+    for (int64_t i = 0; i < in->count; i++)
+        if (entry(in->array, i) == 0)
+            return true;
+    return false;
+}
+
 static ho_status take_labels(const incoming *in, ho_target *target)
 {
     int64_t declared = in->array->classes, largest = 0;
@@ -195,7 +203,8 @@ static ho_status take_labels(const incoming *in, ho_target *target)
         if (!isfinite(value) || value != floor(value))
             return refuse(in, "example %" PRId64 " has the label %g, which is not an integer", i, value);
         if (value < 0 || value >= (double)end)
-            return refuse(in, "example %" PRId64 " has the label %.0f, outside 0..%" PRId64, i, value, end - 1);
+            return refuse(in, "example %" PRId64 " has the label %.0f, outside 0..%" PRId64 "%s", i, value, end - 1,
+                          value == (double)end && !holds_zero(in) ? "; do labels start at 1?" : "");
         if ((int64_t)value > largest)
             largest = (int64_t)value;
         target->values[i] = value;
@@ -221,6 +230,26 @@ static ho_status add_target(const incoming *in, ho_examples *part)
     return HO_OK;
 }
 
+/* Whether a matrix holds a single 1 in each row and else zeros. */
+static bool is_one_hot(const ho_array *array)
+{
+    int64_t entries;
+    if (array->rank != 2 || !array->values || !count_entries(2, array->dims, &entries) || array->dims[1] < 2)
+        return false;
+    for (int64_t i = 0; i < array->dims[0]; i++) {
+        int64_t ones = 0;
+        for (int64_t j = 0; j < array->dims[1]; j++) {
+            double value = entry(array, i * array->dims[1] + j);
+            if (value != 0 && value != 1)
+                return false;
+            ones += value == 1;
+        }
+        if (ones != 1)
+            return false;
+    }
+    return true;
+}
+
 /* Role, type, rank and sizes; fills name, count and width. */
 static ho_status check_form(incoming *in)
 {
@@ -238,6 +267,11 @@ static ho_status check_form(incoming *in)
     if (array->type < HO_ARRAY_F32 || array->type > HO_ARRAY_I64)
         return refuse(in, "has the unknown type %" PRIu32, array->type);
     int32_t most = inputs ? HO_MAX_RANK : array->role == HO_ROLE_LABELS ? 1 : 2;
+    if (array->role == HO_ROLE_LABELS && is_one_hot(array))
+        return refuse(in,
+                      "one-hot rows of %" PRId64 " classes, expected the number of each example's class; in NumPy: "
+                      "labels.argmax(axis=1)",
+                      array->dims[1]);
     if (array->rank < 1 || array->rank > most)
         return refuse(in, "has rank %" PRId32 ", expected 1 to %" PRId32, array->rank, most);
     if (array->dims[0] == 0)

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "pipeline/internal.h"
 
+#define MOST_GAPS 8 /* classes without examples that are named */
+
 /* The keys beside a reader's own options. */
 static const char *const *keys_of(int reader)
 {
@@ -159,6 +161,46 @@ static const ho_dataset *read_one(ho_reading *r, const ho_data_source *source, i
                ho_data_cache_get(r->cache, m->loaded, m->settings, keys_of(reader), m->place, r->error);
 }
 
+/* The numbers of the classes below the largest label that no example has, as far as they fit into a line. */
+static const char *list_gaps(ho_reading *r, const bool *seen, int64_t classes)
+{
+    const char *list = "";
+    int64_t listed = 0;
+    for (int64_t c = 0; c < classes && listed <= MOST_GAPS; c++)
+        if (!seen[c])
+            list = listed++ == MOST_GAPS ? ho_arena_format(r->arena, "%s, ...", list)
+                                         : ho_arena_format(r->arena, "%s%s%" PRId64, list, listed > 1 ? ", " : "", c);
+    return list;
+}
+
+/* Notes classes below the largest label that no example of the data has. */
+static void note_gaps(ho_reading *r, const ho_target *main, int64_t classes)
+{
+    ho_pipeline *p = r->pipeline;
+    if (!main || !main->labels || !classes)
+        return;
+    bool *seen = ho_alloc((size_t)classes * sizeof *seen);
+    for (int i = 0; i < HO_READERS; i++)
+        for (int part = 0; part < HO_READERS && p->datasets[i]; part++) {
+            const ho_examples *examples = &p->datasets[i]->parts[part];
+            const ho_target *target = ho_examples_target(examples, main->name);
+            for (int64_t e = 0; target && target->labels && e < examples->count; e++)
+                if (target->values[e] < (double)classes)
+                    seen[(size_t)target->values[e]] = true;
+        }
+    int64_t gaps = 0, largest = 0;
+    for (int64_t c = 0; c < classes; c++)
+        largest = seen[c] ? c : largest;
+    for (int64_t c = 0; c < largest; c++)
+        gaps += !seen[c];
+    if (gaps == 1 && !seen[0])
+        p->data_gaps = ho_arena_format(r->arena, "%s: class 0 has no example; do labels start at 1?", main->name);
+    else if (gaps)
+        p->data_gaps = ho_arena_format(r->arena, "%s: %" PRId64 " of %" PRId64 " classes have no example (%s)",
+                                       main->name, gaps, largest + 1, list_gaps(r, seen, largest));
+    free(seen);
+}
+
 /* Raises *classes to one more than the largest label in any part of a data set. */
 static void count_classes(const ho_dataset *dataset, int64_t *classes)
 {
@@ -243,8 +285,9 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
         if (target->classes > wanted->classes)
             return ho_fail_at(r->error, HO_INVALID, place,
                               "data: \"%s\" has %" PRId64 " classes in the %s examples and %" PRId64
-                              " in the training examples",
-                              wanted->name, target->classes, name, wanted->classes);
+                              " in the training examples; where these lack the last classes, say \"classes: %" PRId64
+                              "\" in each part",
+                              wanted->name, target->classes, name, wanted->classes, target->classes);
         target->classes = wanted->classes;
     }
     return HO_OK;
@@ -309,6 +352,7 @@ static ho_status read_parts(ho_reading *r, const ho_data_source *source)
     for (int i = 0; i < HO_READERS; i++)
         if (source->readers[i].loaded && check_names(r, &source->readers[i], classes) != HO_OK)
             return r->error->status;
+    note_gaps(r, main_target(r, &p->training), classes);
     return HO_OK;
 }
 

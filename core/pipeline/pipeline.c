@@ -177,5 +177,7 @@ void ho_announce_data(const ho_pipeline *p)
     if (p->data_missing)
         printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
                p->data_missing);
+    if (p->data_gaps)
+        printf("%s: data: %s\n", p->name, p->data_gaps);
     fflush(stdout);
 }

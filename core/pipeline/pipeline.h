@@ -68,6 +68,7 @@ typedef struct ho_pipeline {
     const char *data_label;           /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
     size_t data_choice, data_choices; /* which source of the list was used, from 0; how many there are */
     const char *data_missing;         /* why earlier sources were passed over ("no file PATH"), or NULL */
+    const char *data_gaps;            /* "labels: class 0 has no example; ...", or NULL */
     const ho_data_file *files;        /* that were read, with size and checksum */
     size_t file_count;
     ho_dataset *datasets[4]; /* what the readers gave, shared with other pipelines; or NULL */

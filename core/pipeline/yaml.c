@@ -361,8 +361,9 @@ ho_tree *ho_yaml_parse(ho_arena *arena, const char *name, const char *text, size
 
 static ho_tree *read_standard_input(ho_arena *arena, ho_error *error)
 {
-    char *text = ho_alloc(MOST_FILE_BYTES + 1); /* one byte more, so that a text that is too long is told */
-    size_t size = fread(text, 1, MOST_FILE_BYTES + 1, stdin);
+    char *text =
+        ho_alloc(MOST_FILE_BYTES + 4); /* with a byte order mark, and one more to see a text that is too long */
+    size_t size = fread(text, 1, MOST_FILE_BYTES + 4, stdin);
     ho_tree *root = NULL;
     if (ferror(stdin))
         ho_fail(error, HO_FAILED, "%s: cannot be read", HO_STANDARD_INPUT);

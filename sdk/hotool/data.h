@@ -43,7 +43,8 @@ typedef struct ho_array {
 typedef struct ho_data_api {
     uint32_t struct_size;
     /* The whole file, whose checksum the run's record keeps; unpacked if it is gzip by its first bytes. `most`: refuse
-     * more than so many bytes (0: 8 GiB). */
+     * more than so many bytes (0: 8 GiB). Git LFS pointers and HTML pages, which downloads leave in place of a file,
+     * are refused here and in npy. */
     ho_status (*file)(ho_data *d, const char *path, uint64_t most, const uint8_t **bytes, uint64_t *size);
     /* A NumPy file (versions 1 to 3; f2, f4, f8, integers; C and Fortran order): type, rank, dims, source, values. */
     ho_status (*npy)(ho_data *d, const char *path, ho_array *array);

@@ -124,6 +124,52 @@ Test(npy, refuses_labels_for_another_number_of_examples)
     expect_refused("two.npy");
 }
 
+Test(npy, asks_whether_labels_start_at_1)
+{
+    const uint8_t labels[] = {1, 2, 1};
+    put_three_examples();
+    put_npy_bytes("from_1.npy", "|u1", "(3,)", labels, sizeof labels);
+    read_with("npy", option("inputs", "x.npy"), option("labels", "from_1.npy"), "classes=2");
+    expect_refused("from_1.npy", "label 2, outside 0..1; do labels start at 1?");
+}
+
+Test(npy, names_one_hot_labels)
+{
+    const uint8_t rows[] = {0, 1, 1, 0, 0, 1}, others[] = {0, 1, 1, 1, 0, 1};
+    put_three_examples();
+    put_npy_bytes("rows.npy", "|u1", "(3, 2)", rows, sizeof rows);
+    read_with("npy", option("inputs", "x.npy"), option("labels", "rows.npy"));
+    expect_refused("rows.npy: labels: one-hot rows of 2 classes", "labels.argmax(axis=1)");
+    error = (ho_error){0};
+    put_npy_bytes("others.npy", "|u1", "(3, 2)", others, sizeof others);
+    read_with("npy", option("inputs", "x.npy"), option("labels", "others.npy"));
+    expect_refused("others.npy: labels: has rank 2, expected 1");
+}
+
+Test(npy, names_what_a_download_leaves_in_place_of_a_file)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "bad: a Git LFS pointer"},
+        {"\xef\xbb\xbf\n <!DOCTYPE html><html>", "bad: an HTML page"},
+        {"<html lang=en>", "bad: an HTML page"},
+        {"<xml>", "byte 0"},
+        {"", "bad"},
+    };
+    put_three_examples();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        error = (ho_error){0};
+        put("bad", cases[i].text, strlen(cases[i].text));
+        read_with("npy", option("inputs", "x.npy"), option("labels", "bad"));
+        expect_refused(cases[i].said);
+        error = (ho_error){0};
+        put_gz("bad", cases[i].text, (unsigned)strlen(cases[i].text));
+        read_with("idx", option("inputs", "bad"), option("labels", "bad"));
+        expect_refused(i < 3 ? cases[i].said : "bad");
+    }
+}
+
 /* ---- idx ------------------------------------------------------------------------------------------------------- */
 
 static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 51, 255, 102, 1, 2};

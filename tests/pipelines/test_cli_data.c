@@ -190,6 +190,47 @@ Test(data, npy_files_that_lie_are_refused)
                        "y.npy: ", "example 7", "9", "0..3", NULL);
 }
 
+/* Labels that leave classes out are no mistake, but said. */
+Test(data, classes_without_examples_are_said)
+{
+    static const struct {
+        int from, step;
+        const char *said;
+    } cases[] = {
+        {0, 1, NULL},
+        {1, 1, "labels: class 0 has no example; do labels start at 1?\n"},
+        {0, 2, "labels: 3 of 7 classes have no example (1, 3, 5)\n"},
+        {0, 50, "labels: 147 of 151 classes have no example (1, 2, 3, 4, 5, 6, 7, 8, ...)\n"},
+    };
+    int64_t y[BLOBS];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int e = 0; e < BLOBS; e++)
+            y[e] = cases[i].from + cases[i].step * (e % CLASSES);
+        cli_npy("y.npy", I8("(120,)"), y, sizeof y);
+        cli_result r = cli_run("hypergradient", "base.yaml", NULL);
+        cli_expect_done(r);
+        if (cases[i].said)
+            cr_expect(strstr(r.out, cases[i].said), "%s is missing from: %s", cases[i].said, r.out);
+        else
+            cr_expect_not(strstr(r.out, "no example"), "%s", r.out);
+    }
+}
+
+Test(data, a_training_part_without_the_last_class_is_told_of_classes)
+{
+    const int64_t y[4] = {0, 1, 2, 3};
+    double x[4] = {1, 2, 3, 4};
+    cli_npy("x4.npy", F8("(4, 1)"), x, sizeof x);
+    cli_npy("y4.npy", I8("(4,)"), y, sizeof y);
+    cli_npy("x3.npy", F8("(3, 1)"), x, 3 * sizeof *x);
+    cli_npy("y3.npy", I8("(3,)"), y, 3 * sizeof *y);
+    cli_pipeline("p.yaml", base_data,
+                 "data:\n  train: {plugin: npy, inputs: x3.npy, labels: y3.npy}\n"
+                 "  validation: {plugin: npy, inputs: x4.npy, labels: y4.npy}\n");
+    cli_expect_refused("last class", cli_run("pipeline", "p.yaml", NULL), "4 classes in the validation examples",
+                       "3 in the training examples", "say \"classes: 4\"", NULL);
+}
+
 Test(data, other_files_that_lie_are_refused)
 {
     cli_pipeline("idx.yaml", base_data,
