@@ -2,6 +2,7 @@
 #include "base/npy.h"
 
 #include <math.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "reading.h"
@@ -431,6 +432,47 @@ Test(cifar10, refuses_a_label_above_9)
     put_records("batch.bin", 10, 2 * RECORD);
     read_with("cifar10", option("inputs", "batch.bin"));
     expect_refused("batch.bin: byte 3073:", "from 0 to 9, got 10");
+}
+
+Test(cifar10, reads_the_five_batches_of_a_folder)
+{
+    cr_assert_eq(mkdir(path("batches"), 0777), 0);
+    for (uint8_t i = 1; i <= 5; i++)
+        put_records(ho_arena_format(arena, "batches/data_batch_%d.bin", i), i, 2 * RECORD);
+    read_with("cifar10", option("inputs", "batches"));
+    cr_assert_not_null(dataset, "%s", error.text);
+    const ho_examples *all = &dataset->parts[0];
+    cr_expect_eq(all->count, 10);
+    for (int64_t i = 0; i < 5; i++) {
+        cr_expect_eq(all->targets[0].values[2 * i], 7.0);
+        cr_expect_eq(all->targets[0].values[2 * i + 1], (double)(i + 1));
+        cr_expect_float_eq(input(all, 3072 * (2 * i + 1) + 254), 1.0, 1e-9);
+    }
+    cr_assert_eq(dataset->files.count, 1);
+    cr_expect(dataset->files.of[0].folder);
+    cr_expect_eq(dataset->files.of[0].size, 10 * (int64_t)RECORD);
+
+    put_records("batches/data_batch_4.bin", 10, 2 * RECORD);
+    read_with("cifar10", option("inputs", "batches"));
+    expect_refused("batches/data_batch_4.bin: byte 3073:", "got 10");
+    error = (ho_error){0};
+    cr_assert_eq(unlink(path("batches/data_batch_4.bin")), 0);
+    read_with("cifar10", option("inputs", "batches"));
+    expect_refused("batches/data_batch_4.bin: no such file");
+}
+
+Test(cifar10, names_other_files)
+{
+    uint8_t *bytes = calloc(2, 3074);
+    put("train.bin", bytes, 2 * 3074u);
+    read_with("cifar10", option("inputs", "train.bin"));
+    expect_refused("train.bin: its size fits CIFAR-100");
+    error = (ho_error){0};
+    bytes[0] = 0x80, bytes[1] = 2;
+    put("data_batch_1", bytes, RECORD);
+    read_with("cifar10", option("inputs", "data_batch_1"));
+    expect_refused("data_batch_1: byte 0: a Python pickle");
+    free(bytes);
 }
 
 /* ---- generated ------------------------------------------------------------------------------------------------- */

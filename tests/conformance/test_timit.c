@@ -149,6 +149,65 @@ Test(timit, reads_nist_sphere_whatever_its_name)
     cr_expect_eq(fingerprint(), before);
 }
 
+/* The header that a program writes to a pipe, whose length it does not know. */
+Test(timit, reads_audio_of_unknown_length_to_its_end)
+{
+    static const uint32_t unknown[] = {UINT32_MAX, 0x7ffff000};
+    put_corpus();
+    read_made("cache=off");
+    expect_good();
+    const uint64_t before = fingerprint();
+    for (size_t i = 0; i < 2; i++) {
+        FILE *file = fopen(path("a/sx2.wav"), "r+b");
+        uint8_t size[4];
+        cr_assert_not_null(file);
+        put_le(size, unknown[i], 4);
+        cr_assert(fseek(file, 4, SEEK_SET) == 0 && fwrite(size, 1, 4, file) == 4);
+        cr_assert(fseek(file, 40, SEEK_SET) == 0 && fwrite(size, 1, 4, file) == 4);
+        fclose(file);
+        read_made("cache=off");
+        expect_good();
+        cr_expect_eq(fingerprint(), before, "%u", (unsigned)unknown[i]);
+    }
+}
+
+Test(timit, passes_over_a_byte_order_mark)
+{
+    put_one_speaker("a", "0 540 h#\n540 1300 aa\n");
+    put_one_speaker("b", "0 540 h#\n540 1300 aa\n");
+    put_one_speaker("c", "0 540 h#\n540 1300 aa\n");
+#define READ_THREE() \
+    read_these(FOLDER, "training_speakers=a", "validation_speakers=b", "test_speakers=c", "embedding=1", "cache=off")
+    READ_THREE();
+    expect_good();
+    const uint64_t before = fingerprint();
+    put_text("b/sx1.phn", "\xef\xbb\xbf"
+                          "0 540 h#\n540 1300 aa\n");
+    READ_THREE();
+    expect_good();
+    cr_expect_eq(fingerprint(), before);
+}
+
+/* A copy of the corpus that has both the original audio and a RIFF file of it. */
+Test(timit, uses_one_copy_of_audio_that_is_there_twice)
+{
+    put_corpus();
+    read_made("cache=off");
+    expect_good();
+    const uint64_t before = fingerprint();
+    cr_assert_eq(rename(path("c/SX2.WAV"), path("c/SX2.WAV.wav")), 0);
+    read_made("cache=off");
+    expect_good();
+    cr_expect_eq(fingerprint(), before, "NAME.WAV.wav alone");
+    put_audio("c/SX2.WAV", 99, 20000, 16000, 1, true, 0);
+    read_made("cache=off");
+    expect_good();
+    cr_expect_eq(fingerprint(), before, "NAME.WAV.wav, not NAME.WAV");
+    cr_assert_eq(unlink(path("c/SX2.PHN")), 0);
+    read_made("cache=off");
+    expect_said("/c/SX2.WAV.wav: ", "no SX2.phn");
+}
+
 Test(timit, gives_the_same_numbers_again)
 {
     put_corpus();

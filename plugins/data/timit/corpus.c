@@ -1,4 +1,5 @@
-/* The TIMIT corpus on disk: a folder for each speaker with NAME.wav and NAME.phn for each sentence. */
+/* The TIMIT corpus on disk: a folder for each speaker with NAME.wav (or NAME.wav.wav) and NAME.phn for each sentence.
+ */
 #include "timit.h"
 
 #include <dirent.h>
@@ -26,7 +27,7 @@ const char *const timit_phones[TIMIT_PHONES] = {
 typedef struct entry {
     char *name; /* of the file */
     size_t stem;
-    int audio;
+    int audio; /* 1: NAME.wav; 2: NAME.wav.wav, as some copies of the corpus call what they made of NAME.wav; else 0 */
 } entry;
 
 typedef struct entries {
@@ -105,9 +106,14 @@ static ho_status list_speaker(const timit *t, ho_data *d, const char *path, cons
         const char *dot = strrchr(e->d_name, '.');
         if (!dot || e->d_name[0] == '.')
             continue;
-        const int audio = strcasecmp(dot, ".wav") == 0;
+        int audio = strcasecmp(dot, ".wav") == 0;
+        size_t stem = (size_t)(dot - e->d_name);
+        if (audio && stem > 4 && strncasecmp(dot - 4, ".wav", 4) == 0) {
+            audio = 2;
+            stem -= 4;
+        }
         if (audio || strcasecmp(dot, ".phn") == 0)
-            status = add_entry(d, list, e->d_name, (size_t)(dot - e->d_name), audio);
+            status = add_entry(d, list, e->d_name, stem, audio);
     }
     closedir(folder);
     if (status == HO_OK && list->count)
@@ -118,6 +124,17 @@ static ho_status list_speaker(const timit *t, ho_data *d, const char *path, cons
 static int same_stem(const entry *a, const entry *b)
 {
     return a->stem == b->stem && strncasecmp(a->name, b->name, a->stem) == 0;
+}
+
+/* Of NAME.wav and NAME.wav.wav, which follow each other, only the second stays. */
+static void drop_copies(entries *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (i + 1 == list->count || list->of[i].audio != 1 || list->of[i + 1].audio != 2 ||
+            !same_stem(&list->of[i], &list->of[i + 1]))
+            list->of[kept++] = list->of[i];
+    list->count = kept;
 }
 
 /* Files come in pairs: the alignment (which sorts first) and the audio. */
@@ -193,6 +210,7 @@ static ho_status load_speaker(const timit *t, ho_data *d, int part, const char *
     if (!path)
         return HO_FAILED;
     ho_status status = list_speaker(t, d, path, speaker, &list);
+    drop_copies(&list);
     if (status == HO_OK && !list.count)
         return ho_data_fail(d, path, -1, "the speaker's folder has no sentence (a .wav and a .phn file)");
     if (status == HO_OK)
@@ -369,7 +387,8 @@ ho_status timit_alignment_read(ho_data *d, timit_utterance *u)
     if (!segments)
         return HO_FAILED;
     int64_t count = 0, line = 0;
-    for (int64_t at = 0; at < size;) {
+    const int marked = size >= 3 && memcmp(u->alignment.bytes, "\xef\xbb\xbf", 3) == 0; /* a byte order mark */
+    for (int64_t at = marked ? 3 : 0; at < size;) {
         cursor c = {u->alignment.bytes, at, at};
         while (c.end < size && c.bytes[c.end] != '\n')
             c.end++;

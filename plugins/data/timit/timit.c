@@ -359,7 +359,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .details =
         "Reads FOLDER/SPEAKER/NAME.wav (one channel; RIFF WAVE or NIST SPHERE, recognised by content) and NAME.phn "
         "beside "
-        "it (lines \"BEGIN END PHONE\", in samples). The three lists of speakers define the parts, so the pipeline "
+        "it (lines \"BEGIN END PHONE\", in samples). Where there is NAME.wav.wav too, as in the copy of the corpus on "
+        "Kaggle, "
+        "it is read and NAME.wav is not. The three lists of speakers define the parts, so the pipeline "
         "needs no "
         "split; a speaker belongs to one list only. drop: [sa] leaves out the two sentences that all speakers say, "
         "which "
