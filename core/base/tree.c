@@ -25,6 +25,13 @@ void ho_tree_append(ho_tree *parent, ho_tree *child)
     parent->count++;
 }
 
+void ho_tree_put(ho_tree *map, const char *key, ho_place key_place, ho_tree *child)
+{
+    child->key = key;
+    child->key_place = key_place;
+    ho_tree_append(map, child);
+}
+
 ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
 {
     ho_tree *copy = ho_tree_new(arena, node->kind, node->place);
@@ -33,11 +40,8 @@ ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
     if (node->text)
         copy->text = ho_arena_strdup(arena, node->text);
     for (const ho_tree *child = node->first; child; child = child->next) {
-        ho_tree *child_copy = ho_tree_copy(arena, child);
-        if (child->key)
-            child_copy->key = ho_arena_strdup(arena, child->key);
-        child_copy->key_place = child->key_place;
-        ho_tree_append(copy, child_copy);
+        const char *key = child->key ? ho_arena_strdup(arena, child->key) : NULL;
+        ho_tree_put(copy, key, child->key_place, ho_tree_copy(arena, child));
     }
     return copy;
 }
@@ -65,23 +69,24 @@ ho_tree *ho_tree_get(const ho_tree *map, const char *key)
     return NULL;
 }
 
-void ho_tree_remove(ho_tree *map, const char *key)
+void ho_tree_drop(ho_tree *parent, ho_tree *child)
 {
-    ho_tree *child = ho_tree_get(map, key);
-    if (!child)
-        return;
-    ho_tree *before = NULL;
-    for (ho_tree *at = map->first; at != child; at = at->next)
+    ho_tree *before = NULL, *at = child ? parent->first : NULL;
+    for (; at && at != child; at = at->next)
         before = at;
-    if (before)
-        before->next = child->next;
-    else
-        map->first = child->next;
-    if (map->last == child)
-        map->last = before;
-    map->count--;
+    if (!at)
+        return;
+    *(before ? &before->next : &parent->first) = child->next;
+    if (parent->last == child)
+        parent->last = before;
+    parent->count--;
     child->next = NULL;
     child->parent = NULL;
+}
+
+void ho_tree_remove(ho_tree *map, const char *key)
+{
+    ho_tree_drop(map, ho_tree_get(map, key));
 }
 
 const char *ho_tree_kind_name(ho_tree_kind kind)

@@ -25,13 +25,17 @@ typedef struct ho_tree {
 
 ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place);
 void ho_tree_append(ho_tree *parent, ho_tree *child);
+/* Appends to a map; the key is borrowed. */
+void ho_tree_put(ho_tree *map, const char *key, ho_place key_place, ho_tree *child);
 /* A deep copy without key and parent, whose nodes remember their origin. */
 ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node);
 /* Whether two nodes hold the same values, as written; NULL equals NULL only. */
 bool ho_tree_same(const ho_tree *a, const ho_tree *b);
 /* The child of a map; NULL where there is none (or `map` is NULL or no map). */
 ho_tree *ho_tree_get(const ho_tree *map, const char *key);
-/* Removes the child with that key, if any. */
+/* Takes a child out of a list or a map; NULL is fine. */
+void ho_tree_drop(ho_tree *parent, ho_tree *child);
+/* Takes out the child with that key, if any. */
 void ho_tree_remove(ho_tree *map, const char *key);
 
 /* Readers. Each fails with HO_INVALID at the node's place, saying what it expected and what it got:

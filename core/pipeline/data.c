@@ -43,9 +43,7 @@ static ho_status read_reader(ho_reading *r, ho_tree *node, const char *what, ho_
     if (reader->settings && ho_has_option(reader->loaded, "seed") && !ho_tree_get(reader->settings, "seed")) {
         ho_tree *seed = ho_tree_new(r->arena, HO_TREE_SCALAR, reader->place);
         seed->text = ho_arena_format(r->arena, "%" PRIu64, r->pipeline->problem.seed);
-        seed->key = "seed";
-        seed->key_place = reader->place;
-        ho_tree_append(reader->settings, seed);
+        ho_tree_put(reader->settings, "seed", reader->place, seed);
     }
     return HO_OK;
 }

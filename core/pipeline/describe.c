@@ -24,16 +24,13 @@ static const char *const per_example = "per_example";
 static ho_status check_unique(const ho_reading *r, const char *name, ho_place place)
 {
     const ho_problem *p = &r->pipeline->problem;
-    bool taken = p->model && strcmp(p->model->name, name) == 0;
-    taken = taken || (p->dynamics && strcmp(p->dynamics->name, name) == 0);
-    for (size_t i = 0; i < p->objective_count; i++)
-        taken = taken || strcmp(p->objective[i].plugin->name, name) == 0;
-    for (size_t i = 0; i < p->validation_count; i++)
-        taken = taken || strcmp(p->validation_terms[i].plugin->name, name) == 0;
-    if (!taken)
-        return HO_OK;
-    return ho_fail_at(r->error, HO_INVALID, place,
-                      "two parts of the pipeline are called \"%s\"; give one another \"name\"", name);
+    for (size_t i = 0; i < ho_part_count(p); i++) {
+        const ho_instance *part = ho_part_at(p, i, NULL);
+        if (part && strcmp(part->name, name) == 0)
+            return ho_fail_at(r->error, HO_INVALID, place,
+                              "two parts of the pipeline are called \"%s\"; give one another \"name\"", name);
+    }
+    return HO_OK;
 }
 
 /* Records what the settings fix among a plugin's hyperparameters, and a term's weight and weights. */

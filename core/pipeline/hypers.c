@@ -17,27 +17,20 @@ static void add_name(ho_reading *r, name_list *list, const ho_instance *instance
     list->names[list->count++] = ho_arena_format(r->arena, "%s.%s", instance->name, hyper);
 }
 
-/* `term`: NULL for the model and the dynamics. */
-static void add_names(ho_reading *r, name_list *list, const ho_instance *instance, const ho_term *term)
-{
-    for (uint32_t i = 0; i < instance->loaded->hyper_count; i++)
-        add_name(r, list, instance, instance->loaded->hypers[i].name);
-    if (term)
-        add_name(r, list, instance, "weight");
-    if (term && term->per_example)
-        add_name(r, list, instance, "weights");
-}
-
 static name_list all_names(ho_reading *r)
 {
     const ho_problem *p = &r->pipeline->problem;
     name_list list = {0};
-    add_names(r, &list, p->model, NULL);
-    add_names(r, &list, p->dynamics, NULL);
-    for (size_t i = 0; i < p->objective_count; i++)
-        add_names(r, &list, p->objective[i].plugin, &p->objective[i]);
-    for (size_t i = 0; i < p->validation_count; i++)
-        add_names(r, &list, p->validation_terms[i].plugin, &p->validation_terms[i]);
+    for (size_t i = 0; i < ho_part_count(p); i++) {
+        const ho_term *term;
+        const ho_instance *part = ho_part_at(p, i, &term);
+        for (uint32_t h = 0; h < part->loaded->hyper_count; h++)
+            add_name(r, &list, part, part->loaded->hypers[h].name);
+        if (term)
+            add_name(r, &list, part, "weight");
+        if (term && term->per_example)
+            add_name(r, &list, part, "weights");
+    }
     return list;
 }
 

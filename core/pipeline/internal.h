@@ -117,6 +117,13 @@ ho_status ho_describe_outer(ho_reading *reading, ho_tree *outer, size_t tuned);
 /* `stop`, and whether `steps` goes with it and with `outer`; once all else is known. */
 ho_status ho_describe_stop(ho_reading *reading);
 
+/* ---- pipeline.c -------------------------------------------------------------------------------------------------- */
+
+/* The parts that have hyperparameters, as far as they are made: model, dynamics, terms of the objective and of the
+ * validation error. *term (which may be NULL): NULL for the first two. */
+size_t ho_part_count(const ho_problem *problem);
+ho_instance *ho_part_at(const ho_problem *problem, size_t i, const ho_term **term);
+
 /* ---- describe.c, hypers.c, data.c: parts of the tree into pipeline->problem and its kin ---------------------------
  */
 

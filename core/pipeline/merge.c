@@ -50,14 +50,9 @@ static ho_tree *fresh(ho_arena *arena, const ho_tree *over)
     if (over->kind != HO_TREE_MAP)
         return ho_tree_copy(arena, over);
     ho_tree *map = ho_tree_new(arena, HO_TREE_MAP, over->place);
-    for (const ho_tree *child = over->first; child; child = child->next) {
-        if (child->kind == HO_TREE_NULL)
-            continue;
-        ho_tree *copy = fresh(arena, child);
-        copy->key = ho_arena_strdup(arena, child->key);
-        copy->key_place = child->key_place;
-        ho_tree_append(map, copy);
-    }
+    for (const ho_tree *child = over->first; child; child = child->next)
+        if (child->kind != HO_TREE_NULL)
+            ho_tree_put(map, child->key, child->key_place, fresh(arena, child));
     return map;
 }
 
@@ -69,18 +64,6 @@ static ho_tree *item_named(const ho_tree *list, const char *name)
             return item;
     }
     return NULL;
-}
-
-static void remove_item(ho_tree *list, const ho_tree *gone)
-{
-    ho_tree *item = list->first;
-    list->first = list->last = NULL;
-    list->count = 0;
-    for (ho_tree *next; item; item = next) {
-        next = item->next;
-        if (item != gone)
-            ho_tree_append(list, item);
-    }
 }
 
 static ho_status unknown_item(ho_arena *arena, const ho_tree *list, const ho_tree *over, ho_error *error)
@@ -97,60 +80,44 @@ static ho_status unknown_item(ho_arena *arena, const ho_tree *list, const ho_tre
                       ho_suggest(ho_nearest(over->key, names, count), suggestion));
 }
 
-/* Lays a map of names over a list of named items. */
-static ho_status merge_items(ho_arena *arena, ho_tree *list, const ho_tree *over, ho_error *error)
+/* Adds an objective term of that key's name to a list of named items. */
+static ho_status add_item(ho_arena *arena, ho_tree *list, const ho_tree *over, ho_error *error)
 {
-    for (const ho_tree *child = over->first; child; child = child->next) {
-        ho_tree *item = item_named(list, child->key);
-        ho_status status = HO_OK;
-        if (child->kind == HO_TREE_NULL && item) {
-            remove_item(list, item);
-        } else if (item) {
-            status = ho_tree_merge(arena, item, child, error);
-        } else if (child->kind == HO_TREE_MAP && (ho_tree_get(child, "loss") || ho_tree_get(child, "penalty"))) {
-            ho_tree *added = fresh(arena, child);
-            if (!ho_tree_get(added, "name")) {
-                ho_tree *name = ho_tree_new(arena, HO_TREE_SCALAR, child->key_place);
-                name->key = "name";
-                name->key_place = child->key_place;
-                name->text = ho_arena_strdup(arena, child->key);
-                ho_tree_append(added, name);
-            }
-            ho_tree_append(list, added);
-        } else {
-            status = unknown_item(arena, list, child, error);
-        }
-        if (status != HO_OK)
-            return status;
+    if (!ho_tree_get(over, "loss") && !ho_tree_get(over, "penalty"))
+        return unknown_item(arena, list, over, error);
+    ho_tree *added = fresh(arena, over);
+    if (!ho_tree_get(added, "name")) {
+        ho_tree *name = ho_tree_new(arena, HO_TREE_SCALAR, over->key_place);
+        name->text = over->key;
+        ho_tree_put(added, "name", over->key_place, name);
     }
+    ho_tree_append(list, added);
     return HO_OK;
 }
 
 ho_status ho_tree_merge(ho_arena *arena, ho_tree *base, const ho_tree *over, ho_error *error)
 {
-    if (over->kind == HO_TREE_MAP && is_named_list(base))
-        return merge_items(arena, base, over, error);
-    if (over->kind != HO_TREE_MAP || base->kind != HO_TREE_MAP) {
+    bool named = is_named_list(base);
+    if (over->kind != HO_TREE_MAP || (base->kind != HO_TREE_MAP && !named)) {
         replace(arena, base, over->kind == HO_TREE_MAP ? fresh(arena, over) : over);
         return HO_OK;
     }
-    for (const ho_tree *child = over->first; child; child = child->next) {
-        ho_tree *below = ho_tree_get(base, child->key);
-        if (child->kind == HO_TREE_NULL) {
-            ho_tree_remove(base, child->key);
-        } else if (!below) {
-            ho_tree *added = fresh(arena, child);
-            added->key = ho_arena_strdup(arena, child->key);
-            added->key_place = child->key_place;
-            ho_tree_append(base, added);
-        } else if (ho_tree_merge(arena, below, child, error) != HO_OK) {
-            return error->status;
-        }
+    for (const ho_tree *child = over->first; child && error->status == HO_OK; child = child->next) {
+        ho_tree *below = named ? item_named(base, child->key) : ho_tree_get(base, child->key);
+        bool deletes = child->kind == HO_TREE_NULL;
+        if (below && deletes)
+            ho_tree_drop(base, below);
+        else if (below)
+            ho_tree_merge(arena, below, child, error);
+        else if (named)
+            add_item(arena, base, child, error);
+        else if (!deletes)
+            ho_tree_put(base, child->key, child->key_place, fresh(arena, child));
     }
-    return HO_OK;
+    return error->status;
 }
 
-/* Gives all of a tree one place: columns within an argument would help nobody. */
+/* Gives all of a tree one place: columns within an argument help nobody. */
 static void place_all(ho_tree *node, ho_place place)
 {
     node->place = node->key_place = place;
@@ -182,16 +149,13 @@ ho_status ho_tree_set(ho_arena *arena, ho_tree *root, const char *assignment, ho
             return ho_fail(error, HO_INVALID, "%s: an empty key; levels are separated by single slashes", name);
         if (levels == MOST_LEVELS)
             return ho_fail(error, HO_INVALID, "--set: nested deeper than %d levels", MOST_LEVELS);
-        over->key = key;
         ho_tree *around = ho_tree_new(arena, HO_TREE_MAP, place);
-        over->key_place = place;
-        ho_tree_append(around, over);
+        ho_tree_put(around, key, place, over);
         over = around;
         if (slash)
             *slash = '\0';
     }
-    ho_status status = ho_tree_merge(arena, root, over, error);
-    if (status != HO_OK)
+    if (ho_tree_merge(arena, root, over, error) != HO_OK)
         ho_error_prefix(error, "%s", name);
-    return status;
+    return error->status;
 }

@@ -157,14 +157,9 @@ static ho_status check_schedule(ho_reading *r, const ho_tree *outer)
 static const ho_tree *values_of(ho_reading *r, const ho_tree *node, const ho_loaded *loaded)
 {
     ho_tree *values = ho_tree_new(r->arena, HO_TREE_MAP, node->place);
-    for (const ho_tree *child = node->first; child; child = child->next) {
-        if (!ho_has_hyper(loaded, child->key))
-            continue;
-        ho_tree *copy = ho_tree_copy(r->arena, child);
-        copy->key = child->key;
-        copy->key_place = child->key_place;
-        ho_tree_append(values, copy);
-    }
+    for (const ho_tree *child = node->first; child; child = child->next)
+        if (ho_has_hyper(loaded, child->key))
+            ho_tree_put(values, child->key, child->key_place, ho_tree_copy(r->arena, child));
     return values;
 }
 

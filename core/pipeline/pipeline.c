@@ -9,34 +9,22 @@
 #include "pipeline/internal.h"
 #include "pipeline/yaml.h"
 
-/* Gives a key of the root a value from the command line. */
-static void put(ho_reading *r, const char *key, ho_tree *value, const char *argument)
+/* Gives a key of the root a value that does not come from the file. */
+static void put_text(ho_reading *r, const char *key, const char *text, const char *from)
 {
-    ho_tree_remove(r->root, key);
-    value->key = key;
-    value->place = value->key_place = (ho_place){.file = argument};
-    ho_tree_append(r->root, value);
-}
-
-static ho_tree *scalar(ho_reading *r, const char *text)
-{
-    ho_tree *node = ho_tree_new(r->arena, HO_TREE_SCALAR, (ho_place){0});
+    ho_tree *node = ho_tree_new(r->arena, HO_TREE_SCALAR, (ho_place){.file = from});
     node->text = ho_arena_strdup(r->arena, text);
-    return node;
+    ho_tree_remove(r->root, key);
+    ho_tree_put(r->root, key, node->place, node);
 }
 
 /* The mode asked for, with the file's options for it where the file means the same one. */
 static void override_mode(ho_reading *r, const char *mode)
 {
     const ho_tree *node = ho_tree_get(r->root, "hypergradient");
-    const ho_tree *named = node && node->kind == HO_TREE_MAP ? ho_tree_get(node, "mode") : node;
-    if (named && named->kind == HO_TREE_SCALAR && strcmp(named->text, mode) == 0)
+    if (ho_is_word(node && node->kind == HO_TREE_MAP ? ho_tree_get(node, "mode") : node, mode))
         return;
-    ho_tree *map = ho_tree_new(r->arena, HO_TREE_MAP, (ho_place){0}), *value = scalar(r, mode);
-    put(r, "hypergradient", map, "--mode");
-    value->key = "mode";
-    value->place = value->key_place = map->place;
-    ho_tree_append(map, value);
+    put_text(r, "hypergradient", mode, "--mode");
 }
 
 static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *variant)
@@ -47,7 +35,7 @@ static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *va
     if (e->request.mode)
         override_mode(r, e->request.mode);
     if (e->request.precision)
-        put(r, "precision", scalar(r, e->request.precision), "--precision");
+        put_text(r, "precision", e->request.precision, "--precision");
     r->pipeline->root = r->root;
     return ho_keys_read(HO_PIPELINE, r->root, r->pipeline, r->error);
 }
@@ -67,7 +55,7 @@ static void name_by_file(ho_reading *r)
     if (*name == '.')
         *name = '_';
     r->pipeline->name = name;
-    put(r, "name", scalar(r, name), file);
+    put_text(r, "name", name, file);
 }
 
 static ho_status count_seed(ho_reading *r, int64_t repetition)
@@ -78,7 +66,7 @@ static ho_status count_seed(ho_reading *r, int64_t repetition)
                           "seed: too large to be counted up for each repetition");
     *seed += (uint64_t)repetition;
     if (repetition > 0)
-        put(r, "seed", scalar(r, ho_arena_format(r->arena, "%" PRIu64, *seed)), "the repetition");
+        put_text(r, "seed", ho_arena_format(r->arena, "%" PRIu64, *seed), "the repetition");
     return HO_OK;
 }
 
@@ -135,6 +123,21 @@ ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *
     return pipeline;
 }
 
+size_t ho_part_count(const ho_problem *p)
+{
+    return 2 + p->objective_count + p->validation_count;
+}
+
+ho_instance *ho_part_at(const ho_problem *p, size_t i, const ho_term **term)
+{
+    const ho_term *found = NULL;
+    if (i >= 2)
+        found = i - 2 < p->objective_count ? &p->objective[i - 2] : &p->validation_terms[i - 2 - p->objective_count];
+    if (term)
+        *term = found;
+    return found ? found->plugin : i == 0 ? p->model : p->dynamics;
+}
+
 void ho_pipeline_free(ho_pipeline *pipeline)
 {
     if (!pipeline)
@@ -142,12 +145,8 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     const ho_problem *p = &pipeline->problem;
     for (size_t i = 0; i < p->setting_count; i++)
         ho_instance_free(p->settings[i].constraint);
-    for (size_t i = 0; i < p->objective_count; i++)
-        ho_instance_free(p->objective[i].plugin);
-    for (size_t i = 0; i < p->validation_count; i++)
-        ho_instance_free(p->validation_terms[i].plugin);
-    ho_instance_free(p->model);
-    ho_instance_free(p->dynamics);
+    for (size_t i = 0; i < ho_part_count(p); i++)
+        ho_instance_free(ho_part_at(p, i, NULL));
     ho_instance_free(pipeline->mode);
     ho_instance_free(pipeline->outer);
     ho_examples_free(&pipeline->unstandardized);

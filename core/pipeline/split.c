@@ -120,7 +120,7 @@ ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, con
     int64_t counts[3] = {0};
     if (settle_counts(split, all->count, counts, error) != HO_OK)
         return error->status;
-    if (all->count > INT32_MAX) /* the shares are computed in whole numbers of 64 bits */
+    if (all->count > INT32_MAX) /* the shares are computed in integers of 64 bits */
         return ho_fail_at(error, HO_INVALID, split->place, "split: more than %d examples", INT32_MAX);
     const ho_target *strata = split->stratified ? labels : NULL;
     size_t classes = strata ? (size_t)strata->classes : 1;
@@ -140,34 +140,41 @@ ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, con
     return error->status;
 }
 
-static double feature(const ho_examples *part, int64_t row, int64_t j)
+/* Statistics of every feature over the training part. */
+typedef struct statistics {
+    double *mean, *deviation; /* deviation 0: constant */
+    double *row;              /* an example's features */
+} statistics;
+
+static void load_row(const ho_examples *part, int64_t i, double *row)
 {
-    size_t at = (size_t)row * (size_t)part->features + (size_t)j;
-    return part->x32 ? (double)part->x32[at] : part->x64[at];
+    size_t features = (size_t)part->features, at = (size_t)i * features;
+    for (size_t j = 0; j < features; j++)
+        row[j] = part->x32 ? (double)part->x32[at + j] : part->x64[at + j];
 }
 
-/* Statistics of every feature over the training part, gathered row by row as the memory lies. */
-typedef struct feature_statistics {
-    double *mean, *deviation; /* deviation 0: constant */
-} feature_statistics;
-
-static void measure(const ho_examples *training, feature_statistics *s)
+/* Row by row, as the memory lies. */
+static void measure(const ho_examples *training, const statistics *s)
 {
     size_t features = (size_t)training->features;
     double *low = ho_alloc(features * sizeof *low), *high = ho_alloc(features * sizeof *high);
     double n = (double)training->count;
-    for (int64_t i = 0; i < training->count; i++)
+    for (int64_t i = 0; i < training->count; i++) {
+        load_row(training, i, s->row);
         for (size_t j = 0; j < features; j++) {
-            double x = feature(training, i, (int64_t)j);
+            double x = s->row[j];
             s->mean[j] += x / n;
             low[j] = i == 0 || x < low[j] ? x : low[j];
             high[j] = i == 0 || x > high[j] ? x : high[j];
         }
-    for (int64_t i = 0; i < training->count; i++)
+    }
+    for (int64_t i = 0; i < training->count; i++) {
+        load_row(training, i, s->row);
         for (size_t j = 0; j < features; j++) {
-            double d = feature(training, i, (int64_t)j) - s->mean[j];
+            double d = s->row[j] - s->mean[j];
             s->deviation[j] += d * d / n;
         }
+    }
     for (size_t j = 0; j < features; j++) {
         s->deviation[j] = sqrt(s->deviation[j]);
         if (high[j] == low[j] || s->deviation[j] <= 1e-12 * fmax(fabs(low[j]), fabs(high[j])))
@@ -177,37 +184,36 @@ static void measure(const ho_examples *training, feature_statistics *s)
     free(high);
 }
 
-static ho_status apply(const feature_statistics *s, const char *name, ho_examples *part, ho_error *error)
+static ho_status apply(const statistics *s, const char *name, ho_examples *part, ho_error *error)
 {
     size_t features = (size_t)part->features;
-    for (int64_t i = 0; i < part->count; i++)
+    for (int64_t i = 0; i < part->count; i++) {
+        load_row(part, i, s->row);
         for (size_t j = 0; j < features; j++) {
             size_t at = (size_t)i * features + j;
-            double x = feature(part, i, (int64_t)j);
-            double z = s->deviation[j] == 0 ? 0 : (x - s->mean[j]) / s->deviation[j];
-            bool fits = isfinite(z) && isfinite(s->deviation[j]) && (part->x64 || isfinite((float)z));
-            if (!fits)
+            double z = s->deviation[j] == 0 ? 0 : (s->row[j] - s->mean[j]) / s->deviation[j];
+            if (!isfinite(z) || !isfinite(s->deviation[j]) || (part->x32 && !isfinite((float)z)))
                 return ho_fail(error, HO_INVALID,
-                               "standardize: feature %zu of example %" PRId64
-                               " of the %s part, %g, is out of range: over the "
-                               "training part the mean is %g and the deviation %g",
-                               j, i, name, x, s->mean[j], s->deviation[j]);
+                               "standardize: feature %zu of example %" PRId64 " of the %s part, %g, is out of range: "
+                               "over the training part the mean is %g and the deviation %g",
+                               j, i, name, s->row[j], s->mean[j], s->deviation[j]);
             if (part->x32)
                 part->x32[at] = (float)z;
             else
                 part->x64[at] = z;
         }
+    }
     return HO_OK;
 }
 
 ho_status ho_standardize(ho_examples *const parts[3], ho_error *error)
 {
     size_t features = (size_t)parts[0]->features;
-    feature_statistics s = {ho_alloc(features * sizeof(double)), ho_alloc(features * sizeof(double))};
+    double *memory = ho_alloc(3 * features * sizeof *memory);
+    const statistics s = {memory, memory + features, memory + 2 * features};
     measure(parts[0], &s);
     for (int p = 0; p < 3 && error->status == HO_OK; p++)
         apply(&s, part_names[p], parts[p], error);
-    free(s.mean);
-    free(s.deviation);
+    free(memory);
     return error->status;
 }

@@ -237,9 +237,7 @@ static bool read_children(reader *r, ho_tree *node, int depth)
         ho_tree *child = read_node(r, &event, depth);
         if (!child)
             return false;
-        child->key = key;
-        child->key_place = key_place;
-        ho_tree_append(node, child);
+        ho_tree_put(node, key, key_place, child);
     }
     return false;
 }

@@ -22,7 +22,7 @@ void ho_yaml_write(const ho_tree *tree, FILE *out);
 
 /* Lays `over` on top of `base`, in place: maps merge deeply, scalars and lists replace, null deletes. Lists whose items
  * are maps with names (objective terms: `name`, else `loss` or `penalty`; data sources: `label`) are addressed by a map
- * of those names. */
+ * of those names. Keys stay those of `over`, which must live as long. */
 ho_status ho_tree_merge(ho_arena *arena, ho_tree *base, const ho_tree *over, ho_error *error);
 /* One `--set`: "hyperparameters/mtl.A/init=0", levels separated by '/', the value being YAML. Keys are made as needed.
  */
