@@ -36,6 +36,23 @@ static void show_run(const ho_run_request *request, const ho_pipeline *pipeline,
     ho_arena_free(arena);
 }
 
+/* Runs one pipeline into a folder, which is made once everything that can be refused has been; NULL: refused, as the
+ * result's outcome says. */
+static ho_run_folder *run_into(const ho_single_request *request, const char *path, ho_result *result)
+{
+    ho_pipeline *pipeline = request->pipeline;
+    *result = (ho_result){0};
+    ho_single *single = ho_single_new(request, &result->outcome);
+    ho_run_folder *folder = single ? ho_run_folder_new(pipeline, pipeline->root, path, &result->outcome) : NULL;
+    if (folder) {
+        if (request->whole)
+            ho_announce_data(pipeline);
+        ho_single_run(single, folder, result);
+    }
+    ho_single_free(single);
+    return folder;
+}
+
 static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const ho_run_request *request,
                          ho_error *error)
 {
@@ -58,21 +75,17 @@ static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const
                                         .tell = tell_share,
                                         .note = note_line,
                                         .context = &progress};
-    ho_single *single = ho_single_new(&single_request, error);
-    ho_run_folder *folder = single ? ho_run_folder_new(pipeline, pipeline->root, request->out, error) : NULL;
+    ho_result result;
+    ho_run_folder *folder = run_into(&single_request, request->out, &result);
     if (folder) {
-        ho_result result;
-        ho_announce_data(pipeline);
-        ho_single_run(single, folder, &result);
         ho_progress_end(&progress);
         show_run(request, pipeline, &result, ho_run_folder_path(folder));
         if (result.outcome.status != HO_OK)
             ho_note("what is done so far is kept in %s", ho_run_folder_path(folder));
-        *error = result.outcome;
-        ho_result_free(&result);
     }
+    *error = result.outcome;
+    ho_result_free(&result);
     ho_run_folder_close(folder);
-    ho_single_free(single);
     ho_pipeline_free(pipeline);
     return error->status;
 }
@@ -175,15 +188,11 @@ static void run_task(many *m, worker *w, size_t index)
                                  .tell = tell_sum,
                                  .note = note_task,
                                  .context = w};
-    ho_single *single = pipeline ? ho_single_new(&request, &error) : NULL;
-    ho_run_folder *folder = single ? ho_run_folder_new(pipeline, pipeline->root, path, &error) : NULL;
     ho_result own = {.outcome = error};
-    if (folder)
-        ho_single_run(single, folder, &own);
+    if (pipeline)
+        ho_run_folder_close(run_into(&request, path, &own));
     if (own.outcome.status != HO_OK && own.outcome.status != HO_INTERRUPTED)
         note_task(w, own.outcome.text);
-    ho_run_folder_close(folder);
-    ho_single_free(single);
     free(path);
     ho_pipeline_free(pipeline);
     pthread_mutex_lock(&m->mutex);
