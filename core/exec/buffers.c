@@ -1,4 +1,4 @@
-/* Addresses: buffers that are never alive together share memory. Largest first, each into the smallest gap that fits.
+/* Addresses: buffers that are not alive together share memory. The largest first, each into the smallest gap that fits.
  */
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ static bool alive_together(const ho_buffer *a, const ho_buffer *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* Finds a place for `buffer` among `count` placed ones, which are sorted by address; its index among them. */
+/* Places `buffer` among `count` others, sorted by address; returns its index among them. */
 static size_t best_gap(ho_buffer *buffer, ho_buffer *const *placed, size_t count)
 {
     uint64_t end = 0, best = UINT64_MAX, size = aligned(buffer->bytes);

@@ -1,7 +1,7 @@
-/* The loops of elementwise ops, part of kernels.inc.h: from the table's expressions (hotool/ops.h), for operands that
- * are vectors or scalars; and of two arithmetic ops at once. */
+/* Part of kernels.inc.h: loops over elementwise ops, from the expressions in the table (hotool/ops.h), for operands
+ * that are vectors or scalars; and loops over two arithmetic ops at once. */
 
-/* Where an operand is: a vector, or NULL and a scalar. */
+/* An operand: a vector, or NULL and a scalar. */
 typedef struct entries {
     const REAL *vector;
     REAL scalar;
@@ -124,7 +124,8 @@ INLINE void pair_loop(const uint32_t first, const uint32_t second, const bool sw
     }
 }
 
-/* Every pair of arithmetic ops, with what is a vector among its operands: at least one of the first two. */
+/* A loop for every pair of arithmetic ops and every choice of vectors among its operands; one of the first two is one.
+ */
 static void pair(const ho_instruction *instruction, const block *b)
 {
     int64_t n = b->n;

@@ -1,4 +1,4 @@
-/* From levelled items to the steps that run, and the lifetimes of the buffers that they touch. */
+/* From items with levels to steps, and the lifetimes of the buffers that they touch. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +33,14 @@ static void touch(emitter *e, int32_t buffer)
     b->last = b->last > e->step ? b->last : e->step;
 }
 
-/* Gives an item its place: in its arrangement's, or in a buffer of its own. */
-static void house(emitter *e, ho_item *item)
+/* Gives an item its memory: within that of its arrangement, or a buffer of its own. */
+static void allocate(emitter *e, ho_item *item)
 {
     if (item->buffer >= 0)
         return;
     if (item->parent >= 0) {
         ho_item *parent = &e->low->items[item->parent];
-        house(e, parent);
+        allocate(e, parent);
         item->buffer = parent->buffer;
         item->offset = parent->offset + item->place;
         return;
@@ -57,7 +57,7 @@ static void house(emitter *e, ho_item *item)
 static ho_operand storage(emitter *e, int32_t index, int64_t offset)
 {
     ho_item *item = &e->low->items[index];
-    house(e, item);
+    allocate(e, item);
     touch(e, item->buffer);
     return (ho_operand){HO_IN_BUFFER, item->buffer, item->offset + offset};
 }
@@ -83,7 +83,7 @@ static ho_step *new_step(emitter *e, ho_step_kind kind, int32_t level)
 
 /* ---- kernels --------------------------------------------------------------------------------------------------- */
 
-/* An item about to be written, and how many of its operands have been seen to. */
+/* An item to be written, and how many of its operands have been dealt with. */
 typedef struct visit {
     int32_t item;
     uint32_t operands;
@@ -95,12 +95,12 @@ typedef struct loaded {
     int32_t temp;
 } loaded;
 
-/* A kernel while it is written. Temporaries are numbered without end first, and shared afterwards. */
+/* A kernel being written. Every result gets a new temporary; these are shared afterwards. */
 typedef struct writer {
     emitter *e;
     ho_kernel *kernel;
     int32_t level;
-    bool streams; /* outputs go past the caches */
+    bool streams; /* outputs bypass the caches */
     size_t instruction_capacity, strided_capacity, reduce_capacity;
     int32_t temps;
     loaded *loads; /* so far */
@@ -153,8 +153,8 @@ static bool same_view(const ho_view *a, const ho_view *b)
            memcmp(a->strides, b->strides, (size_t)a->shape.rank * sizeof *a->strides) == 0;
 }
 
-/* A view that no pointer can say, or a scalar where an instruction wants a vector, in a temporary. `into` may name
- * where to put it instead. */
+/* Loads a view that is not contiguous, or a scalar for which an instruction needs a vector, into a temporary or, if
+ * given, `into`. */
 static ho_operand load(writer *w, const ho_view *view, const ho_operand *into)
 {
     for (size_t i = 0; i < w->load_count && into == NULL; i++)
@@ -182,7 +182,7 @@ static bool in_kernel(const writer *w, const ho_item *user, const ho_view *in)
     return ho_fuses(w->e->low, user, in) && w->e->low->items[in->item].level == w->level;
 }
 
-/* Where an item's value is found once written in this kernel. */
+/* An item that this kernel has written. */
 static ho_operand result_of(writer *w, int32_t index)
 {
     ho_item *item = &w->e->low->items[index];
@@ -234,7 +234,7 @@ static void write_element(writer *w, int32_t index)
     bool copies = item->op == HO_OP_STOP && !in_kernel(w, item, &item->in[0]) && !is_slot(w, &item->in[0]) &&
                   !ho_view_is_dense(&item->in[0]);
     if (!copies) {
-        /* Loops want a vector first; for two operands one is enough, so that only (scalar, scalar) needs filling. */
+        /* Loops need a vector first. With two operands either will do, so only (scalar, scalar) must be filled. */
         bool fill = item->op != HO_OP_STOP && !(item->arity == 2 && !is_slot(w, &item->in[1]));
         for (uint32_t i = 0; i < item->arity; i++)
             in[i] = operand(w, item, &item->in[i], i == 0 && fill);
@@ -272,7 +272,8 @@ static void visit_item(writer *w, int32_t index)
     }
 }
 
-/* Operands first, each where it is first needed: temporaries stay short-lived. No recursion: chains can be long. */
+/* Operands first, just before they are needed, so that temporaries are short-lived. No recursion: chains can be long.
+ */
 static void write_item(writer *w, int32_t index)
 {
     visit_item(w, index);
@@ -290,8 +291,8 @@ static void write_item(writer *w, int32_t index)
     }
 }
 
-/* Bytes of outputs from which on a kernel writes them past the caches: they are read again in another run only, and
- * would drive out what this one still needs. */
+/* A kernel with at least so many bytes of outputs writes them past the caches: only another run reads them, and they
+ * would displace what this one still needs. */
 #define STREAM_LEAST ((int64_t)4 << 20)
 
 static bool should_stream(const emitter *e, const int32_t *members, size_t count)
@@ -359,7 +360,7 @@ static ho_matrix matrix_of(emitter *e, const ho_view *view)
     return m;
 }
 
-/* Where a product goes: dense, or in the rows of an arrangement, which are then rows of its matrices or whole ones. */
+/* Where a product goes: dense, or into rows of an arrangement, each of which is a row of a matrix or a whole matrix. */
 static ho_matrix result_matrix(emitter *e, int32_t index, int64_t m, int64_t n)
 {
     const ho_item *item = &e->low->items[index];
@@ -372,7 +373,7 @@ static ho_matrix result_matrix(emitter *e, int32_t index, int64_t m, int64_t n)
     return c;
 }
 
-/* in[first] @ in[first + 1], added to what is there if it is not the item's first product. */
+/* in[first] @ in[first + 1], added to what is there unless it is the item's first product. */
 static void emit_product(emitter *e, int32_t index, uint32_t first)
 {
     const ho_item *item = &e->low->items[index];
@@ -494,7 +495,7 @@ ho_status ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers)
     int32_t levels = 0;
     for (size_t i = 0; i < low->count; i++)
         levels = levels > low->items[i].level + 1 ? levels : low->items[i].level + 1;
-    /* A counting sort by level keeps operands before users within one. */
+    /* A counting sort by level, which keeps operands before users within a level. */
     size_t *start = ho_arena_alloc(low->arena, ((size_t)levels + 2) * sizeof *start);
     int32_t *sorted = ho_arena_alloc(low->arena, (low->count + 1) * sizeof *sorted);
     int32_t *group = ho_arena_alloc(low->arena, (low->count + 1) * sizeof *group);

@@ -1,6 +1,6 @@
 /*
  * Running graphs. A plan is made once (liveness, fusion, buffers) and run many times; a run allocates nothing.
- * The reference evaluator is the naive truth that plans are tested against.
+ * The reference evaluator is the plain definition against which plans are tested.
  */
 #ifndef HO_EXEC_EXEC_H
 #define HO_EXEC_EXEC_H
@@ -11,31 +11,32 @@ typedef enum ho_precision { HO_F32, HO_F64 } ho_precision;
 
 typedef struct ho_plan ho_plan;
 
-/* Compiles the computation of `outputs` from `inputs` (leaves; every leaf that the outputs need must be listed).
- * The graph is not needed afterwards. HOTOOL_KERNELS=base in the environment, meant for tests, makes plans that run as
- * on a processor without AVX2; bits may differ from one kind of processor to another, within rounding. */
+/* Compiles the computation of `outputs` from `inputs` (leaves; every leaf that the outputs need must be listed). The
+ * graph is not needed afterwards. Fails if a leaf is missing, memory is short, or the plan would be wrong: an index in
+ * f32 beyond 2^24, or a product too large for the BLAS. HOTOOL_KERNELS=base in the environment, meant for tests, makes
+ * plans run as on a processor without AVX2. Kinds of processors may differ in bits, within rounding. */
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
                      const ho_node *outputs, size_t output_count, ho_error *error);
 void ho_plan_free(ho_plan *plan);
 
-/* inputs[i], outputs[i]: tensors of rank 0 are one double; others are dense arrays of float or double in C order, of
+/* inputs[i], outputs[i]: one double for tensors of rank 0; for others a dense array of float or double in C order, with
  * any alignment (64 bytes is best). An output must not overlap an input or another output. An input that the outputs do
- * not need may be NULL; every output is written. Not to be called from two threads at once for one plan. Same inputs,
+ * not need may be NULL; every output is written. One plan must not run in two threads at once. The same inputs give the
  * same bits, whatever other outputs a plan has. */
 void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs);
 
-/* Scratch memory held, in bytes. */
+/* The scratch memory that it holds, in bytes. */
 size_t ho_plan_bytes(const ho_plan *plan);
 
-/* Threads used by matrix products from now on (1 or more). A large product's bits may depend on their number: a BLAS
- * splits its sums in other places. */
+/* Threads for matrix products from now on (1 or more). The bits of a large product may depend on their number, since
+ * the BLAS splits sums elsewhere. */
 void ho_exec_threads(int threads);
 /* Processor time of the calling thread in seconds, with that of the BLAS threads which worked for it. The latter is an
  * estimate: each is taken to be as busy during a large product as the caller. */
 double ho_exec_cpu_seconds(void);
 
-/* The reference: node by node, by its definition, in f64; with HO_F32 each tensor of rank > 0 is rounded to float after
- * each node. All values are doubles here. first_bad, if not NULL, gets the first node (in order) with a NaN or Inf
+/* The reference: each node by its definition, in f64; with HO_F32, every tensor of rank > 0 is rounded to float after
+ * each node. All values are doubles here. first_bad, if not NULL, receives the first node (in order) with a NaN or Inf
  * whose operands are all finite, or 0. */
 ho_status ho_reference_run(const ho_graph *graph, ho_precision precision, const ho_node *inputs,
                            const double *const *values, size_t input_count, const ho_node *outputs,

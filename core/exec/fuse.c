@@ -1,7 +1,7 @@
 /*
- * Levels. An item of level L runs after everything of level L-1; elementwise items of one level and length run as one
- * kernel, so an elementwise operand of the same level costs no memory. Products, reductions and changes of shape end a
- * level. Items start as early as they can; then elementwise ones move late, next to who uses them.
+ * Levels. Items of level L run after all of level L-1. Elementwise items of one level and length run as one kernel, so
+ * an elementwise operand of the same level needs no memory. Products, reductions and changes of shape end a level.
+ * Items start as early as possible; then elementwise ones move up to the level of their users.
  */
 #include <stdlib.h>
 
@@ -14,13 +14,13 @@ bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in)
            ho_view_is_whole(in, item);
 }
 
-/* Whether an item is there before the first level, or is a scalar known without one. */
+/* Whether an item is available before the first level. */
 static bool is_source(const ho_item *item)
 {
     return item->kind == HO_ITEM_INPUT || item->kind == HO_ITEM_IOTA;
 }
 
-/* How many levels a user must be above this operand. Scalars run at the start of their level. */
+/* How many levels above this operand a user must be. Scalars run at the start of their level. */
 static int32_t gap(const ho_lowered *low, const ho_item *user, const ho_view *in)
 {
     const ho_item *item = &low->items[in->item];
@@ -41,7 +41,7 @@ static void start_early(ho_lowered *low)
     }
 }
 
-/* Users of each item, in one array: those of item i are list[start[i]] .. list[start[i+1]-1]. */
+/* The users of all items in one array: those of item i are list[start[i]] .. list[start[i+1]-1]. */
 typedef struct users {
     int32_t *list;
     size_t *start;
@@ -62,8 +62,8 @@ static users list_users(const ho_lowered *low)
     return u;
 }
 
-/* Whether the operand seen through `in` has to be stored because `user` moves up to `level`: it stays below with
- * another user, and nothing else stores it. */
+/* Whether moving `user` up to `level` would force its operand `in` to be stored: another user keeps it below, and
+ * nothing else stores it. */
 static bool costs_a_store(const ho_lowered *low, const users *u, int32_t user, const ho_view *in, int32_t level)
 {
     const ho_item *item = &low->items[in->item];
@@ -82,8 +82,7 @@ static bool costs_a_store(const ho_lowered *low, const users *u, int32_t user, c
     return stays;
 }
 
-/* Moving an item up to its users saves storing it; it is worth that if at most one of its operands is stored instead.
- */
+/* An item that moves up to its users need not be stored. That is worth it if at most one operand must be instead. */
 static void move_late(ho_lowered *low, const users *u)
 {
     for (size_t i = low->count; i-- > 0;) {

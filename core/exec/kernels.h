@@ -1,5 +1,5 @@
-/* The builds of kernels.inc.h: each precision for any processor and, on x86-64, for AVX2 with FMA. HO_HAVE_AVX2 is
- * defined where the latter are built. */
+/* The builds of kernels.inc.h: each precision for any processor and, on x86-64 (where HO_HAVE_AVX2 is defined), for
+ * AVX2 with FMA. */
 #ifndef HO_EXEC_KERNELS_H
 #define HO_EXEC_KERNELS_H
 

@@ -1,7 +1,7 @@
 /*
  * The arithmetic of plans, for one REAL (float or double) and one instruction set. Included by kernels_f32.c and
- * kernels_f64.c, which the build compiles with -fno-math-errno -fno-trapping-math -ffp-contract=off: every entry is
- * rounded after each op, so its bits do not depend on where in a block it lies.
+ * kernels_f64.c, which are compiled with -fno-math-errno -fno-trapping-math -ffp-contract=off: every entry is rounded
+ * after each op, so its bits do not depend on its position in a block.
  */
 #include <string.h>
 #include <tgmath.h>
@@ -25,8 +25,7 @@
 #define ISA _base
 #endif
 
-/* Results may replace an operand entry by entry, so operands are no `restrict` pointers; entries never overlap
- * otherwise. */
+/* A result may replace an operand entry by entry, so the pointers cannot be `restrict`; otherwise nothing overlaps. */
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -35,21 +34,21 @@
 #define ENTRIES INDEPENDENT for (int64_t i = 0; i < n; i++)
 
 typedef struct block {
-    int64_t first, n; /* elements first .. first+n-1 of the kernel's */
+    int64_t first, n; /* elements first .. first+n-1 of the kernel */
     void *const *address;
     double *slots;
     REAL *temps;
-    const REAL **at; /* where the value of each temporary is: its own place, or memory that a load found it in */
+    const REAL **at; /* the value of each temporary: in its own place, or in the memory that was loaded */
 } block;
 
-/* Where to read an operand. */
+/* An operand's entries of this block. */
 static const REAL *source(const block *b, const ho_operand *operand)
 {
     return operand->kind == HO_IN_TEMP ? b->at[operand->index]
                                        : (const REAL *)b->address[operand->index] + operand->offset + b->first;
 }
 
-/* Where to write a result; asked for after the operands, one of which may have been the same temporary. */
+/* Where to write a result. Call it after source(): an operand may be the same temporary. */
 static REAL *target(const block *b, const ho_operand *operand)
 {
     if (operand->kind != HO_IN_TEMP)
@@ -71,11 +70,11 @@ static void copy(const ho_instruction *instruction, const block *b)
             d[i] = value;
     } else {
         const REAL *a = source(b, &instruction->in[0]);
-        memmove(target(b, &instruction->dst), a, (size_t)b->n * sizeof *a); /* may be one place */
+        memmove(target(b, &instruction->dst), a, (size_t)b->n * sizeof *a); /* may be the same place */
     }
 }
 
-/* Whole vectors are written to memory without reading its lines into the cache first. */
+/* Writes whole vectors to memory without reading its lines into the cache first. */
 static void stream(const ho_instruction *instruction, const block *b)
 {
     const REAL *a = source(b, &instruction->in[0]);
@@ -94,11 +93,11 @@ static void stream(const ho_instruction *instruction, const block *b)
 
 /* ---- strided blocks -------------------------------------------------------------------------------------------- */
 
-/* Walks the lines (runs of the last axis) of a strided array that a block touches. */
+/* Walks along the lines (of the last axis) of a strided array. */
 typedef struct lines {
     const ho_strided *array;
     int64_t index[HO_RANK_MAX];
-    int64_t at; /* element offset of the present entry */
+    int64_t at; /* offset of the current entry, in elements */
 } lines;
 
 static lines lines_from(const ho_strided *array, int64_t first)
@@ -112,7 +111,7 @@ static lines lines_from(const ho_strided *array, int64_t first)
     return l;
 }
 
-/* Entries left on the present line, at most n. */
+/* Entries left in the current line, at most n. */
 static int64_t line_length(const lines *l, int64_t n)
 {
     int32_t last = l->array->rank - 1;
@@ -120,7 +119,7 @@ static int64_t line_length(const lines *l, int64_t n)
     return left < n ? left : n;
 }
 
-/* Goes past `by` entries of the present line, and then past rows - 1 whole lines of the same axis. */
+/* Skips `by` entries of the current line, then rows - 1 whole lines of the same axis. */
 static void line_advance(lines *l, int64_t by, int64_t rows)
 {
     const ho_strided *a = l->array;
@@ -138,7 +137,7 @@ static void line_advance(lines *l, int64_t by, int64_t rows)
     }
 }
 
-/* One line repeated: what is there is doubled until all is there. */
+/* Repeats one line, by doubling what is there. */
 static void repeat_line(REAL *d, int64_t rows, int64_t n)
 {
     for (int64_t done = n, all = rows * n; done < all;) {
@@ -148,8 +147,7 @@ static void repeat_line(REAL *d, int64_t rows, int64_t n)
     }
 }
 
-/* Lines of one number each. A line but near the end is written in whole eights: what they spill over is written later.
- */
+/* Lines of one number each. Except near the end they are written in whole eights; what spills over is overwritten. */
 static void splat_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int64_t n)
 {
     for (const REAL *end = d + rows * n; d < end; d += n, from += row) {
@@ -164,7 +162,7 @@ static void splat_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, in
     }
 }
 
-/* `rows` whole lines of `n` entries, `row` apart. */
+/* `rows` whole lines of `n` entries; `row` is the stride between lines. */
 static void load_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int64_t n, int64_t stride)
 {
     if (stride == 0) {
@@ -182,7 +180,7 @@ static void load_lines(REAL *d, const REAL *from, int64_t rows, int64_t row, int
         repeat_line(d, rows, n);
 }
 
-/* A block that lies in one piece is not moved. */
+/* A contiguous block is not copied. */
 static void load(const ho_instruction *instruction, const ho_strided *array, const block *b)
 {
     const REAL *from = b->address[array->buffer];
@@ -227,7 +225,7 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
 
 /* ---- reductions ------------------------------------------------------------------------------------------------ */
 
-/* An entry x joins the result y so far. */
+/* Adds an entry x to the result y so far. */
 #define FOLD(NAME, name, number, kink, first, fold)      \
     static inline double name##_fold(double x, double y) \
     {                                                    \
@@ -235,7 +233,7 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
     }
 HO_REDUCTION_OPS(FOLD)
 
-/* Eight partial sums, so that the loop is a vector loop; their order is fixed by the segment alone. */
+/* Eight partial sums, so that the loop can be vectorised; their order depends on the segment alone. */
 static inline double sum_of_segment(const REAL *a, int64_t n)
 {
     double s[8] = {0};
@@ -276,7 +274,7 @@ static void put_result(const ho_reduce_into *r, const block *b, int64_t at, doub
         ((REAL *)b->address[r->result.index])[r->result.offset + at] = (REAL)value;
 }
 
-/* Whole lines reduce to one number each: (outer, extent, 1). */
+/* (outer, extent, 1): each line reduces to one number. */
 INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *, int64_t),
                          double (*fold)(double, double), const REAL *a, const block *b)
 {
@@ -299,7 +297,7 @@ INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *
     }
 }
 
-/* Lines of `inner` fold onto each other. */
+/* Lines of `inner` entries are folded together. */
 INLINE void reduce_across(const ho_reduce_into *r, double (*fold)(double, double), const REAL *a, const block *b)
 {
     double *partial = b->address[r->partial];
@@ -395,13 +393,13 @@ static void run_kernel(const ho_kernel *kernel, void *const *address, double *sl
         run_block(kernel, &b);
     }
 #if defined(__AVX2__)
-    _mm_sfence(); /* what was streamed is there for other threads */
+    _mm_sfence(); /* make what was streamed visible to other threads */
 #endif
 }
 
 /* ---- gather and scatter ---------------------------------------------------------------------------------------- */
 
-/* The index as a whole number, or -1 where it lies outside: gather then gives NaN, scatter leaves the entry out. */
+/* The index as an integer, or -1 if it is out of range: gather then gives NaN, and scatter ignores the entry. */
 static int64_t index_at(const REAL *index, int64_t j, int64_t size)
 {
     REAL value = index[j];

@@ -1,5 +1,4 @@
-/* From graph nodes to items and views: rearrangements become strides where strides can say them, and copies elsewhere.
- */
+/* From graph nodes to items and views. Rearrangements become strides if possible, otherwise copies. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +46,7 @@ static void set_operands(ho_lowered *low, ho_item *item, uint32_t arity)
     item->in = ho_arena_alloc(low->arena, (arity ? arity : 1) * sizeof *item->in);
 }
 
-/* The view that is an item itself. */
+/* All of an item, as a view. */
 static ho_view whole_view(const ho_lowered *low, const ho_item *item)
 {
     ho_view view = {.item = (int32_t)(item - low->items), .shape = item->shape};
@@ -69,9 +68,8 @@ static ho_item *add_copy(ho_lowered *low, ho_view from)
 
 /* ---- views ----------------------------------------------------------------------------------------------------- */
 
-/* Strides of `view` under another shape of as many entries; false where no strides can say it. Runs of old axes and
- * runs of new axes of equal length are matched from the front; within a run the old axes must be dense among
- * themselves. */
+/* `view` in another shape of as many entries; false if no strides can express it. Runs of old axes are matched from the
+ * front with runs of new axes of the same length; the old axes of a run must be dense among themselves. */
 static bool reshape_view(const ho_view *view, const ho_shape *shape, ho_view *out)
 {
     int64_t dims[HO_RANK_MAX], strides[HO_RANK_MAX];
@@ -112,7 +110,7 @@ static bool reshape_view(const ho_view *view, const ho_shape *shape, ho_view *ou
     return true;
 }
 
-/* The node as an item of its own, dense in memory. Kept, so that two users share one copy. */
+/* A dense copy of the node. It is remembered, so that users share it. */
 static ho_view stored_copy(ho_lowered *low, ho_node id)
 {
     if (low->copies[id] < 0) {
@@ -135,7 +133,7 @@ bool ho_lies_by_rows(const ho_view *view)
     return (view->strides[rank - 1] == 1 || columns == 1) && (rows == 1 || view->strides[rank - 2] >= columns);
 }
 
-/* Whether a BLAS could read the last two axes: one of them with stride 1, the other's stride no shorter than a line. */
+/* Whether a BLAS can read the last two axes: one has stride 1, and the stride of the other is at least a line. */
 static bool is_matrix(const ho_view *view)
 {
     int32_t rank = view->shape.rank;
@@ -164,7 +162,7 @@ static ho_view lower_reshape(ho_lowered *low, const ho_graph_node *node)
     const ho_shape *shape = &node->shape;
     const ho_view *from = &low->views[a];
     if (shape->rank == 0 && !is_scalar(&low->items[from->item])) {
-        ho_view in = *from; /* add_item may move the items, never the views */
+        ho_view in = *from; /* add_item may move the items, but not the views */
         ho_item *item = add_item(low, HO_ITEM_SCALAR, HO_OP_RESHAPE, *shape);
         set_operands(low, item, 1);
         item->in[0] = in;
@@ -212,7 +210,7 @@ static ho_view lower_slice(const ho_lowered *low, const ho_graph_node *node)
 
 /* ---- ops ------------------------------------------------------------------------------------------------------- */
 
-/* The axes along which some operand varies keep their size; the result is the same all along the others. */
+/* Only axes along which an operand varies keep their size: along the others the result is constant. */
 static ho_shape varying_shape(const ho_lowered *low, const ho_graph_node *node)
 {
     ho_shape shape = node->shape;
@@ -268,8 +266,8 @@ static ho_view lower_products(ho_lowered *low, const ho_node *factors, uint32_t 
     return whole_view(low, item);
 }
 
-/* Whether a node is the sum of two products, which a BLAS adds up in place. That depends on the node alone, so that its
- * bits do not depend on who else uses the products. */
+/* Whether a node is a sum of two products, which a BLAS adds in place. That depends on the node alone, so that its bits
+ * do not depend on other users of the products. */
 static bool sums_products(const ho_lowered *low, const ho_graph_node *node)
 {
     return node->op == HO_OP_ADD && node->shape.rank >= 2 && node->shape.dims[node->shape.rank - 1] > HO_NARROW &&
@@ -283,7 +281,7 @@ static ho_view lower_sum_of_products(ho_lowered *low, const ho_graph_node *node)
     return lower_products(low, (const ho_node[]){a[0], a[1], b[0], b[1]}, 4, node->shape);
 }
 
-/* f32 holds integers exactly up to 2^24; greater indices would point to wrong entries. */
+/* f32 holds integers exactly up to 2^24: larger indices would select wrong entries. */
 static void check_counts(ho_lowered *low, const ho_graph_node *node, int64_t entries)
 {
     const int64_t most = (INT64_C(1) << 24) + 1;
@@ -314,8 +312,8 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
     return whole_view(low, item);
 }
 
-/* Whether an elementwise item or a product is seen through this use of node `id` alone. Only then may its rows lie
- * apart: for other users it has to be dense. */
+/* Whether this use of node `id` is the only one of an elementwise item or product. Only then may its rows lie apart:
+ * others need it dense. */
 static bool is_sole_use(const ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
@@ -326,8 +324,8 @@ static bool is_sole_use(const ho_lowered *low, ho_node id)
     return low->uses[id] == 1 && (ho_op_is_elementwise(node->op) || node->op == HO_OP_MATMUL);
 }
 
-/* Whether an item can be computed in rows of `row` entries that lie apart: a product if these are rows of its matrices,
- * or whole matrices that are not computed as one. (To compute them each alone would be other bits.) */
+/* Whether an item can be computed in rows of `row` entries that lie apart. A product can if these are rows of its
+ * matrices, or whole matrices that are not computed as one product. (Splitting that would change bits.) */
 static bool goes_in_rows(const ho_item *item, int64_t row)
 {
     if (item->kind != HO_ITEM_PRODUCT)
@@ -339,8 +337,8 @@ static bool goes_in_rows(const ho_item *item, int64_t row)
     return row == n || (row == m * n && alone);
 }
 
-/* Makes the value of node `part` the part of an arrangement that lies `place` elements from its start, in rows of `row`
- * elements `row_step` apart: its item computes right into that place, or a copy does. */
+/* Puts the value of node `part` into an arrangement, `place` elements from its start, in rows of `row` elements that
+ * are `row_step` apart: the item computes its value there, or a copy does. */
 static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row, int64_t row_step)
 {
     const ho_view *view = &low->views[part];
@@ -441,8 +439,8 @@ static ho_view lower_node(ho_lowered *low, ho_node id)
     return low->views[HO_POISON];
 }
 
-/* Lets outputs be computed in the caller's memory; a second output of one item, and outputs that are inputs, are
- * copies. */
+/* Outputs are computed in the caller's memory. A second output of one item, and an output that is an input, is a copy.
+ */
 static void bind_output(ho_lowered *low, size_t i, ho_node id)
 {
     const ho_view *view = &low->views[id];

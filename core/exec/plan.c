@@ -3,7 +3,7 @@
 
 #include "exec/plan.h"
 
-/* Rank 0 comes and goes by slots; buffers were bound when they were placed. */
+/* Rank 0 is passed in slots. (Buffers were bound when they were placed.) */
 static void bind_slots(const ho_lowered *low, ho_plan *plan)
 {
     for (size_t i = 0; i < low->count; i++) {

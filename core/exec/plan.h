@@ -1,25 +1,25 @@
 /*
- * A plan from the inside. Making one goes in this order:
+ * Inside a plan. It is made in this order:
  *
- *   lower.c    graph nodes become items (values that are computed) and views (rearrangements that are only looked at)
+ *   lower.c    graph nodes become items (values to compute) and views (rearrangements, which are only strides)
  *   fuse.c     items get levels; elementwise items of one level and length become one kernel
- *   emit.c     items become steps that run; tidy.c pairs a kernel's instructions and shares its temporaries
- *   buffers.c  stored items get addresses, reused once nothing reads them any more
- *   plan.c     all in turn; run.c runs the steps; kernels.inc.h does the arithmetic
+ *   emit.c     items become steps; tidy.c pairs the instructions of a kernel and shares its temporaries
+ *   buffers.c  stored items get addresses, which are reused when nothing reads them any more
+ *   plan.c     calls these in turn; run.c runs the steps; kernels.inc.h is the arithmetic
  */
 #ifndef HO_EXEC_PLAN_H
 #define HO_EXEC_PLAN_H
 
 #include "exec/exec.h"
 
-/* Elements of a kernel's block. Sums are split at its multiples, so it is part of what their bits depend on. */
+/* Elements per block of a kernel. Sums are split at multiples of it, so their bits depend on it. */
 #define HO_BLOCK 512
-/* Temporaries lie this far apart: not a power of two, so that they do not fall onto the same lines of the cache. */
+/* Distance between temporaries: not a power of two, so that they do not compete for the same cache lines. */
 #define HO_TEMP_STRIDE (HO_BLOCK + 32)
 
 /* ---- what runs ------------------------------------------------------------------------------------------------- */
 
-/* A strided array in memory: element offset into a buffer. A stride of 0 repeats. */
+/* A strided array in a buffer, from an offset in elements. Stride 0 repeats. */
 typedef struct ho_strided {
     int32_t buffer;
     int32_t rank;
@@ -29,8 +29,8 @@ typedef struct ho_strided {
 
 typedef enum ho_operand_kind { HO_IN_NONE, HO_IN_TEMP, HO_IN_BUFFER, HO_IN_SLOT } ho_operand_kind;
 
-/* An operand or result of an instruction: a block-sized temporary, a place in a buffer that advances with the blocks,
- * or a scalar slot. */
+/* An operand or result of an instruction: a temporary of one block, a position in a buffer that advances with the
+ * blocks, or a scalar slot. */
 typedef struct ho_operand {
     ho_operand_kind kind;
     int32_t index;
@@ -52,7 +52,7 @@ typedef enum ho_instruction_kind {
 
 /* A reduction of (outer, extent, inner) over its middle axis. */
 typedef struct ho_reduce_into {
-    uint32_t op; /* HO_OP_SUM or HO_OP_MAXIMUM */
+    uint32_t op;
     int64_t outer, extent, inner;
     ho_operand result; /* a slot, or a buffer */
     int32_t partial;   /* buffer of `inner` doubles */
@@ -77,11 +77,11 @@ typedef struct ho_kernel {
     int32_t temps;
 } ho_kernel;
 
-/* Products of no more columns than this need not go to the BLAS, which alone can add to what is there. */
+/* Products of at most this many columns need no BLAS. (Only the BLAS can add to what is there.) */
 #define HO_NARROW 32
 
-/* c = a @ b, or c += a @ b, mapped over `batch`. Each matrix has one unit stride; `row`, `column` and `step` (to the
- * next of the batch) are element strides. */
+/* c = a @ b, or c += a @ b, mapped over `batch`. `row`, `column` and `step` (to the next of the batch) are strides in
+ * elements; one of row and column is 1. */
 typedef struct ho_matrix {
     int32_t buffer;
     int64_t offset, row, column, step;
@@ -91,7 +91,7 @@ typedef struct ho_product {
     int64_t batch, m, n, k;
     ho_matrix a, b, c;
     bool add;
-    int32_t pack; /* buffer for packed operands, or -1 */
+    int32_t pack; /* buffer for packed operands; -1: this product goes to the BLAS */
 } ho_product;
 
 /* out[o, j, i] = in[o, index[j], i], or out[o, index[j], i] += in[o, j, i]. */
@@ -101,14 +101,14 @@ typedef struct ho_indexing {
     ho_operand in, index, out;
 } ho_indexing;
 
-/* Zeros around the part of a pad: (outer, before + middle + after, inner). */
+/* The zeros of a pad: (outer, before + middle + after, inner). */
 typedef struct ho_zeros {
     int64_t outer, before, middle, after, inner;
     ho_operand out;
 } ho_zeros;
 
 typedef struct ho_scalar_step {
-    uint32_t op; /* an elementwise op, or HO_OP_RESHAPE: reads one element of a buffer */
+    uint32_t op; /* an elementwise op; or HO_OP_RESHAPE, which reads one element of a buffer */
     int32_t dst, in[3];
     ho_operand from;
 } ho_scalar_step;
@@ -133,7 +133,7 @@ typedef struct ho_step {
     } as;
 } ho_step;
 
-/* Where an input or an output of the plan goes: a slot (rank 0), a buffer, or nowhere (an input not needed). */
+/* Where an input or output of the plan goes: a slot (rank 0), a buffer, or nowhere (an input that is not needed). */
 typedef struct ho_binding {
     ho_operand_kind kind;
     int32_t index;
@@ -144,8 +144,8 @@ typedef struct ho_arithmetic {
     const char *name;
     void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, void *temps);
     void (*index)(const ho_indexing *indexing, void *const *address);
-    /* Products too narrow for a BLAS: pack_size says how many elements of packing space this one wants, or -1 if the
-     * BLAS does it better. */
+    /* Products too narrow for a BLAS. pack_size: how many elements of packing space this one needs, or -1 if the BLAS
+     * is better at it. */
     int64_t (*pack_size)(const ho_product *product);
     void (*product)(const ho_product *product, void *const *address);
 } ho_arithmetic;
@@ -172,7 +172,7 @@ struct ho_plan {
 
 typedef enum ho_item_kind {
     HO_ITEM_INPUT,
-    HO_ITEM_IOTA,    /* filled in when the plan is made */
+    HO_ITEM_IOTA,    /* filled when the plan is made */
     HO_ITEM_SCALAR,  /* rank 0: a leaf, a number, an elementwise op, or one element of a tensor (HO_OP_RESHAPE) */
     HO_ITEM_ELEMENT, /* elementwise; HO_OP_STOP copies a view */
     HO_ITEM_REDUCE,
@@ -181,7 +181,7 @@ typedef enum ho_item_kind {
     HO_ITEM_INDEX
 } ho_item_kind;
 
-/* How a graph node is had from an item: strides as above. An item of kind SCALAR is seen with strides 0. */
+/* A graph node as part of an item, by strides as above. They are 0 for an item of kind SCALAR. */
 typedef struct ho_view {
     int32_t item;
     int64_t offset;
@@ -189,7 +189,7 @@ typedef struct ho_view {
     int64_t strides[HO_RANK_MAX];
 } ho_view;
 
-/* A value that is computed, and stored densely if it is stored. */
+/* A value to compute, stored densely if it is stored. */
 typedef struct ho_item {
     ho_item_kind kind;
     uint32_t op, source;
@@ -198,18 +198,18 @@ typedef struct ho_item {
     ho_view *in;
     uint32_t arity;
     double value;                 /* a number */
-    ho_around around;             /* REDUCE, ARRANGE, INDEX: of the axes that it is about */
+    ho_around around;             /* REDUCE, ARRANGE, INDEX: around the axes concerned */
     int64_t before, after;        /* PAD */
     int32_t input;                /* INPUT and leaf SCALAR: which */
     int32_t output;               /* lives in this output's memory, or -1 */
-    int32_t parent;               /* ARRANGE that it is a part of, or -1 */
-    int64_t place, row, row_step; /* in the parent: elements from its start; rows of `row` elements `row_step` apart */
+    int32_t parent;               /* the ARRANGE that it is part of, or -1 */
+    int64_t place, row, row_step; /* in the parent: offset; rows of `row` elements, `row_step` apart */
     int32_t slot;                 /* rank 0 */
     int32_t level;
     bool stored;
     int32_t buffer; /* stored: buffer and offset */
     int64_t offset;
-    int32_t temp;          /* where a kernel being written has it, or -1 */
+    int32_t temp;          /* in the kernel being written, or -1 */
     bool grouped, written; /* into a kernel */
 } ho_item;
 
@@ -224,48 +224,48 @@ typedef struct ho_lowered {
     ho_view *views;      /* of each graph node, by id */
     uint32_t *uses;      /* of each graph node: operands and outputs */
     int32_t *input_of;   /* of each graph node: the input it is, or -1 */
-    uint32_t *summed;    /* of each graph node: uses that are sums of two products, which make the product anew */
+    uint32_t *summed;    /* of each graph node: uses in sums of two products, which recompute the product */
     int32_t *copies;     /* of each graph node: the item that is its dense copy, or -1 */
-    ho_binding *outputs; /* HO_IN_SLOT: item with the slot; HO_IN_BUFFER: the item that lives there */
+    ho_binding *outputs; /* index: the item in the slot or buffer */
     size_t input_count, output_count;
 } ho_lowered;
 
-/* A buffer while it is planned: first and last step that touch it. */
+/* A buffer to be placed: the first and last step that touch it. */
 typedef struct ho_buffer {
     uint64_t bytes;
     int32_t first, last;
     int32_t input, output; /* the caller's memory, or -1 */
-    int32_t constant;      /* item whose value never changes, or -1 */
+    int32_t constant;      /* the item, if its value never changes, or -1 */
     uint64_t at;           /* offset in the plan's memory */
 } ho_buffer;
 
 /* Fails with low->error. */
 ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs);
 bool ho_view_is_dense(const ho_view *view);
-/* Whether the view is its item's whole storage, flat. */
+/* Whether the view is all of its item, in order. */
 bool ho_view_is_whole(const ho_view *view, const ho_item *item);
 
-/* Whether the last two axes are a matrix whose rows lie in one piece each. */
+/* Whether the last two axes are a matrix with contiguous rows. */
 bool ho_lies_by_rows(const ho_view *view);
-/* Whether the products of a batch of matrices a with one b are a single product with more rows. */
+/* Whether products of a batch of matrices a with one b are one product with more rows. */
 bool ho_batch_is_rows(const ho_view *a, const ho_view *b);
 
-/* Gives items levels, and says which are stored. */
+/* Sets the levels of the items, and which are stored. */
 void ho_fuse_levels(ho_lowered *low);
-/* Whether `user` can take its operand straight from the kernel that computes it, when both are of one level. */
+/* Whether `user` can take its operand within the kernel that computes it, if both have the same level. */
 bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in);
-/* Whether a BLAS can count this product's sizes and strides, which it takes in 32 bits. */
+/* Whether the sizes and strides of this product fit the integers of the BLAS, usually of 32 bits. */
 bool ho_blas_counts(const ho_product *product);
-/* Writes the plan's steps; buffers are numbered, and their lifetimes noted in *buffers (free). Fails with low->error.
- */
+/* Writes the steps of the plan, and the buffers that they use with their lifetimes into *buffers (free). Fails with
+ * low->error. */
 ho_status ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
-/* Both for a kernel whose temporaries are numbered 0..temps-1, each written once (tidy.c). Two instructions become one
- * where the second alone reads the result of the first: it then never leaves a register. */
+/* Both expect a kernel with temporaries 0..temps-1, each written once. If only one instruction reads the result of
+ * another, the two become a pair, and the result stays in a register. */
 void ho_pair_up(ho_kernel *kernel, int32_t temps);
-/* Linear scan: a temporary is free again after the instruction that reads it last; a result may take its place, for
- * loops look operands up before they write an entry. Sets kernel->temps. */
+/* Linear scan: a temporary is free after the instruction that reads it last, whose own result may take its place, since
+ * loops read the operands of an entry before they write it. Sets kernel->temps. */
 void ho_share_temps(ho_kernel *kernel, int32_t temps);
-/* Lays buffers out in one allocation and fills in addresses and constants. */
+/* Places the buffers in one allocation and sets addresses and constants. */
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error);
 
 #endif

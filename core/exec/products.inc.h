@@ -1,7 +1,7 @@
 /*
- * Products with few columns, part of kernels.inc.h. A BLAS pays for packing and for its wide tiles there; these keep a
- * tile of ROWS x 2 vectors in registers. Each entry is one chain of fused multiply-adds over k, whatever tile it lies
- * in.
+ * Part of kernels.inc.h: products with few columns, for which the packing and the wide tiles of a BLAS do not pay.
+ * These keep a tile of ROWS x 2 vectors in registers. Each entry is one chain of fused multiply-adds over k, in
+ * whatever tile it lies.
  */
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
@@ -25,24 +25,24 @@ typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL
 #define PANEL (2 * LANES)
 /* Rows of b used at a time: a panel of them stays in the second-level cache. */
 #define DEPTH ((int64_t)2048)
-/* The most columns, with a batch's side by side. */
+/* The most columns, with those of a batch side by side. */
 #define COLUMNS_MOST (4 * HO_NARROW)
 
-/* Columns are those of all the batch side by side where a is the same for all. */
+/* If a is the same for the whole batch, the columns of all its members are treated as one matrix. */
 static bool joins_batch(const ho_product *p)
 {
     return p->batch > 1 && p->a.step == 0;
 }
 
-/* Rows of b can be read where they lie, a whole panel wide: the lanes past a row's end belong to the next row and to no
- * result. Only the last rows must not be read past, and go through the packing space. */
+/* Rows of b can be read in place, a whole panel at a time: lanes past the end of a row belong to the next row and to no
+ * result. Only the last rows, past which nothing may be read, go through the packing space. */
 static bool reads_in_place(const ho_product *p)
 {
     return !joins_batch(p) && p->b.column == 1 && p->n <= PANEL;
 }
 
-/* Where a lies by columns, long ones, vectors go down its columns instead: c' = b' @ a'. Reading it by rows would touch
- * a line of cache for each entry. */
+/* If a is stored by long columns, vectors go down these instead: c' = b' @ a'. Reading it by rows would touch a cache
+ * line for each entry. */
 static bool goes_down(const ho_product *p)
 {
     return p->a.row == 1 && p->a.column > 2 * PANEL;
@@ -75,7 +75,7 @@ static int64_t pack_size(const ho_product *p)
     return panels(p) * PANEL * (reads_in_place(p) ? last_rows(p) : depth_of(p));
 }
 
-/* Some rows of b, `row` apart. */
+/* Some rows of b; `row` is the stride between them. */
 typedef struct rows_of_b {
     const REAL *first;
     int64_t row, depth;
@@ -144,11 +144,11 @@ typedef struct narrow {
     const ho_product *p;
     const REAL *a, *b;
     REAL *c, *pack;
-    int64_t joined; /* members of the batch side by side */
+    int64_t joined; /* members of the batch treated as one */
     int64_t columns;
 } narrow;
 
-/* At most a panel of entries: whole vectors, then halves of what is left, each of a size known to the compiler. */
+/* At most a panel of entries: whole vectors, then 4, 2 and 1, sizes that the compiler knows. */
 static inline void copy_row(REAL *to, const REAL *from, int64_t n)
 {
     for (; n >= LANES; n -= LANES, to += LANES, from += LANES)
@@ -188,7 +188,7 @@ static void pack(const narrow *w, int64_t k0, int64_t depth)
     }
 }
 
-/* Copies a tile's columns to or from c, where members of the batch lie apart. */
+/* Copies the columns of a tile to or from c, in which the members of the batch lie apart. */
 static void move_tile(const narrow *w, REAL *tile, int64_t i0, int64_t rows, int64_t j0, bool out)
 {
     const ho_product *p = w->p;
@@ -204,7 +204,7 @@ static void move_tile(const narrow *w, REAL *tile, int64_t i0, int64_t rows, int
     }
 }
 
-/* Tiles of rows against a panel of columns. `packed` follows `direct`. */
+/* Tiles of rows times a panel of columns: first the `direct` rows of b, then the `packed` ones. */
 static void run_across(const narrow *w)
 {
     const ho_product *p = w->p;
@@ -216,7 +216,7 @@ static void run_across(const narrow *w)
         pack(w, pack_from, end - pack_from);
         rows_of_b direct = {w->b + k0 * p->b.row, p->b.row, pack_from - k0};
         for (int64_t i0 = 0, t = tiles; t > 0; t--) {
-            int64_t rows = (p->m - i0 + t - 1) / t; /* nearly equal tiles */
+            int64_t rows = (p->m - i0 + t - 1) / t; /* tiles of nearly equal size */
             const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
             for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
                 rows_of_b packed = {w->pack + j0 * (end - pack_from), PANEL, end - pack_from};
@@ -257,7 +257,7 @@ static void multiply_columns(const narrow *w, int64_t k0, rows_of_b panel, REAL 
 
 typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
-/* Four entries of four lines of the tile become four entries of four rows of c. */
+/* Transposes four entries of four lines of the tile into four rows of c. */
 static inline void turn_quads(REAL *c, int64_t row, const REAL *tile)
 {
     quad a = *(const quad *)tile, b = *(const quad *)(tile + PANEL);
@@ -271,13 +271,13 @@ static inline void turn_quads(REAL *c, int64_t row, const REAL *tile)
     *(quad *)(c + 3 * row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
 }
 
-/* c (rows x n) = the first `rows` lanes of n lines of the tile, turned. */
+/* c (rows x n) = the transpose of the first `rows` lanes of n lines of the tile. */
 static void turn_tile(REAL *c, int64_t row, const REAL *tile, int64_t rows, int64_t n)
 {
     int64_t i = 0;
     for (; i + 4 <= rows && n >= 4; i += 4) {
         for (int64_t j = 0; j < n; j += 4) {
-            int64_t at = j + 4 <= n ? j : n - 4; /* the last four overlap the ones before */
+            int64_t at = j + 4 <= n ? j : n - 4; /* the last four overlap the previous ones */
             turn_quads(c + i * row + at, row, tile + at * PANEL + i);
         }
     }

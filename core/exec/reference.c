@@ -1,4 +1,4 @@
-/* The reference evaluator: every op by its definition, one node after another, nothing clever. */
+/* The reference evaluator: every op by its definition, node after node, nothing clever. */
 #include "exec/exec.h"
 
 #include <math.h>
@@ -33,7 +33,7 @@ static void elementwise(const evaluation *e, const ho_graph_node *node, double *
     }
 }
 
-/* The result of a reduction before its first entry; then each entry x joins it, y. */
+/* The result of a reduction before its first entry, and after adding an entry x to the result y so far. */
 static double first_of(uint32_t op)
 {
     switch (op) {
@@ -103,7 +103,7 @@ static void transpose(const evaluation *e, const ho_graph_node *node, double *ou
     }
 }
 
-/* out[o, i + to, j] = in[o, i + from, j] for i < size; both tensors agree but for this axis. */
+/* out[o, i + to, j] = in[o, i + from, j] for i < size; the tensors differ only in this axis. */
 static void copy_range(const double *in, ho_around source, int64_t from, double *out, ho_around target, int64_t to,
                        int64_t size)
 {
@@ -234,7 +234,7 @@ static bool goes_bad(const evaluation *e, ho_node id)
     return true;
 }
 
-/* The value of a leaf is copied from its input; that of any other node is computed. */
+/* Copies the value of a leaf, computes that of any other node. */
 static ho_status evaluate(const evaluation *e, ho_precision precision, ho_node id, const ho_node *inputs,
                           const double *const *values, size_t input_count)
 {

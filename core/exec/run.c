@@ -1,4 +1,4 @@
-/* Running a plan, and the arithmetic it runs with. */
+/* Runs plans. */
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ double ho_exec_cpu_seconds(void)
 /* OpenBLAS computes smaller products with the calling thread alone. */
 #define THREADED_PRODUCT 262144.0
 
-/* From one row, or column, of a matrix to the next. */
+/* The stride that is not 1. */
 static int64_t leading(const ho_matrix *m)
 {
     return m->column == 1 ? m->row : m->column;

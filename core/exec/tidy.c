@@ -1,9 +1,9 @@
-/* What is done to a kernel's instructions once they are written. */
+/* Passes over the instructions of a kernel. */
 #include <stdlib.h>
 
 #include "exec/plan.h"
 
-/* Whether an instruction may come first in a pair; as the second, it may be a division too. */
+/* Whether an instruction can be the first of a pair. The second can also be a division. */
 static bool is_arithmetic(const ho_instruction *i)
 {
     return i->kind == HO_DO_BINARY && (i->op == HO_OP_ADD || i->op == HO_OP_SUB || i->op == HO_OP_MUL);
@@ -77,7 +77,7 @@ void ho_share_temps(ho_kernel *k, int32_t temps)
             size_t virtual = (size_t)in->index;
             in->index = real[virtual];
             if (last[virtual] == i) {
-                last[virtual] = SIZE_MAX; /* freed once, though read twice here */
+                last[virtual] = SIZE_MAX; /* freed once, even if read twice here */
                 unused[unused_count++] = in->index;
             }
         }

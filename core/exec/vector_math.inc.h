@@ -1,6 +1,6 @@
 /*
- * exp, tanh and their like on eight floats at once, part of kernels.inc.h: glibc's libmvec where the build found it,
- * within 4 units in the last place and with all special values. f64 stays with libm, as the reference evaluator.
+ * Part of kernels.inc.h: exp, tanh and the like on eight floats at once, by glibc's libmvec if the build found it,
+ * within 4 units in the last place and with all special values. f64 uses libm, as the reference evaluator does.
  */
 #if REAL_IS_F32 && defined(__AVX2__) && defined(HO_HAVE_LIBMVEC)
 #define VECTOR_MATH
@@ -11,11 +11,11 @@ typedef float loose_eight __attribute__((vector_size(32), aligned(sizeof(float))
 #define VECTOR_OPS(OP) \
     OP(EXP, exp) OP(EXPM1, expm1) OP(LOG, log) OP(LOG1P, log1p) OP(TANH, tanh) OP(SIN, sin) OP(COS, cos) OP(ERF, erf)
 
-/* glibc offers these to compilers only, under the names of the x86-64 vector ABI. */
+/* glibc provides these for compilers only, under the names of the x86-64 vector ABI. */
 #define DECLARED(NAME, name) eight mvec_##name(eight) __asm__("_ZGVdN8v_" #name "f");
 VECTOR_OPS(DECLARED)
 
-/* NULL: the op goes by entries. */
+/* NULL: there is none for this op. */
 static eight (*eight_at_once(uint32_t op))(eight)
 {
     switch (op) {
@@ -28,7 +28,7 @@ static eight (*eight_at_once(uint32_t op))(eight)
     }
 }
 
-/* The last few entries go through a whole vector too: an entry's bits do not depend on where it lies. */
+/* The last few entries go through a whole vector too: the bits of an entry do not depend on its position. */
 static void map_eights(eight (*function)(eight), float *d, const float *a, int64_t n)
 {
     int64_t i = 0;
