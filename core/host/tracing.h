@@ -23,7 +23,7 @@ typedef struct ho_trace_env {
     const ho_named_size *targets; /* more sizes: targets by name, which are not in scope by themselves */
     ho_gradient_fn gradient;      /* grad(p); NULL: not available here, and why in gradient_reason */
     const char *gradient_reason;
-    /* Models' weights: declares; and draws: both return poison after an error. NULL elsewhere. */
+    /* While a model declares its weights: declare one, and draw numbers. Poison after an error. Otherwise NULL. */
     ho_node (*weight)(void *context, const char *name, ho_node initial);
     ho_node (*normal)(void *context, const char *name, ho_shape shape);
     void *context;

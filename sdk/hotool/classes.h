@@ -1,6 +1,5 @@
 /*
- * For data readers of labelled examples: how many classes there are, and their names, by the options `classes` and
- * `names`.
+ * For readers of labelled examples: the options `classes` and `names`, for the number of classes and their names.
  */
 #ifndef HOTOOL_CLASSES_H
 #define HOTOOL_CLASSES_H
@@ -11,20 +10,20 @@
 extern "C" {
 #endif
 
-/* Two rows for the table of options (C, or C++20). */
+/* Two rows for the table of options (C or C++20). */
 #define HO_CLASS_OPTIONS                                                                                 \
     {.name = "classes",                                                                                  \
      .type = HO_INTEGER,                                                                                 \
      .initial = "0",                                                                                     \
-     .doc = "how many classes there are; 0: as many as names, else the largest label + 1",               \
+     .doc = "number of classes; 0: that of names, or else the largest label + 1",                        \
      .least = 0.0,                                                                                       \
      .most = 1e6},                                                                                       \
     {                                                                                                    \
         .name = "names", .type = HO_STRINGS, .doc = "names of the classes, in the order of their labels" \
     }
 
-/* In `create`: the option `names`, which must be *classes many; where that is 0 it becomes their number. *names is NULL
- * where none are given, else the instance's. */
+/* In `create`: reads the option `names`, and sets *classes to their number if it is 0; otherwise there must be as many.
+ * *names is NULL if none are given; otherwise it lives as long as the instance. */
 static inline ho_status ho_class_names_read(ho_setup *u, int64_t *classes, const char *const **names)
 {
     const int64_t given = ho_option_count(u, "names");
@@ -44,7 +43,7 @@ static inline ho_status ho_class_names_read(ho_setup *u, int64_t *classes, const
     return HO_OK;
 }
 
-/* In `read`: hands them over; nothing where names is NULL. */
+/* In `read`: passes the names to hotool; does nothing if names is NULL. */
 static inline ho_status ho_class_names_emit(ho_data *d, int64_t classes, const char *const *names)
 {
     ho_status status = HO_OK;

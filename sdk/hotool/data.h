@@ -1,7 +1,12 @@
 /*
  * Data readers. A reader turns its options into arrays: inputs, and any number of named targets, all with the same
- * number of examples along the first axis. The host checks every number that comes out (finite inputs, labels in
- * range) and does the splitting, standardising and batching.
+ * number of examples along the first axis. hotool checks every number (inputs must be finite, labels in range) and does
+ * the splitting, standardising and batching.
+ *
+ * Threads: `read` is called on any thread. hotool lets one reader read at a time, but meanwhile runs train and other
+ * instances are created. So a reader must leave the process as it is: in particular the number of threads of a BLAS
+ * (openblas_set_num_threads is global), the locale and the current directory. Calls of ho_data_api belong on the thread
+ * that called `read`.
  */
 #ifndef HOTOOL_DATA_H
 #define HOTOOL_DATA_H
@@ -22,45 +27,45 @@ typedef struct ho_data ho_data;
 
 /* ho_array.role */
 #define HO_ROLE_INPUTS 1u /* (n, ...): flattened to (n, features) */
-#define HO_ROLE_LABELS 2u /* (n): class numbers 0..classes-1, of a whole-number type */
+#define HO_ROLE_LABELS 2u /* (n): class numbers 0..classes-1, of an integer type */
 #define HO_ROLE_REALS  3u /* (n) or (n, width): a regression target */
 
-/* An array handed to the host. `values`: the plugin's own memory, or from alloc, npy or file. */
+/* An array for hotool. `values`: the plugin's own memory, or from alloc, npy or file. */
 typedef struct ho_array {
     uint32_t struct_size;
     uint32_t role;
     uint32_t type;
     int32_t rank;
     int64_t dims[HO_MAX_RANK];
-    int64_t classes;    /* labels: how many classes there are; 0: the largest label + 1 */
-    const char *name;   /* targets: what the pipeline calls it, e.g. "labels"; NULL: "labels" or "target" */
-    const char *source; /* the file it comes from, for messages; NULL: none */
+    int64_t classes;    /* labels: number of classes; 0: the largest label + 1 */
+    const char *name;   /* targets: their name in pipelines, such as "labels"; NULL: "labels" or "target" */
+    const char *source; /* the file from which it was read, for messages; NULL: none */
     const void *values;
 } ho_array;
 
-/* Thread: the one that called `read`. Everything returned is the host's and lives until `read` returns. Calls that fail
- * have reported the file, the byte and the reason; `read` should then return what they returned. */
+/* What calls return belongs to hotool and lives until `read` returns. A call that fails has reported the file, the byte
+ * and the reason: return its status. */
 typedef struct ho_data_api {
     uint32_t struct_size;
-    /* The whole file, whose checksum the run's record keeps; unpacked if it is gzip by its first bytes. `most`: refuse
-     * more than so many bytes (0: 8 GiB). Git LFS pointers and HTML pages, which downloads leave in place of a file,
-     * are refused here and in npy. */
+    /* The contents of a file, unpacked if its first bytes say gzip; the run's record keeps its checksum. `most`: refuse
+     * more bytes than this (0: 8 GiB). Git LFS pointers and HTML pages, which downloads leave in place of a file, are
+     * refused, here and in npy. */
     ho_status (*file)(ho_data *d, const char *path, uint64_t most, const uint8_t **bytes, uint64_t *size);
     /* A NumPy file (versions 1 to 3; f2, f4, f8, integers; C and Fortran order): type, rank, dims, source, values. */
     ho_status (*npy)(ho_data *d, const char *path, ho_array *array);
-    /* Large memory, zeroed, 64-byte aligned; NULL where there is none (reported). */
+    /* Memory for values, zeroed, aligned to 64 bytes. NULL: out of memory (reported). */
     void *(*alloc)(ho_data *d, uint64_t count, uint64_t size);
-    /* Hands over the examples of part 0, or, where the reader itself knows the parts, 1 training, 2 validation, 3 test.
-     * Values of type F32 (inputs) or F64 (inputs, reals) that lie in memory from alloc, npy or file, aligned to 64
-     * bytes, are used where they are, without a copy: do not change them afterwards. Others are copied. */
+    /* Passes on an array of part 0; or, if the reader knows the parts itself, of 1 training, 2 validation, 3 test.
+     * Values of type F32 (inputs) or F64 (inputs, reals) in memory from alloc, npy or file, aligned to 64 bytes, are
+     * used in place: do not change them afterwards. Others are copied. */
     ho_status (*emit)(ho_data *d, uint32_t part, const ho_array *array);
-    /* Something known about the data that a run should keep beside its results, as NAME.npy. */
+    /* A known truth about the data, which a run keeps as NAME.npy beside its results. */
     ho_status (*truth)(ho_data *d, const char *name, int32_t rank, const int64_t *dims, const double *values);
-    /* A class's name for tables and pictures. */
+    /* The name of a class, for tables and figures. */
     ho_status (*class_name)(ho_data *d, int64_t label, const char *name);
-    /* "PATH: byte N: ..."; path NULL: no file; byte < 0: the file as a whole. Returns HO_INVALID. */
+    /* Reports "PATH: byte N: ..." and returns HO_INVALID. path NULL: no file; byte < 0: the file as a whole. */
     ho_status (*fail)(ho_data *d, const char *path, int64_t byte, const char *format, ...) HO_PRINTF(4, 5);
-    /* Numbers that depend on (seed, stream, i) only: uniform in [0, 1), standard normal. */
+    /* Random numbers determined by (seed, stream, i): uniform in [0, 1); standard normal. */
     double (*uniform)(ho_data *d, uint64_t seed, uint64_t stream, uint64_t i);
     double (*normal)(ho_data *d, uint64_t seed, uint64_t stream, uint64_t i);
 } ho_data_api;
@@ -81,15 +86,12 @@ struct ho_data {
 
 typedef struct ho_data_calls {
     uint32_t struct_size;
-    uint32_t emits_parts; /* 1: the reader emits parts 1 to 3 and takes no split */
-    /* Emits everything. HO_OK, or what a call returned; HO_FAILED where ho_data_alloc gave NULL.
-     * Called once in a process for each set of options; its result is shared.
-     * Thread: any. Only one reader of the process reads at a time, but other plugins may run meanwhile, and `create` of
-     * the same one: a reader leaves the process as it is (the number of BLAS threads, the locale, the current folder).
-     */
+    uint32_t emits_parts; /* 1: the reader emits parts 1 to 3, and pipelines give no split */
+    /* Emits everything. Called once per process for each set of options; the result is shared. Returns HO_OK, or what a
+     * call returned; HO_FAILED if ho_data_alloc returned NULL. */
     ho_status (*read)(void *self, ho_data *d);
-    /* 1: reading twice may give the examples in another order (a folder's listing, a stream). What is kept
-     * for each example by its place, such as weights, is refused then. */
+    /* 1: reading again may give the examples in another order (a directory listing, a stream). Whatever is kept for
+     * each example by its position, such as example weights, is then refused. */
     uint32_t unordered;
     uint32_t reserved;
 } ho_data_calls;

@@ -1,5 +1,5 @@
-/* Everything a plugin includes. See abi.h (what to export), trace.h (dynamics, models, losses, penalties), data.h,
- * constraint.h and mode.h. */
+/* All that a plugin includes. See abi.h for what to export; then trace.h (dynamics, models, losses, penalties), data.h,
+ * constraint.h or mode.h. */
 #ifndef HOTOOL_PLUGIN_H
 #define HOTOOL_PLUGIN_H
 

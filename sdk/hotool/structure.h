@@ -1,10 +1,10 @@
 /*
  * For constraints: the subspace that a hyperparameter's structure allows (symmetric, zero diagonal).
  *
- * Projecting onto the intersection of this subspace V with a box or a bound on the sum, B, is projecting onto V first
- * and onto B after. For y in V, |x - y|^2 = |x - Vx|^2 + |Vx - y|^2, so only Vx matters; and B treats an entry and its
- * mirror image alike, so the nearest point of B to a symmetric matrix, being unique, is symmetric. Entries that the
- * structure holds at 0 are no part of B: bounds are for free entries.
+ * To project onto the intersection of this subspace V with a box or a bound on the sum, B, project onto V first and
+ * then onto B. For y in V, |x - y|^2 = |x - Vx|^2 + |Vx - y|^2, so only Vx matters; and B treats an entry like its
+ * mirror image, so the point of B nearest to a symmetric matrix, being unique, is symmetric. Entries that the structure
+ * fixes at 0 do not belong to B: bounds apply to free entries.
  */
 #ifndef HOTOOL_STRUCTURE_H
 #define HOTOOL_STRUCTURE_H
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Whether entry i (C order) is free: 0 on a diagonal that the structure holds at 0. */
+/* Whether entry i (C order) is free: 1, or 0 on a diagonal that the structure fixes at 0. */
 static inline int32_t ho_entry_free(const ho_constrained *h, int64_t i)
 {
     return !(h->structure & HO_ZERO_DIAGONAL) || i % (h->dims[0] + 1) != 0;
@@ -27,7 +27,7 @@ static inline int64_t ho_free_entries(const ho_constrained *h)
     return h->structure & HO_ZERO_DIAGONAL ? h->count - h->dims[0] : h->count;
 }
 
-/* Replaces values by the nearest point of the subspace; a point of it keeps its bits. */
+/* Replaces values by the nearest point of the subspace. A point of the subspace keeps its bits. */
 static inline void ho_project_structure(const ho_constrained *h, double *values)
 {
     const int64_t n = h->structure ? h->dims[0] : 0;
@@ -42,8 +42,8 @@ static inline void ho_project_structure(const ho_constrained *h, double *values)
     }
 }
 
-/* Replaces values by the nearest point of the subspace whose free entries lie in [lower, upper] and in the domain:
- * there must be one. A point of it keeps its bits. */
+/* Replaces values by the nearest point of the subspace whose free entries lie in [lower, upper] and in the domain;
+ * there must be one. Such a point keeps its bits. */
 static inline void ho_project_box(const ho_constrained *h, double lower, double upper, double *values)
 {
     const double least = lower > h->lower ? lower : h->lower;

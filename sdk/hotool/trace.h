@@ -1,19 +1,20 @@
 /*
- * Tracing: how dynamics, models, losses and penalties say what they compute.
+ * Tracing: how dynamics, models, losses and penalties describe what they compute.
  *
- * A traced callback runs once, when a pipeline is put together. It does not compute numbers: it builds an expression
- * over named values with the calls below, and the host differentiates, plans and runs that expression, in f32 or f64,
- * forward or reverse, any number of times.
+ * A traced callback runs once, when a pipeline is set up. It computes no numbers: with the calls below it builds an
+ * expression over named values, which hotool differentiates, compiles and runs, in f32 or f64, forward or reverse, any
+ * number of times.
  *
- * Values are small handles. Handle 0 is poison: a call that cannot be made (shapes that do not fit, an unknown name)
- * records one message with the plugin, its file and line and the shapes, and returns poison; calls on poison return
- * poison and say nothing. So a callback need not check each call: it returns what ho_ok(x) says. The first error wins.
+ * Values are small handles. Handle 0 is poison: a call that fails (shapes that do not fit, an unknown name) records one
+ * message with the plugin, its file and line and the shapes, and returns poison; calls on poison return poison and
+ * record nothing. So there is no need to check each call: return ho_ok(x) at the end. The first error is the one
+ * reported.
  *
- * Thread: every call belongs on the thread that called the plugin, and only until the callback returns.
- * Ownership: handles and scope die with the trace. Strings and arrays passed in are copied before the call returns.
- * Shapes: rank 0 to HO_MAX_RANK, row-major, sizes at least 1. Elementwise calls broadcast as NumPy does.
- * Axes: 0 is the first, -1 the last.
- * Precision: never visible. Values of rank 0 are computed in f64.
+ * Threads: make calls on the thread that called the plugin, and only until the callback returns. Different instances
+ * may be traced concurrently. Ownership: handles and names end with the trace. Strings and arrays that are passed in
+ * are copied before the call returns. Shapes: rank 0 to HO_MAX_RANK, row-major, sizes at least 1. Elementwise calls
+ * broadcast as NumPy does. Axes: 0 is the first, -1 the last. Precision: not visible. Values of rank 0 are computed in
+ * f64.
  */
 #ifndef HOTOOL_TRACE_H
 #define HOTOOL_TRACE_H
@@ -31,7 +32,7 @@ typedef struct ho_value {
     uint32_t id; /* 0: poison */
 } ho_value;
 
-/* The host's functions. Read only as far as struct_size; use the macros below, which pass the place of the call. */
+/* hotool's functions. Use the macros below, which pass the place of the call. */
 typedef struct ho_trace_api {
     uint32_t struct_size;
     ho_value (*let)(ho_trace *x, const char *file, int32_t line, const char *name, const char *formula);
@@ -70,27 +71,28 @@ struct ho_trace {
     const ho_trace_api *api;
 };
 
-/* Parses a formula (sdk/FORMULAS.md) over the names in scope, binds its value to `name`, and returns it. Rebinding a
- * name hides its earlier value. */
+/* Evaluates a formula (sdk/FORMULAS.md) over the names in scope, binds its value to `name`, and returns it. A name can
+ * be bound again: later formulas see the new value. */
 #define ho_let(x, name, text) ((x)->api->let((x), HO_HERE, (name), (text)))
-/* The same without binding. */
+/* The same without binding a name. */
 #define ho_eval(x, text) ((x)->api->formula((x), HO_HERE, (text)))
-/* The value of a name in scope; binding one. */
+/* The value of a name in scope. Binds a name. */
 #define ho_get(x, name)        ((x)->api->get((x), HO_HERE, (name)))
 #define ho_set(x, name, value) ((x)->api->set((x), HO_HERE, (name), (value)))
-/* Whether a name is in scope: 1 or 0. */
+/* 1 if a name is in scope, else 0. */
 #define ho_has(x, name) ((x)->api->has((x), (name)))
-/* A size by its symbol: features, outputs, examples, steps; batch where there are inputs; or by the name of a target
- * that some loss uses, its classes or width. 1 after an error. */
+/* A size by its symbol: features, outputs, examples, steps; batch, where there are inputs; or the name of a target that
+ * some loss uses, for its number of classes or its width. 1 after an error. */
 #define ho_size(x, symbol) ((x)->api->size((x), HO_HERE, (symbol)))
-/* The rank of a value (0 for poison), and its sizes into dims. */
+/* Returns the rank of a value (0 for poison) and stores its sizes in dims. */
 #define ho_shape_get(x, a, dims) ((x)->api->shape((x), (a), (dims)))
 
+/* A scalar; a tensor of one number; the vector 0, 1, ..., n-1. */
 #define ho_constant(x, number)         ((x)->api->constant((x), HO_HERE, (number)))
 #define ho_fill(x, rank, dims, number) ((x)->api->fill((x), HO_HERE, (rank), (dims), (number)))
 #define ho_range(x, n)                 ((x)->api->iota((x), HO_HERE, (n)))
 
-/* Elementwise, by op number or by name. */
+/* Elementwise ops, by number (ops.h) or by name. ho_where: a where c is not 0, b elsewhere. */
 #define ho_unary_op(x, op, a)     ((x)->api->unary((x), HO_HERE, (op), (a)))
 #define ho_binary_op(x, op, a, b) ((x)->api->binary((x), HO_HERE, (op), (a), (b)))
 #define ho_neg(x, a)              ho_unary_op(x, HO_OP_NEG, a)
@@ -120,65 +122,67 @@ struct ho_trace {
 #define ho_equal(x, a, b)         ho_binary_op(x, HO_OP_EQUAL, a, b)
 #define ho_where(x, c, a, b)      ((x)->api->select((x), HO_HERE, (c), (a), (b)))
 
-/* Reductions: over one axis (keep: 1 leaves it with size 1), or over all to rank 0. */
+/* Reductions over one axis (keep = 1 leaves it with size 1), or over all axes, to rank 0. */
 #define ho_sum(x, a, axis, keep)     ((x)->api->reduce((x), HO_HERE, HO_OP_SUM, (a), (axis), (keep)))
 #define ho_maximum(x, a, axis, keep) ((x)->api->reduce((x), HO_HERE, HO_OP_MAXIMUM, (a), (axis), (keep)))
 #define ho_sum_all(x, a)             ((x)->api->reduce_all((x), HO_HERE, HO_OP_SUM, (a)))
 #define ho_maximum_all(x, a)         ((x)->api->reduce_all((x), HO_HERE, HO_OP_MAXIMUM, (a)))
 
-/* Rearrangements. expand: NumPy's broadcast_to. transpose: the last two axes. */
+/* Rearrangements. ho_expand: NumPy's broadcast_to. ho_transpose: exchanges the last two axes. */
 #define ho_reshape(x, a, rank, dims)        ((x)->api->reshape((x), HO_HERE, (a), (rank), (dims)))
 #define ho_expand(x, a, rank, dims)         ((x)->api->expand((x), HO_HERE, (a), (rank), (dims)))
 #define ho_transpose(x, a)                  ((x)->api->transpose((x), HO_HERE, (a)))
 #define ho_slice(x, a, axis, start, length) ((x)->api->slice((x), HO_HERE, (a), (axis), (start), (length)))
 #define ho_concat(x, parts, count, axis)    ((x)->api->concat((x), HO_HERE, (parts), (count), (axis)))
 
-/* The matrix product of two matrices. The entries of one axis at the (whole-number) indices. */
+/* The product of two matrices; one of them, or both, may have a leading axis, over which the product is mapped. The
+ * entries of one axis at a vector of indices: integers in range. (In f32 the axis may have at most 2^24 + 1 entries.)
+ */
 #define ho_matmul(x, a, b)             ((x)->api->matmul((x), HO_HERE, (a), (b)))
 #define ho_gather(x, a, indices, axis) ((x)->api->gather((x), HO_HERE, (a), (indices), (axis)))
 
-/* In the step of a dynamics: the gradient of the training objective at another point of the shape of w. */
+/* In the step of a dynamics: the gradient of the training objective at `point`, which has the shape of w. */
 #define ho_gradient_at(x, point) ((x)->api->gradient((x), HO_HERE, (point)))
 
-/* In a model's `weights`: declares a weight tensor with its initial value, and binds it. */
+/* In a model's `weights`: declares a weight tensor with its initial value, and binds its name. */
 #define ho_weight(x, name, initial) ((x)->api->weight((x), HO_HERE, (name), (initial)))
-/* In a model's `weights`: standard normal numbers, the same for the same pipeline seed and name. */
+/* In a model's `weights`: standard normal numbers, determined by the seed of the pipeline and the name. */
 #define ho_normal(x, name, rank, dims) ((x)->api->normal((x), HO_HERE, (name), (rank), (dims)))
 
-/* Refuses the pipeline with a message of your own; returns HO_INVALID. */
+/* Refuses the pipeline with your own message; returns HO_INVALID. */
 #define ho_trace_fail(x, ...) ((x)->api->fail((x), HO_HERE, __VA_ARGS__))
-/* HO_OK, or what went wrong so far: what a callback returns. */
+/* HO_OK, or the status of the first error: what a callback returns. */
 #define ho_ok(x) ((x)->api->ok((x)))
 
 /* ---- what each traced kind provides ------------------------------------------------------------------------------
- * In scope everywhere: the plugin's hyperparameters, its numeric options, and the sizes. */
+ * Always in scope: the plugin's hyperparameters, its numeric options, and the sizes. Every callback returns ho_ok(x) or
+ * what ho_trace_fail returned. */
 
 /* ho_dynamics_calls.granularity */
-#define HO_WHOLE      0u /* w, g and the slots are the flat vector of all weights */
-#define HO_PER_TENSOR 1u /* traced once for each weight tensor, with its shape */
+#define HO_WHOLE      0u /* w, g and the slots are flat vectors over all weights */
+#define HO_PER_TENSOR 1u /* traced once per weight tensor, with its shape */
 
 typedef struct ho_dynamics_calls {
     uint32_t struct_size;
     uint32_t granularity;
     ho_table slots; /* rows: ho_slot */
-    /* One step. Here and below: returns ho_ok(x), or what ho_trace_fail returned. In scope: w, g (the objective's
-     * gradient at w), the slots, t (the number of this step, from 1). To bind: w and every slot, with unchanged shapes.
-     * grad(p) and ho_gradient_at: HO_WHOLE only. */
+    /* One step. In scope: w; g, the gradient of the objective at w; the slots; t, the number of this step, from 1.
+     * Bind: w and every slot, with unchanged shapes. grad(p) and ho_gradient_at: only if HO_WHOLE. */
     ho_status (*step)(void *self, ho_trace *x);
 } ho_dynamics_calls;
 
 typedef struct ho_model_calls {
     uint32_t struct_size;
     uint32_t reserved;
-    /* Declares each weight with ho_weight. Sizes: features, outputs (classes, or the width of the target). */
+    /* Declare each weight with ho_weight. Sizes: features; outputs, the classes or the width of the main target. */
     ho_status (*weights)(void *self, ho_trace *x);
-    /* In scope: the weights, and inputs (batch, features). To bind: outputs (batch, outputs), the answer to the main
-     * target, that of the objective's first loss. A model with several heads binds the answer to each target by the
-     * target's name, of shape (batch, ho_size(x, NAME)); for the main target, either name will do. */
+    /* In scope: the weights, and inputs (batch, features). Bind: outputs (batch, outputs), the prediction of the main
+     * target, which is that of the objective's first loss. A model with several heads binds the prediction of each
+     * target to the target's name, with shape (batch, ho_size(x, NAME)); for the main target, either name will do. */
     ho_status (*forward)(void *self, ho_trace *x);
 } ho_model_calls;
 
-/* ho_loss_calls.targets: which targets a loss can be given. */
+/* ho_loss_calls.targets: the targets that a loss accepts. */
 #define HO_TARGET_ANY    0u
 #define HO_TARGET_LABELS 1u
 #define HO_TARGET_REALS  2u
@@ -186,17 +190,16 @@ typedef struct ho_model_calls {
 typedef struct ho_loss_calls {
     uint32_t struct_size;
     uint32_t targets;
-    /* One number for each example. In scope: outputs (batch, outputs), the model's answer to this loss's target;
-     * targets (batch, outputs; one-hot where the data has labels), and for labels also `labels` (batch). To bind: loss
-     * (batch). */
+    /* One number per example. In scope: outputs (batch, outputs), the model's prediction of this loss's target; targets
+     * (batch, outputs; one-hot for labels); for labels also labels (batch), the class numbers. Bind: loss (batch). */
     ho_status (*per_example)(void *self, ho_trace *x);
 } ho_loss_calls;
 
 typedef struct ho_penalty_calls {
     uint32_t struct_size;
     uint32_t reserved;
-    /* In scope: w, one weight tensor (traced for each that the pipeline selects; the values are added).
-     * Sizes: also rows and columns of w. To bind: penalty (rank 0). */
+    /* Traced for each weight tensor that the pipeline selects; the values are added. In scope: w, the tensor. Sizes:
+     * also rows and columns, of w. Bind: penalty (rank 0). */
     ho_status (*value)(void *self, ho_trace *x);
 } ho_penalty_calls;
 

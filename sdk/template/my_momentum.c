@@ -1,24 +1,24 @@
 /*
- * An optimizer of your own, outside of hotool's tree. Change the name, the tables and the formulas.
+ * Your own optimizer, outside hotool's source tree. Change the name, the tables and the formulas.
  *
  *     make                                  # builds my_momentum.so with the installed SDK (pkg-config hotool-sdk)
- *     export HOTOOL_PLUGIN_PATH=$PWD        # where hotool looks first
- *     hotool plugins my_momentum            # what hotool understood
+ *     export HOTOOL_PLUGIN_PATH=$PWD        # hotool searches here first
+ *     hotool plugins my_momentum            # what hotool sees in it
  *
- * and in a pipeline:  dynamics: {plugin: my_momentum, learning_rate: 0.1}
+ * In a pipeline:  dynamics: {plugin: my_momentum, learning_rate: 0.1}
  *
- * No derivative is written here: hotool differentiates the formulas.
+ * There are no derivatives here: hotool differentiates the formulas.
  */
 #include <hotool/plugin.h>
 
 static const ho_hyper hypers[] = {
     {.name = "learning_rate", .initial = 0.01, .domain = HO_NONNEGATIVE, .doc = "step size"},
-    {.name = "momentum", .initial = 0.9, .domain = HO_DECAY, .doc = "how much of the last step is kept"},
+    {.name = "momentum", .initial = 0.9, .domain = HO_DECAY, .doc = "fraction of the previous step that is kept"},
 };
 
-static const ho_slot slots[] = {{.name = "velocity", .doc = "the last step"}};
+static const ho_slot slots[] = {{.name = "velocity", .doc = "the previous step"}};
 
-/* One step. In scope: w, its gradient g, the slots, the hyperparameters, and t, the step's number from 1. */
+/* One step. In scope: w, its gradient g, the slots, the hyperparameters, and t, the number of the step, from 1. */
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
