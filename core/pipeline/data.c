@@ -14,11 +14,27 @@ static const char *const *keys_of(int reader)
     return ho_key_names(reader == HO_ALL_PARTS ? HO_SOURCE : HO_READER);
 }
 
+/* Takes the parts that are fractions out of a copy of the split, whose keys are integers. */
+static ho_tree *take_shares(ho_reading *r, const ho_tree *node, double shares[3])
+{
+    static const char *const parts[3] = {"train", "validation", "test"};
+    ho_tree *counts = ho_tree_copy(r->arena, node);
+    for (int p = 0; p < 3 && node->kind == HO_TREE_MAP; p++) {
+        ho_tree *part = ho_tree_get(counts, parts[p]);
+        double share;
+        if (!part || part->kind != HO_TREE_SCALAR || !ho_parse_real(part->text, &share) || !(share > 0 && share < 1))
+            continue;
+        shares[p] = share;
+        part->text = "0";
+    }
+    return counts;
+}
+
 static ho_status read_split(ho_reading *r, const ho_tree *node, ho_data_source *source)
 {
     ho_split *split = &source->split;
     *split = (ho_split){.seed = r->pipeline->problem.seed, .place = node->place};
-    if (ho_keys_read(HO_SPLIT, node, split, r->error) != HO_OK)
+    if (ho_keys_read(HO_SPLIT, take_shares(r, node, split->shares), split, r->error) != HO_OK)
         return r->error->status;
     const ho_tree *test = ho_tree_get(node, "test");
     if (test && source->readers[HO_TEST_PART].loaded)

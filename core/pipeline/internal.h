@@ -16,6 +16,7 @@ const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho
 #define HO_REST (-1)
 typedef struct ho_split {
     int64_t counts[3]; /* training, validation, test */
+    double shares[3];  /* of all examples, rounded down to a count; 0: counts says how many */
     bool stratified;   /* keep the classes' shares in every part */
     uint64_t seed;
     ho_place place;

@@ -43,7 +43,9 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                    "the options of the reader (hotool plugins NAME)", "The reader of one part.",
                    "test: {plugin: npy, inputs: test_x.npy, labels: test_y.npy}"},
     [HO_SPLIT] = {"split", "data/split", NULL,
-                  "Examples are drawn at random, by the seed, and belong to one part each. One part may be the rest.",
+                  "Examples are drawn at random, by the seed, and belong to one part each. One part may be the rest; a "
+                  "fraction below "
+                  "1 is a share of all examples.",
                   "split: {train: 50, validation: 50, test: rest, stratified: true}"},
     [HO_NOISE] = {"noise", "data/noise", NULL,
                   "Replaces some labels of the training part by other classes, drawn evenly. What was replaced is kept "
@@ -186,11 +188,11 @@ const ho_key ho_keys[] = {
      .doc = "subtract each feature's mean over the training part, divide by its deviation there"},
     {ANY_SOURCE, "noise", OTHER("map"), .doc = "label noise: see `data/noise`"},
     {HO_IN(HO_SPLIT), "train", INTEGER(0), WORDS("rest"), .special = HO_REST, AT(ho_split, counts[0]), .required = true,
-     .doc = "training examples"},
+     .doc = "training examples; below 1, as 0.5: a share of all, rounded down"},
     {HO_IN(HO_SPLIT), "validation", INTEGER(0), WORDS("rest"), .special = HO_REST, AT(ho_split, counts[1]),
-     .required = true, .doc = "validation examples"},
+     .required = true, .doc = "validation examples, or a share"},
     {HO_IN(HO_SPLIT), "test", INTEGER(0), WORDS("rest"), .special = HO_REST, AT(ho_split, counts[2]), .initial = "0",
-     .doc = "test examples"},
+     .doc = "test examples, or a share"},
     {HO_IN(HO_SPLIT), "stratified", .type = HO_KEY_BOOLEAN, AT(ho_split, stratified), .initial = "true",
      .doc = "keep the classes' shares in every part; without labels it must not be asked for"},
     {HO_IN(HO_SPLIT), "seed", INTEGER(0), AT(ho_split, seed), .doc = "default: the pipeline's"},

@@ -67,23 +67,23 @@ static ho_status settle_counts(const ho_split *split, int64_t count, int64_t cou
 {
     int64_t sum = 0;
     int rest = -1;
-    for (int p = 0; p < 3; p++) {
-        counts[p] = split->counts[p];
+    for (int p = 0; p < 3; p++) /* 0.29 of 100 are 29, whatever the rounding of the product */
+        counts[p] = split->shares[p] > 0 ? (int64_t)(split->shares[p] * (double)count + 1e-6) : split->counts[p];
+    for (int p = 0; p < 3; p++)
         if (counts[p] == HO_REST)
             rest = p;
         else if (counts[p] > count - sum)
             return ho_fail_at(error, HO_INVALID, split->place,
                               "split: %" PRId64 " for training, %" PRId64 " for validation and %" PRId64
                               " for test%s are more than the %" PRId64 " examples of the data",
-                              split->counts[0] < 0 ? 0 : split->counts[0], split->counts[1] < 0 ? 0 : split->counts[1],
-                              split->counts[2] < 0 ? 0 : split->counts[2], rest < 0 ? "" : " beside the rest", count);
+                              counts[0] < 0 ? 0 : counts[0], counts[1] < 0 ? 0 : counts[1],
+                              counts[2] < 0 ? 0 : counts[2], rest < 0 ? "" : " beside the rest", count);
         else
             sum += counts[p];
-    }
     if (rest >= 0)
         counts[rest] = count - sum;
     for (int p = 0; p < 3; p++)
-        if (counts[p] == 0 && (p < 2 || p == rest))
+        if (counts[p] == 0 && (p < 2 || p == rest || split->shares[p] > 0))
             return ho_fail_at(error, HO_INVALID, split->place, "split: no examples for %s%s (the data has %" PRId64 ")",
                               part_names[p], p == rest ? ": the other parts leave no rest" : "", count);
     return HO_OK;

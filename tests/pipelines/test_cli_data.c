@@ -257,6 +257,14 @@ Test(data, other_files_that_lie_are_refused)
                        NULL);
 }
 
+Test(data, a_split_takes_fractions)
+{
+    expect_counts(run_with("data: {plugin: npy, inputs: x.npy, labels: y.npy, split: {train: 0.5, validation: 0.255, "
+                           "test: rest}}\n",
+                           "shares"),
+                  60, 30, 30, FEATURES);
+}
+
 Test(data, splits_that_cannot_be_are_refused)
 {
     static const struct {
@@ -269,6 +277,8 @@ Test(data, splits_that_cannot_be_are_refused)
         {"two rests", "{train: rest, validation: rest}", "only one"},
         {"no validation", "{train: 40}", "\"validation\" is missing"},
         {"a share", "{train: half, validation: 40}", "half"},
+        {"shares of more than all", "{train: 0.75, validation: 0.5}", "90 for training, 60 for validation"},
+        {"a fraction above 1", "{train: 40.5, validation: 40}", "40.5"},
         {"a negative number", "{train: -5, validation: 40}", "-5"},
         {"an unknown part", "{train: 40, validatoin: 40}", "did you mean \"validation\""},
     };

@@ -235,6 +235,36 @@ static void expect_refused(const ho_examples *all, ho_split split, const char *m
     cr_expect_str_eq(error.text, message);
 }
 
+/* Shares of all examples, rounded down. */
+Test(split, shares_are_of_all_examples)
+{
+    const int64_t sizes[2] = {50, 51};
+    ho_examples all = numbered(sizes, 2, false), parts[3] = {{0}};
+    ho_split split = {.counts = {0, HO_REST, 7}, .shares = {0.29}, .stratified = true, .seed = 1};
+    cr_assert_eq(ho_split_examples(&all, all.targets, &split, parts, &error), HO_OK, "%s", error.text);
+    cr_expect_eq(parts[0].count, 29);
+    cr_expect_eq(parts[1].count, 65);
+    cr_expect_eq(parts[2].count, 7);
+    expect_disjoint(&all, parts);
+    free_parts(&all, parts);
+
+    const int64_t hundred[1] = {100};
+    all = numbered(hundred, 1, false);
+    memset(parts, 0, sizeof parts);
+    split = (ho_split){.shares = {0.29, 0.5, 0.21}, .seed = 1};
+    cr_assert_eq(ho_split_examples(&all, NULL, &split, parts, &error), HO_OK, "%s", error.text);
+    cr_expect(parts[0].count == 29 && parts[1].count == 50 && parts[2].count == 21);
+    free_parts(&all, parts);
+    all = numbered(hundred, 1, false);
+    expect_refused(
+        &all, (ho_split){.shares = {0.9, 0.2}},
+        "t.yaml:3:4: split: 90 for training, 20 for validation and 0 for test are more than the 100 examples "
+        "of the data");
+    expect_refused(&all, (ho_split){.shares = {0.5, 0.2, 0.001}},
+                   "t.yaml:3:4: split: no examples for test (the data has 100)");
+    ho_examples_free(&all);
+}
+
 Test(split, parts_must_fit)
 {
     const int64_t sizes[2] = {4, 6};
