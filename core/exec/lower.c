@@ -226,10 +226,24 @@ static ho_shape varying_shape(const ho_lowered *low, const ho_graph_node *node)
     return shape;
 }
 
-static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
+/* The operand that a node has the value of, or HO_POISON. A select between a value and the same value, stopped, matters
+ * to derivatives alone. */
+static ho_node passed_on(const ho_graph *graph, const ho_graph_node *node)
 {
     if (node->op == HO_OP_STOP)
-        return low->views[node->in[0]];
+        return node->in[0];
+    if (node->op != HO_OP_SELECT)
+        return HO_POISON;
+    const ho_graph_node *stopped = ho_graph_at(graph, node->in[1]);
+    bool same = stopped->op == HO_OP_STOP && stopped->in[0] == node->in[2];
+    return same && ho_shape_equal(&stopped->shape, &node->shape) ? node->in[2] : HO_POISON;
+}
+
+static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_node same = passed_on(low->graph, node);
+    if (same)
+        return low->views[same];
     ho_item_kind kind = node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_ELEMENT;
     ho_item *item = add_item(low, kind, node->op, varying_shape(low, node));
     set_operands(low, item, node->arity);
@@ -317,9 +331,11 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
 static bool is_sole_use(const ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
-    while (low->uses[id] == 1 && (node->op == HO_OP_RESHAPE || node->op == HO_OP_STOP)) {
-        id = node->in[0];
+    ho_node same = passed_on(low->graph, node);
+    while (low->uses[id] == 1 && (node->op == HO_OP_RESHAPE || same)) {
+        id = same ? same : node->in[0];
         node = ho_graph_at(low->graph, id);
+        same = passed_on(low->graph, node);
     }
     return low->uses[id] == 1 && (ho_op_is_elementwise(node->op) || node->op == HO_OP_MATMUL);
 }
@@ -464,12 +480,18 @@ static int32_t *all_unknown(const ho_lowered *low, size_t count)
     return numbers;
 }
 
+/* By nodes that are used themselves. */
 static void count_uses(const ho_lowered *low, const ho_node *order, size_t length)
 {
-    for (size_t n = 0; n < length; n++) {
+    for (size_t n = length; n-- > 0;) {
         const ho_graph_node *node = ho_graph_at(low->graph, order[n]);
+        ho_node same = passed_on(low->graph, node);
         bool sum = sums_products(low, node);
-        for (uint32_t i = 0; i < node->arity; i++) {
+        if (!low->uses[order[n]])
+            continue;
+        if (same)
+            low->uses[same]++;
+        for (uint32_t i = 0; i < node->arity && !same; i++) {
             low->uses[node->in[i]]++;
             low->summed[node->in[i]] += sum;
         }

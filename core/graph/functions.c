@@ -38,6 +38,20 @@ static ho_node norm(ho_graph *graph, const ho_node *in)
     return ho_node_unary(graph, HO_OP_SQRT, ho_node_sum_all(graph, ho_node_binary(graph, HO_OP_MUL, in[0], in[0])));
 }
 
+/* The value is that of in[1] either way. */
+static ho_node stop_where(ho_graph *graph, const ho_node *in)
+{
+    return ho_node_select_broadcast(graph, in[0], ho_node_unary(graph, HO_OP_STOP, in[1]), in[1]);
+}
+
+/* Whether x is lost where it is added to y, in the precision that the program runs in. Both are stopped: no derivative
+ * of a comparison is needed, so none is built. */
+static ho_node negligible(ho_graph *graph, const ho_node *in)
+{
+    ho_node x = ho_node_unary(graph, HO_OP_STOP, in[0]), y = ho_node_unary(graph, HO_OP_STOP, in[1]);
+    return ho_node_binary_broadcast(graph, HO_OP_EQUAL, ho_node_binary_broadcast(graph, HO_OP_ADD, y, x), y);
+}
+
 static ho_node transpose(ho_graph *graph, const ho_node *in)
 {
     return ho_node_transpose(graph, in[0]);
@@ -50,6 +64,8 @@ static const ho_function functions[] = {
     {.name = "softplus", .operands = 1, .build = softplus},
     {.name = "dot", .operands = 2, .build = dot},
     {.name = "norm", .operands = 1, .build = norm},
+    {.name = "stop_where", .operands = 2, .build = stop_where},
+    {.name = "negligible", .operands = 2, .build = negligible},
     {.name = "transpose", .operands = 1, .build = transpose},
     {.name = "sum", .operands = 1, .axis = true, .op = HO_OP_SUM},
     {.name = "sum_keep", .operands = 1, .axis = true, .op = HO_OP_SUM, .keep = true},

@@ -24,11 +24,13 @@ static const ho_slot slots[] = {
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
+    ho_let(x, "noise", "min(1024*sqrt(maximum(v)), 2^18*epsilon)");
     ho_let(x, "m", "beta1*m + (1 - beta1)*g");
     ho_let(x, "v", "beta2*v + (1 - beta2)*g^2");
     /* Both bias corrections in one number per step, not in two more tensors. */
     ho_let(x, "rate", "learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)");
-    ho_let(x, "w", "w - rate*m * rsqrt(v + epsilon^2)");
+    /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
+    ho_let(x, "w", "w - stop_where(negligible(abs(m) + sqrt(v), noise), rate*m * rsqrt(v + epsilon^2))");
     return ho_ok(x);
 }
 
@@ -44,13 +46,19 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "adam",
     .version = "1.0.0",
     .doc = "Adam: bias-corrected first moment divided by the root of the second",
-    .details = "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
-               "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
-               "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
-               "section 2. epsilon is under the root, so the derivative stays below 1/epsilon where a weight never "
-               "receives a gradient; with values far below 1e-5, hypergradients in f32 overflow there.\n\n"
-               "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
-               "below the size of the constraint set.",
+    .details =
+        "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
+        "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
+        "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
+        "section 2. epsilon is under the root.\n\n"
+        "A weight that never receives a gradient stands still: an input feature that is 0 in every training "
+        "example, or a bias that symmetric data leave at 0. There the slope of the step is learning_rate/epsilon, "
+        "and rounding noise would grow by up to that factor per step. So where both moments are 0, or no more "
+        "than the rounding errors of a gradient, the step counts as constant when it is differentiated: below "
+        "the working precision times both 1024 sqrt(max v) and 2^18 epsilon (in f32 with the default epsilon, about "
+        "2e-7; in f64, 3e-16).\n\n"
+        "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
+        "below the size of the constraint set.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

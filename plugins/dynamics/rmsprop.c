@@ -20,8 +20,10 @@ static const ho_slot slots[] = {{.name = "v", .doc = "running mean of the square
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
+    ho_let(x, "noise", "min(1024*sqrt(maximum(v)), 2^18*epsilon)");
     ho_let(x, "v", "decay*v + (1 - decay)*g^2");
-    ho_let(x, "w", "w - learning_rate*g * rsqrt(v + epsilon^2)");
+    /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
+    ho_let(x, "w", "w - stop_where(negligible(abs(g) + sqrt(v), noise), learning_rate*g * rsqrt(v + epsilon^2))");
     return ho_ok(x);
 }
 
@@ -37,10 +39,16 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "rmsprop",
     .version = "1.0.0",
     .doc = "RMSProp: gradient divided by its running root mean square",
-    .details = "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
-               "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
-               "epsilon is under the root, so the derivative stays below 1/epsilon where a weight never receives a "
-               "gradient; with values far below 1e-5, hypergradients in f32 overflow there.",
+    .details =
+        "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
+        "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
+        "epsilon is under the root.\n\n"
+        "A weight that never receives a gradient stands still: an input feature that is 0 in every training "
+        "example, or a bias that symmetric data leave at 0. There the slope of the step is learning_rate/epsilon, "
+        "and rounding noise would grow by up to that factor per step. So where g and v are 0, or no more than the "
+        "rounding errors of a gradient, the step counts as constant when it is differentiated: below the working "
+        "precision times both 1024 sqrt(max v) and 2^18 epsilon (in f32 with the default epsilon, about 2e-7; in "
+        "f64, 3e-16).",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,
