@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "host/registry.h"
 #include "host/signals.h"
 #include "host/tracing.h"
-#include "host/registry.h"
 
 static ho_error error;
 static ho_registry *registry;

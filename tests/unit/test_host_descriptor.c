@@ -101,7 +101,8 @@ Test(host_descriptor, the_head_is_checked)
     REFUSED(dynamics.step = NULL, "the dynamics \"probe\" lacks its call \"step\"");
     REFUSED(dynamics.struct_size = 24, "the dynamics \"probe\" lacks its call \"step\"");
     REFUSED(dynamics.granularity = 2, "its granularity 2 is unknown");
-    REFUSED((plugin.kind = HO_LOSS, plugin.calls = &loss, loss.targets = 3), "it asks for the unknown kind 3 of targets");
+    REFUSED((plugin.kind = HO_LOSS, plugin.calls = &loss, loss.targets = 3),
+            "it asks for the unknown kind 3 of targets");
 }
 
 Test(host_descriptor, tables_are_checked)
