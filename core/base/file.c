@@ -120,13 +120,13 @@ static uint64_t unpacked_size(const gather *packed)
 }
 
 /* Unpacks every member of `packed` into `g`. */
-static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho_error *error)
+static ho_status unpack(const gather *packed, gather *g, z_stream *z, ho_error *error)
 {
+    const uint64_t hint = unpacked_size(packed);
     uint64_t at = 0;
     while (true) {
-        ho_status status = make_room(g, unpacked_size(packed), error);
-        if (status != HO_OK)
-            return status;
+        if (make_room(g, hint, error) != HO_OK)
+            return error->status;
         z->next_in = packed->bytes + at;
         z->avail_in = piece(packed->size - at);
         z->next_out = g->bytes + g->size;
@@ -134,32 +134,20 @@ static ho_status unpack_members(const gather *packed, gather *g, z_stream *z, ho
         int result = inflate(z, Z_NO_FLUSH);
         at = (uint64_t)(z->next_in - packed->bytes);
         g->size = (uint64_t)(z->next_out - g->bytes);
-        if (result == Z_STREAM_END) {
-            if (at == packed->size && g->size <= g->allowed)
-                return HO_OK;
-            if (at < packed->size && !is_gzip(packed->bytes + at, packed->size - at))
-                return torn(g->path, at, "something follows the packed data", error);
+        bool whole = at == packed->size;
+        if (result == Z_STREAM_END && whole && g->size <= g->allowed)
+            return HO_OK;
+        if (result == Z_STREAM_END && !whole && !is_gzip(packed->bytes + at, packed->size - at))
+            return torn(g->path, at, "something follows the packed data", error);
+        if (result == Z_STREAM_END)
             inflateReset(z);
-        } else if (result == Z_MEM_ERROR) {
+        else if (result == Z_MEM_ERROR)
             return ho_fail(error, HO_FAILED, "%s: out of memory while unpacking", g->path);
-        } else if (result != Z_OK && result != Z_BUF_ERROR) {
+        else if (result != Z_OK && result != Z_BUF_ERROR)
             return torn(g->path, at, z->msg ? z->msg : "not readable", error);
-        } else if (at == packed->size && z->avail_out > 0) {
+        else if (whole && z->avail_out > 0)
             return torn(g->path, at, "it ends too early", error);
-        }
     }
-}
-
-static ho_status unpack(const gather *packed, gather *g, ho_error *error)
-{
-    z_stream z = {0};
-    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) {
-        ho_fail(error, HO_FAILED, "%s: zlib cannot start", g->path);
-        return HO_FAILED;
-    }
-    ho_status status = unpack_members(packed, g, &z, error);
-    inflateEnd(&z);
-    return status;
 }
 
 /* Deflate's own overhead is below 1/1024, so a larger gzip file unpacks to too much anyway. */
@@ -207,7 +195,11 @@ ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint6
     gather packed = {.path = path, .bytes = *bytes, .size = *size}, g = {.path = path, .allowed = limit(most)};
     if (!is_gzip(packed.bytes, packed.size))
         return HO_OK;
-    ho_status status = unpack(&packed, &g, error);
+    z_stream z = {0};
+    ho_status status = inflateInit2(&z, 16 + MAX_WBITS) == Z_OK
+                           ? unpack(&packed, &g, &z, error)
+                           : ho_fail(error, HO_FAILED, "%s: zlib cannot start", path);
+    inflateEnd(&z);
     ho_large_free(packed.bytes);
     *bytes = NULL;
     return hand_over(&g, status, bytes, size);
@@ -219,6 +211,11 @@ ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_
     return status == HO_OK ? ho_file_unpack(path, most, bytes, size, error) : status;
 }
 
+static ho_status cannot_write(const char *path, ho_error *error)
+{
+    return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+}
+
 ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t size, ho_error *error)
 {
     const uint8_t *at = bytes;
@@ -227,7 +224,7 @@ ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t s
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+            return cannot_write(path, error);
         at += written;
         size -= (uint64_t)written;
     }
@@ -238,17 +235,17 @@ ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t s
 static ho_status open_beside(const char *path, mode_t mode, int *fd, char **name, ho_error *error)
 {
     /* mkstemp would give the file a mode of its own instead of what the umask says. */
-    int reason = EEXIST;
-    for (unsigned attempt = 0; attempt < 1000 && reason == EEXIST; attempt++) {
+    errno = EEXIST;
+    for (unsigned attempt = 0; attempt < 1000 && errno == EEXIST; attempt++) {
         *name = ho_format("%s.%ld-%u.tmp", path, (long)getpid(), attempt);
         *fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (*fd >= 0)
             return HO_OK;
-        reason = errno;
+        int reason = errno;
         free(*name);
+        errno = reason;
     }
-    ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(reason));
-    return HO_FAILED;
+    return cannot_write(path, error);
 }
 
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error)
@@ -267,11 +264,11 @@ ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_e
         return error->status;
     ho_status status = ho_file_append(fd, path, bytes, size, error);
     if (status == HO_OK && fsync(fd) != 0)
-        status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        status = cannot_write(path, error);
     if (close(fd) != 0 && status == HO_OK)
-        status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        status = cannot_write(path, error);
     if (status == HO_OK && rename(name, path) != 0)
-        status = ho_fail(error, HO_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+        status = cannot_write(path, error);
     if (status != HO_OK)
         unlink(name);
     free(name);

@@ -32,6 +32,10 @@ static inline double ho_npy_entry(const ho_npy *array, int64_t i)
     return array->f64 ? array->f64[i] : (double)array->f32[i];
 }
 
+/* A shape as Python writes it: "(3, 4)", "(3,)", "()". */
+#define HO_NPY_SHAPE 96
+void ho_npy_print_shape(int rank, const int64_t *dims, char text[HO_NPY_SHAPE]);
+
 /* Writes a version-1 file, little-endian f8 or f4, C order, through ho_file_write. */
 ho_status ho_npy_write_f64(const char *path, int rank, const int64_t *dims, const double *values, ho_error *error);
 ho_status ho_npy_write_f32(const char *path, int rank, const int64_t *dims, const float *values, ho_error *error);

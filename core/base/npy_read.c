@@ -225,23 +225,21 @@ static ho_status read_preamble(reader *r)
 /* Whether the values that follow the header are exactly those that it promises. */
 static ho_status check_size(reader *r, ho_npy *array)
 {
-    char shape[120] = "";
-    int64_t count = 1, nonzero = array->item_bytes;
-    bool overflow = false;
+    char shape[HO_NPY_SHAPE];
+    ho_npy_print_shape(array->rank, array->dims, shape);
+    int64_t bytes = array->item_bytes;
+    bool empty = false;
     for (int k = 0; k < array->rank; k++) {
-        size_t used = strlen(shape);
-        snprintf(shape + used, sizeof shape - used, "%s%" PRId64, k ? ", " : "", array->dims[k]);
-        count = array->dims[k] == 0 ? 0 : count;
-        overflow = overflow || __builtin_mul_overflow(nonzero, array->dims[k] ? array->dims[k] : 1, &nonzero);
+        empty = empty || array->dims[k] == 0;
+        /* A shape with a 0 must not be larger than any file either. */
+        if (__builtin_mul_overflow(bytes, array->dims[k] ? array->dims[k] : 1, &bytes))
+            return invalid(r, r->shape_at, "the shape %s of %s is larger than any file", shape, r->descr);
     }
-    const char *comma = array->rank == 1 ? "," : ""; /* as Python writes a tuple of one */
-    if (overflow)
-        return invalid(r, r->shape_at, "the shape (%s%s) of %s is larger than any file", shape, comma, r->descr);
-    array->count = count ? nonzero / array->item_bytes : 0;
-    uint64_t needed = (uint64_t)array->count * (uint64_t)array->item_bytes, held = r->size - r->end;
+    array->count = empty ? 0 : bytes / array->item_bytes;
+    uint64_t needed = empty ? 0 : (uint64_t)bytes, held = r->size - r->end;
     if (needed != held)
-        return invalid(r, r->shape_at, "the shape (%s%s) of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
-                       comma, r->descr, needed, held);
+        return invalid(r, r->shape_at, "the shape %s of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
+                       r->descr, needed, held);
     return HO_OK;
 }
 
@@ -277,14 +275,6 @@ static void swap_bytes(uint8_t *bytes, uint64_t count, int item)
         }
 }
 
-/* Converts element by element; the header may leave the values unaligned, hence the copy. */
-#define CONVERT(type, out, expression)           \
-    for (uint64_t i = 0; i < count; i++) {       \
-        type x;                                  \
-        memcpy(&x, in + i * sizeof x, sizeof x); \
-        (out)[i] = (expression);                 \
-    }
-
 /* Integers of 8 bytes that a double cannot hold, and truth values that are neither, would change their value. */
 static ho_status check_values(reader *r, uint64_t count)
 {
@@ -313,47 +303,35 @@ static void *values_of(const ho_npy *array)
     return array->f32 ? (void *)array->f32 : array->f64;
 }
 
-static void convert(reader *r, ho_npy *array)
+/* Elements of one type, one by one; the header may leave the values unaligned, hence the copy. */
+#define CONVERT(letter, bytes, type, out, expression) \
+    case (letter)*16 + (bytes):                       \
+        for (uint64_t i = 0; i < count; i++) {        \
+            type x;                                   \
+            memcpy(&x, in + i * sizeof x, sizeof x);  \
+            (out)[i] = (expression);                  \
+        }                                             \
+        break
+
+static void convert(const reader *r, ho_npy *array)
 {
     const uint8_t *in = r->bytes + r->end;
     const uint64_t count = (uint64_t)array->count;
     float *f32 = values_of(array);
     double *f64 = values_of(array);
     switch (r->code * 16 + array->item_bytes) {
-    case 'f' * 16 + 2:
-        CONVERT(uint16_t, f32, half_to_float(x))
-        break;
-    case 'f' * 16 + 4:
-        memcpy(f32, in, count * 4);
-        break;
-    case 'f' * 16 + 8:
-        memcpy(f64, in, count * 8);
-        break;
-    case 'i' * 16 + 1:
-        CONVERT(int8_t, f32, (float)x)
-        break;
-    case 'i' * 16 + 2:
-        CONVERT(int16_t, f32, (float)x)
-        break;
-    case 'i' * 16 + 4:
-        CONVERT(int32_t, f64, (double)x)
-        break;
-    case 'i' * 16 + 8:
-        CONVERT(int64_t, f64, (double)x)
-        break;
-    case 'b' * 16 + 1:
-    case 'u' * 16 + 1:
-        CONVERT(uint8_t, f32, (float)x)
-        break;
-    case 'u' * 16 + 2:
-        CONVERT(uint16_t, f32, (float)x)
-        break;
-    case 'u' * 16 + 4:
-        CONVERT(uint32_t, f64, (double)x)
-        break;
-    case 'u' * 16 + 8:
-        CONVERT(uint64_t, f64, (double)x)
-        break;
+        CONVERT('f', 2, uint16_t, f32, half_to_float(x));
+        CONVERT('f', 4, float, f32, x);
+        CONVERT('f', 8, double, f64, x);
+        CONVERT('i', 1, int8_t, f32, (float)x);
+        CONVERT('i', 2, int16_t, f32, (float)x);
+        CONVERT('i', 4, int32_t, f64, (double)x);
+        CONVERT('i', 8, int64_t, f64, (double)x);
+        CONVERT('b', 1, uint8_t, f32, (float)x);
+        CONVERT('u', 1, uint8_t, f32, (float)x);
+        CONVERT('u', 2, uint16_t, f32, (float)x);
+        CONVERT('u', 4, uint32_t, f64, (double)x);
+        CONVERT('u', 8, uint64_t, f64, (double)x);
     }
 }
 

@@ -9,22 +9,23 @@
 
 enum { HEADER_BYTES = 256 }; /* room for the longest header: four sizes of 19 digits */
 
+void ho_npy_print_shape(int rank, const int64_t *dims, char text[HO_NPY_SHAPE])
+{
+    int used = snprintf(text, HO_NPY_SHAPE, "(");
+    for (int k = 0; k < rank; k++)
+        used += snprintf(text + used, HO_NPY_SHAPE - (size_t)used, "%s%" PRId64, k ? ", " : "", dims[k]);
+    snprintf(text + used, HO_NPY_SHAPE - (size_t)used, rank == 1 ? ",)" : ")");
+}
+
 /* Fills `header` and returns its length, a multiple of 64 so that the values are aligned in a mapped file. */
 static size_t make_header(char header[HEADER_BYTES], const char *descr, int rank, const int64_t *dims)
 {
-    char shape[100] = "";
-    for (int k = 0; k < rank; k++) {
-        size_t used = strlen(shape);
-        snprintf(shape + used, sizeof shape - used,
-                 rank == 1 ? "%" PRId64 ","
-                 : k       ? ", %" PRId64
-                           : "%" PRId64,
-                 dims[k]);
-    }
+    char shape[HO_NPY_SHAPE];
+    ho_npy_print_shape(rank, dims, shape);
     memset(header, ' ', HEADER_BYTES);
     memcpy(header, "\x93NUMPY\1", 8);
-    int used = snprintf(header + 10, HEADER_BYTES - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
-                        descr, shape);
+    int used = snprintf(header + 10, HEADER_BYTES - 10, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr,
+                        shape);
     size_t length = 10 + (size_t)used;
     header[length++] = ' '; /* over the terminator */
     length = (length + 1 + 63) / 64 * 64;

@@ -451,6 +451,7 @@ Test(cifar10, reads_the_five_batches_of_a_folder)
     cr_assert_eq(dataset->files.count, 1);
     cr_expect(dataset->files.of[0].folder);
     cr_expect_eq(dataset->files.of[0].size, 10 * (int64_t)RECORD);
+    ho_dataset_free(dataset);
 
     put_records("batches/data_batch_4.bin", 10, 2 * RECORD);
     read_with("cifar10", option("inputs", "batches"));
