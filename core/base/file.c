@@ -165,9 +165,9 @@ static uint64_t limit(uint64_t most)
 /* Hands the gathered bytes over, or frees them. */
 static ho_status hand_over(gather *g, ho_status status, uint8_t **bytes, uint64_t *size)
 {
-    if (status != HO_OK) {
+    if (status != HO_OK || !g->bytes) {
         ho_large_free(g->bytes);
-        return status;
+        return status != HO_OK ? status : HO_FAILED;
     }
     g->bytes[g->size] = 0;
     *bytes = g->bytes;
@@ -235,17 +235,18 @@ ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t s
 static ho_status open_beside(const char *path, mode_t mode, int *fd, char **name, ho_error *error)
 {
     /* mkstemp would give the file a mode of its own instead of what the umask says. */
-    errno = EEXIST;
-    for (unsigned attempt = 0; attempt < 1000 && errno == EEXIST; attempt++) {
+    int reason = EEXIST;
+    for (unsigned attempt = 0; attempt < 1000 && reason == EEXIST; attempt++) {
         *name = ho_format("%s.%ld-%u.tmp", path, (long)getpid(), attempt);
         *fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (*fd >= 0)
             return HO_OK;
-        int reason = errno;
+        reason = errno;
         free(*name);
-        errno = reason;
     }
-    return cannot_write(path, error);
+    errno = reason;
+    cannot_write(path, error);
+    return HO_FAILED;
 }
 
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error)

@@ -90,29 +90,30 @@ static bool lies_in(const ho_data_file *file, const char *folder)
 }
 
 /* Hashes the list of a folder's files, which leave the files. */
-static void settle_folder(ho_data_files *files, size_t index)
+static ho_status settle_folder(ho_data_files *files, size_t index, ho_error *error)
 {
-    char *text = NULL, *folder = files->of[index].path;
-    size_t size = 0, kept = 0;
+    ho_data_file *folder = &files->of[index];
+    char *text = NULL;
+    size_t size = 0, kept = index + 1; /* the files of no option come last */
     FILE *list = open_memstream(&text, &size);
-    int64_t bytes = 0;
-    for (size_t i = 0; i < files->count; i++) {
-        ho_data_file file = files->of[i];
-        if (!lies_in(&file, folder)) {
-            files->of[kept++] = file;
+    if (!list)
+        return ho_fail(error, HO_FAILED, "%s: out of memory for its list of files", folder->path);
+    folder->size = 0;
+    for (size_t i = kept; i < files->count; i++) {
+        ho_data_file *file = &files->of[i];
+        if (!lies_in(file, folder->path)) {
+            files->of[kept++] = *file;
             continue;
         }
-        if (list)
-            fprintf(list, "%s  %s\n", file.sha256, file.path + strlen(folder) + 1);
-        bytes += file.size;
-        free(file.path);
+        fprintf(list, "%s  %s\n", file->sha256, file->path + strlen(folder->path) + 1);
+        folder->size += file->size;
+        free(file->path);
     }
     files->count = kept;
-    if (list)
-        fclose(list);
-    files->of[index].size = bytes;
-    hash(&files->of[index], text, size);
+    fclose(list);
+    hash(folder, text, size);
     free(text);
+    return HO_OK;
 }
 
 ho_status ho_data_files_end(ho_data_files *files, ho_error *error)
@@ -124,7 +125,7 @@ ho_status ho_data_files_end(ho_data_files *files, ho_error *error)
         qsort(files->of + options, files->count - options, sizeof *files->of, by_path);
     for (size_t i = 0; i < options && error->status == HO_OK; i++)
         if (files->of[i].folder)
-            settle_folder(files, i);
+            settle_folder(files, i, error);
         else
             settle_file(&files->of[i], error);
     return error->status;

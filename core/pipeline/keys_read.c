@@ -188,13 +188,11 @@ static ho_status read_key(const ho_key *key, const ho_tree *map, void *to, ho_er
 
 /* ---- maps -------------------------------------------------------------------------------------------------------- */
 
-static ho_status missing(ho_section section, const ho_key *key, const ho_tree *map, ho_error *error)
+static ho_status missing(ho_section section, const ho_key *key, ho_place place, ho_error *error)
 {
     if (section == HO_PIPELINE)
-        return ho_fail_at(error, HO_INVALID, (ho_place){.file = map->place.file}, "the pipeline has no \"%s\"",
-                          key->name);
-    return ho_fail_at(error, HO_INVALID, map ? map->place : (ho_place){0}, "%s: \"%s\" is missing",
-                      ho_key_sections[section].name, key->name);
+        return ho_fail_at(error, HO_INVALID, (ho_place){.file = place.file}, "the pipeline has no \"%s\"", key->name);
+    return ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is missing", ho_key_sections[section].name, key->name);
 }
 
 ho_status ho_keys_read(ho_section section, const ho_tree *map, void *values, ho_error *error)
@@ -208,7 +206,7 @@ ho_status ho_keys_read(ho_section section, const ho_tree *map, void *values, ho_
         if (!(key->in & HO_IN(section)))
             continue;
         if (key->required && !ho_tree_get(map, key->name))
-            return missing(section, key, map, error);
+            return missing(section, key, map ? map->place : (ho_place){0}, error);
         if (key->size)
             read_key(key, map, (char *)values + key->offset, error);
     }
