@@ -47,8 +47,8 @@
     OP(MUL, mul, 202, "*", x * y,                        "") \
     OP(DIV, div, 203, "/", x / y,                        "") \
     OP(POW, pow, 204, "^", pow(x, y),                    "") \
-    OP(MAX, max, 205, "",  (x != x) | (x > y) ? x : y,   "x < y") \
-    OP(MIN, min, 206, "",  (x != x) | (x < y) ? x : y,   "x < y")
+    OP(MAX, max, 205, "",  ((x != x) | (x > y)) ? x : y, "x < y") \
+    OP(MIN, min, 206, "",  ((x != x) | (x < y)) ? x : y, "x < y")
 
 /* Their derivative is 0. */
 #define HO_COMPARISON_OPS(OP) \
@@ -65,7 +65,7 @@
  * maximum: NaN if any entry is; at a tie the derivative is shared equally. */
 #define HO_REDUCTION_OPS(OP) \
     OP(SUM,     sum,     400, "",           0,         x + y) \
-    OP(MAXIMUM, maximum, 401, "x == value", -INFINITY, (x != x) | (x > y) ? x : y)
+    OP(MAXIMUM, maximum, 401, "x == value", -INFINITY, ((x != x) | (x > y)) ? x : y)
 
 /* The others: OP(NAME, name, number, operands). */
 
