@@ -59,7 +59,7 @@ static bool infer_elementwise(inference *n)
 {
     texts t;
     const ho_shape *first = NULL;
-    for (uint32_t i = 0; i < n->draft->arity; i++) {
+    for (uint32_t i = 0; i < n->draft->arity && i < 3; i++) {
         if (n->in[i]->rank == 0)
             continue;
         if (first && !ho_shape_equal(first, n->in[i]))
