@@ -133,6 +133,12 @@ static ho_status check_initial(check *c, vectors *v)
     return status;
 }
 
+/* The larger of two figures; NaN, which no tolerance admits, is the largest. */
+static double worse(double a, double b)
+{
+    return isnan(a) || b <= a ? a : b;
+}
+
 /* At one step: replay, and the inner product of random tangents of state and lambda. */
 static ho_status check_step(check *c, vectors *v, int64_t t, double *replay, double *inner)
 {
@@ -146,11 +152,11 @@ static ho_status check_step(check *c, vectors *v, int64_t t, double *replay, dou
     if (status == HO_OK)
         status = api->vjp(s, t, c->lambda, v->state, v->u, v->ju, gradient);
     if (status == HO_OK) {
-        *inner = fmax(*inner, inner_error(c, v->u, v->jv, v->ju, v->v, gradient, c->direction));
+        *inner = worse(*inner, inner_error(c, v->u, v->jv, v->ju, v->v, gradient, c->direction));
         double apart;
         api->axpby(s, 1.0, v->next, -1.0, v->replay);
         api->dot(s, v->replay, v->replay, &apart);
-        *replay = fmax(*replay, sqrt(apart));
+        *replay = worse(*replay, sqrt(apart));
     }
     free(gradient);
     return status;
