@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/trainer.h"
+
 static ho_statistic statistic_of(const double *values, size_t count)
 {
     ho_statistic s = {NAN, NAN, {values, count}};
@@ -80,7 +82,7 @@ static const ho_runs *best_of(const ho_runs *variants, const size_t *members, si
     for (size_t k = 1; k < count; k++) {
         double least = ho_figure_of(&best->results[run], HO_VALIDATION_ERROR);
         double own = ho_figure_of(&variants[members[k]].results[run], HO_VALIDATION_ERROR);
-        if (own < least || (isnan(least) && !isnan(own)))
+        if (!isnan(own) && ho_is_better(own, least))
             best = &variants[members[k]];
     }
     return best;
