@@ -171,7 +171,7 @@ static void copy_rows(const ho_ground *ground, const float *narrow, const double
                       int64_t place, void *to)
 {
     char *into = (char *)to + (size_t)(place * width) * ho_number_size(ground);
-    if (wide)
+    if (!narrow)
         ho_numbers_put(ground, wide + row * width, width, into);
     else if (ground->problem->precision == HO_F32)
         memcpy(into, narrow + row * width, (size_t)width * sizeof *narrow);

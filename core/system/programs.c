@@ -147,7 +147,7 @@ static void build(ho_training *training, ho_program *program, ho_error *error)
         add(training, program, full_objective(training, error), "the training objective", "");
         return;
     }
-    if (states && (program->how == HO_JVP || program->how == HO_VJP)) {
+    if (program->how == HO_JVP || (states && program->how == HO_VJP)) {
         program->seeds = get_seeds(training, program->how == HO_JVP ? program->size : 0, error);
         if (!program->seeds)
             return;
