@@ -61,7 +61,7 @@ static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const
     if (!pipeline)
         return error->status;
     if (pipeline->as_long_as) {
-        ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is no variant that runs beside",
+        ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is not a variant of this run",
                    pipeline->as_long_as);
         ho_pipeline_free(pipeline);
         return error->status;
@@ -108,7 +108,7 @@ typedef struct many {
     ho_experiment *experiment;
     ho_pipeline *like;       /* the first task's: heads the table and the results */
     const char **strategies; /* of each variant */
-    size_t *like_variant;    /* whose time each variant takes; its own index: nobody's */
+    size_t *like_variant;    /* whose time each variant takes; its own index: none */
     size_t variants;
     ho_run_folder *folder;
     task *tasks;
@@ -154,7 +154,8 @@ static ho_pipeline *read_task(const many *m, const task *t, ho_error *error)
     return ho_experiment_pipeline(m->experiment, m->registry, t->variant, t->repetition, error);
 }
 
-/* Waits for the task whose time this one may take too. Tasks that wait come last in order, so somebody is at it. */
+/* Waits for the task whose time this one may take too. Tasks that wait come last in order, so it is
+ * already running. */
 static ho_status wait_for(many *m, const task *t, double *seconds, ho_error *error)
 {
     const task *other = &m->tasks[t->after];
@@ -169,7 +170,7 @@ static ho_status wait_for(many *m, const task *t, double *seconds, ho_error *err
     if (like->outcome.status == HO_INTERRUPTED)
         ho_fail(error, HO_INTERRUPTED, "interrupted before this run began");
     else if (!(*seconds > 0))
-        ho_fail(error, HO_FAILED, "as_long_as: %s did not run, so there is no telling how long it takes", other->name);
+        ho_fail(error, HO_FAILED, "as_long_as: %s did not run, so how long it takes is unknown", other->name);
     pthread_mutex_unlock(&m->mutex);
     return error->status;
 }
@@ -255,10 +256,10 @@ static ho_status find_like(many *m, size_t v, const ho_pipeline *pipeline, ho_er
         return HO_OK;
     if (m->experiment->variant_count && strcmp(m->experiment->variants[v], pipeline->as_long_as) == 0)
         return ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place,
-                          "as_long_as: \"%s\" is this variant itself; wanted is another", pipeline->as_long_as);
+                          "as_long_as: \"%s\" is this variant itself, expected another", pipeline->as_long_as);
     char near[HO_SUGGESTION];
     return ho_fail_at(
-        error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is no variant that runs beside this one%s",
+        error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is not a variant of this run%s",
         pipeline->as_long_as,
         ho_suggest(ho_nearest(pipeline->as_long_as, m->experiment->variants, m->experiment->variant_count), near));
 }
@@ -294,7 +295,7 @@ static ho_status order_tasks(many *m, ho_error *error)
     return HO_OK;
 }
 
-/* Reads and checks every variant; what is wrong is told before anything is written. Only the first is kept: each may
+/* Reads and checks every variant before anything is written. Only the first is kept: each may
  * hold a data set of its own. */
 static ho_status check_variants(many *m, ho_error *error)
 {
@@ -338,7 +339,7 @@ static void make_tasks(many *m)
     }
 }
 
-/* What the runs came to as a whole: interrupted where one was, else as the first that failed. */
+/* The outcome of all runs: interrupted if one was, else that of the first that failed. */
 static void sum_up(const many *m, ho_error *error)
 {
     size_t done = 0, interrupted = 0, failed = 0, first = 0;

@@ -1,5 +1,5 @@
 /*
- * Trainers: what a lambda comes to.
+ * Trainers: train with a lambda and measure the result.
  *
  * A plain one trains for a fixed number of steps, through a mode where a hypergradient is wanted. A monitored one
  * (monitored.h) evaluates while it trains, and may end early. Whatever is measured competes for THE best.

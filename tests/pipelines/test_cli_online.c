@@ -164,9 +164,9 @@ Test(online, methods_stand_in_one_table_with_their_time)
 Test(online, a_search_takes_as_long_as_a_variant_beside_it)
 {
     cli_result r = cli_run("pipeline", "v.yaml", "--variant", "RANDOM", NULL);
-    cli_expect_refused("alone", r, "as_long_as: \"MOVED\" is no variant that runs beside", "variant RANDOM", NULL);
+    cli_expect_refused("alone", r, "as_long_as: \"MOVED\" is not a variant of this run", "variant RANDOM", NULL);
     r = cli_run("pipeline", "v.yaml", "--variant", "RANDOM", "--set", "repeat=null", NULL);
-    cli_expect_refused("alone, once", r, "as_long_as: \"MOVED\" is no variant that runs beside", NULL);
+    cli_expect_refused("alone, once", r, "as_long_as: \"MOVED\" is not a variant of this run", NULL);
     r = cli_run("pipeline", "v.yaml", "--set", "variants/RANDOM/outer/as_long_as=PLANE", NULL);
     cli_expect_refused("misspelt", r, "as_long_as: \"PLANE\"", "did you mean \"PLAIN\"?", NULL);
     r = cli_run("pipeline", "v.yaml", "--set", "variants/RANDOM/outer/as_long_as=RANDOM", NULL);
