@@ -71,6 +71,27 @@ bool ho_parse_integer(const char *text, int64_t *value)
     return true;
 }
 
+bool ho_parse_bytes(const char *text, int64_t *value)
+{
+    static const struct {
+        const char *name;
+        double bytes;
+    } units[] = {{"B", 1},        {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},    {"TB", 1e12},
+                 {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+    if (ho_parse_integer(text, value))
+        return *value >= 0;
+    double number;
+    const size_t length = ho_scan_real(text, &number);
+    const char *unit = text + length;
+    unit += length && *unit == ' ';
+    for (size_t i = 0; length && i < sizeof units / sizeof *units; i++)
+        if (strcmp(unit, units[i].name) == 0 && number * units[i].bytes < 0x1p62) {
+            *value = (int64_t)(number * units[i].bytes);
+            return true;
+        }
+    return false;
+}
+
 size_t ho_name_length(const char *text)
 {
     const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";

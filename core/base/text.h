@@ -10,6 +10,9 @@
  */
 bool ho_parse_real(const char *text, double *value);
 bool ho_parse_integer(const char *text, int64_t *value);
+/* A number of bytes: an integer, or a number with a unit from B, kB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB
+ * (of 1024), with or without a space between; rounded down to whole bytes. */
+bool ho_parse_bytes(const char *text, int64_t *value);
 /* Parses the longest prefix that is an unsigned decimal number; its length, or 0. For the formula parser. */
 size_t ho_scan_real(const char *text, double *value);
 

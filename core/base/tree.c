@@ -141,6 +141,15 @@ ho_status ho_tree_integer(const ho_tree *node, const char *what, int64_t *value,
     return status;
 }
 
+ho_status ho_tree_bytes(const ho_tree *node, const char *what, int64_t *value, ho_error *error)
+{
+    ho_status status = expect_plain(node, what, "a number of bytes", error);
+    if (status == HO_OK && !ho_parse_bytes(node->text, value))
+        return ho_fail_at(error, HO_INVALID, node->place,
+                          "%s: \"%s\" is not an amount of memory such as 4096, 64MiB or 1.5GB", what, node->text);
+    return status;
+}
+
 ho_status ho_tree_boolean(const ho_tree *node, const char *what, bool *value, ho_error *error)
 {
     ho_status status = expect_plain(node, what, "true or false", error);

@@ -42,6 +42,8 @@ void ho_tree_remove(ho_tree *map, const char *key);
  * `configs/x.yaml:7:9: steps: "many" is not an integer`. `what` names the setting in messages. */
 ho_status ho_tree_real(const ho_tree *node, const char *what, double *value, ho_error *error); /* finite only */
 ho_status ho_tree_integer(const ho_tree *node, const char *what, int64_t *value, ho_error *error);
+/* An amount of memory in bytes, as ho_parse_bytes reads it. */
+ho_status ho_tree_bytes(const ho_tree *node, const char *what, int64_t *value, ho_error *error);
 ho_status ho_tree_boolean(const ho_tree *node, const char *what, bool *value, ho_error *error); /* true/false only */
 ho_status ho_tree_string(const ho_tree *node, const char *what, const char **value, ho_error *error);
 ho_status ho_tree_expect(const ho_tree *node, ho_tree_kind kind, const char *what, ho_error *error);

@@ -108,7 +108,7 @@ static ho_status read_options(reader *r)
         ho_option *option = &options[i];
         if (!ho_is_name(option->name))
             return refuse(r, "option %u has no valid name (letters, digits and '_')", i + 1);
-        if (option->type < HO_REAL || option->type > HO_STRINGS)
+        if (option->type < HO_REAL || option->type > HO_BYTES)
             return refuse(r, "option \"%s\" is of the unknown type %u", option->name, option->type);
         if (!(option->least <= option->most))
             return refuse(r, "option \"%s\" has the empty range %g to %g", option->name, option->least, option->most);

@@ -51,7 +51,7 @@ static double option_real(ho_setup *u, const char *name)
 
 static int64_t option_integer(ho_setup *u, const char *name)
 {
-    return value_of(u, name, 1u << HO_INTEGER)->integer;
+    return value_of(u, name, 1u << HO_INTEGER | 1u << HO_BYTES)->integer;
 }
 
 static int32_t option_boolean(ho_setup *u, const char *name)

@@ -101,7 +101,8 @@ static ho_status read_value(const ho_option *option, const ho_tree *node, ho_are
             check_range(option, value->real, node->place, error);
         return error->status;
     case HO_INTEGER:
-        if (ho_tree_integer(node, what, &value->integer, error) == HO_OK)
+    case HO_BYTES:
+        if ((option->type == HO_BYTES ? ho_tree_bytes : ho_tree_integer)(node, what, &value->integer, error) == HO_OK)
             check_range(option, (double)value->integer, node->place, error);
         value->real = (double)value->integer;
         return error->status;

@@ -257,6 +257,11 @@ static int64_t call_lambda_size(ho_system *s)
     return of(s)->hypers.size;
 }
 
+static int64_t call_steps(ho_system *s)
+{
+    return of(s)->ground.problem->steps;
+}
+
 static int64_t call_directions(ho_system *s)
 {
     const ho_hypers *hypers = &of(s)->hypers;
@@ -377,4 +382,5 @@ const ho_system_api ho_training_calls = {
     .fail = call_fail,
     .poll = call_poll,
     .norms = call_norms,
+    .steps = call_steps,
 };

@@ -94,6 +94,7 @@ typedef struct ho_table {
 #define HO_CHOICE  6u /* one of `choices`              ho_option_string */
 #define HO_REALS   7u /* one number or a list of them  ho_option_count, ho_option_real_at */
 #define HO_STRINGS 8u /* one text or a list of them    ho_option_count, ho_option_string_at */
+#define HO_BYTES   9u /* an amount of memory: a number of bytes, or with a unit as 64MiB or 1.5GB  ho_option_integer */
 
 /* One option: a setting that is not differentiated. Options of type HO_REAL and HO_INTEGER are also constants that the
  * plugin's formulas can use by name. */
@@ -103,7 +104,7 @@ typedef struct ho_option {
     uint32_t required;   /* 1: there is no default, and leaving the option out is an error */
     const char *initial; /* the default, as a pipeline would write it; NULL if required, or if there is none */
     const char *doc;     /* one line */
-    double least, most;  /* inclusive range of numbers; both 0: no limits */
+    double least, most;  /* inclusive range of numbers (HO_BYTES: of bytes); both 0: no limits */
     const char *choices; /* HO_CHOICE: words separated by '|' */
 } ho_option;
 

@@ -75,6 +75,8 @@ typedef struct ho_system_api {
     ho_status (*poll)(ho_system *s);
     /* result[j] = the Euclidean norm of column j of v, accumulated in f64. */
     void (*norms)(ho_system *s, const ho_vector *v, double *result);
+    /* T, the largest number of steps that the training may have; 0 where it has no end. */
+    int64_t (*steps)(ho_system *s);
 } ho_system_api;
 
 struct ho_system {

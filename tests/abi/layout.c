@@ -223,7 +223,8 @@ AT(ho_system_api, free_memory, 152);
 AT(ho_system_api, fail, 160);
 AT(ho_system_api, poll, 168);
 AT(ho_system_api, norms, 176);
-SIZE(ho_system_api, 184);
+AT(ho_system_api, steps, 184);
+SIZE(ho_system_api, 192);
 
 /* ho_system */
 AT(ho_system, api, 0);
@@ -271,6 +272,7 @@ IS(HO_PATH, 5);
 IS(HO_CHOICE, 6);
 IS(HO_REALS, 7);
 IS(HO_STRINGS, 8);
+IS(HO_BYTES, 9);
 IS(HO_ANY, 0);
 IS(HO_NONNEGATIVE, 1);
 IS(HO_UNIT, 2);

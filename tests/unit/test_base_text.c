@@ -61,6 +61,23 @@ Test(text, integers)
         cr_assert_not(ho_parse_integer(bad[i], &value), "\"%s\"", bad[i]);
 }
 
+Test(text, amounts_of_memory)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } good[] = {{"0", 0},         {"4096", 4096}, {"64MiB", 67108864},        {"1.5GB", 1500000000},  {"2 kB", 2000},
+                {".5KiB", 512},   {"7B", 7},      {"1TiB", INT64_C(1) << 40}, {"3TB", 3000000000000}, {"1GiB", 1 << 30},
+                {"0.3MB", 300000}};
+    static const char *const bad[] = {"",    "MiB",     "-1",     "-1MiB",   "1 M",          "1mb",
+                                      "1.5", "1e300GB", "64MiB ", "64  MiB", "9999999999TiB"};
+    int64_t value;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_expect(ho_parse_bytes(good[i].text, &value) && value == good[i].bytes, "\"%s\"", good[i].text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect_not(ho_parse_bytes(bad[i], &value), "\"%s\"", bad[i]);
+}
+
 Test(text, scan_takes_the_longest_number_and_no_more)
 {
     static const struct {

@@ -122,7 +122,7 @@ Test(host_descriptor, options_are_checked)
 {
     REFUSED(option.name = "", "option 1 has no valid name (letters, digits and '_')");
     REFUSED(option.type = 0, "option \"order\" is of the unknown type 0");
-    REFUSED(option.type = 9, "option \"order\" is of the unknown type 9");
+    REFUSED(option.type = 10, "option \"order\" is of the unknown type 10");
     REFUSED(option.least = 10, "option \"order\" has the empty range 10 to 9");
     REFUSED(option.most = NAN, "option \"order\" has the empty range 1 to nan");
     REFUSED(option.initial = "10", "order: 10 is outside its range, 1 to 9");

@@ -42,6 +42,7 @@ static const ho_option options[] = {
     {.name = "widths", .type = HO_REALS, .initial = "[1, 2.5,3]"},
     {.name = "names", .type = HO_STRINGS},
     {.name = "free", .type = HO_REAL},
+    {.name = "memory", .type = HO_BYTES, .initial = "2kB", .least = 1024, .most = 1048576},
 };
 static const ho_plugin plugin = {HO_PLUGIN_HEAD(HO_DATA), .name = "probe",  .options = HO_TABLE(options),
                                  .calls = &calls,         .create = create, .destroy = destroy};
@@ -121,6 +122,7 @@ static ho_status reads_defaults(ho_setup *u, void **self)
     cr_assert_float_eq(ho_option_real_at(u, "widths", 2), 3, 0);
     cr_assert_eq(ho_option_count(u, "names"), 0);
     cr_assert_float_eq(ho_option_real(u, "free"), 0, 0);
+    cr_assert_eq(ho_option_integer(u, "memory"), 2000);
     return HO_OK;
 }
 
@@ -144,6 +146,7 @@ static ho_status reads_settings(ho_setup *u, void **self)
     cr_assert_float_eq(ho_option_real_at(u, "widths", 0), -4, 0);
     cr_assert_eq(ho_option_count(u, "names"), 2);
     cr_assert_str_eq(ho_option_string_at(u, "names", 1), "two");
+    cr_assert_eq(ho_option_integer(u, "memory"), 65536);
     *self = ho_setup_alloc(u, 64);
     for (int i = 0; i < 64; i++)
         cr_assert_eq(((char *)*self)[i], 0);
@@ -160,6 +163,7 @@ Test(host_options, settings_override_and_reserved_keys_are_passed_over)
     put("reduce", "mean");
     put("widths", "-4");
     put("split", "half");
+    put("memory", "64KiB");
     ho_tree *names = put("names", NULL);
     add(names, "one");
     add(names, "two");
@@ -206,6 +210,18 @@ Test(host_options, an_integer_must_be_whole)
 {
     put("count", "2.5");
     refused("x.yaml:3:11: count: \"2.5\" is not an integer");
+}
+
+Test(host_options, an_amount_of_memory_has_a_known_unit)
+{
+    put("memory", "64 pages");
+    refused("x.yaml:3:11: memory: \"64 pages\" is not an amount of memory such as 4096, 64MiB or 1.5GB");
+}
+
+Test(host_options, a_range_includes_amounts_of_memory)
+{
+    put("memory", "2MiB");
+    refused("x.yaml:3:11: memory: 2097152 is outside its range, 1024 to 1048576");
 }
 
 Test(host_options, a_boolean_is_true_or_false)
