@@ -34,9 +34,16 @@ static const char *domain_text(uint32_t domain)
 
 static const char *type_text(uint32_t type)
 {
-    static const char *const names[] = {
-        "",       "number",          "integer",      "true or false", "text", "file or folder",
-        "choice", "list of numbers", "list of texts"};
+    static const char *const names[] = {"",
+                                        "number",
+                                        "integer",
+                                        "true or false",
+                                        "text",
+                                        "file or folder",
+                                        "choice",
+                                        "list of numbers",
+                                        "list of texts",
+                                        "bytes, as 4096, 64MiB or 1.5GB"};
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
 

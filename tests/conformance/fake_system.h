@@ -6,7 +6,9 @@
 #include <criterion/criterion.h>
 #include <hotool/mode.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +73,8 @@ typedef struct fake {
     int64_t fail_at;       /* the call that fails, counted over everything that may; 0: none */
     ho_status fail_status; /* of steps and polls; allocations answer NULL */
     int64_t largest_chunk;
+    int64_t steps;     /* 0: not known */
+    char message[256]; /* of a mode's own failure */
 } fake;
 
 static bool fails(fake *f)
@@ -310,8 +314,18 @@ static ho_status error_gradient(ho_system *s, const double *lambda, const ho_vec
 HO_PRINTF(4, 5)
 static ho_status fail(ho_system *s, const char *file, int32_t line, const char *format, ...)
 {
-    (void)s, (void)file, (void)line, (void)format;
+    fake *f = (fake *)s;
+    va_list arguments;
+    (void)file, (void)line;
+    va_start(arguments, format);
+    vsnprintf(f->message, sizeof(f->message), format, arguments);
+    va_end(arguments);
     return HO_FAILED;
+}
+
+static int64_t steps(ho_system *s)
+{
+    return ((fake *)s)->steps;
 }
 
 static ho_status poll(ho_system *s)
@@ -345,6 +359,7 @@ static const ho_system_api api = {
     .fail = fail,
     .poll = poll,
     .norms = norms,
+    .steps = steps,
 };
 
 #endif

@@ -54,9 +54,9 @@ static inline double setup_number(ho_setup *u, const char *name)
             return setup->options[i].number;
     const ho_option *options = setup->plugin->options.rows;
     for (uint32_t i = 0; i < setup->plugin->options.count; i++)
-        if (strcmp(options[i].name, name) == 0 && options[i].initial)
-            return strtod(options[i].initial, NULL);
-    cr_assert_fail("the plugin asks for %s, which its table does not declare with a default", name);
+        if (strcmp(options[i].name, name) == 0)
+            return options[i].initial ? strtod(options[i].initial, NULL) : 0.0;
+    cr_assert_fail("the plugin asks for %s, which its table does not declare", name);
     return 0.0;
 }
 

@@ -58,11 +58,15 @@ ParameterizedTest(situation *at, hypergradients, forward_is_reverse)
     ho_training *training = small_training(s);
     int64_t count = ho_training_lambda_size(training);
     double *lambda = calloc((size_t)count, sizeof *lambda), *forward = calloc((size_t)count, sizeof *forward),
-           *reverse = calloc((size_t)count, sizeof *reverse);
+           *reverse = calloc((size_t)count, sizeof *reverse),
+           *checkpointed = calloc((size_t)count, sizeof *checkpointed);
     ho_training_lambda_initial(training, lambda);
     double a = small_hypergradient(s, training, "forward", lambda, SMALL_T, forward);
     double b = small_hypergradient(s, training, "reverse", lambda, SMALL_T, reverse);
     cr_expect_eq(a, b, "E by forward %.17g, by reverse %.17g", a, b);
+    double c = small_hypergradient(s, training, "checkpointed", lambda, SMALL_T, checkpointed);
+    cr_expect(b == c && memcmp(reverse, checkpointed, (size_t)count * sizeof *reverse) == 0,
+              "%s: the checkpointed mode has other bits", at->dynamics);
     size_t hyper_count;
     const ho_hyperparameter *h = ho_training_hypers(training, &hyper_count);
     for (size_t i = 0; i < hyper_count; i++) {
@@ -77,6 +81,7 @@ ParameterizedTest(situation *at, hypergradients, forward_is_reverse)
     free(lambda);
     free(forward);
     free(reverse);
+    free(checkpointed);
     ho_training_free(training);
     small_free(s);
 }

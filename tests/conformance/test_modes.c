@@ -73,10 +73,10 @@ static const struct {
     const char *file;
     given option;
 } modes[] = {
-    {"modes/forward.so", {"columns_at_once", 64}},
-    {"modes/forward.so", {"columns_at_once", 2}},
-    {"modes/forward.so", {"columns_at_once", 1}},
-    {"modes/reverse.so", {NULL, 0}},
+    {"modes/forward.so", {"columns_at_once", 64}}, {"modes/forward.so", {"columns_at_once", 2}},
+    {"modes/forward.so", {"columns_at_once", 1}},  {"modes/reverse.so", {NULL, 0}},
+    {"modes/checkpointed.so", {NULL, 0}},          {"modes/checkpointed.so", {"slots", 1}},
+    {"modes/checkpointed.so", {"slots", 4}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -125,11 +125,13 @@ static ho_status act(const opened *m, fake *f, const action *actions, size_t cou
 
 static void check_actions(const action *actions, size_t count)
 {
-    for (size_t i = 0; i < COUNT(modes); i++) {
-        opened m = open_mode(i);
-        fake f = {.head = {&api}};
+    static const int64_t steps[] = {0, 12, 300};
+    for (size_t i = 0; i < COUNT(modes) * COUNT(steps); i++) {
+        const size_t mode = i / COUNT(steps);
+        opened m = open_mode(mode);
+        fake f = {.head = {&api}, .steps = steps[i % COUNT(steps)]};
         cr_expect_eq(act(&m, &f, actions, count), HO_OK);
-        cr_expect_eq(f.live, 0, "%s leaves %lld pieces of memory", modes[i].file, (long long)f.live);
+        cr_expect_eq(f.live, 0, "%s leaves %lld pieces of memory", modes[mode].file, (long long)f.live);
         free_instance(&m.setup, m.self);
     }
 }

@@ -78,6 +78,28 @@ Test(gradient, modes_agree_in_f64_and_f32_comes_near)
     cr_expect(json_is(cli_read("f/hypergradient.json"), "mode", "forward"));
 }
 
+/* A state is a weight and a velocity for each of the weights. */
+Test(gradient, a_memory_budget_changes_no_bit)
+{
+    const int state = 2 * (FEATURES + 1) * CLASSES * 8;
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--mode", "reverse", "--out", "r", NULL));
+    const char *set = cli_format("hypergradient={mode: checkpointed, memory: %d}", 7 * state);
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", set, "--out", "c", NULL));
+    const char *json = cli_read("c/hypergradient.json");
+    cr_expect(json_is(json, "mode", "checkpointed"), "%s", json);
+    cr_expect_float_eq(json_number(json, "trajectory_bytes"), 7 * state, 0, "%s", json);
+    const double *A = cli_array("r/mtl.A.npy", ENTRIES);
+    cr_expect_eq(memcmp(A, cli_array("c/mtl.A.npy", ENTRIES), ENTRIES * sizeof *A), 0);
+    set = cli_format("hypergradient={mode: checkpointed, memory: %dB}", 5 * state - 1);
+    cli_result r = cli_run("hypergradient", "base.yaml", "--set", set, NULL);
+    cr_expect(r.status == 1 && strstr(r.err, cli_format("the least that would do is %d bytes", 5 * state)), "%d %s",
+              r.status, r.err);
+    cli_expect_refused("two budgets",
+                       cli_run("hypergradient", "base.yaml", "--set",
+                               "hypergradient={mode: checkpointed, memory: 1MiB, slots: 3}", NULL),
+                       "\"memory\" and \"slots\" are given", NULL);
+}
+
 Test(gradient, without_out_nothing_is_written)
 {
     cli_result r = cli_run("hypergradient", "base.yaml", NULL);

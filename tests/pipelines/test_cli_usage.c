@@ -141,6 +141,7 @@ Test(usage, plugins_are_listed_by_kind)
                                         "task_interaction",
                                         "forward",
                                         "reverse",
+                                        "checkpointed",
                                         "cifar10",
                                         "generated",
                                         "idx",

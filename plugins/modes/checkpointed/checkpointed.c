@@ -1,0 +1,296 @@
+/* Reverse mode under a memory budget: keeps some states of the trajectory and computes the others again. */
+#include <hotool/plugin.h>
+
+#include <float.h>
+#include <inttypes.h>
+
+#include "../history.h"
+#include "schedule.h"
+
+#define DEFAULT_SLOTS 32
+#define MOST_SLOTS    1000000
+#define BESIDE        4 /* vectors beside the slots: the current state, one to step into, and two adjoints */
+
+typedef struct settings {
+    int64_t slots, memory; /* memory 0: as many bytes as the slots take */
+} settings;
+
+typedef struct checkpointed_run {
+    ho_system *system;
+    const ho_system_api *api;
+    history history;
+    double *initial_lambda; /* NULL: position 0 is treated as a constant */
+    schedule schedule;
+    ho_vector **slots; /* made when first used */
+    ho_vector *current, *spare, *adjoint, *next;
+    int64_t position;     /* of the current state */
+    bool spare_is_before; /* the spare vector holds the state before the current one */
+    int64_t bytes;
+} checkpointed_run;
+
+static void end(void *run)
+{
+    checkpointed_run *r = run;
+    if (!r)
+        return;
+    const ho_system_api *api = r->api;
+    ho_system *s = r->system;
+    for (int64_t i = 0; r->slots && i < r->schedule.slots; i++)
+        api->vector_free(s, r->slots[i]);
+    api->vector_free(s, r->current);
+    api->vector_free(s, r->spare);
+    api->vector_free(s, r->adjoint);
+    api->vector_free(s, r->next);
+    history_free(&r->history);
+    api->free_memory(s, r->slots);
+    api->free_memory(s, r->schedule.kept);
+    api->free_memory(s, r->initial_lambda);
+    api->free_memory(s, r);
+}
+
+/* The vector of a slot; NULL: out of memory. */
+static ho_vector *slot(checkpointed_run *r, int64_t i)
+{
+    if (!r->slots[i] && (r->slots[i] = r->api->vector_new(r->system, 1)))
+        r->bytes += r->api->vector_bytes(r->system, r->slots[i]);
+    return r->slots[i];
+}
+
+static ho_status keep_current(checkpointed_run *r, int64_t i)
+{
+    ho_vector *kept = slot(r, i);
+    if (!kept)
+        return HO_FAILED;
+    r->api->copy(r->system, r->current, kept);
+    return HO_OK;
+}
+
+/* How many states the settings allow; more than there are steps would stay empty. */
+static ho_status count_slots(const checkpointed_run *r, const settings *set, int64_t steps, int64_t *slots)
+{
+    const int64_t state = r->api->vector_bytes(r->system, r->current);
+    *slots = set->slots;
+    if (set->memory > 0) {
+        *slots = set->memory / (state > 0 ? state : 1) - BESIDE;
+        if (*slots < 1)
+            return r->api->fail(r->system, HO_HERE,
+                                "memory: %" PRId64 " bytes hold no checkpoint; the least that would do is %" PRId64
+                                " bytes (%d states of %" PRId64 " bytes)",
+                                set->memory, (BESIDE + 1) * state, BESIDE + 1, state);
+    }
+    const int64_t most = steps > 0 && steps < MOST_SLOTS ? steps : MOST_SLOTS;
+    *slots = *slots < most ? *slots : most;
+    return HO_OK;
+}
+
+static ho_status start_schedule(checkpointed_run *r, const settings *set)
+{
+    const int64_t steps = r->api->steps(r->system);
+    int64_t slots;
+    if (count_slots(r, set, steps, &slots) != HO_OK)
+        return HO_FAILED;
+    checkpoint *kept = r->api->alloc(r->system, (uint64_t)slots * sizeof *kept);
+    if (!kept)
+        return HO_FAILED;
+    schedule_start(&r->schedule, kept, slots, steps);
+    r->slots = r->api->alloc(r->system, (uint64_t)slots * sizeof(ho_vector *));
+    return r->slots ? keep_current(r, 0) : HO_FAILED;
+}
+
+static ho_status start(void *self, ho_system *s, const double *lambda, void **run)
+{
+    checkpointed_run *r = s->api->alloc(s, sizeof(checkpointed_run));
+    if (!r)
+        return HO_FAILED;
+    r->system = s;
+    r->api = s->api;
+    r->history = (history){.system = s, .lambda_size = s->api->lambda_size(s)};
+    r->initial_lambda = history_copy(&r->history, lambda);
+    r->current = s->api->vector_new(s, 1);
+    r->spare = s->api->vector_new(s, 1);
+    r->adjoint = s->api->vector_new(s, 1);
+    r->next = s->api->vector_new(s, 1);
+    ho_status status = HO_FAILED;
+    if (r->initial_lambda && r->current && r->spare && r->adjoint && r->next) {
+        r->bytes = BESIDE * s->api->vector_bytes(s, r->current);
+        status = s->api->initial(s, lambda, r->current);
+    }
+    if (status == HO_OK)
+        status = start_schedule(r, self);
+    if (status != HO_OK) {
+        end(r);
+        return status;
+    }
+    *run = r;
+    return HO_OK;
+}
+
+/* Step position + 1 of the trajectory, which its history knows. */
+static ho_status take_step(checkpointed_run *r, int64_t position, const ho_vector *from, ho_vector *to)
+{
+    const segment *part = history_at(&r->history, position);
+    const int64_t t = part->first_t + position - part->first + 1;
+    return r->api->step(r->system, t, part->lambda, from, to);
+}
+
+static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
+{
+    checkpointed_run *r = run;
+    for (int64_t t = t0; t < t1; t++) {
+        int64_t i;
+        ho_status status = r->api->poll(r->system);
+        if (status == HO_OK && schedule_keeps(&r->schedule, r->position, &i))
+            status = keep_current(r, i);
+        if (status == HO_OK)
+            status = history_add(&r->history, r->position, t, lambda);
+        if (status == HO_OK)
+            status = take_step(r, r->position, r->current, r->spare);
+        if (status != HO_OK)
+            return status;
+        ho_vector *before = r->current;
+        r->current = r->spare;
+        r->spare = before;
+        r->spare_is_before = true;
+        r->position++;
+    }
+    return HO_OK;
+}
+
+/* From `from` at `position` to `to` at a later position, by way of `other`. */
+static ho_status advance_to(checkpointed_run *r, const ho_vector *from, int64_t position, int64_t last, ho_vector *to,
+                            ho_vector *other)
+{
+    ho_status status = HO_OK;
+    for (; position < last && status == HO_OK; position++) {
+        ho_vector *into = (last - position) % 2 ? to : other;
+        status = r->api->poll(r->system);
+        if (status == HO_OK)
+            status = take_step(r, position, from, into);
+        from = into;
+    }
+    return status;
+}
+
+static ho_status reverse_step(checkpointed_run *r, int64_t position, const ho_vector *state, double *gradient)
+{
+    const segment *part = history_at(&r->history, position);
+    ho_status status = r->api->poll(r->system);
+    if (status == HO_OK)
+        status = r->api->vjp(r->system, part->first_t + (position - part->first) + 1, part->lambda, state, r->adjoint,
+                             r->next, gradient);
+    ho_vector *old = r->adjoint;
+    r->adjoint = r->next;
+    r->next = old;
+    return status;
+}
+
+/* As in reverse mode; what it stores is computed here as the schedule says. */
+static ho_status hypergradient(void *run, const double *lambda, double *value, double *gradient)
+{
+    checkpointed_run *r = run;
+    memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
+    ho_status status = r->api->error_gradient(r->system, lambda, r->current, value, r->adjoint, gradient);
+    int64_t last = r->position;
+    if (status == HO_OK && last > 0 && r->spare_is_before) {
+        status = reverse_step(r, last - 1, r->spare, gradient);
+        last--;
+    }
+    r->spare_is_before = false;
+    while (status == HO_OK && last > 0) {
+        const move m = schedule_back(&r->schedule, last);
+        const ho_vector *from = r->slots[m.from];
+        if (m.keep >= 0) {
+            ho_vector *kept = slot(r, m.keep);
+            status = kept ? advance_to(r, from, m.position, m.to, kept, r->spare) : HO_FAILED;
+        } else {
+            status = advance_to(r, from, m.position, m.to, r->spare, r->next);
+            if (status == HO_OK)
+                status = reverse_step(r, m.to, m.to > m.position ? r->spare : from, gradient);
+            last--;
+        }
+    }
+    if (status == HO_OK && r->initial_lambda)
+        status = r->api->initial_vjp(r->system, r->initial_lambda, r->adjoint, gradient);
+    return status;
+}
+
+static const ho_vector *state(void *run)
+{
+    return ((const checkpointed_run *)run)->current;
+}
+
+/* The current state becomes position 0. */
+static ho_status forget(void *run)
+{
+    checkpointed_run *r = run;
+    const int64_t steps = r->schedule.steps;
+    history_clear(&r->history);
+    r->api->free_memory(r->system, r->initial_lambda);
+    r->initial_lambda = NULL;
+    schedule_start(&r->schedule, r->schedule.kept, r->schedule.slots, steps > r->position ? steps - r->position : 0);
+    r->position = 0;
+    r->spare_is_before = false;
+    return keep_current(r, 0);
+}
+
+static int64_t bytes(void *run)
+{
+    return ((const checkpointed_run *)run)->bytes;
+}
+
+static ho_status create(ho_setup *u, void **self)
+{
+    settings *set = ho_setup_alloc(u, sizeof *set);
+    if (!set)
+        return HO_FAILED;
+    set->slots = ho_option_integer(u, "slots");
+    set->memory = ho_option_integer(u, "memory");
+    if (set->slots > 0 && set->memory > 0)
+        return ho_setup_fail(u, "memory", "\"memory\" and \"slots\" are given; one of them sets the budget");
+    if (set->slots == 0)
+        set->slots = DEFAULT_SLOTS;
+    *self = set;
+    return HO_OK;
+}
+
+static const ho_option options[] = {
+    {.name = "slots",
+     .type = HO_INTEGER,
+     .doc = "how many states of the trajectory are kept, the first included (default 32)",
+     .least = 1,
+     .most = MOST_SLOTS},
+    {.name = "memory",
+     .type = HO_BYTES,
+     .doc = "instead of slots: the most memory that states and adjoints may take",
+     .least = 1,
+     .most = DBL_MAX},
+};
+
+static const ho_mode_calls calls = {
+    .struct_size = sizeof(ho_mode_calls),
+    .start = start,
+    .advance = advance,
+    .hypergradient = hypergradient,
+    .state = state,
+    .forget = forget,
+    .bytes = bytes,
+    .end = end,
+};
+
+HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
+    HO_PLUGIN_HEAD(HO_MODE),
+    .name = "checkpointed",
+    .version = "1.0.0",
+    .doc = "reverse mode under a memory budget: keeps a few states of the trajectory and computes the rest again",
+    .details =
+        "Results are reverse mode's to the last bit. With c slots, T <= C(c + r, c) steps are reversed with r T - C(c "
+        "+ r, "
+        "r - 1) steps computed in all, the fewest possible: 20 slots reverse 3,000 steps with 3.3 times the steps of a "
+        "training, 32 slots with 2.8 times. Where the number of steps is not known beforehand, every other "
+        "kept state is dropped whenever the slots are full.\n\n"
+        "Griewank and Walther, Algorithm 799: revolve: an implementation of checkpointing for the reverse or "
+        "adjoint mode of computational differentiation (ACM Transactions on Mathematical Software 26, 2000).",
+    .options = HO_TABLE(options),
+    .calls = &calls,
+    .create = create,
+};
