@@ -86,6 +86,17 @@ static ho_status run_hypergradient(const ho_cli *cli, ho_registry *registry, ho_
     return status;
 }
 
+static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    ho_pipeline *pipeline = read_pipeline(cli, cli->precision, registry, error);
+    if (!pipeline)
+        return error->status;
+    ho_run_request request = run_request(cli);
+    ho_status status = ho_run_plan(pipeline, registry, &request, error);
+    ho_pipeline_free(pipeline);
+    return status;
+}
+
 static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     ho_pipeline *pipeline = read_pipeline(cli, "f64", registry, error);
@@ -118,6 +129,13 @@ const ho_cli_command ho_cli_commands[] = {
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
      "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_hypergradient},
+    {"plan", "FILE", "say what a pipeline's hypergradients cost, in time and memory, by each mode",
+     "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the sizes of the "
+     "problem and, for each installed mode, the time of one training with its hypergradients, in seconds and in plain "
+     "trainings, and the memory: that of its vectors and plans, and the peak of the whole process. A star marks the "
+     "mode that "
+     "`auto` takes.",
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION, run_plan},
     {"check", "FILE", "verify a pipeline's hypergradients, in f64",
      "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with each "
      "other and with central differences; a difference whose step crosses a kink (of relu, max, ...) is skipped and "

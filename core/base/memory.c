@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 _Noreturn static void out_of_memory(void)
 {
@@ -53,6 +55,34 @@ char *ho_format(const char *format, ...)
     vsnprintf(text, size, format, args);
     va_end(args);
     return text;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The number in a file that holds nothing else; INT64_MAX where there is none ("max"). */
+static int64_t number_in(const char *path)
+{
+    long long number = INT64_MAX;
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "%lld", &number) != 1)
+        number = INT64_MAX;
+    if (file)
+        fclose(file);
+    return number > 0 ? number : INT64_MAX;
+}
+
+int64_t ho_memory_limit(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    int64_t bytes = pages > 0 && page > 0 ? (int64_t)pages * page : INT64_MAX;
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur < (rlim_t)INT64_MAX)
+        bytes = least(bytes, (int64_t)space.rlim_cur);
+    bytes = least(bytes, number_in("/sys/fs/cgroup/memory.max"));
+    return least(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
 }
 
 void *ho_large_alloc(uint64_t count, uint64_t size, const char *what, ho_error *error)

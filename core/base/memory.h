@@ -15,6 +15,10 @@ char *ho_strdup(const char *text);
 /* A formatted text; free with free(). */
 char *ho_format(const char *format, ...) HO_PRINTF(1, 2);
 
+/* The memory that this process may use, in bytes: the machine's, or the limit of its control group or of its address
+ * space (ulimit -v) where that is less. */
+int64_t ho_memory_limit(void);
+
 /* Large arrays: zeroed, aligned to 64 bytes, sized count*size with overflow check; NULL with an error naming `what`.
  * Free with ho_large_free. */
 void *ho_large_alloc(uint64_t count, uint64_t size, const char *what, ho_error *error);

@@ -349,7 +349,7 @@ ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, const volatile 
 {
     check c = {.pipeline = pipeline, .steps = pipeline->problem.steps};
     if (ho_needs_steps(pipeline, "checking", error) == HO_OK)
-        c.training = ho_training_new(&pipeline->problem, error);
+        c.training = ho_pipeline_training(pipeline, error);
     if (!c.training)
         return error->status;
     c.system = ho_training_system(c.training);

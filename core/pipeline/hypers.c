@@ -112,14 +112,29 @@ static ho_status describe_tuned(ho_reading *r, ho_tree *node)
     return r->error->status;
 }
 
+/* `auto` is the host's own: no plugin is named, and which one it will be depends on what is trained. */
+static ho_status describe_automatic(ho_reading *r, const ho_tree *node)
+{
+    static const char *const known[] = {"mode", "memory", NULL};
+    ho_pipeline *p = r->pipeline;
+    p->mode_automatic = true;
+    p->mode_place = node ? node->place : (ho_place){.file = p->file};
+    p->registry = r->registry;
+    if (!node || node->kind != HO_TREE_MAP || ho_tree_only(node, "the mode \"auto\"", known, r->error) != HO_OK)
+        return r->error->status;
+    const ho_tree *memory = ho_tree_get(node, "memory");
+    if (memory && ho_tree_bytes(memory, "memory", &p->memory, r->error) == HO_OK && p->memory == 0)
+        ho_fail_at(r->error, HO_INVALID, memory->place, "memory: expected at least one byte, got 0");
+    return r->error->status;
+}
+
 static ho_status describe_mode(ho_reading *r, size_t tuned)
 {
     ho_tree *node = ho_tree_get(r->root, "hypergradient");
     if (!node && !tuned)
         return HO_OK;
-    if (!node)
-        return ho_fail_at(r->error, HO_INVALID, (ho_place){.file = r->pipeline->file},
-                          "the pipeline has hyperparameters to tune and no \"hypergradient\": {mode: NAME}");
+    if (!node || ho_is_word(node, "auto") || ho_is_word(ho_tree_get(node, "mode"), "auto"))
+        return describe_automatic(r, node);
     ho_mention mention = {0};
     if (ho_mention_read(r, HO_MODE, node, "hypergradient", &mention) == HO_OK)
         r->pipeline->mode = ho_mention_make(r, &mention, NULL, HO_HYPERGRADIENT);

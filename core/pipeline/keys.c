@@ -85,8 +85,11 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                        "stands for {plugin: NAME}.",
                        "constraint: {plugin: box, lower: 0, upper: 0.9}"},
     [HO_HYPERGRADIENT] = {"hypergradient", "hypergradient", "the options of the mode (hotool plugins NAME)",
-                          "How hypergradients are computed. The bare name of a mode stands for {mode: NAME}.",
-                          "hypergradient: {mode: reverse}"},
+                          "How hypergradients are computed. The bare name of a mode stands for {mode: NAME}. The mode "
+                          "`auto`, the default, is the installed exact mode that takes the least time within `memory`, "
+                          "by the operations that it counts; the run says which. `hotool plan` compares them.",
+                          "hypergradient: {mode: reverse}\n"
+                          "hypergradient: {mode: auto, memory: 2GiB}"},
     [HO_OUTER] =
         {"outer", "outer", "the options and hyperparameters of the outer optimizer (hotool plugins NAME)",
          "How better hyperparameters are found: by hypergradient steps after whole trainings or during one, or "
@@ -148,7 +151,7 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_PIPELINE), "hyperparameters", OTHER("map from hyperparameters to their settings"),
      .doc = "those to tune: see `hyperparameters/NAME`"},
     {HO_IN(HO_PIPELINE), "hypergradient", OTHER("name of a mode, or map"),
-     .doc = "how hypergradients are computed; required where hyperparameters are tuned"},
+     .doc = "how hypergradients are computed; default: auto"},
     {HO_IN(HO_PIPELINE), "validation", OTHER("term, or list of terms"),
      .doc = "the validation error, which the hyperparameters minimise; default: the mean of the objective's losses"},
     {HO_IN(HO_PIPELINE), "outer", OTHER("map"), .doc = "how the hyperparameters are tuned: see `outer`"},
@@ -167,7 +170,7 @@ const ho_key ho_keys[] = {
     {NAMED, "plugin", OTHER("name of a plugin"), .required = true, .doc = "`hotool plugins` lists those installed"},
     {HO_IN(HO_OUTER), "plugin", OTHER("name of a dynamics"),
      .doc = "the outer optimizer; required unless `strategy` is a search"},
-    {HO_IN(HO_HYPERGRADIENT), "mode", OTHER("name of a mode"), .required = true,
+    {HO_IN(HO_HYPERGRADIENT), "mode", OTHER("name of a mode, or auto"), .required = true,
      .doc = "`hotool plugins` lists those installed"},
     {HO_IN(HO_LOSS_TERM), "loss", OTHER("name of a loss"), .required = true,
      .doc = "`hotool plugins` lists those installed"},

@@ -178,5 +178,7 @@ void ho_announce_data(const ho_pipeline *p)
                p->data_missing);
     if (p->data_gaps)
         printf("%s: data: %s\n", p->name, p->data_gaps);
+    if (p->mode_reason)
+        printf("%s: mode %s\n", p->name, p->mode_reason);
     fflush(stdout);
 }

@@ -4,7 +4,7 @@
 
 #include "host/data_cache.h"
 #include "host/registry.h"
-#include "system/problem.h"
+#include "system/training.h"
 
 /* What the command line adds to the file. */
 typedef struct ho_pipeline_request {
@@ -73,7 +73,13 @@ typedef struct ho_pipeline {
     size_t file_count;
     ho_dataset *datasets[4]; /* what the readers gave, shared with other pipelines; or NULL */
 
-    ho_instance *mode; /* the hypergradient mode */
+    /* The hypergradient mode; NULL: none is needed, or it is `auto` and not yet chosen. */
+    ho_instance *mode;
+    bool mode_automatic;
+    int64_t memory;          /* that `auto` may use; 0: the default */
+    ho_place mode_place;     /* of "auto", or of the file where it is the default */
+    const char *mode_reason; /* what `auto` chose, and why; NULL: it did not */
+    ho_registry *registry;   /* that the plugins come from */
 
     ho_strategy_kind strategy;
     ho_instance *outer; /* the hyper-optimizer's dynamics; NULL: no outer optimisation by hypergradients asked for */
@@ -99,9 +105,17 @@ typedef struct ho_pipeline {
 ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error);
 void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
 
+/* The pipeline's system, with its mode chosen where that is `auto`: the exact mode that takes the least time within the
+ * memory, counted and not measured, so that the same pipeline gets the same mode again. */
+ho_training *ho_pipeline_training(ho_pipeline *pipeline, ho_error *error);
+/* The memory that `auto` may use: the pipeline's, or half of the machine's. */
+int64_t ho_pipeline_memory(const ho_pipeline *pipeline);
+/* How many hypergradients one training takes, and its steps; `unbounded` ones are taken as 1,000 updates. */
+int64_t ho_pipeline_hypergradients(const ho_pipeline *pipeline, int64_t *steps);
+
 /* Refuses, with HO_INVALID, a pipeline whose number of steps is unbounded: there is no E(s_T) then. `what` needs it. */
 ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error);
-/* The first lines on stdout: which data is used, and which sources were passed over. */
+/* The first lines on stdout: which data is used, which sources were passed over, and which mode `auto` chose. */
 void ho_announce_data(const ho_pipeline *pipeline);
 
 /* A further row of the table: for each repetition, the run of least validation error among some variants. */

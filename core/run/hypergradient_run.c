@@ -43,7 +43,7 @@ static void print_gradient(const ho_training *training, const ho_answer *answer)
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
 {
     ho_training *training = ho_needs_steps(pipeline, "a hypergradient of a whole training", error) == HO_OK
-                                ? ho_training_new(&pipeline->problem, error)
+                                ? ho_pipeline_training(pipeline, error)
                                 : NULL;
     if (!training)
         return error->status;

@@ -345,7 +345,7 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
     ho_pipeline *p = request->pipeline;
     ho_single *s = ho_alloc(sizeof *s);
     *s = (ho_single){.request = request, .pipeline = p};
-    s->training = check_updates(p, error) == HO_OK ? ho_training_new(&p->problem, error) : NULL;
+    s->training = check_updates(p, error) == HO_OK ? ho_pipeline_training(p, error) : NULL;
     if (!s->training) {
         ho_single_free(s);
         return NULL;

@@ -227,6 +227,17 @@ static ho_status tangent_norms(void *run, double *norms)
     return HO_OK;
 }
 
+static ho_call_cost estimate(void *self, const ho_mode_costs *c)
+{
+    const int64_t at_once = ((const forward *)self)->columns_at_once, m = c->directions;
+    const int64_t width = m < at_once ? m : at_once, chunks = width > 0 ? (m + width - 1) / width : 1;
+    /* Each chunk computes the step again. */
+    const double step = m > 0 ? (double)chunks * c->jvp.seconds + (double)m * c->jvp_column.seconds : c->step.seconds;
+    return (ho_call_cost){.seconds = (double)c->steps * step,
+                          .bytes = (2 + m + width + (width > 0 ? m % width : 0)) * c->state_bytes + c->jvp.bytes +
+                                   width * c->jvp_column.bytes};
+}
+
 static const ho_mode_calls calls = {
     .struct_size = sizeof(ho_mode_calls),
     .start = start,
@@ -237,6 +248,7 @@ static const ho_mode_calls calls = {
     .bytes = bytes,
     .end = end,
     .tangent_norms = tangent_norms,
+    .estimate = estimate,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

@@ -204,6 +204,15 @@ static int64_t bytes(void *run)
     return ((const reverse_run *)run)->bytes;
 }
 
+static ho_call_cost estimate(void *self, const ho_mode_costs *c)
+{
+    (void)self;
+    /* The whole way back each time: on average over half of the steps. */
+    const double back = (double)c->steps * (double)(c->hypergradients + 1) / 2.0;
+    return (ho_call_cost){.seconds = (double)c->steps * c->step.seconds + back * c->vjp.seconds,
+                          .bytes = (c->steps + 3) * c->state_bytes + c->step.bytes + c->vjp.bytes};
+}
+
 static const ho_mode_calls calls = {
     .struct_size = sizeof(ho_mode_calls),
     .start = start,
@@ -213,6 +222,7 @@ static const ho_mode_calls calls = {
     .forget = forget,
     .bytes = bytes,
     .end = end,
+    .estimate = estimate,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

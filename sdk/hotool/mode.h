@@ -83,6 +83,23 @@ struct ho_system {
     const ho_system_api *api;
 };
 
+/* What one call costs: seconds, and the scratch memory that its plan holds from the first such call on. */
+typedef struct ho_call_cost {
+    double seconds;
+    int64_t bytes;
+} ho_call_cost;
+
+/* What a mode's own cost is reckoned from. */
+typedef struct ho_mode_costs {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int64_t steps;          /* T */
+    int64_t hypergradients; /* how often one is asked for, evenly over the T steps; the last time after step T */
+    int64_t directions;
+    int64_t state_bytes; /* of a vector of one column */
+    ho_call_cost step, jvp, jvp_column, vjp; /* a jvp of k columns costs jvp + k jvp_column */
+} ho_mode_costs;
+
 /* The calls of a mode, all required unless stated otherwise. `run` is what start made. A mode may have several runs,
  * each with its own system, which outlives it. Order: start; then any number of the others; then end. After a failed
  * call, only end follows. */
@@ -107,6 +124,9 @@ typedef struct ho_mode_calls {
     /* NULL if the mode carries no tangents. norms[i] = ||Z_t d_i||, the norm of the tangent of the current state along
      * direction i (one entry per direction). Their growth reveals unstable dynamics early. */
     ho_status (*tangent_norms)(void *run, double *norms);
+    /* What one training with its hypergradients would cost with this mode: seconds, and the most bytes of vectors and
+     * plans at any time. `self` is the instance. NULL: not known, and the mode `auto` passes this one over. */
+    ho_call_cost (*estimate)(void *self, const ho_mode_costs *costs);
 } ho_mode_calls;
 
 #ifdef __cplusplus

@@ -241,7 +241,8 @@ AT(ho_mode_calls, forget, 40);
 AT(ho_mode_calls, bytes, 48);
 AT(ho_mode_calls, end, 56);
 AT(ho_mode_calls, tangent_norms, 64);
-SIZE(ho_mode_calls, 72);
+AT(ho_mode_calls, estimate, 72);
+SIZE(ho_mode_calls, 80);
 
 #endif
 

@@ -37,7 +37,6 @@ Test(bad, one_wrong_fragment_is_found_where_it_stands)
         {"learning_rate: 0.01,", "lerning_rate: 0.01,", ":21:", "\"lerning_rate\"", "did you mean \"learning_rate\"?"},
         {"model: {plugin: softmax}\n", "", "bad.yaml: ", "no \"model\"", ""},
         {"steps: 15\n", "", "bad.yaml: ", "no \"steps\"", ""},
-        {"hypergradient: {mode: reverse}\n", "", "bad.yaml: ", "no \"hypergradient\"", "mode"},
         {", iterations: 5", "", ":21:", "\"iterations\" is missing", ""},
         {"{loss: cross_entropy, reduce: mean}\n  - ", "{reduce: mean}\n  - ", ":12:", "\"loss\" or \"penalty\"", ""},
         /* Plugins and hyperparameters. */

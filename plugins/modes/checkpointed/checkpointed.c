@@ -65,30 +65,23 @@ static ho_status keep_current(checkpointed_run *r, int64_t i)
     return HO_OK;
 }
 
-/* How many states the settings allow; more than there are steps would stay empty. */
-static ho_status count_slots(const checkpointed_run *r, const settings *set, int64_t steps, int64_t *slots)
+/* How many states the settings allow, less than 1 if none; more than there are steps would stay empty. */
+static int64_t count_slots(const settings *set, int64_t state_bytes, int64_t steps)
 {
-    const int64_t state = r->api->vector_bytes(r->system, r->current);
-    *slots = set->slots;
-    if (set->memory > 0) {
-        *slots = set->memory / (state > 0 ? state : 1) - BESIDE;
-        if (*slots < 1)
-            return r->api->fail(r->system, HO_HERE,
-                                "memory: %" PRId64 " bytes hold no checkpoint; the least that would do is %" PRId64
-                                " bytes (%d states of %" PRId64 " bytes)",
-                                set->memory, (BESIDE + 1) * state, BESIDE + 1, state);
-    }
+    const int64_t slots = set->memory > 0 ? set->memory / (state_bytes > 0 ? state_bytes : 1) - BESIDE : set->slots;
     const int64_t most = steps > 0 && steps < MOST_SLOTS ? steps : MOST_SLOTS;
-    *slots = *slots < most ? *slots : most;
-    return HO_OK;
+    return slots < most ? slots : most;
 }
 
 static ho_status start_schedule(checkpointed_run *r, const settings *set)
 {
     const int64_t steps = r->api->steps(r->system);
-    int64_t slots;
-    if (count_slots(r, set, steps, &slots) != HO_OK)
-        return HO_FAILED;
+    const int64_t state = r->api->vector_bytes(r->system, r->current), slots = count_slots(set, state, steps);
+    if (slots < 1)
+        return r->api->fail(r->system, HO_HERE,
+                            "memory: %" PRId64 " bytes hold no checkpoint; the least that would do is %" PRId64
+                            " bytes (%d states of %" PRId64 " bytes)",
+                            set->memory, (BESIDE + 1) * state, BESIDE + 1, state);
     checkpoint *kept = r->api->alloc(r->system, (uint64_t)slots * sizeof *kept);
     if (!kept)
         return HO_FAILED;
@@ -238,6 +231,19 @@ static int64_t bytes(void *run)
     return ((const checkpointed_run *)run)->bytes;
 }
 
+static ho_call_cost estimate(void *self, const ho_mode_costs *c)
+{
+    const int64_t some = count_slots(self, c->state_bytes, c->steps), slots = some > 1 ? some : 1;
+    const int64_t last = c->steps / c->hypergradients;
+    /* After the first hypergradient only the first state is still kept. */
+    double steps = (double)schedule_advances(c->steps, slots) + 1.0;
+    for (int64_t i = 1; i < c->hypergradients; i++)
+        steps += (double)schedule_advances(i * last, slots);
+    const double back = (double)c->steps * (double)(c->hypergradients + 1) / 2.0;
+    return (ho_call_cost){.seconds = steps * c->step.seconds + back * c->vjp.seconds,
+                          .bytes = (slots + BESIDE) * c->state_bytes + c->step.bytes + c->vjp.bytes};
+}
+
 static ho_status create(ho_setup *u, void **self)
 {
     settings *set = ho_setup_alloc(u, sizeof *set);
@@ -275,6 +281,7 @@ static const ho_mode_calls calls = {
     .forget = forget,
     .bytes = bytes,
     .end = end,
+    .estimate = estimate,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

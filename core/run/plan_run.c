@@ -1,0 +1,96 @@
+/* `hotool plan`: what a run would cost, by each mode. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/hyperstep.h"
+#include "run/run.h"
+#include "system/costs.h"
+
+#define MEBIBYTES(bytes) ((double)(bytes) / 0x1p20)
+
+/* A line of /proc/self/status that holds kibibytes, in bytes; 0 where there is none. */
+static int64_t own_memory(const char *line_name)
+{
+    char line[256];
+    long long kibibytes = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file && !kibibytes && fgets(line, sizeof line, file))
+        if (strncmp(line, line_name, strlen(line_name)) == 0)
+            sscanf(line + strlen(line_name), ": %lld", &kibibytes);
+    if (file)
+        fclose(file);
+    return kibibytes * 1024;
+}
+
+static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mode_costs *costs, double flops,
+                        double entries)
+{
+    size_t count;
+    int64_t weights = 0;
+    const ho_weight_tensor *tensors = ho_training_weights(training, &count);
+    for (size_t i = 0; i < count; i++)
+        weights += tensors[i].count;
+    const char *precision = p->problem.precision == HO_F64 ? "f64" : "f32";
+    printf("  weights               %lld in %zu tensors\n", (long long)weights, count);
+    printf("  state                 %.4g MiB: %lld times the weights, in %s\n", MEBIBYTES(costs->state_bytes),
+           (long long)(costs->state_bytes / (weights * (int64_t)(precision[1] == '6' ? 8 : 4))), precision);
+    printf("  steps T               %lld%s\n", (long long)costs->steps,
+           p->problem.steps ? "" : " (unbounded: 1000 updates are taken)");
+    printf("  hyperparameters m     %lld entries, %lld free directions\n", (long long)ho_training_lambda_size(training),
+           (long long)costs->directions);
+    printf("  hypergradients        %lld in a training\n", (long long)costs->hypergradients);
+    printf("  operations of a step  %.4g million in matrix products, %.4g million others\n", flops * 1e-6,
+           entries * 1e-6);
+    printf("  measured times, ms    step %.3g; its JVP %.3g and %.3g a column; its VJP %.3g\n",
+           1e3 * costs->step.seconds, 1e3 * costs->jvp.seconds, 1e3 * costs->jvp_column.seconds,
+           1e3 * costs->vjp.seconds);
+}
+
+/* `now`: of the process without what a mode takes; `most`: its peak so far. */
+static void print_offers(const ho_mode_offer *offers, size_t count, size_t best, const ho_mode_costs *costs,
+                         int64_t now, int64_t most)
+{
+    const double training = (double)costs->steps * costs->step.seconds;
+    printf("\n  mode              seconds   trainings   mode's MiB   process's MiB\n");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t own = offers[i].cost.bytes, peak = now + own > most ? now + own : most;
+        const double seconds = offers[i].instance->loaded->calls.mode.estimate(offers[i].instance->self, costs).seconds;
+        printf("%c %-16s %8.4g %11.3g %12.4g %15.4g\n", i == best ? '*' : ' ', offers[i].mode->plugin.name, seconds,
+               training > 0 ? seconds / training : 0, MEBIBYTES(own), MEBIBYTES(peak));
+    }
+}
+
+ho_status ho_run_plan(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error)
+{
+    ho_training *training = ho_training_new(&pipeline->problem, error);
+    if (!training)
+        return error->status;
+    ho_training_interrupt(training, request->interrupt);
+    if (ho_training_lambda_size(training) == 0)
+        ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
+                pipeline->file);
+    double *lambda = ho_alloc((size_t)ho_training_lambda_size(training) * sizeof *lambda), flops = 0, entries = 0;
+    const int64_t now = own_memory("VmRSS"), most = own_memory("VmHWM"), memory = ho_pipeline_memory(pipeline);
+    int64_t steps;
+    const int64_t hypergradients = ho_pipeline_hypergradients(pipeline, &steps);
+    ho_mode_costs costs;
+    size_t count = 0, best = 0;
+    ho_mode_offer *offers = NULL;
+    ho_training_lambda_initial(training, lambda);
+    if (error->status == HO_OK && ho_costs_count(training, steps, hypergradients, &costs, error) == HO_OK &&
+        ho_costs_step(training, &flops, &entries, error) == HO_OK)
+        offers = ho_mode_offers(registry, &costs, memory, &count, error);
+    if (offers && ho_mode_best(offers, count, memory, &best, error) == HO_OK &&
+        ho_costs_measure(training, lambda, &costs, error) == HO_OK) {
+        ho_announce_data(pipeline);
+        print_sizes(pipeline, training, &costs, flops, entries);
+        print_offers(offers, count, best, &costs, now, most);
+        printf("\n* the mode that `auto` takes: of those within %.4g MiB, the one with the fewest operations\n",
+               MEBIBYTES(memory));
+    }
+    ho_mode_offers_free(offers, count);
+    free(lambda);
+    ho_training_free(training);
+    return error->status;
+}

@@ -1,0 +1,264 @@
+#include "system/costs.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "system/gradient.h"
+#include "system/internal.h"
+
+/* ---- counted ----------------------------------------------------------------------------------------------------- */
+
+/* Operations per second of one core: a rule of thumb, and the same everywhere, so that a choice by it is too. In f64
+ * half as many. */
+#define PRODUCT_RATE 60e9
+#define ENTRY_RATE   2e9
+
+static double count_seconds(const ho_training *training, const ho_program *program)
+{
+    const ho_ground *ground = &training->ground;
+    const ho_graph_cost cost = ho_graph_count(ground->graph, program->outputs, program->output_count);
+    const double seconds = cost.product_flops / PRODUCT_RATE + cost.entries / ENTRY_RATE;
+    return ground->problem->precision == HO_F64 ? 2.0 * seconds : seconds;
+}
+
+/* The step or its derivative; `columns` only of a JVP. */
+static ho_status count_call(ho_training *training, ho_how how, int64_t columns, ho_call_cost *cost, ho_error *error)
+{
+    const ho_program *program = ho_program_get(training, HO_STEP, how, columns);
+    if (!program)
+        return ho_take_error(training, HO_FAILED, "planning a step", error);
+    *cost = (ho_call_cost){.seconds = count_seconds(training, program), .bytes = (int64_t)ho_plan_bytes(program->plan)};
+    return HO_OK;
+}
+
+/* From the costs of one and of two columns: what comes with each, and the rest. */
+static void split_columns(const ho_call_cost *one, const ho_call_cost *two, ho_mode_costs *costs)
+{
+    const double more = two->seconds - one->seconds;
+    costs->jvp_column.seconds = more < 0 ? 0 : more > one->seconds ? one->seconds : more;
+    costs->jvp.seconds = one->seconds - costs->jvp_column.seconds;
+}
+
+ho_status ho_costs_count(ho_training *training, int64_t steps, int64_t hypergradients, ho_mode_costs *costs,
+                         ho_error *error)
+{
+    const ho_system_api *api = training->system.api;
+    ho_call_cost one = {0}, two = {0};
+    *costs = (ho_mode_costs){.struct_size = (uint32_t)sizeof *costs,
+                             .steps = steps,
+                             .hypergradients = hypergradients > 0 ? hypergradients : 1,
+                             .directions = api->directions(&training->system),
+                             .state_bytes = ho_training_state_bytes(training)};
+    if (count_call(training, HO_VALUE, 0, &costs->step, error) || count_call(training, HO_JVP, 1, &one, error) ||
+        count_call(training, HO_JVP, 2, &two, error) || count_call(training, HO_VJP, 0, &costs->vjp, error))
+        return error->status;
+    split_columns(&one, &two, costs);
+    costs->jvp_column.bytes = two.bytes > one.bytes ? two.bytes - one.bytes : 0;
+    costs->jvp.bytes = one.bytes > costs->jvp_column.bytes ? one.bytes - costs->jvp_column.bytes : 0;
+    return HO_OK;
+}
+
+ho_status ho_costs_step(ho_training *training, double *product_flops, double *entries, ho_error *error)
+{
+    const ho_program *program = ho_program_get(training, HO_STEP, HO_VALUE, 0);
+    if (!program)
+        return ho_take_error(training, HO_FAILED, "planning a step", error);
+    const ho_graph_cost cost = ho_graph_count(training->ground.graph, program->outputs, program->output_count);
+    *product_flops = cost.product_flops;
+    *entries = cost.entries;
+    return HO_OK;
+}
+
+/* ---- measured ---------------------------------------------------------------------------------------------------- */
+
+typedef struct trial {
+    ho_system *system;
+    const double *lambda;
+    double *directions, *gradient;                                /* two directions; lambda_size entries */
+    ho_vector *state, *next, *adjoint, *by_state, *z[2], *out[2]; /* tangents of one and of two columns */
+} trial;
+
+typedef ho_status (*trial_call)(const trial *t);
+
+static ho_status try_step(const trial *t)
+{
+    return t->system->api->step(t->system, 1, t->lambda, t->state, t->next);
+}
+
+static ho_status try_jvp(const trial *t, int64_t columns)
+{
+    return t->system->api->jvp(t->system, 1, t->lambda, t->state, t->next, columns, t->z[columns - 1], t->directions,
+                               t->out[columns - 1]);
+}
+
+static ho_status try_one_column(const trial *t)
+{
+    return try_jvp(t, 1);
+}
+
+static ho_status try_two_columns(const trial *t)
+{
+    return try_jvp(t, 2);
+}
+
+static ho_status try_vjp(const trial *t)
+{
+    return t->system->api->vjp(t->system, 1, t->lambda, t->state, t->adjoint, t->by_state, t->gradient);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of at least three calls, and of as many as take a tenth of a second, after one that is not counted. */
+static ho_status time_call(const trial *t, trial_call call, double *seconds)
+{
+    enum { MOST = 201 };
+    double times[MOST], begun = ho_seconds();
+    ho_status status = call(t);
+    int count = 0;
+    while (status == HO_OK && count < MOST && (count < 3 || ho_seconds() - begun < 0.1)) {
+        const double before = ho_seconds();
+        status = call(t);
+        times[count++] = ho_seconds() - before;
+    }
+    qsort(times, (size_t)count, sizeof *times, compare);
+    *seconds = count ? times[count / 2] : 0;
+    return status;
+}
+
+static ho_status measure(trial *t, ho_mode_costs *costs)
+{
+    ho_system *s = t->system;
+    const ho_system_api *api = s->api;
+    ho_vector **vectors[] = {&t->state, &t->next,   &t->adjoint, &t->by_state,
+                             &t->z[0],  &t->out[0], &t->z[1],    &t->out[1]};
+    ho_call_cost one = {0}, two = {0};
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        if (!(*vectors[i] = api->vector_new(s, i < 6 ? 1 : 2)))
+            return HO_FAILED;
+    ho_status status = api->initial(s, t->lambda, t->state);
+    if (status == HO_OK)
+        api->copy(s, t->state, t->adjoint); /* numbers of an ordinary size; zeros might be quicker */
+    if (status || (status = time_call(t, try_step, &costs->step.seconds)) ||
+        (status = time_call(t, try_one_column, &one.seconds)) ||
+        (status = time_call(t, try_two_columns, &two.seconds)) || (status = time_call(t, try_vjp, &costs->vjp.seconds)))
+        return status;
+    split_columns(&one, &two, costs);
+    return HO_OK;
+}
+
+ho_status ho_costs_measure(ho_training *training, const double *lambda, ho_mode_costs *costs, ho_error *error)
+{
+    const size_t size = (size_t)training->hypers.size;
+    ho_system *s = ho_training_system(training);
+    const int64_t evaluations = training->evaluations;
+    trial t = {.system = s,
+               .lambda = lambda,
+               .directions = ho_alloc(2 * size * sizeof(double)),
+               .gradient = ho_alloc(size * sizeof(double))};
+    for (int64_t i = 0; i < 2 && i < costs->directions; i++)
+        s->api->direction(s, i, t.directions + (size_t)i * size);
+    const ho_status status = measure(&t, costs);
+    ho_vector *vectors[] = {t.state, t.next, t.adjoint, t.by_state, t.z[0], t.out[0], t.z[1], t.out[1]};
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        s->api->vector_free(s, vectors[i]);
+    free(t.directions);
+    free(t.gradient);
+    training->evaluations = evaluations;
+    return status == HO_OK ? HO_OK : ho_take_error(training, status, "measuring a step", error);
+}
+
+/* ---- offers ------------------------------------------------------------------------------------------------------ */
+
+static ho_call_cost estimate(const ho_instance *instance, const ho_mode_costs *costs)
+{
+    return instance->loaded->calls.mode.estimate(instance->self, costs);
+}
+
+/* An instance with "memory" set to the budget; NULL: the mode has no such option. */
+static ho_instance *within_budget(const ho_loaded *mode, int64_t memory, ho_error *error)
+{
+    const uint32_t i = ho_option_index(mode, "memory");
+    if (i == mode->option_count || mode->options[i].type != HO_BYTES)
+        return NULL;
+    ho_arena *arena = ho_arena_new();
+    ho_tree *settings = ho_tree_new(arena, HO_TREE_MAP, (ho_place){0});
+    ho_tree *value = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
+    value->text = ho_arena_format(arena, "%" PRId64, memory);
+    ho_tree_put(settings, "memory", (ho_place){0}, value);
+    ho_instance *instance = ho_instance_new(mode, NULL, settings, NULL, (ho_place){0}, error);
+    ho_arena_free(arena);
+    return instance;
+}
+
+static ho_status make_offer(const ho_loaded *mode, const ho_mode_costs *costs, int64_t memory, ho_mode_offer *offer,
+                            ho_error *error)
+{
+    *offer = (ho_mode_offer){.mode = mode, .instance = ho_instance_new(mode, NULL, NULL, NULL, (ho_place){0}, error)};
+    if (!offer->instance)
+        return error->status;
+    offer->cost = estimate(offer->instance, costs);
+    if (offer->cost.bytes <= memory)
+        return HO_OK;
+    /* Plans take their share of the budget first. */
+    const int64_t vectors = memory - costs->step.bytes - costs->vjp.bytes;
+    ho_instance *smaller = vectors > 0 ? within_budget(mode, vectors, error) : NULL;
+    if (!smaller)
+        return error->status;
+    ho_instance_free(offer->instance);
+    offer->instance = smaller;
+    offer->cost = estimate(smaller, costs);
+    return HO_OK;
+}
+
+ho_mode_offer *ho_mode_offers(ho_registry *registry, const ho_mode_costs *costs, int64_t memory, size_t *count,
+                              ho_error *error)
+{
+    size_t modes;
+    const ho_loaded **all = ho_registry_list(registry, HO_MODE, &modes, NULL, NULL);
+    ho_mode_offer *offers = ho_alloc((modes + 1) * sizeof *offers);
+    *count = 0;
+    for (size_t i = 0; i < modes && error->status == HO_OK; i++)
+        if (all[i]->calls.mode.estimate && make_offer(all[i], costs, memory, &offers[*count], error) == HO_OK)
+            ++*count;
+    free(all);
+    if (error->status == HO_OK)
+        return offers;
+    ho_mode_offers_free(offers, *count);
+    *count = 0;
+    return NULL;
+}
+
+#define MEBIBYTES(bytes) ((double)(bytes) / 0x1p20)
+
+ho_status ho_mode_best(const ho_mode_offer *offers, size_t count, int64_t memory, size_t *best, ho_error *error)
+{
+    const ho_mode_offer *fastest = NULL, *smallest = NULL;
+    for (const ho_mode_offer *offer = offers; offer < offers + count; offer++) {
+        const bool fits = offer->cost.bytes <= memory;
+        if (fits && (!fastest || offer->cost.seconds < fastest->cost.seconds ||
+                     (offer->cost.seconds == fastest->cost.seconds && offer->cost.bytes < fastest->cost.bytes)))
+            fastest = offer;
+        if (!smallest || offer->cost.bytes < smallest->cost.bytes)
+            smallest = offer;
+    }
+    if (!smallest)
+        return ho_fail(error, HO_INVALID, "no installed mode says what it costs, so none can be chosen; name one");
+    if (!fastest)
+        return ho_fail(error, HO_INVALID, "no mode fits into %.4g MiB; the least is %.4g MiB, by the mode \"%s\"",
+                       MEBIBYTES(memory), MEBIBYTES(smallest->cost.bytes), smallest->mode->plugin.name);
+    *best = (size_t)(fastest - offers);
+    return HO_OK;
+}
+
+void ho_mode_offers_free(ho_mode_offer *offers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ho_instance_free(offers[i].instance);
+    free(offers);
+}
