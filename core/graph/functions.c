@@ -38,18 +38,21 @@ static ho_node norm(ho_graph *graph, const ho_node *in)
     return ho_node_unary(graph, HO_OP_SQRT, ho_node_sum_all(graph, ho_node_binary(graph, HO_OP_MUL, in[0], in[0])));
 }
 
-/* The value is that of in[1] either way. */
-static ho_node stop_where(ho_graph *graph, const ho_node *in)
+/* stop_noise(x, size, largest, epsilon): x, stopped where `size` is lost beside both bounds, which makes them relative
+ * to the precision that the program runs in. The test itself is stopped: no derivative of a comparison is needed, so
+ * none is built. An entry of 1024 units of rounding of the largest gradient may be noise of the sums that gradients
+ * are; one of 2^18 units of epsilon still moves its weight, by up to 2 % of a full step in f32. */
+static ho_node stop_noise(ho_graph *graph, const ho_node *in)
 {
-    return ho_node_select_broadcast(graph, in[0], ho_node_unary(graph, HO_OP_STOP, in[1]), in[1]);
-}
-
-/* Whether x is lost where it is added to y, in the precision that the program runs in. Both are stopped: no derivative
- * of a comparison is needed, so none is built. */
-static ho_node negligible(ho_graph *graph, const ho_node *in)
-{
-    ho_node x = ho_node_unary(graph, HO_OP_STOP, in[0]), y = ho_node_unary(graph, HO_OP_STOP, in[1]);
-    return ho_node_binary_broadcast(graph, HO_OP_EQUAL, ho_node_binary_broadcast(graph, HO_OP_ADD, y, x), y);
+    const ho_node size = ho_node_unary(graph, HO_OP_STOP, in[1]);
+    const ho_node relative =
+        ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 1024), ho_node_unary(graph, HO_OP_STOP, in[2]));
+    const ho_node absolute = ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 262144),
+                                                      ho_node_unary(graph, HO_OP_STOP, in[3]));
+    const ho_node bound = ho_node_binary_broadcast(graph, HO_OP_MIN, relative, absolute);
+    const ho_node lost =
+        ho_node_binary_broadcast(graph, HO_OP_EQUAL, ho_node_binary_broadcast(graph, HO_OP_ADD, bound, size), bound);
+    return ho_node_select_broadcast(graph, lost, ho_node_unary(graph, HO_OP_STOP, in[0]), in[0]);
 }
 
 static ho_node transpose(ho_graph *graph, const ho_node *in)
@@ -64,8 +67,7 @@ static const ho_function functions[] = {
     {.name = "softplus", .operands = 1, .build = softplus},
     {.name = "dot", .operands = 2, .build = dot},
     {.name = "norm", .operands = 1, .build = norm},
-    {.name = "stop_where", .operands = 2, .build = stop_where},
-    {.name = "negligible", .operands = 2, .build = negligible},
+    {.name = "stop_noise", .operands = 4, .build = stop_noise},
     {.name = "transpose", .operands = 1, .build = transpose},
     {.name = "sum", .operands = 1, .axis = true, .op = HO_OP_SUM},
     {.name = "sum_keep", .operands = 1, .axis = true, .op = HO_OP_SUM, .keep = true},

@@ -20,10 +20,10 @@ static const ho_slot slots[] = {{.name = "v", .doc = "running mean of the square
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
-    ho_let(x, "noise", "min(1024*sqrt(maximum(v)), 2^18*epsilon)");
+    ho_let(x, "largest", "sqrt(maximum(v))");
     ho_let(x, "v", "decay*v + (1 - decay)*g^2");
     /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
-    ho_let(x, "w", "w - stop_where(negligible(abs(g) + sqrt(v), noise), learning_rate*g * rsqrt(v + epsilon^2))");
+    ho_let(x, "w", "w - stop_noise(learning_rate*g * rsqrt(v + epsilon^2), abs(g) + sqrt(v), largest, epsilon)");
     return ho_ok(x);
 }
 

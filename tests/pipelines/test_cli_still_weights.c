@@ -2,6 +2,7 @@
  * bias that symmetric data leave at 0. The expected numbers are those of an independent f64 loop with central
  * differences at two step sizes. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli_support.h"
@@ -80,4 +81,69 @@ Test(still_weights, both_at_once)
     expect_gradient(30, 0.01, -2.97004, 0.466996);
     expect_gradient(50, 0.01, -1.63739, 1.106910);
     expect_gradient(100, 0.01, -0.444167, 2.722945);
+}
+
+/* Adam goes by the gradients' ratios: with epsilon scaled as the objective is, nothing changes. With an epsilon far
+ * above every gradient it is gradient descent, whose small steps have derivatives too. */
+Test(still_weights, small_gradients_are_not_noise)
+{
+    write_pipeline(&(points){5, 2, {1, .1, -1, .3, 2, 0, -.5, 0, .3, 0}, {0, 1, 0, 1, 1}},
+                   &(points){3, 2, {1, 1, -1, .5, .2, -1}, {0, 1, 1}});
+    for (int k = 0; k < 2; k++) {
+        const char *plugin = k ? "rmsprop" : "adam", *out[2];
+        for (int scaled = 0; scaled < 2; scaled++) {
+            const double scale = scaled ? 1e-10 : 1;
+            out[scaled] = cli_format("%s%d", plugin, scaled);
+            cli_expect_done(cli_run(
+                "hypergradient", "p.yaml", "--precision", "f64", "--set",
+                cli_format("dynamics={plugin: %s, epsilon: %g}", plugin, 1e-5 * scale), "--set",
+                cli_format("objective=[{loss: cross_entropy, reduce: mean, name: fit, weight: %g}, {penalty: l2, name: "
+                           "l2, weight: %g}]",
+                           scale, scale),
+                "--out", out[scaled], NULL));
+        }
+        static const char *const names[] = {"dynamics.learning_rate", "l2.rho"};
+        for (int i = 0; i < 2; i++) {
+            const double one = *cli_array(cli_format("%s/%s.npy", out[0], names[i]), 1);
+            const double other = *cli_array(cli_format("%s/%s.npy", out[1], names[i]), 1);
+            cr_expect(fabs(one - other) < 1e-8 * fabs(one), "%s %s: %.12g, scaled %.12g", plugin, names[i], one, other);
+        }
+        static const double epsilons[] = {0, 1e-5, 1, 1e3};
+        for (size_t i = 0; i < sizeof epsilons / sizeof *epsilons; i++)
+            cli_expect_done(cli_run("check", "p.yaml", "--set",
+                                    cli_format("dynamics={plugin: %s, epsilon: %g}", plugin, epsilons[i]), NULL));
+    }
+}
+
+/* One example a step: the last feature is that of a single example, and still until its turn comes. */
+Test(still_weights, a_weight_that_starts_late)
+{
+    write_pipeline(&(points){5, 2, {1, 0, -1, 0, 2, 0, -.5, 1, .3, 0}, {0, 1, 0, 1, 1}},
+                   &(points){3, 2, {1, 1, -1, .5, .2, -1}, {0, 1, 1}});
+    for (int seed = 1; seed <= 4; seed++)
+        for (int k = 0; k < 2; k++)
+            cli_expect_done(cli_run("check", "p.yaml", "--set", "batch=1", "--set", cli_format("seed=%d", seed),
+                                    "--set", k ? "dynamics=rmsprop" : "dynamics=adam", "--set", "steps=12", NULL));
+}
+
+/* Pixels that are 0 in all of 500 images, and not in 500 others. */
+Test(still_weights, pixels_of_digits)
+{
+    const char *data = getenv("HOTOOL_DATA"), *images = "train-images-idx3-ubyte.gz";
+    if (!data || !cli_exists(cli_format("%s/mnist/%s", data, images)))
+        cli_skip("HOTOOL_DATA has no mnist");
+    cli_write("p.yaml", cli_format("{name: p, seed: 2, model: softmax, steps: 200, dynamics: adam,\n"
+                                   " data: {plugin: idx, inputs: %s/mnist/%s,\n"
+                                   "        labels: %s/mnist/train-labels-idx1-ubyte.gz,\n"
+                                   "        split: {train: 500, validation: 500, test: 0, stratified: true}},\n"
+                                   " objective: [{loss: cross_entropy, reduce: mean}, {penalty: l2, name: l2}],\n"
+                                   " validation: {loss: cross_entropy},\n"
+                                   " hyperparameters: {l2.rho: {init: 0.1, constraint: nonnegative},\n"
+                                   "                   dynamics.learning_rate: {init: 0.02}},\n"
+                                   " hypergradient: {mode: reverse}}\n",
+                                   data, images, data));
+    expect_gradient(200, 0.1, -0.0172527, 3.019065);
+    expect_gradient(200, 1, 0.000481377, 0.317901);
+    cli_change("p.yaml", "dynamics: adam", "dynamics: rmsprop");
+    expect_gradient(50, 0.01, (double)NAN, -369.9327);
 }

@@ -5,6 +5,7 @@
 
 #include "diff/diff.h"
 #include "exec/exec.h"
+#include "graph/formula.h"
 
 #define MOST 8
 
@@ -162,6 +163,51 @@ Test(diff_points, stop_is_a_constant)
     expect_slope(&p, bin(&p, HO_OP_MUL, p.x[0], stopped), 1, 3, 3);
     expect_slope(&p, bin(&p, HO_OP_MUL, p.x[0], stopped), 2, 3, 0);
     ho_graph_free(p.graph);
+}
+
+/* Entries of b at most 1024 units of rounding of `largest`, and 2^18 of `epsilon`, make those of a constants: half a
+ * unit is lost beside the bound. */
+static void expect_noise_stopped(ho_precision precision, const char *formula, const double sizes[4])
+{
+    point p;
+    setup(&p, 4);
+    ho_scope *scope = ho_scope_new();
+    ho_scope_bind(scope, "a", p.x[0]);
+    ho_scope_bind(scope, "b", p.x[1]);
+    const ho_node y = ho_formula(p.graph, scope, NULL, NULL, formula);
+    ho_node outputs[4] = {y, reverse(&p, y, 1), 0, reverse(&p, y, 2)};
+    const ho_node ones = ho_node_fill(p.graph, ho_graph_at(p.graph, p.x[0])->shape, 1),
+                  direction = ho_node_reshape(p.graph, ones, ho_shape_of(2, (int64_t[]){1, 4}));
+    cr_assert_eq(ho_jvp(p.graph, 1, p.x, &direction, 1, &y, &outputs[2], 1), HO_OK, "%s", p.error.text);
+    double values[4][4];
+    double *results[] = {values[0], values[1], values[2], values[3]};
+    for (int i = 0; i < 4; i++) {
+        p.values[0][i] = i + 3;
+        p.values[1][i] = sizes[i];
+    }
+    cr_assert_eq(ho_reference_run(p.graph, precision, p.x, p.inputs, 2, outputs, results, 4, NULL, &p.error), HO_OK);
+    for (int i = 0; i < 4; i++) {
+        const double a = i + 3, moves = i < 2 ? 0 : 1;
+        cr_expect_float_eq(values[0][i], a * a, 0, "%s", formula);
+        cr_expect_float_eq(values[1][i], moves * 2 * a, 0, "%s: entry %d, size %g: %g", formula, i, sizes[i],
+                           values[1][i]);
+        cr_expect_float_eq(values[2][i], moves * 2 * a, 0, "%s: entry %d, size %g", formula, i, sizes[i]);
+        cr_expect_float_eq(values[3][i], moves * 2, 0, "%s: entry %d, size %g", formula, i, sizes[i]);
+    }
+    ho_scope_free(scope);
+    ho_graph_free(p.graph);
+}
+
+Test(diff_points, noise_is_relative_to_the_precision_and_to_both_bounds)
+{
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1, 1e9)", (double[]){0, 1.1e-13, 1.2e-13, 5});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1e-150, 1e9)", (double[]){0, 5e-164, 2.4e-163, 1e-150});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1e9, 1e-6)", (double[]){0, 2.7e-17, 2.8e-17, 5});
+    expect_noise_stopped(HO_F32, "stop_noise(a^2, b, 1, 1e9)", (double[]){0, 6.0e-5, 6.2e-5, 5});
+    expect_noise_stopped(HO_F32, "stop_noise(a^2, b, 1e9, 0.25)", (double[]){0, 3.8e-3, 4.0e-3, 5});
+    /* Nothing but 0 is noise where a bound is 0. */
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1, 0)", (double[]){0, 0, 1e-300, 5});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 0, 1)", (double[]){0, 0, 1e-300, 5});
 }
 
 /* In reverse, too: the cotangent of the branch not taken is 0, and must not meet the branch's infinite slope. */
