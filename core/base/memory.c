@@ -1,4 +1,4 @@
-/* Memory: small pieces that cannot fail, large arrays that can, arenas. */
+/* Memory: small pieces that cannot fail, arenas. */
 #include "base/memory.h"
 
 #include <stdalign.h>
@@ -83,27 +83,6 @@ int64_t ho_memory_limit(void)
         bytes = least(bytes, (int64_t)space.rlim_cur);
     bytes = least(bytes, number_in("/sys/fs/cgroup/memory.max"));
     return least(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-}
-
-void *ho_large_alloc(uint64_t count, uint64_t size, const char *what, ho_error *error)
-{
-    if (size && count > (uint64_t)PTRDIFF_MAX / size) {
-        ho_fail(error, HO_FAILED, "out of memory: %s would need %.3g GiB", what,
-                (double)count * (double)size / (double)(1 << 30));
-        return NULL;
-    }
-    size_t bytes = (size_t)(count * size);
-    void *memory = NULL;
-    if (posix_memalign(&memory, 64, bytes ? bytes : 1)) {
-        ho_fail(error, HO_FAILED, "out of memory: %s needs %.3g GiB", what, (double)bytes / (double)(1 << 30));
-        return NULL;
-    }
-    return memset(memory, 0, bytes);
-}
-
-void ho_large_free(void *memory)
-{
-    free(memory);
 }
 
 /* A block of an arena; pieces are cut off its front. */

@@ -24,6 +24,14 @@ int64_t ho_memory_limit(void);
 void *ho_large_alloc(uint64_t count, uint64_t size, const char *what, ho_error *error);
 void ho_large_free(void *memory);
 
+/* Large blocks that come and go: those given back are handed out again, and the system gets everything back at once in
+ * the end. Their numbers are aligned to 64 bytes and hold anything. NULL with an error naming `what`. */
+typedef struct ho_pool ho_pool;
+ho_pool *ho_pool_new(void);
+void ho_pool_free(ho_pool *pool); /* NULL is fine */
+void *ho_pool_take(ho_pool *pool, uint64_t bytes, const char *what, ho_error *error);
+void ho_pool_give(ho_pool *pool, void *block, uint64_t bytes); /* as it was taken; NULL is fine */
+
 /* An arena: many small zeroed pieces, freed together. */
 typedef struct ho_arena ho_arena;
 ho_arena *ho_arena_new(void);

@@ -303,6 +303,12 @@ static int64_t call_vector_bytes(ho_system *s, const ho_vector *v)
     return fits(s, "vector_bytes", "the vector", v, 0) ? ho_vector_size(v) : 0;
 }
 
+static void call_zero(ho_system *s, ho_vector *v)
+{
+    if (fits(s, "zero", "the vector", v, 0))
+        ho_vector_zero(v);
+}
+
 static void call_copy(ho_system *s, const ho_vector *from, ho_vector *to)
 {
     if (fits(s, "copy", "from", from, 0) && fits(s, "copy", "to", to, from->columns))
@@ -383,4 +389,5 @@ const ho_system_api ho_training_calls = {
     .poll = call_poll,
     .norms = call_norms,
     .steps = call_steps,
+    .zero = call_zero,
 };

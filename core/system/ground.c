@@ -10,7 +10,7 @@
 
 void ho_ground_open(ho_ground *ground, const ho_problem *problem)
 {
-    *ground = (ho_ground){.problem = problem, .arena = ho_arena_new()};
+    *ground = (ho_ground){.problem = problem, .arena = ho_arena_new(), .pool = ho_pool_new()};
     ground->graph = ho_graph_new(&ground->traced);
 }
 
@@ -21,6 +21,7 @@ void ho_ground_close(ho_ground *ground)
     free(ground->blocks);
     free(ground->leaves);
     ho_graph_free(ground->graph);
+    ho_pool_free(ground->pool);
     ho_arena_free(ground->arena);
 }
 

@@ -17,6 +17,7 @@ typedef struct ho_ground {
     ho_graph *graph;
     ho_error traced; /* the graph's error */
     ho_error error;  /* of calls by modes and runs */
+    ho_pool *pool;   /* of vectors */
     void **blocks;   /* large memory to free */
     size_t block_count, block_capacity;
     ho_bound *leaves;

@@ -83,34 +83,40 @@ char *ho_weight_list(const ho_layout *layout)
 
 /* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
+/* Bytes of a segment, a whole number of cache lines; false: too many. */
+static bool padded_segment(const ho_layout *layout, int64_t columns, uint64_t *bytes)
+{
+    const uint64_t line = 64, number = ho_number_size(layout->ground);
+    if (__builtin_mul_overflow((uint64_t)columns, (uint64_t)layout->size, bytes) ||
+        __builtin_mul_overflow(*bytes, number, bytes) || __builtin_add_overflow(*bytes, line - 1, bytes))
+        return false;
+    *bytes = *bytes / line * line;
+    return *bytes <= (uint64_t)PTRDIFF_MAX / layout->segments;
+}
+
 ho_vector *ho_vector_make(const ho_layout *layout, int64_t columns, ho_error *error)
 {
-    const size_t number = ho_number_size(layout->ground);
-    const uint64_t line = 64 / number;
-    uint64_t segment = 0;
-    if (__builtin_mul_overflow((uint64_t)columns, (uint64_t)layout->size, &segment) || segment > UINT64_MAX - line) {
+    uint64_t segment;
+    if (!padded_segment(layout, columns, &segment)) {
         ho_fail(error, HO_FAILED, "a vector of %" PRId64 " columns is too large", columns);
         return NULL;
     }
-    segment = (segment + line - 1) / line * line;
-    ho_vector *vector = ho_alloc(sizeof *vector + layout->segments * sizeof(void *));
-    vector->memory = ho_large_alloc(segment, layout->segments * number, "a vector of the training", error);
-    if (!vector->memory) {
-        free(vector);
+    void *memory = ho_pool_take(layout->ground->pool, layout->segments * segment, "a vector of the training", error);
+    if (!memory)
         return NULL;
-    }
+    ho_vector *vector = ho_alloc(sizeof *vector + layout->segments * sizeof(void *));
     vector->layout = layout;
     vector->columns = columns;
     for (size_t i = 0; i < layout->segments; i++)
-        vector->segments[i] = (char *)vector->memory + i * segment * number;
+        vector->segments[i] = (char *)memory + i * segment;
     return vector;
 }
 
 void ho_vector_release(ho_vector *vector)
 {
-    if (!vector)
-        return;
-    ho_large_free(vector->memory);
+    uint64_t segment;
+    if (vector && padded_segment(vector->layout, vector->columns, &segment))
+        ho_pool_give(vector->layout->ground->pool, vector->segments[0], vector->layout->segments * segment);
     free(vector);
 }
 
@@ -136,6 +142,12 @@ static size_t segment_bytes(const ho_vector *vector)
 int64_t ho_vector_size(const ho_vector *vector)
 {
     return (int64_t)(segment_bytes(vector) * vector->layout->segments);
+}
+
+void ho_vector_zero(ho_vector *vector)
+{
+    for (size_t i = 0; i < vector->layout->segments; i++)
+        memset(vector->segments[i], 0, segment_bytes(vector));
 }
 
 void ho_vector_copy(const ho_vector *from, ho_vector *to)

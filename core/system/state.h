@@ -20,7 +20,6 @@ typedef struct ho_layout {
 struct ho_vector {
     const ho_layout *layout;
     int64_t columns;
-    void *memory;
     void *segments[]; /* each columns x size */
 };
 
@@ -36,12 +35,14 @@ ho_node ho_unflatten(const ho_layout *layout, ho_node flat, size_t weight);
 /* "W, b"; free(). */
 char *ho_weight_list(const ho_layout *layout);
 
+/* Its numbers are anything. */
 ho_vector *ho_vector_make(const ho_layout *layout, int64_t columns, ho_error *error);
 void ho_vector_release(ho_vector *vector);
 /* A vector of this layout with so many columns (0: any), or an error that names the call. */
 ho_status ho_vector_check(const ho_layout *layout, const char *call, const char *what, const ho_vector *vector,
                           int64_t columns);
 int64_t ho_vector_size(const ho_vector *vector);
+void ho_vector_zero(ho_vector *vector);
 void ho_vector_copy(const ho_vector *from, ho_vector *to);
 void ho_vector_axpby(double a, const ho_vector *x, double b, ho_vector *y);
 void ho_vector_dot(const ho_vector *a, const ho_vector *b, double *result);

@@ -38,7 +38,8 @@ typedef struct ho_system_api {
     int64_t (*directions)(ho_system *s);
     void (*direction)(ho_system *s, int64_t i, double *lambda); /* lambda_size entries */
 
-    /* Vectors belong to the mode until it frees them. New ones are zero. NULL: out of memory (reported). */
+    /* Vectors belong to the mode until it frees them. New ones hold anything: write or `zero` them before you read
+     * them. NULL: out of memory (reported). Memory of freed vectors is kept for the next ones of their size. */
     ho_vector *(*vector_new)(ho_system *s, int64_t columns);
     void (*vector_free)(ho_system *s, ho_vector *v); /* NULL is fine */
     int64_t (*vector_bytes)(ho_system *s, const ho_vector *v);
@@ -77,6 +78,7 @@ typedef struct ho_system_api {
     void (*norms)(ho_system *s, const ho_vector *v, double *result);
     /* T, the largest number of steps that the training may have; 0 where it has no end. */
     int64_t (*steps)(ho_system *s);
+    void (*zero)(ho_system *s, ho_vector *v); /* every entry becomes 0, whatever it was */
 } ho_system_api;
 
 struct ho_system {

@@ -224,7 +224,8 @@ AT(ho_system_api, fail, 160);
 AT(ho_system_api, poll, 168);
 AT(ho_system_api, norms, 176);
 AT(ho_system_api, steps, 184);
-SIZE(ho_system_api, 192);
+AT(ho_system_api, zero, 192);
+SIZE(ho_system_api, 200);
 
 /* ho_system */
 AT(ho_system, api, 0);

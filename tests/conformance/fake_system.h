@@ -126,7 +126,15 @@ static ho_vector *vector_new(ho_system *s, int64_t columns)
     ho_vector *v = alloc(s, sizeof(ho_vector) + (uint64_t)columns * STATE * sizeof(double));
     if (v)
         v->columns = columns;
+    for (int64_t i = 0; v && i < columns * STATE; i++)
+        v->x[i / STATE][i % STATE] = NAN; /* new vectors hold anything */
     return v;
+}
+
+static void zero(ho_system *s, ho_vector *v)
+{
+    (void)s;
+    memset(v->x, 0, (size_t)v->columns * sizeof(v->x[0]));
 }
 
 static void vector_free(ho_system *s, ho_vector *v)
@@ -360,6 +368,7 @@ static const ho_system_api api = {
     .poll = poll,
     .norms = norms,
     .steps = steps,
+    .zero = zero,
 };
 
 #endif

@@ -20,6 +20,51 @@ Test(memory, large_arrays_are_zeroed_and_aligned)
     cr_assert_eq(error.status, HO_OK);
 }
 
+Test(memory, mapped_arrays_are_zeroed_and_aligned_to_their_last_byte)
+{
+    ho_error error = {0};
+    static const uint64_t sizes[] = {(4 << 20) - 1, 4 << 20, (6 << 20) - 64, (6 << 20) - 63, 9 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        unsigned char *bytes = ho_large_alloc(sizes[i], 1, "test", &error);
+        cr_assert_not_null(bytes);
+        cr_assert_eq((uintptr_t)bytes % 64, 0);
+        for (uint64_t k = 0; k < sizes[i]; k += 4095)
+            cr_assert_eq(bytes[k], 0);
+        memset(bytes, 1, sizes[i]);
+        ho_large_free(bytes);
+    }
+}
+
+Test(memory, pools_hand_out_what_came_back_and_keep_the_rest_apart)
+{
+    ho_error error = {0};
+    ho_pool *pool = ho_pool_new();
+    unsigned char *blocks[300];
+    for (size_t i = 0; i < 300; i++) {
+        const size_t size = i % 3 ? 70000 : 100;
+        blocks[i] = ho_pool_take(pool, size, "test", &error);
+        cr_assert_not_null(blocks[i]);
+        cr_assert_eq((uintptr_t)blocks[i] % 64, 0);
+        memset(blocks[i], (int)(i % 251), size);
+    }
+    for (size_t i = 0; i < 300; i++)
+        cr_assert(blocks[i][0] == i % 251 && blocks[i][99] == i % 251 && (i % 3 == 0 || blocks[i][69999] == i % 251));
+    ho_pool_give(pool, blocks[3], 100);
+    ho_pool_give(pool, blocks[4], 70000);
+    ho_pool_give(pool, blocks[7], 70000);
+    ho_pool_give(pool, NULL, 100);
+    cr_expect_eq(ho_pool_take(pool, 70000, "test", &error), blocks[7]);
+    cr_expect_eq(ho_pool_take(pool, 100, "test", &error), blocks[3]);
+    cr_expect_eq(ho_pool_take(pool, 70000, "test", &error), blocks[4]);
+    const unsigned char *fresh = ho_pool_take(pool, 70000, "test", &error);
+    for (size_t i = 0; i < 300; i++)
+        cr_assert_neq(fresh, blocks[i]);
+    cr_assert_null(ho_pool_take(pool, UINT64_MAX - 3, "all of it", &error));
+    cr_expect(strstr(error.text, "all of it") != NULL);
+    ho_pool_free(pool);
+    ho_pool_free(NULL);
+}
+
 Test(memory, large_array_that_overflows_is_an_error)
 {
     ho_error error = {0};

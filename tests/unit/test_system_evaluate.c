@@ -106,6 +106,7 @@ Test(system_evaluate, reals_have_no_accuracy)
     cr_expect_float_eq(metrics.loss, error, 1e-12);
     system->api->vector_free(system, state);
     state = system->api->vector_new(system, 1);
+    system->api->zero(system, state);
     cr_assert_eq(ho_training_objective(training, NULL, state, &objective), HO_OK);
     for (int i = 0; i < SMALL_N; i++)
         mean += s->targets[0].values[i] * s->targets[0].values[i];

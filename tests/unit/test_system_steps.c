@@ -450,8 +450,10 @@ Test(system_vectors, do_arithmetic_by_column)
         }
         system->api->dot(system, x, b, columns);
         cr_expect(columns[0] == xx && columns[1] == mixed);
+        memset(empty->segments[0], 0xff, 2 * bytes); /* NaN */
+        system->api->zero(system, empty);
         system->api->dot(system, x, empty, columns);
-        cr_expect(columns[0] == 0.0 && columns[1] == 0.0, "new vectors are zero");
+        cr_expect(columns[0] == 0.0 && columns[1] == 0.0, "zero forgets what was there");
         system->api->copy(system, b, empty);
         system->api->dot(system, x, empty, columns);
         cr_expect(columns[0] == xx && columns[1] == mixed);
