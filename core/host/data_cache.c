@@ -36,29 +36,21 @@ static uint64_t bytes_of(const ho_dataset *dataset)
     return bytes;
 }
 
-/* Forgets what nobody uses, beyond so many bytes. */
-static void forget(ho_data_cache *cache, uint64_t most)
+/* Forgets what nobody uses, beyond the bytes that may be kept. */
+static void forget(ho_data_cache *cache)
 {
     uint64_t unused = 0;
     size_t kept = cache->count;
     for (size_t i = cache->count; i-- > 0;) {
         cached entry = cache->entries[i];
         unused += entry.dataset->references == 1 ? bytes_of(entry.dataset) : 0;
-        if (entry.dataset->references == 1 && unused > most)
+        if (entry.dataset->references == 1 && unused > MOST_UNUSED_BYTES)
             ho_dataset_free(entry.dataset);
         else
             cache->entries[--kept] = entry;
     }
     memmove(cache->entries, cache->entries + kept, (cache->count - kept) * sizeof *cache->entries);
     cache->count -= kept;
-}
-
-void ho_data_cache_clear(ho_data_cache *cache)
-{
-    pthread_mutex_lock(&cache->mutex);
-    if (cache->count)
-        forget(cache, 0);
-    pthread_mutex_unlock(&cache->mutex);
 }
 
 void ho_data_cache_free(ho_data_cache *cache)
@@ -98,37 +90,43 @@ static ho_dataset *find(ho_data_cache *cache, const ho_loaded *loaded, const ho_
 
 bool ho_data_cache_has(ho_data_cache *cache, const ho_loaded *loaded, const ho_tree *settings)
 {
+    if (!cache)
+        return false;
     pthread_mutex_lock(&cache->mutex);
     bool has = find(cache, loaded, settings) != NULL;
     pthread_mutex_unlock(&cache->mutex);
     return has;
 }
 
-static ho_dataset *read_new(ho_data_cache *cache, const ho_loaded *loaded, const ho_tree *settings,
-                            const char *const *reserved, ho_place place, ho_error *error)
+static ho_dataset *read_new(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
+                            ho_place place, ho_error *error)
 {
     ho_instance *instance = ho_instance_new(loaded, NULL, settings, reserved, place, error);
     ho_dataset *dataset = instance ? ho_dataset_read(instance, error) : NULL;
     ho_instance_free(instance);
-    if (!dataset)
-        return NULL;
+    return dataset;
+}
+
+static void enter(ho_data_cache *cache, const ho_loaded *loaded, const ho_tree *settings, ho_dataset *dataset)
+{
     ho_grow((void **)&cache->entries, &cache->capacity, cache->count, sizeof *cache->entries);
     ho_tree *copy = settings ? ho_tree_copy(cache->arena, settings) : NULL;
     cache->entries[cache->count++] = (cached){loaded, copy, dataset};
-    return dataset;
 }
 
 ho_dataset *ho_data_cache_get(ho_data_cache *cache, const ho_loaded *loaded, const ho_tree *settings,
                               const char *const *reserved, ho_place place, ho_error *error)
 {
+    if (!cache)
+        return read_new(loaded, settings, reserved, place, error);
     pthread_mutex_lock(&cache->mutex);
     ho_dataset *dataset = find(cache, loaded, settings);
-    if (!dataset)
-        dataset = read_new(cache, loaded, settings, reserved, place, error);
+    if (!dataset && (dataset = read_new(loaded, settings, reserved, place, error)))
+        enter(cache, loaded, settings, dataset);
     if (dataset)
         ho_dataset_share(dataset);
     if (cache->count)
-        forget(cache, MOST_UNUSED_BYTES);
+        forget(cache);
     pthread_mutex_unlock(&cache->mutex);
     return dataset;
 }

@@ -167,14 +167,6 @@ static const ho_data_source *choose_source(ho_reading *r, const ho_tree *node, c
     return NULL;
 }
 
-/* What a reader gives, kept with the pipeline. */
-static const ho_dataset *read_one(ho_reading *r, const ho_data_source *source, int reader)
-{
-    const ho_mention *m = &source->readers[reader];
-    return r->pipeline->datasets[reader] =
-               ho_data_cache_get(r->cache, m->loaded, m->settings, keys_of(reader), m->place, r->error);
-}
-
 /* The numbers of the classes below the largest label that no example has, as far as they fit into a line. */
 static const char *list_gaps(ho_reading *r, const bool *seen, int64_t classes)
 {
@@ -187,44 +179,48 @@ static const char *list_gaps(ho_reading *r, const bool *seen, int64_t classes)
     return list;
 }
 
-/* Notes classes below the largest label that no example of the data has. */
-static void note_gaps(ho_reading *r, const ho_target *main, int64_t classes)
-{
-    ho_pipeline *p = r->pipeline;
-    if (!main || !main->labels || !classes)
-        return;
-    bool *seen = ho_alloc((size_t)classes * sizeof *seen);
-    for (int i = 0; i < HO_READERS; i++)
-        for (int part = 0; part < HO_READERS && p->datasets[i]; part++) {
-            const ho_examples *examples = &p->datasets[i]->parts[part];
-            const ho_target *target = ho_examples_target(examples, main->name);
-            for (int64_t e = 0; target && target->labels && e < examples->count; e++)
-                if (target->values[e] < (double)classes)
-                    seen[(size_t)target->values[e]] = true;
-        }
-    int64_t gaps = 0, largest = 0;
-    for (int64_t c = 0; c < classes; c++)
-        largest = seen[c] ? c : largest;
-    for (int64_t c = 0; c < largest; c++)
-        gaps += !seen[c];
-    if (gaps == 1 && !seen[0])
-        p->data_gaps = ho_arena_format(r->arena, "%s: class 0 has no example; do labels start at 1?", main->name);
-    else if (gaps)
-        p->data_gaps = ho_arena_format(r->arena, "%s: %" PRId64 " of %" PRId64 " classes have no example (%s)",
-                                       main->name, gaps, largest + 1, list_gaps(r, seen, largest));
-    free(seen);
-}
+/* Which labels the data has, whether the split uses their examples or not. */
+typedef struct label_notes {
+    const ho_target *main; /* the target that `seen` is about; NULL: not known yet */
+    bool *seen;            /* whether an example has that label */
+    int64_t count;         /* of `seen` */
+    int64_t classes;       /* one more than the largest label of any target */
+} label_notes;
 
-/* Raises *classes to one more than the largest label in any part of a data set. */
-static void count_classes(const ho_dataset *dataset, int64_t *classes)
+static void note_labels(const ho_dataset *dataset, label_notes *l)
 {
     for (int p = 0; p < HO_READERS; p++)
         for (size_t t = 0; t < dataset->parts[p].target_count; t++) {
             const ho_target *target = &dataset->parts[p].targets[t];
-            for (int64_t i = 0; target->labels && i < dataset->parts[p].count; i++)
-                if (target->values[i] >= (double)*classes)
-                    *classes = (int64_t)target->values[i] + 1;
+            const bool main = target->labels && l->main && strcmp(target->name, l->main->name) == 0;
+            if (main && target->classes > l->count) {
+                l->seen = ho_realloc(l->seen, (size_t)target->classes * sizeof *l->seen);
+                memset(l->seen + l->count, 0, (size_t)(target->classes - l->count) * sizeof *l->seen);
+                l->count = target->classes;
+            }
+            for (int64_t i = 0; target->labels && i < dataset->parts[p].count; i++) {
+                const int64_t label = (int64_t)target->values[i];
+                l->classes = label < l->classes ? l->classes : label + 1;
+                if (main)
+                    l->seen[label] = true;
+            }
         }
+}
+
+/* Notes classes below the largest label that no example of the data has. */
+static void note_gaps(ho_reading *r, const label_notes *l)
+{
+    ho_pipeline *p = r->pipeline;
+    int64_t gaps = 0, largest = 0;
+    for (int64_t c = 0; c < l->count; c++)
+        largest = l->seen[c] ? c : largest;
+    for (int64_t c = 0; c < largest; c++)
+        gaps += !l->seen[c];
+    if (gaps == 1 && !l->seen[0])
+        p->data_gaps = ho_arena_format(r->arena, "%s: class 0 has no example; do labels start at 1?", l->main->name);
+    else if (gaps)
+        p->data_gaps = ho_arena_format(r->arena, "%s: %" PRId64 " of %" PRId64 " classes have no example (%s)",
+                                       l->main->name, gaps, largest + 1, list_gaps(r, l->seen, largest));
 }
 
 /* The target of the first loss. */
@@ -336,26 +332,85 @@ static ho_status check_names(ho_reading *r, const ho_mention *reader, int64_t cl
                       names->count, classes - 1, names->count);
 }
 
-/* Reads the chosen source into the pipeline's parts. */
-static ho_status read_parts(ho_reading *r, const ho_data_source *source)
+/* What a run says of the data beside its examples: files and, of the first reader, classes and truths. */
+static void keep_facts(ho_reading *r, const ho_dataset *dataset, bool first)
+{
+    ho_pipeline *p = r->pipeline;
+    const size_t count = p->file_count + dataset->files.count;
+    ho_data_file *files = ho_arena_alloc(r->arena, (count + 1) * sizeof *files);
+    for (size_t i = 0; i < count; i++) {
+        files[i] = i < p->file_count ? p->files[i] : dataset->files.of[i - p->file_count];
+        files[i].path = ho_arena_strdup(r->arena, files[i].path);
+    }
+    p->files = files;
+    p->file_count = count;
+    if (!first)
+        return;
+    ho_truth *truths = ho_arena_alloc(r->arena, (dataset->truth_count + 1) * sizeof *truths);
+    for (size_t i = 0; i < dataset->truth_count; i++) {
+        const ho_shape shape = ho_shape_of(dataset->truths[i].rank, dataset->truths[i].dims);
+        const size_t bytes = (size_t)ho_shape_count(&shape) * sizeof *truths[i].values;
+        truths[i] = dataset->truths[i];
+        truths[i].name = ho_arena_strdup(r->arena, truths[i].name);
+        truths[i].values = memcpy(ho_arena_alloc(r->arena, bytes), truths[i].values, bytes);
+    }
+    const char **names = ho_arena_alloc(r->arena, ((size_t)dataset->class_count + 1) * sizeof *names);
+    for (int64_t i = 0; i < dataset->class_count; i++)
+        names[i] = ho_arena_strdup(r->arena, dataset->class_names[i]);
+    p->truths = truths;
+    p->truth_count = dataset->truth_count;
+    p->class_names = dataset->class_names ? names : NULL;
+    p->class_count = dataset->class_count;
+}
+
+/* Lets go of data sets in which no examples of the pipeline lie any more. */
+static void drop_unshared(ho_pipeline *p)
+{
+    const bool shared[HO_READERS] = {false, p->training.shared, p->validation.shared, p->test.shared};
+    bool used[HO_READERS] = {false};
+    for (int part = HO_TRAINING_PART; part < HO_READERS; part++)
+        used[p->datasets[part] ? part : HO_ALL_PARTS] |= shared[part];
+    for (int i = 0; i < HO_READERS; i++)
+        if (!used[i]) {
+            ho_dataset_free(p->datasets[i]);
+            p->datasets[i] = NULL;
+        }
+}
+
+/* What one reader gave, as parts of the pipeline. */
+static ho_status take_parts(ho_reading *r, const ho_data_source *source, int reader)
 {
     ho_pipeline *p = r->pipeline;
     ho_examples *const parts[HO_READERS] = {NULL, &p->training, &p->validation, &p->test};
-    int64_t classes = 0; /* by the labels there are, whether the split uses their examples or not */
+    const ho_dataset *dataset = p->datasets[reader];
+    for (int i = HO_TRAINING_PART; i <= HO_TEST_PART && reader == HO_ALL_PARTS; i++)
+        if (dataset->parts[i].count)
+            ho_examples_share(&dataset->parts[i], parts[i]);
+    if (reader != HO_ALL_PARTS)
+        ho_examples_share(&dataset->parts[0], parts[reader]);
+    else if (source->divided)
+        divide(r, source, &dataset->parts[0]);
+    return r->error->status;
+}
+
+/* Reads the chosen source into the pipeline's parts. */
+static ho_status read_parts(ho_reading *r, const ho_data_source *source, label_notes *labels)
+{
+    ho_pipeline *p = r->pipeline;
+    const ho_mention *first = NULL;
     for (int reader = HO_ALL_PARTS; reader < HO_READERS; reader++) {
-        if (!source->readers[reader].loaded)
+        const ho_mention *m = &source->readers[reader];
+        if (!m->loaded)
             continue;
-        const ho_dataset *dataset = read_one(r, source, reader);
-        if (!dataset)
+        ho_dataset *dataset = ho_data_cache_get(r->cache, m->loaded, m->settings, keys_of(reader), m->place, r->error);
+        p->datasets[reader] = dataset;
+        if (!dataset || take_parts(r, source, reader) != HO_OK)
             return r->error->status;
-        count_classes(dataset, &classes);
-        for (int i = HO_TRAINING_PART; i <= HO_TEST_PART && reader == HO_ALL_PARTS; i++)
-            if (dataset->parts[i].count)
-                ho_examples_share(&dataset->parts[i], parts[i]);
-        if (reader != HO_ALL_PARTS)
-            ho_examples_share(&dataset->parts[0], parts[reader]);
-        else if (source->divided && divide(r, source, &dataset->parts[0]) != HO_OK)
-            return r->error->status;
+        labels->main = p->training.count ? main_target(r, &p->training) : NULL;
+        note_labels(dataset, labels);
+        keep_facts(r, dataset, !first);
+        first = first ? first : m;
+        drop_unshared(p);
     }
     if (!p->training.count || !p->validation.count)
         return ho_fail_at(r->error, HO_INVALID, source->node->place, "data: no examples for %s",
@@ -364,33 +419,14 @@ static ho_status read_parts(ho_reading *r, const ho_data_source *source)
         check_alike(r, source->node->place, "test", &p->test) != HO_OK)
         return r->error->status;
     for (int i = 0; i < HO_READERS; i++)
-        if (source->readers[i].loaded && check_names(r, &source->readers[i], classes) != HO_OK)
+        if (source->readers[i].loaded && check_names(r, &source->readers[i], labels->classes) != HO_OK)
             return r->error->status;
-    note_gaps(r, main_target(r, &p->training), classes);
-    return HO_OK;
-}
-
-/* What a run says of its data: label, files, and what the first reader knows of classes and truths. */
-static void name_data(ho_reading *r, const ho_data_source *source)
-{
-    ho_pipeline *p = r->pipeline;
-    int first = p->datasets[HO_ALL_PARTS] ? HO_ALL_PARTS : HO_TRAINING_PART;
-    size_t most = 1;
-    for (int i = 0; i < HO_READERS; i++)
-        most += p->datasets[i] ? p->datasets[i]->files.count : 0;
-    ho_data_file *files = ho_arena_alloc(r->arena, most * sizeof *files);
-    for (int i = 0; i < HO_READERS; i++)
-        for (size_t f = 0; p->datasets[i] && f < p->datasets[i]->files.count; f++)
-            files[p->file_count++] = p->datasets[i]->files.of[f];
-    p->files = files;
-    p->truths = p->datasets[first]->truths;
-    p->truth_count = p->datasets[first]->truth_count;
-    p->class_names = p->datasets[first]->class_names;
-    p->class_count = p->datasets[first]->class_count;
-    const char *slash = p->file_count ? strrchr(files[0].path, '/') : NULL;
-    const char *reading = ho_arena_format(r->arena, "%s%s%s", source->readers[first].loaded->plugin.name,
-                                          slash ? ", ..." : "", slash ? slash : "");
+    note_gaps(r, labels);
+    const char *slash = p->file_count ? strrchr(p->files[0].path, '/') : NULL;
+    const char *reading =
+        ho_arena_format(r->arena, "%s%s%s", first->loaded->plugin.name, slash ? ", ..." : "", slash ? slash : "");
     p->data_label = source->label ? ho_arena_format(r->arena, "%s (%s)", source->label, reading) : reading;
+    return HO_OK;
 }
 
 static ho_status settle_problem(ho_reading *r)
@@ -461,6 +497,7 @@ static ho_status transform(ho_reading *r, const ho_data_source *source)
     for (int i = 0; i < 3 && r->error->status == HO_OK; i++)
         if (source->standardize || (source->noisy && i == 0))
             own(parts[i], r->error);
+    drop_unshared(p);
     const ho_target *target = source->noisy && r->error->status == HO_OK ? main_target(r, &p->training) : NULL;
     if (target)
         ho_noise_apply(r, &source->noise, target->name);
@@ -480,8 +517,10 @@ ho_status ho_describe_data(ho_reading *r)
     if (r->error->status != HO_OK)
         return r->error->status;
     const ho_data_source *source = choose_source(r, node, sources, count);
-    if (!source || check_order(r, source) != HO_OK || read_parts(r, source) != HO_OK)
+    if (!source || check_order(r, source) != HO_OK)
         return r->error->status;
-    name_data(r, source);
-    return transform(r, source) == HO_OK ? settle_problem(r) : r->error->status;
+    label_notes labels = {0};
+    read_parts(r, source, &labels);
+    free(labels.seen);
+    return r->error->status == HO_OK && transform(r, source) == HO_OK ? settle_problem(r) : r->error->status;
 }

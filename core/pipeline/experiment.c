@@ -110,7 +110,6 @@ ho_experiment *ho_experiment_open(const ho_pipeline_request *request, ho_error *
     ho_experiment *e = ho_alloc(sizeof *e);
     e->arena = ho_arena_new();
     e->request = *request;
-    e->cache = ho_data_cache_new();
     e->root = ho_yaml_read(e->arena, request->file, error);
     if (strcmp(request->file, "-") == 0)
         e->request.file = HO_STANDARD_INPUT;
@@ -185,6 +184,8 @@ ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char
     }
     for (const ho_tree *c = choose_map ? choose_map->first : NULL; c; c = c->next)
         add_choice(e, c, choices);
+    if (e->variant_count || e->repeat > 1)
+        e->cache = ho_data_cache_new();
     return e;
 }
 

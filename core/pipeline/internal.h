@@ -46,7 +46,7 @@ ho_tree *ho_experiment_root(const ho_experiment *experiment, ho_arena *arena, co
 /* A reading of a pipeline under way. */
 typedef struct ho_reading {
     ho_registry *registry;
-    ho_data_cache *cache;
+    ho_data_cache *cache; /* may be NULL */
     ho_pipeline *pipeline;
     ho_arena *arena;
     ho_tree *root;

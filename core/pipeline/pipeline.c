@@ -119,7 +119,6 @@ ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *
         return NULL;
     }
     pipeline->owned = e;
-    ho_data_cache_clear(e->cache);
     return pipeline;
 }
 

@@ -56,7 +56,7 @@ typedef struct ho_pipeline {
 
     /* Data, split and standardised. */
     ho_examples training, validation, test; /* test may be empty */
-    char *const *class_names;               /* class_count of them, or NULL */
+    const char *const *class_names;         /* class_count of them, or NULL */
     int64_t class_count;
     const ho_truth *truths; /* what is known about the data, for truth/ of the run folder */
     size_t truth_count;
@@ -71,7 +71,7 @@ typedef struct ho_pipeline {
     const char *data_gaps;            /* "labels: class 0 has no example; ...", or NULL */
     const ho_data_file *files;        /* that were read, with size and checksum */
     size_t file_count;
-    ho_dataset *datasets[4]; /* what the readers gave, shared with other pipelines; or NULL */
+    ho_dataset *datasets[4]; /* what the readers gave, while examples of the pipeline lie in it; or NULL */
 
     /* The hypergradient mode; NULL: none is needed, or it is `auto` and not yet chosen. */
     ho_instance *mode;
@@ -135,7 +135,7 @@ typedef struct ho_experiment {
     const ho_choice *choices;
     size_t choice_count;
     ho_pipeline_request request; /* its strings are borrowed */
-    ho_data_cache *cache;        /* data sets that its pipelines share */
+    ho_data_cache *cache;        /* data sets that its pipelines share; NULL: there is one pipeline only */
 } ho_experiment;
 
 /* Reads the file, once for all pipelines of the experiment, only as far as that. `chosen`: the variants wanted; all but

@@ -79,6 +79,6 @@ ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *p, const char *co
         .precision = p->problem.precision == HO_F64 ? "f64" : "f32",
         .machine = {cpu_name(arena), ho_machine_cores(), system_name(arena)},
         .versions = {openblas_get_config(), __VERSION__},
-        .class_names = {(const char *const *)p->class_names, (size_t)p->class_count},
+        .class_names = {p->class_names, (size_t)p->class_count},
     };
 }

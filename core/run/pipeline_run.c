@@ -57,7 +57,6 @@ static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const
                          ho_error *error)
 {
     ho_pipeline *pipeline = ho_experiment_pipeline(experiment, registry, NULL, 0, error);
-    ho_data_cache_clear(experiment->cache);
     if (!pipeline)
         return error->status;
     if (pipeline->as_long_as) {

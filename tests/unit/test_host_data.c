@@ -293,17 +293,17 @@ Test(host_data, what_is_described_alike_is_read_once)
     ho_dataset_free(other);
 }
 
-Test(host_data, what_nobody_uses_is_forgotten_when_asked)
+Test(host_data, without_a_cache_every_reading_is_its_own)
 {
-    cache = ho_data_cache_new();
+    cache = NULL;
     body = emits_its_memory;
-    ho_dataset *used = get(NULL, "1");
-    ho_dataset_free(get(NULL, "2"));
-    ho_data_cache_clear(cache);
-    cr_expect(ho_data_cache_has(cache, &loaded, settings(NULL, "1")));
-    cr_expect_not(ho_data_cache_has(cache, &loaded, settings(NULL, "2")));
-    ho_dataset_free(used);
-    ho_data_cache_free(cache);
+    ho_dataset *first = get(NULL, "1"), *again = get(NULL, "1");
+    cr_assert(first && again, "%s", error.text);
+    cr_expect_neq(first, again);
+    cr_expect_eq(reads, 2);
+    cr_expect_not(ho_data_cache_has(cache, &loaded, settings(NULL, "1")));
+    ho_dataset_free(first);
+    ho_dataset_free(again);
 }
 
 /* The latest of those that nobody uses are kept, up to 256 MiB. */
@@ -326,6 +326,21 @@ Test(host_data, unused_data_sets_are_kept_within_bounds)
     cr_expect(ho_data_cache_has(cache, &loaded, settings(NULL, "3")));
     cr_expect(ho_data_cache_has(cache, &loaded, settings(NULL, "4")));
     cr_expect_eq(reads, 4);
+    ho_data_cache_free(cache);
+}
+
+Test(host_data, what_is_used_is_never_forgotten)
+{
+    static const char *const numbers[] = {"2", "3", "4", "5"};
+    cache = ho_data_cache_new();
+    body = emits_100_mib;
+    ho_dataset *used = get(NULL, "1");
+    for (int i = 0; i < 4; i++)
+        ho_dataset_free(get(NULL, numbers[i]));
+    cr_expect(ho_data_cache_has(cache, &loaded, settings(NULL, "1")));
+    cr_expect_not(ho_data_cache_has(cache, &loaded, settings(NULL, "2")));
+    cr_expect(ho_data_cache_has(cache, &loaded, settings(NULL, "3")));
+    ho_dataset_free(used);
     ho_data_cache_free(cache);
 }
 

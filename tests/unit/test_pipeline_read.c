@@ -169,6 +169,8 @@ Test(pipeline, a_small_one)
     cr_assert_eq(p->file_count, 2);
     cr_expect_not_null(strstr(p->files[0].path, "/x.npy"));
     cr_expect_not_null(strstr(p->files[1].path, "/y.npy"));
+    cr_expect_not(p->training.shared);
+    cr_expect_null(p->datasets[0], "the whole data set stays in memory beside its split");
     ho_pipeline_free(p);
 }
 
@@ -209,6 +211,8 @@ Test(pipeline, everything_said)
     cr_expect_str_eq(p->mode->loaded->plugin.name, "forward");
     cr_expect_eq(p->final_on, HO_FINAL_BOTH);
     cr_expect_str_eq(p->data_label, "two files (npy, .../x.npy)");
+    for (int i = 0; i < 4; i++)
+        cr_expect_null(p->datasets[i], "what was standardised is not that of the files");
     ho_pipeline_free(p);
 }
 
@@ -224,6 +228,9 @@ Test(pipeline, the_first_source_that_is_there)
     cr_expect_eq(p->training.count, 6);
     cr_expect_eq(p->validation.count, 54);
     cr_expect_eq(p->test.count, 20);
+    cr_expect_null(p->datasets[0]);
+    cr_assert_not_null(p->datasets[3], "the test examples lie in it");
+    cr_expect_eq(p->test.x32, p->datasets[3]->parts[0].x32);
     cr_expect_null(p->mode);
     cr_expect_null(p->outer);
     ho_pipeline_free(p);
