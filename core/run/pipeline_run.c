@@ -13,92 +13,17 @@
 #include "run/run.h"
 #include "run/single.h"
 
-/* ---- one run ----------------------------------------------------------------------------------------------------- */
-
-static void tell_share(void *context, double share, const char *text)
-{
-    ho_progress_tell(context, share, text);
-}
-
-static void note_line(void *context, const char *text)
-{
-    ho_progress_end(context);
-    ho_note("%s", text);
-}
-
-static void show_run(const ho_run_request *request, const ho_pipeline *pipeline, const ho_result *result,
-                     const char *folder)
-{
-    ho_arena *arena = ho_arena_new();
-    ho_record record = ho_record_of_run(pipeline, request->command_line, false, result, arena);
-    if (request->show)
-        request->show(&record, folder);
-    ho_arena_free(arena);
-}
-
-/* Runs one pipeline into a folder, which is made once everything that can be refused has been; NULL: refused, as the
- * result's outcome says. */
-static ho_run_folder *run_into(const ho_single_request *request, const char *path, ho_result *result)
-{
-    ho_pipeline *pipeline = request->pipeline;
-    *result = (ho_result){0};
-    ho_single *single = ho_single_new(request, &result->outcome);
-    ho_run_folder *folder = single ? ho_run_folder_new(pipeline, pipeline->root, path, &result->outcome) : NULL;
-    if (folder) {
-        if (request->whole)
-            ho_announce_data(pipeline);
-        ho_single_run(single, folder, result);
-    }
-    ho_single_free(single);
-    return folder;
-}
-
-static ho_status run_one(ho_registry *registry, ho_experiment *experiment, const ho_run_request *request,
-                         ho_error *error)
-{
-    ho_pipeline *pipeline = ho_experiment_pipeline(experiment, registry, NULL, 0, error);
-    if (!pipeline)
-        return error->status;
-    if (pipeline->as_long_as) {
-        ho_fail_at(error, HO_INVALID, pipeline->as_long_as_place, "as_long_as: \"%s\" is not a variant of this run",
-                   pipeline->as_long_as);
-        ho_pipeline_free(pipeline);
-        return error->status;
-    }
-    ho_progress progress;
-    ho_progress_start(&progress, 1, request->quiet);
-    ho_single_request single_request = {.pipeline = pipeline,
-                                        .command_line = request->command_line,
-                                        .whole = true,
-                                        .interrupt = request->interrupt,
-                                        .tell = tell_share,
-                                        .note = note_line,
-                                        .context = &progress};
-    ho_result result;
-    ho_run_folder *folder = run_into(&single_request, request->out, &result);
-    if (folder) {
-        ho_progress_end(&progress);
-        show_run(request, pipeline, &result, ho_run_folder_path(folder));
-        if (result.outcome.status != HO_OK)
-            ho_note("what is done so far is kept in %s", ho_run_folder_path(folder));
-    }
-    *error = result.outcome;
-    ho_result_free(&result);
-    ho_run_folder_close(folder);
-    ho_pipeline_free(pipeline);
-    return error->status;
-}
-
-/* ---- many -------------------------------------------------------------------------------------------------------- */
-
 /* One variant under one seed. */
 typedef struct task {
     const char *variant; /* NULL: the pipeline as it is */
     int64_t repetition;
-    char *name;   /* "HMTL/3": its folder within the run's */
+    char *name;   /* "HMTL/3": its folder within the run's; "" where it is the only one, whose folder is the run's */
     double share; /* of it that is done */
     size_t after; /* it may take as long as this task took, which therefore comes before; its own index: nothing */
     bool over;
+    struct many *all;
+    ho_single_request request;
+    ho_single *single; /* between prepare and release */
 } task;
 
 typedef struct many {
@@ -119,84 +44,93 @@ typedef struct many {
     pthread_cond_t ended;  /* a task is over */
 } many;
 
-typedef struct worker {
-    many *all;
-    task *now;
-} worker;
-
-static void tell_sum(void *context, double share, const char *text)
+static bool is_alone(const many *m)
 {
-    worker *w = context;
-    many *m = w->all;
-    pthread_mutex_lock(&m->mutex);
-    w->now->share = share;
+    return m->experiment->variant_count == 0 && m->experiment->repeat == 1;
+}
+
+static void tell(void *context, double share, const char *text)
+{
+    task *t = context;
+    many *m = t->all;
+    char whole[256];
     double sum = 0;
+    pthread_mutex_lock(&m->mutex);
+    t->share = share;
     for (size_t i = 0; i < m->count; i++)
         sum += m->tasks[i].share;
-    char whole[256];
-    snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->count, w->now->name, text);
-    ho_progress_tell(&m->progress, sum, whole);
+    if (!is_alone(m))
+        snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->count, t->name, text);
+    ho_progress_tell(&m->progress, sum, is_alone(m) ? text : whole);
     pthread_mutex_unlock(&m->mutex);
 }
 
-static void note_task(void *context, const char *text)
+static void note(void *context, const char *text)
 {
-    worker *w = context;
-    pthread_mutex_lock(&w->all->mutex);
-    ho_progress_end(&w->all->progress);
-    ho_note("%s: %s", w->now->name, text);
-    pthread_mutex_unlock(&w->all->mutex);
+    const task *t = context;
+    pthread_mutex_lock(&t->all->mutex);
+    ho_progress_end(&t->all->progress);
+    ho_note("%s%s%s", t->name, is_alone(t->all) ? "" : ": ", text);
+    pthread_mutex_unlock(&t->all->mutex);
 }
 
-static ho_pipeline *read_task(const many *m, const task *t, ho_error *error)
+/* ---- a task ------------------------------------------------------------------------------------------------------ */
+
+static void release(task *t)
 {
-    return ho_experiment_pipeline(m->experiment, m->registry, t->variant, t->repetition, error);
+    ho_single_free(t->single);
+    t->single = NULL;
+    if (t->request.pipeline != t->all->like)
+        ho_pipeline_free(t->request.pipeline);
+    t->request.pipeline = NULL;
+}
+
+/* Reads its pipeline and checks all that can be checked before anything is written. */
+static ho_status prepare(task *t, ho_error *error)
+{
+    many *m = t->all;
+    t->request.pipeline = ho_experiment_pipeline(m->experiment, m->registry, t->variant, t->repetition, error);
+    t->single = t->request.pipeline ? ho_single_new(&t->request, error) : NULL;
+    return error->status;
 }
 
 /* Waits for the task whose time this one may take too. Tasks that wait come last in order, so it is
  * already running. */
-static ho_status wait_for(many *m, const task *t, double *seconds, ho_error *error)
+static ho_status wait_for(many *m, task *t, ho_error *error)
 {
     const task *other = &m->tasks[t->after];
-    *seconds = 0;
     if (other == t)
         return HO_OK;
     pthread_mutex_lock(&m->mutex);
     while (!other->over)
         pthread_cond_wait(&m->ended, &m->mutex);
     const ho_result *like = &m->outcomes[t->after];
-    *seconds = like->cpu_seconds;
+    t->request.cpu_seconds = like->cpu_seconds;
     if (like->outcome.status == HO_INTERRUPTED)
         ho_fail(error, HO_INTERRUPTED, "interrupted before this run began");
-    else if (!(*seconds > 0))
+    else if (!(like->cpu_seconds > 0))
         ho_fail(error, HO_FAILED, "as_long_as: %s did not run, so how long it takes is unknown", other->name);
     pthread_mutex_unlock(&m->mutex);
     return error->status;
 }
 
-static void run_task(many *m, worker *w, size_t index)
+static void run_task(many *m, task *t)
 {
-    task *t = &m->tasks[index];
-    ho_error error = {0};
-    double seconds;
-    ho_pipeline *pipeline = wait_for(m, t, &seconds, &error) == HO_OK ? read_task(m, t, &error) : NULL;
+    ho_result own = {0};
+    ho_error *error = &own.outcome;
+    ho_run_folder *folder = is_alone(m) ? m->folder : NULL;
     char *path = ho_format("%s/%s", ho_run_folder_path(m->folder), t->name);
-    ho_single_request request = {.pipeline = pipeline,
-                                 .command_line = m->request->command_line,
-                                 .cpu_seconds = seconds,
-                                 .interrupt = m->request->interrupt,
-                                 .tell = tell_sum,
-                                 .note = note_task,
-                                 .context = w};
-    ho_result own = {.outcome = error};
-    if (pipeline)
-        ho_run_folder_close(run_into(&request, path, &own));
-    if (own.outcome.status != HO_OK && own.outcome.status != HO_INTERRUPTED)
-        note_task(w, own.outcome.text);
+    if (wait_for(m, t, error) == HO_OK && (t->single || prepare(t, error) == HO_OK) &&
+        (folder || (folder = ho_run_folder_new(t->request.pipeline, t->request.pipeline->root, path, error))))
+        ho_single_run(t->single, folder, &own);
+    if (!is_alone(m))
+        ho_run_folder_close(folder);
+    if (!is_alone(m) && error->status != HO_OK && error->status != HO_INTERRUPTED)
+        note(t, error->text);
     free(path);
-    ho_pipeline_free(pipeline);
+    release(t);
     pthread_mutex_lock(&m->mutex);
-    m->outcomes[index] = own;
+    m->outcomes[t - m->tasks] = own;
     t->share = 1;
     t->over = true;
     m->finished++;
@@ -206,18 +140,16 @@ static void run_task(many *m, worker *w, size_t index)
 
 static void *work(void *context)
 {
-    worker w = {.all = context};
     many *m = context;
     ho_signals_thread();
     for (;;) {
         pthread_mutex_lock(&m->mutex);
         bool stop = m->request->interrupt && *m->request->interrupt;
-        size_t index = stop || m->next == m->count ? m->count : m->order[m->next++];
+        task *t = stop || m->next == m->count ? NULL : &m->tasks[m->order[m->next++]];
         pthread_mutex_unlock(&m->mutex);
-        if (index == m->count)
+        if (!t)
             return NULL;
-        w.now = &m->tasks[index];
-        run_task(m, &w, index);
+        run_task(m, t);
     }
 }
 
@@ -233,6 +165,8 @@ static void work_together(many *m, int jobs)
         pthread_join(threads[i], NULL);
     free(threads);
 }
+
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
 
 /* Which variant an error belongs to; its place still comes first. */
 static void name_variant(ho_error *error, const char *variant)
@@ -294,15 +228,14 @@ static ho_status order_tasks(many *m, ho_error *error)
     return HO_OK;
 }
 
-/* Reads and checks every variant before anything is written. Only the first is kept: each may
- * hold a data set of its own. */
+/* Reads and checks every variant before anything is written. Only the first task stays prepared: each may hold a data
+ * set of its own. */
 static ho_status check_variants(many *m, ho_error *error)
 {
     for (size_t v = 0; v < m->variants && error->status == HO_OK; v++) {
-        const task *first = &m->tasks[v * (size_t)m->experiment->repeat];
-        ho_pipeline *pipeline = read_task(m, first, error);
-        ho_single_request request = {.pipeline = pipeline, .interrupt = m->request->interrupt};
-        ho_single_free(pipeline ? ho_single_new(&request, error) : NULL);
+        task *first = &m->tasks[v * (size_t)m->experiment->repeat];
+        prepare(first, error);
+        const ho_pipeline *pipeline = first->request.pipeline;
         if (pipeline) {
             m->strategies[v] = ho_strategy_name(pipeline);
             if (error->status == HO_OK)
@@ -311,18 +244,19 @@ static ho_status check_variants(many *m, ho_error *error)
         }
         name_variant(error, first->variant);
         if (v == 0)
-            m->like = pipeline;
+            m->like = first->request.pipeline;
         else
-            ho_pipeline_free(pipeline);
+            release(first);
     }
     return error->status;
 }
 
 static void make_tasks(many *m)
 {
-    int64_t repeat = m->experiment->repeat;
-    m->variants = m->experiment->variant_count ? m->experiment->variant_count : 1;
-    m->count = m->variants * (size_t)repeat;
+    const ho_experiment *e = m->experiment;
+    const size_t repeat = (size_t)e->repeat;
+    m->variants = e->variant_count ? e->variant_count : 1;
+    m->count = m->variants * repeat;
     m->tasks = ho_alloc(m->count * sizeof *m->tasks);
     m->outcomes = ho_alloc(m->count * sizeof *m->outcomes);
     m->strategies = ho_alloc(m->variants * sizeof *m->strategies);
@@ -331,10 +265,18 @@ static void make_tasks(many *m)
     for (size_t i = 0; i < m->count; i++) {
         task *t = &m->tasks[i];
         ho_fail(&m->outcomes[i].outcome, HO_INTERRUPTED, "interrupted before this run began");
-        t->variant = m->experiment->variant_count ? m->experiment->variants[i / (size_t)repeat] : NULL;
-        t->repetition = (int64_t)(i % (size_t)repeat);
-        t->name = t->variant ? ho_format("%s/%" PRId64, t->variant, t->repetition + 1)
-                             : ho_format("%" PRId64, t->repetition + 1);
+        t->all = m;
+        t->variant = e->variant_count ? e->variants[i / repeat] : NULL;
+        t->repetition = (int64_t)(i % repeat);
+        t->name = is_alone(m)  ? ho_strdup("")
+                  : t->variant ? ho_format("%s/%" PRId64, t->variant, t->repetition + 1)
+                               : ho_format("%" PRId64, t->repetition + 1);
+        t->request = (ho_single_request){.command_line = m->request->command_line,
+                                         .whole = is_alone(m),
+                                         .interrupt = m->request->interrupt,
+                                         .tell = tell,
+                                         .note = note,
+                                         .context = t};
     }
 }
 
@@ -379,9 +321,25 @@ static void make_rows(const many *m, ho_record *record, ho_arena *arena)
     }
 }
 
-static ho_status finish(many *m, ho_error *error)
+static void show(const many *m, const ho_record *record)
 {
-    ho_arena *arena = ho_arena_new();
+    if (m->request->show)
+        m->request->show(record, ho_run_folder_path(m->folder));
+}
+
+/* The only run wrote its record itself. */
+static ho_status finish_one(many *m, ho_arena *arena, ho_error *error)
+{
+    const ho_record record = ho_record_of_run(m->like, m->request->command_line, false, m->outcomes, arena);
+    show(m, &record);
+    if (m->outcomes->outcome.status != HO_OK)
+        ho_note("what is done so far is kept in %s", ho_run_folder_path(m->folder));
+    *error = m->outcomes->outcome;
+    return error->status;
+}
+
+static ho_status finish_many(many *m, ho_arena *arena, ho_error *error)
+{
     ho_record record = ho_record_of(HO_RECORD_RUNS, m->like, m->request->command_line, true, arena);
     ho_error later = {0};
     sum_up(m, error);
@@ -390,20 +348,19 @@ static ho_status finish(many *m, ho_error *error)
     make_rows(m, &record, arena);
     if (ho_run_folder_record(m->folder, &record, &later) != HO_OK)
         ho_fail(error, later.status, "%s", later.text);
-    if (m->request->show)
-        m->request->show(&record, ho_run_folder_path(m->folder));
-    ho_arena_free(arena);
+    show(m, &record);
     return error->status;
 }
 
 static void many_free(many *m)
 {
     ho_run_folder_close(m->folder);
-    ho_pipeline_free(m->like);
     for (size_t i = 0; i < m->count; i++) {
+        release(&m->tasks[i]);
         ho_result_free(&m->outcomes[i]);
         free(m->tasks[i].name);
     }
+    ho_pipeline_free(m->like);
     free(m->strategies);
     free(m->like_variant);
     free(m->order);
@@ -418,14 +375,17 @@ static ho_status run_many(many *m, int jobs, ho_error *error)
     make_tasks(m);
     if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK)
         return error->status;
-    m->folder = ho_run_folder_new(m->like, m->experiment->root, m->request->out, error);
+    m->folder = ho_run_folder_new(m->like, is_alone(m) ? m->like->root : m->experiment->root, m->request->out, error);
     if (!m->folder)
         return error->status;
     ho_announce_data(m->like);
     ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
     work_together(m, jobs);
     ho_progress_end(&m->progress);
-    return finish(m, error);
+    ho_arena *arena = ho_arena_new();
+    (is_alone(m) ? finish_one : finish_many)(m, arena, error);
+    ho_arena_free(arena);
+    return error->status;
 }
 
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *asked, const char *const *variants,
@@ -434,15 +394,11 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
     ho_experiment *experiment = ho_experiment_read(asked, variants, variant_count, error);
     if (!experiment)
         return error->status;
-    if (experiment->variant_count == 0 && experiment->repeat == 1) {
-        run_one(registry, experiment, request, error);
-    } else {
-        many m = {.registry = registry, .request = request, .experiment = experiment};
-        pthread_mutex_init(&m.mutex, NULL);
-        pthread_cond_init(&m.ended, NULL);
-        run_many(&m, jobs, error);
-        many_free(&m);
-    }
+    many m = {.registry = registry, .request = request, .experiment = experiment};
+    pthread_mutex_init(&m.mutex, NULL);
+    pthread_cond_init(&m.ended, NULL);
+    run_many(&m, jobs, error);
+    many_free(&m);
     ho_experiment_free(experiment);
     return error->status;
 }
