@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "check/check.h"
+#include "check/forecast.h"
 #include "cli.h"
 #include "exec/exec.h"
 #include "plugins_help.h"
@@ -91,8 +92,7 @@ static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *er
     ho_pipeline *pipeline = read_pipeline(cli, cli->precision, registry, error);
     if (!pipeline)
         return error->status;
-    ho_run_request request = run_request(cli);
-    ho_status status = ho_run_plan(pipeline, registry, &request, error);
+    ho_status status = ho_forecast(pipeline, registry, &ho_cli_interrupted, error);
     ho_pipeline_free(pipeline);
     return status;
 }

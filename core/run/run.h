@@ -29,8 +29,4 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipe
  * `out` (NULL: only prints). */
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error);
 
-/* What the run would cost by each mode that could be used: `hotool plan`. Seconds come from calls that are measured for
- * a second or two, memory from sizes. */
-ho_status ho_run_plan(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error);
-
 #endif

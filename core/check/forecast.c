@@ -1,10 +1,10 @@
 /* `hotool plan`: what a run would cost, by each mode. */
+#include "check/forecast.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/hyperstep.h"
-#include "run/run.h"
 #include "system/costs.h"
 
 #define MEBIBYTES(bytes) ((double)(bytes) / 0x1p20)
@@ -61,12 +61,12 @@ static void print_offers(const ho_mode_offer *offers, size_t count, size_t best,
     }
 }
 
-ho_status ho_run_plan(ho_pipeline *pipeline, ho_registry *registry, const ho_run_request *request, ho_error *error)
+ho_status ho_forecast(ho_pipeline *pipeline, ho_registry *registry, const volatile int *interrupt, ho_error *error)
 {
     ho_training *training = ho_training_new(&pipeline->problem, error);
     if (!training)
         return error->status;
-    ho_training_interrupt(training, request->interrupt);
+    ho_training_interrupt(training, interrupt);
     if (ho_training_lambda_size(training) == 0)
         ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
                 pipeline->file);
