@@ -21,67 +21,78 @@ static ho_status poll_interrupt(ho_training *training)
 
 /* ---- a call, and what it hands over ------------------------------------------------------------------------------ */
 
-typedef struct call {
+/* What a call computes, and what messages name the vectors that it hands over; NULL: none. */
+typedef struct form {
     const char *name;
     ho_map map;
     ho_how how;
+    const char *state, *seed; /* where; tangents, or a cotangent */
+    const char *next, *out;   /* the map's result; its tangents, or the cotangent of the state */
+} form;
+
+enum { INITIAL, INITIAL_JVP, INITIAL_VJP, STEP, JVP, VJP, ERROR, ERROR_GRADIENT, OBJECTIVE };
+
+static const form forms[] = {
+    [INITIAL] = {"initial", HO_INITIAL, HO_VALUE, .next = "the state"},
+    [INITIAL_JVP] = {"initial_jvp", HO_INITIAL, HO_JVP, .out = "out"},
+    [INITIAL_VJP] = {"initial_vjp", HO_INITIAL, HO_VJP, .seed = "a"},
+    [STEP] = {"step", HO_STEP, HO_VALUE, .state = "the state", .next = "next"},
+    [JVP] = {"jvp", HO_STEP, HO_JVP, .state = "the state", .seed = "z", .next = "next", .out = "out"},
+    [VJP] = {"vjp", HO_STEP, HO_VJP, .state = "the state", .seed = "a", .out = "out"},
+    [ERROR] = {"error", HO_ERROR, HO_VALUE, .state = "the state"},
+    [ERROR_GRADIENT] = {"error_gradient", HO_ERROR, HO_VJP, .state = "the state", .out = "by_state"},
+    [OBJECTIVE] = {"objective", HO_OBJECTIVE, HO_VALUE, .state = "the state"},
+};
+
+typedef struct call {
     int64_t t, columns;
     const double *lambda;
-    const ho_vector *state; /* not of the initial map */
-    const ho_vector *seed;  /* tangents z, or a cotangent a */
-    const double *d;        /* directions of tangents */
+    const ho_vector *state, *seed;
+    const double *d; /* directions of tangents */
     double *value;
-    ho_vector *next, *out; /* the map's result; its tangents, or the cotangent of the state */
+    ho_vector *next, *out;
     double *gradient;
 } call;
 
 /* Arrays are there, vectors are of this training and wide enough, and no result is given twice or as an input too. */
-static ho_status check(ho_training *training, const call *c)
+static ho_status check(ho_training *training, const form *f, const call *c)
 {
-    const bool jvp = c->how == HO_JVP, vjp = c->how == HO_VJP, value = c->how == HO_VALUE;
-    const bool step = c->map == HO_STEP, initial = c->map == HO_INITIAL, error = !step && !initial;
+    const bool jvp = f->how == HO_JVP, tuned = training->hypers.size > 0;
+    const int64_t columns = jvp ? c->columns : 1, steps = training->ground.problem->steps;
+    const char *missing = tuned && !c->lambda                         ? "lambda"
+                          : tuned && jvp && !c->d                     ? "d"
+                          : f->map >= HO_ERROR && !c->value           ? "value"
+                          : tuned && f->how == HO_VJP && !c->gradient ? "gradient"
+                                                                      : NULL;
     const struct {
-        const char *what;
-        const void *array;
-        bool needed;
-    } arrays[] = {{"lambda", c->lambda, training->hypers.size > 0},
-                  {"d", c->d, jvp && training->hypers.size > 0},
-                  {"value", c->value, error},
-                  {"gradient", c->gradient, vjp && training->hypers.size > 0}};
-    const struct {
-        const char *what;
+        const char *what; /* NULL: not handed over */
         const ho_vector *vector;
         int64_t columns;
-        bool needed, result;
-    } vectors[] = {{"the state", c->state, 1, !initial, false},
-                   {jvp ? "z" : "a", c->seed, jvp ? c->columns : 1, (step && !value) || (initial && vjp), false},
-                   {step ? "next" : "the state", c->next, 1, (step && !vjp) || (initial && value), true},
-                   {error ? "by_state" : "out", c->out, jvp ? c->columns : 1, jvp || (vjp && !initial), true}};
-    if (jvp && c->columns < 1)
-        return refuse(training, "%s: %" PRId64 " columns, expected at least 1", c->name, c->columns);
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (arrays[i].needed && !arrays[i].array)
-            return refuse(training, "%s: %s is missing", c->name, arrays[i].what);
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-        if (!vectors[i].needed)
+    } vectors[] = {
+        {f->state, c->state, 1}, {f->seed, c->seed, columns}, {f->next, c->next, 1}, {f->out, c->out, columns}};
+    if (columns < 1)
+        return refuse(training, "%s: %" PRId64 " columns, expected at least 1", f->name, c->columns);
+    if (missing)
+        return refuse(training, "%s: %s is missing", f->name, missing);
+    for (size_t i = 0; i < 4; i++) {
+        if (!vectors[i].what)
             continue;
-        if (ho_vector_check(&training->layout, c->name, vectors[i].what, vectors[i].vector, vectors[i].columns))
+        if (ho_vector_check(&training->layout, f->name, vectors[i].what, vectors[i].vector, vectors[i].columns))
             return training->ground.error.status;
-        for (size_t j = 0; j < i; j++)
-            if (vectors[i].result && vectors[j].needed && vectors[j].vector == vectors[i].vector)
-                return refuse(training, "%s: the same vector is given as input and as result", c->name);
+        for (size_t j = 0; i >= 2 && j < i; j++) /* the results stand last */
+            if (vectors[j].what && vectors[j].vector == vectors[i].vector)
+                return refuse(training, "%s: the same vector is given as input and as result", f->name);
     }
-    const int64_t steps = training->ground.problem->steps;
-    if (step && (c->t < 1 || (steps > 0 && c->t > steps)))
-        return refuse(training, "%s: there is no step %" PRId64 " in 1..%" PRId64, c->name, c->t, steps);
+    if (f->map == HO_STEP && (c->t < 1 || (steps > 0 && c->t > steps)))
+        return refuse(training, "%s: there is no step %" PRId64 " in 1..%" PRId64, f->name, c->t, steps);
     return HO_OK;
 }
 
 /* Points the leaves at what the call hands over. */
-static void bind_leaves(ho_training *training, const call *c, const ho_seeds *seeds)
+static void bind_leaves(ho_training *training, const form *f, const call *c, const ho_seeds *seeds)
 {
-    if (c->map == HO_STEP) {
-        training->evaluations += c->how == HO_VALUE ? 1 : c->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
+    if (f->map == HO_STEP) {
+        training->evaluations += f->how == HO_VALUE ? 1 : f->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
         training->t = (double)c->t;
         ho_batch_load(&training->data, c->t);
     }
@@ -142,20 +153,20 @@ static ho_status note_branches(ho_training *training, ho_map map)
     return HO_OK;
 }
 
-static ho_status perform(ho_training *training, const call *c)
+static ho_status perform(ho_training *training, const form *f, const call *c)
 {
-    if (check(training, c) || (c->map == HO_STEP && poll_interrupt(training)))
+    if (check(training, f, c) || (f->map == HO_STEP && poll_interrupt(training)))
         return training->ground.error.status;
-    ho_program *program = ho_program_get(training, c->map, c->how, c->how == HO_JVP ? c->columns : 0);
+    ho_program *program = ho_program_get(training, f->map, f->how, f->how == HO_JVP ? c->columns : 0);
     if (!program)
         return training->ground.error.status;
-    bind_leaves(training, c, program->seeds);
+    bind_leaves(training, f, c, program->seeds);
     bind_outputs(training, c, program);
     ho_status status = ho_program_run(training, program);
     if (status == HO_OK && c->gradient)
         ho_hypers_collect(&training->hypers, c->gradient);
-    if (status == HO_OK && c->how == HO_VALUE && c->map != HO_OBJECTIVE && training->branches)
-        status = note_branches(training, c->map);
+    if (status == HO_OK && f->how == HO_VALUE && f->map != HO_OBJECTIVE && training->branches)
+        status = note_branches(training, f->map);
     return status;
 }
 
@@ -163,34 +174,23 @@ static ho_status perform(ho_training *training, const call *c)
 
 static ho_status call_initial(ho_system *s, const double *lambda, ho_vector *state)
 {
-    return perform(of(s), &(call){.name = "initial", .map = HO_INITIAL, .lambda = lambda, .next = state});
+    return perform(of(s), &forms[INITIAL], &(call){.lambda = lambda, .next = state});
 }
 
 static ho_status call_initial_jvp(ho_system *s, const double *lambda, int64_t columns, const double *d, ho_vector *out)
 {
-    return perform(of(s), &(call){.name = "initial_jvp",
-                                  .map = HO_INITIAL,
-                                  .how = HO_JVP,
-                                  .columns = columns,
-                                  .lambda = lambda,
-                                  .d = d,
-                                  .out = out});
+    const call c = {.columns = columns, .lambda = lambda, .d = d, .out = out};
+    return perform(of(s), &forms[INITIAL_JVP], &c);
 }
 
 static ho_status call_initial_vjp(ho_system *s, const double *lambda, const ho_vector *a, double *gradient)
 {
-    return perform(of(s), &(call){.name = "initial_vjp",
-                                  .map = HO_INITIAL,
-                                  .how = HO_VJP,
-                                  .lambda = lambda,
-                                  .seed = a,
-                                  .gradient = gradient});
+    return perform(of(s), &forms[INITIAL_VJP], &(call){.lambda = lambda, .seed = a, .gradient = gradient});
 }
 
 static ho_status call_step(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next)
 {
-    return perform(of(s),
-                   &(call){.name = "step", .map = HO_STEP, .t = t, .lambda = lambda, .state = state, .next = next});
+    return perform(of(s), &forms[STEP], &(call){.t = t, .lambda = lambda, .state = state, .next = next});
 }
 
 static ho_status call_jvp(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
@@ -199,55 +199,33 @@ static ho_status call_jvp(ho_system *s, int64_t t, const double *lambda, const h
     ho_training *training = of(s);
     if (!next && !training->spare)
         training->spare = ho_vector_make(&training->layout, 1, &training->ground.error);
-    return perform(training, &(call){.name = "jvp",
-                                     .map = HO_STEP,
-                                     .how = HO_JVP,
-                                     .t = t,
-                                     .columns = columns,
-                                     .lambda = lambda,
-                                     .state = state,
-                                     .seed = z,
-                                     .d = d,
-                                     .next = next ? next : training->spare,
-                                     .out = out});
+    call c = {.t = t, .columns = columns, .lambda = lambda, .state = state, .seed = z, .d = d, .out = out};
+    c.next = next ? next : training->spare;
+    return perform(training, &forms[JVP], &c);
 }
 
 static ho_status call_vjp(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, const ho_vector *a,
                           ho_vector *out, double *gradient)
 {
-    return perform(of(s), &(call){.name = "vjp",
-                                  .map = HO_STEP,
-                                  .how = HO_VJP,
-                                  .t = t,
-                                  .lambda = lambda,
-                                  .state = state,
-                                  .seed = a,
-                                  .out = out,
-                                  .gradient = gradient});
-}
-
-ho_status ho_number_at(ho_training *training, const char *name, ho_map map, const double *lambda,
-                       const ho_vector *state, double *value)
-{
-    return perform(training, &(call){.name = name, .map = map, .lambda = lambda, .state = state, .value = value});
+    const call c = {.t = t, .lambda = lambda, .state = state, .seed = a, .out = out, .gradient = gradient};
+    return perform(of(s), &forms[VJP], &c);
 }
 
 static ho_status call_error(ho_system *s, const double *lambda, const ho_vector *state, double *value)
 {
-    return ho_number_at(of(s), "error", HO_ERROR, lambda, state, value);
+    return perform(of(s), &forms[ERROR], &(call){.lambda = lambda, .state = state, .value = value});
 }
 
 static ho_status call_error_gradient(ho_system *s, const double *lambda, const ho_vector *state, double *value,
                                      ho_vector *by_state, double *gradient)
 {
-    return perform(of(s), &(call){.name = "error_gradient",
-                                  .map = HO_ERROR,
-                                  .how = HO_VJP,
-                                  .lambda = lambda,
-                                  .state = state,
-                                  .value = value,
-                                  .out = by_state,
-                                  .gradient = gradient});
+    const call c = {.lambda = lambda, .state = state, .value = value, .out = by_state, .gradient = gradient};
+    return perform(of(s), &forms[ERROR_GRADIENT], &c);
+}
+
+ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)
+{
+    return perform(training, &forms[OBJECTIVE], &(call){.lambda = lambda, .state = state, .value = value});
 }
 
 /* ---- sizes and vectors ------------------------------------------------------------------------------------------- */

@@ -38,9 +38,9 @@ static ho_status check_examples(ho_training *training, const ho_examples *exampl
     return HO_OK;
 }
 
-/* Over all examples, or over those in `rows`. */
-static ho_status evaluate(ho_training *training, const double *lambda, const ho_vector *state,
-                          const ho_examples *examples, const int64_t *rows, int64_t total, ho_metrics *metrics)
+ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda, const ho_vector *state,
+                                    const ho_examples *examples, const int64_t *rows, int64_t total,
+                                    ho_metrics *metrics)
 {
     *metrics = (ho_metrics){.accuracy = NAN};
     if (ho_vector_check(&training->layout, "evaluate", "the state", state, 1) || check_examples(training, examples))
@@ -88,17 +88,5 @@ static ho_status evaluate(ho_training *training, const double *lambda, const ho_
 ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
                                const ho_examples *examples, ho_metrics *metrics)
 {
-    return evaluate(training, lambda, state, examples, NULL, examples->count, metrics);
-}
-
-ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda, const ho_vector *state,
-                                    const ho_examples *examples, const int64_t *rows, int64_t count,
-                                    ho_metrics *metrics)
-{
-    return evaluate(training, lambda, state, examples, rows, count, metrics);
-}
-
-ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)
-{
-    return ho_number_at(training, "objective", HO_OBJECTIVE, lambda, state, value);
+    return ho_training_evaluate_rows(training, lambda, state, examples, NULL, examples->count, metrics);
 }

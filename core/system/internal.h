@@ -131,8 +131,5 @@ ho_status ho_program_run(ho_training *training, ho_program *program);
 /* ---- calls.c ----------------------------------------------------------------------------------------------------- */
 
 extern const ho_system_api ho_training_calls;
-/* The value of HO_ERROR or HO_OBJECTIVE. */
-ho_status ho_number_at(ho_training *training, const char *call, ho_map map, const double *lambda,
-                       const ho_vector *state, double *value);
 
 #endif

@@ -96,7 +96,7 @@ typedef struct ho_metrics {
 ho_status ho_training_evaluate(ho_training *training, const double *lambda, const ho_vector *state,
                                const ho_examples *examples, ho_metrics *metrics);
 
-/* The same over `count` (at least 1) of the examples: those that `rows` lists. */
+/* The same over `count` (at least 1) of the examples: those that `rows` lists (NULL: the first). */
 ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda, const ho_vector *state,
                                     const ho_examples *examples, const int64_t *rows, int64_t count,
                                     ho_metrics *metrics);
