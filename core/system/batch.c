@@ -126,11 +126,6 @@ ho_status ho_targets_resolve(ho_feeds *data, ho_owner *owners, size_t count, siz
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
 
-static int64_t target_width(const ho_feeds *data, size_t target)
-{
-    return data->targets.used[target].labels ? 1 : data->targets.used[target].width;
-}
-
 /* The target of these examples that is of the kind in use; NULL: they have none. */
 static const ho_target *target_in(const ho_feeds *data, const ho_examples *examples, size_t target)
 {
@@ -139,30 +134,34 @@ static const ho_target *target_in(const ho_feeds *data, const ho_examples *examp
     return found && found->labels == used->labels && found->width == used->width ? found : NULL;
 }
 
-static void add_leaves(ho_feeds *data, const char *what, ho_part *part)
+ho_status ho_part_new(ho_feeds *data, const ho_examples *all, int64_t count, const char *what, ho_part *part,
+                      ho_error *error)
 {
     ho_ground *ground = data->ground;
-    const int64_t inputs[] = {part->count, ground->problem->training->features};
+    const bool f32 = ground->problem->precision == HO_F32;
+    const int64_t inputs[] = {count, ground->problem->training->features};
+    const size_t size = ho_number_size(ground), targets = data->targets.count;
+    *part = (ho_part){.count = count,
+                      .inputs = !all  ? NULL
+                                : f32 ? (const void *)all->x32
+                                      : (const void *)all->x64,
+                      .targets = ho_arena_alloc(ground->arena, (targets + 1) * sizeof *part->targets),
+                      .target_leaves = ho_arena_alloc(ground->arena, (targets + 1) * sizeof *part->target_leaves)};
+    if (!part->inputs)
+        part->inputs = ho_ground_block(ground, inputs[0] * inputs[1], size, "examples", error);
     part->inputs_leaf = ho_leaf(ground, what, "inputs", ho_shape_of(2, inputs), part->inputs);
-    part->target_leaves = ho_arena_alloc(ground->arena, (data->targets.count + 1) * sizeof *part->target_leaves);
-    for (size_t i = 0; i < data->targets.count; i++) {
+    for (size_t i = 0; i < targets && !error->status; i++) {
         const ho_used_target *used = &data->targets.used[i];
-        const ho_shape shape = ho_shape_of(used->labels ? 1 : 2, (int64_t[]){part->count, used->width});
+        const ho_target *target = all ? target_in(data, all, i) : NULL;
+        if (!all || (target && f32))
+            part->targets[i] = ho_ground_block(ground, count * used->width, size, "targets", error);
+        else
+            part->targets[i] = target ? target->values : NULL;
+        const ho_shape shape = ho_shape_of(used->labels ? 1 : 2, (int64_t[]){count, used->width});
         part->target_leaves[i] = ho_leaf(ground, what, used->name, shape, part->targets[i]);
     }
-}
-
-ho_status ho_part_new(ho_feeds *data, int64_t count, const char *what, ho_part *part, ho_error *error)
-{
-    ho_ground *ground = data->ground;
-    const size_t size = ho_number_size(ground);
-    *part = (ho_part){.count = count};
-    part->inputs = ho_ground_block(ground, count * ground->problem->training->features, size, "examples", error);
-    part->targets = ho_arena_alloc(ground->arena, (data->targets.count + 1) * sizeof *part->targets);
-    for (size_t i = 0; i < data->targets.count && !error->status; i++)
-        part->targets[i] = ho_ground_block(ground, count * target_width(data, i), size, "targets", error);
-    if (!error->status)
-        add_leaves(data, what, part);
+    if (all && !error->status)
+        ho_part_fill(data, all, NULL, 0, count, part);
     return error->status;
 }
 
@@ -183,40 +182,17 @@ static void copy_rows(const ho_ground *ground, const float *narrow, const double
 void ho_part_fill(const ho_feeds *data, const ho_examples *examples, const int64_t *rows, int64_t first, int64_t count,
                   ho_part *part)
 {
+    const bool own = part->inputs != examples->x32 && part->inputs != examples->x64;
     for (int64_t i = 0; i < part->count; i++) {
         const int64_t place = first + (i < count ? i : count - 1), row = rows ? rows[place] : place;
-        copy_rows(data->ground, examples->x32, examples->x64, examples->features, row, i, (void *)part->inputs);
+        if (own)
+            copy_rows(data->ground, examples->x32, examples->x64, examples->features, row, i, (void *)part->inputs);
         for (size_t j = 0; j < data->targets.count; j++) {
             const ho_target *target = target_in(data, examples, j);
-            if (target)
+            if (target && part->targets[j] != target->values)
                 copy_rows(data->ground, NULL, target->values, target->width, row, i, (void *)part->targets[j]);
         }
     }
-}
-
-ho_status ho_part_whole(ho_feeds *data, const ho_examples *examples, const char *what, ho_part *part, ho_error *error)
-{
-    const bool f32 = data->ground->problem->precision == HO_F32;
-    if (f32 ? !examples->x32 : !examples->x64) {
-        if (ho_part_new(data, examples->count, what, part, error) == HO_OK)
-            ho_part_fill(data, examples, NULL, 0, examples->count, part);
-    } else {
-        *part = (ho_part){.count = examples->count};
-        part->inputs = f32 ? (const void *)examples->x32 : (const void *)examples->x64;
-        part->targets = ho_arena_alloc(data->ground->arena, (data->targets.count + 1) * sizeof *part->targets);
-        for (size_t i = 0; i < data->targets.count && !error->status; i++) {
-            const ho_target *target = target_in(data, examples, i);
-            const int64_t entries = target ? examples->count * target->width : 0;
-            part->targets[i] = target && f32 ? ho_ground_block(data->ground, entries, sizeof(float), "targets", error)
-                               : target      ? target->values
-                                             : NULL;
-            if (target && f32 && !error->status)
-                ho_numbers_put(data->ground, target->values, entries, (void *)part->targets[i]);
-        }
-        if (!error->status)
-            add_leaves(data, what, part);
-    }
-    return error->status;
 }
 
 /* Data readers see to it that values are finite; in f32 they may no longer be. */
@@ -239,9 +215,8 @@ static ho_status make_part(ho_feeds *data, const ho_examples *examples, int64_t 
 {
     if (check_finite(data->ground, examples, what, error))
         return error->status;
-    if (batch == 0)
-        return ho_part_whole(data, examples, what, part, error);
-    if (ho_part_new(data, batch, what, part, error) == HO_OK)
+    ho_part_new(data, batch ? NULL : examples, batch ? batch : examples->count, what, part, error);
+    if (batch && !error->status)
         part->chosen = ho_ground_block(data->ground, batch, sizeof *part->chosen, "numbers of examples", error);
     return error->status;
 }

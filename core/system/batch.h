@@ -51,12 +51,12 @@ ho_status ho_targets_resolve(ho_feeds *data, ho_owner *owners, size_t count, siz
 /* The parts with their leaves. `numbered`: some term has weights for single examples. */
 ho_status ho_feeds_make(ho_feeds *data, bool numbered, ho_error *error);
 
-/* Room for `count` examples, with leaves. */
-ho_status ho_part_new(ho_feeds *data, int64_t count, const char *what, ho_part *part, ho_error *error);
-/* All of these examples, with leaves; shared where they are in the run's precision. */
-ho_status ho_part_whole(ho_feeds *data, const ho_examples *examples, const char *what, ho_part *part, ho_error *error);
+/* Room for `count` examples, with leaves. `all`: these are put there, and shared where they are in the run's precision;
+ * NULL: none yet. */
+ho_status ho_part_new(ho_feeds *data, const ho_examples *all, int64_t count, const char *what, ho_part *part,
+                      ho_error *error);
 /* Fills the part with examples from place `first` on, of those that `rows` lists (NULL: of all); past `count` with the
- * last one again. */
+ * last one again. Values that the part shares with them stay. */
 void ho_part_fill(const ho_feeds *data, const ho_examples *examples, const int64_t *rows, int64_t first, int64_t count,
                   ho_part *part);
 

@@ -116,7 +116,8 @@ static ho_node full_objective(ho_training *training, ho_error *error)
     size_t count;
     const ho_owner *terms = ho_objective_terms(training, &count);
     ho_part all;
-    if (ho_part_whole(&training->data, training->ground.problem->training, "all training", &all, error))
+    const ho_examples *examples = training->ground.problem->training;
+    if (ho_part_new(&training->data, examples, examples->count, "all training", &all, error))
         return HO_POISON;
     return ho_trace_terms(training, terms, count, &all);
 }
@@ -125,7 +126,7 @@ static void add_evaluation(ho_training *training, ho_program *program, ho_error 
 {
     size_t count;
     const ho_owner *terms = ho_validation_terms(training, &count);
-    if (ho_part_new(&training->data, program->size, "evaluated", &program->chunk, error))
+    if (ho_part_new(&training->data, NULL, program->size, "evaluated", &program->chunk, error))
         return;
     const ho_node *answers = ho_trace_forward(training, &program->chunk);
     add(training, program, answers[training->data.targets.measured], "outputs", "");
