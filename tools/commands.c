@@ -123,6 +123,11 @@ const ho_cli_command ho_cli_commands[] = {
      "update and evaluation during training, hyperparameters and weights as .npy. Ctrl-C stops cleanly and keeps what "
      "is done.\n\n"
      "FILE may be -, standard input: paths in it are relative to the current folder.\n\n"
+     "--set KEY=VALUE: levels of KEY are separated by '/', VALUE is YAML, null deletes. A hyperparameter goes by its "
+     "name: "
+     "--set l2.rho=0.1 is its initial value where it is tuned, its value where it is not. No variant takes back what "
+     "--set "
+     "says; --set variants/NAME/... changes one.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",

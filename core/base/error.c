@@ -10,14 +10,23 @@ static void mark_cut(ho_error *error)
     memcpy(error->text + sizeof error->text - sizeof "...", "...", sizeof "...");
 }
 
+const char *ho_place_print(ho_place place, char text[HO_PLACE_TEXT])
+{
+    text[0] = '\0';
+    if (place.file && place.line > 0 && place.column > 0)
+        snprintf(text, HO_PLACE_TEXT, "%s:%d:%d", place.file, place.line, place.column);
+    else if (place.file && place.line > 0)
+        snprintf(text, HO_PLACE_TEXT, "%s:%d", place.file, place.line);
+    else if (place.file)
+        snprintf(text, HO_PLACE_TEXT, "%s", place.file);
+    return text;
+}
+
 void ho_error_place(ho_error *error, ho_place place)
 {
-    if (place.file && place.line > 0 && place.column > 0)
-        ho_error_prefix(error, "%s:%d:%d", place.file, place.line, place.column);
-    else if (place.file && place.line > 0)
-        ho_error_prefix(error, "%s:%d", place.file, place.line);
-    else if (place.file)
-        ho_error_prefix(error, "%s", place.file);
+    char text[HO_PLACE_TEXT];
+    if (place.file)
+        ho_error_prefix(error, "%s", ho_place_print(place, text));
 }
 
 ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const char *format, va_list args)

@@ -19,6 +19,10 @@ typedef struct ho_place {
     int line, column;
 } ho_place;
 
+/* "FILE:LINE:COLUMN", as far as there is one; returns `text`. */
+#define HO_PLACE_TEXT 2048
+const char *ho_place_print(ho_place place, char text[HO_PLACE_TEXT]);
+
 /* Records an error and returns `status`. Does nothing but return the earlier status where one is recorded already.
  * `error` is never NULL. */
 ho_status ho_fail(ho_error *error, ho_status status, const char *format, ...) HO_PRINTF(3, 4);

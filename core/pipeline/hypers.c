@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "pipeline/internal.h"
+#include "system/optimizer.h"
 
 /* Qualified names, gathered for looking up and for suggestions. */
 typedef struct name_list {
@@ -17,11 +18,18 @@ static void add_name(ho_reading *r, name_list *list, const ho_instance *instance
     list->names[list->count++] = ho_arena_format(r->arena, "%s.%s", instance->name, hyper);
 }
 
+/* The parts that training depends on, which come first. */
+static size_t training_part_count(const ho_problem *p)
+{
+    return ho_part_count(p) - p->validation_count;
+}
+
+/* What can be tuned. */
 static name_list all_names(ho_reading *r)
 {
     const ho_problem *p = &r->pipeline->problem;
     name_list list = {0};
-    for (size_t i = 0; i < ho_part_count(p); i++) {
+    for (size_t i = 0; i < training_part_count(p); i++) {
         const ho_term *term;
         const ho_instance *part = ho_part_at(p, i, &term);
         for (uint32_t h = 0; h < part->loaded->hyper_count; h++)
@@ -34,11 +42,30 @@ static name_list all_names(ho_reading *r)
     return list;
 }
 
-static ho_status check_known(const name_list *known, const ho_tree *entry, ho_error *error)
+/* What is minimised must not be tunable: it would go to 0 by its own weight and nothing would be learned. */
+static ho_status check_not_measured(ho_reading *r, const ho_tree *entry)
 {
+    const ho_problem *p = &r->pipeline->problem;
+    for (size_t i = training_part_count(p); i < ho_part_count(p); i++) {
+        const char *name = ho_part_at(p, i, NULL)->name;
+        const size_t length = strlen(name);
+        if (strncmp(entry->key, name, length) == 0 && entry->key[length] == '.')
+            return ho_fail_at(r->error, HO_INVALID, entry->key_place,
+                              "%s cannot be tuned: it belongs to the validation error, and would change what is "
+                              "measured instead of the training",
+                              entry->key);
+    }
+    return HO_OK;
+}
+
+static ho_status check_known(ho_reading *r, const name_list *known, const ho_tree *entry)
+{
+    ho_error *error = r->error;
     for (size_t i = 0; i < known->count; i++)
         if (strcmp(known->names[i], entry->key) == 0)
             return HO_OK;
+    if (check_not_measured(r, entry) != HO_OK)
+        return error->status;
     const char *dot = strrchr(entry->key, '.');
     if (dot && strcmp(dot, ".weights") == 0)
         return ho_fail_at(error, HO_INVALID, entry->key_place,
@@ -84,6 +111,7 @@ static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
     ho_tree *value = entry->kind == HO_TREE_MAP ? ho_tree_get(entry, "init") : entry;
     if (value) {
         ho_is_npy(r->arena, value);
+        setting->beside = setting->value;
         setting->value = value;
     }
     if (entry->kind != HO_TREE_MAP || ho_keys_read(HO_TUNED, entry, setting, r->error) != HO_OK)
@@ -106,7 +134,7 @@ static ho_status describe_tuned(ho_reading *r, ho_tree *node)
     r->ranges = ho_arena_alloc(r->arena, (node->count + 1) * sizeof *r->ranges);
     r->pipeline->ranges = r->ranges;
     for (ho_tree *entry = node->first; entry && r->error->status == HO_OK; entry = entry->next)
-        if (check_known(&known, entry, r->error) == HO_OK)
+        if (check_known(r, &known, entry) == HO_OK)
             describe_hyper(r, entry);
     free(known.names);
     return r->error->status;
@@ -154,7 +182,8 @@ static ho_status check_own_outer(ho_reading *r)
         if (own && !outer)
             return ho_fail_at(r->error, HO_INVALID, own->key_place,
                               "outer: the pipeline has no outer optimizer that this could apply to");
-        if (own && ho_tree_only(own, "this hyperparameter's \"outer\"", known, r->error) != HO_OK)
+        if (own && (ho_tree_only(own, "this hyperparameter's \"outer\"", known, r->error) != HO_OK ||
+                    ho_optimizer_check(outer, own, false, r->error) != HO_OK))
             return r->error->status;
     }
     return HO_OK;

@@ -10,6 +10,12 @@
 /* `text` with ${NAME}, ${NAME:-default} and $$ replaced; in the arena. NULL with an error at `place`. */
 const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho_error *error);
 
+/* ---- merge.c ---------------------------------------------------------------------------------------------------- */
+
+/* What an item of a list is called: its name, else the plugin of an objective term or the label of a data source. NULL:
+ * it has no name. */
+const char *ho_item_name(const ho_tree *item);
+
 /* ---- split.c ---------------------------------------------------------------------------------------------------- */
 
 /* How one set of examples is divided. HO_REST: what the other parts leave. */

@@ -69,7 +69,8 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
         {"a hyperparameter", "hyperparameters/NAME", NULL,
          "NAME is PART.HYPERPARAMETER: the name of a term, of the model or of the dynamics, and what its "
          "plugin calls it. Each term also has NAME.weight, and NAME.weights with `weights: per_example`. A bare "
-         "value is its `init`; {} takes the default.",
+         "value is its `init`; {} takes the one in the part's own settings, else the default. What belongs to the "
+         "validation error cannot be tuned.",
          "hyperparameters:\n"
          "  mtl.A: {init: 0.0, constraint: {plugin: nonnegative_sum, at_most: 1.0}}\n"
          "  dynamics.learning_rate: 0.05"},
@@ -105,7 +106,8 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                   "final: {train_on: training+validation}"},
     [HO_VARIANT] = {"variants", "variants/NAME", "every key of the pipeline but variants, repeat and choose",
                     "Each variant is laid over the file: maps merge, other values replace, null deletes. Terms of the "
-                    "objective are addressed by their name, data sources by their label. `--variant NAME` runs one.",
+                    "objective are addressed by their name, data sources by their label. `--variant NAME` runs one. "
+                    "What --set says of a value is not changed by a variant; --set variants/NAME/... changes one.",
                     "variants:\n"
                     "  ridge: {}\n"
                     "  plain: {hyperparameters: null, outer: null, objective: {ridge: null}}"},
@@ -121,7 +123,8 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
     {                              \
         __VA_ARGS__, NULL          \
     }
-#define ONE_OF(...) .type = HO_KEY_WORD, WORDS(__VA_ARGS__)
+#define COUNT_OR_SHARE INTEGER(0), WORDS("rest"), .special = HO_REST, .fraction = true
+#define ONE_OF(...)    .type = HO_KEY_WORD, WORDS(__VA_ARGS__)
 
 #define ANY_SOURCE HO_IN(HO_SOURCE) | HO_IN(HO_PARTS)
 #define ANY_TERM   HO_IN(HO_LOSS_TERM) | HO_IN(HO_PENALTY_TERM)
@@ -190,12 +193,11 @@ const ho_key ho_keys[] = {
     {ANY_SOURCE, "standardize", .type = HO_KEY_BOOLEAN, AT(ho_data_source, standardize), .initial = "false",
      .doc = "subtract each feature's mean over the training part, divide by its deviation there"},
     {ANY_SOURCE, "noise", OTHER("map"), .doc = "label noise: see `data/noise`"},
-    {HO_IN(HO_SPLIT), "train", INTEGER(0), WORDS("rest"), .special = HO_REST, AT(ho_split, counts[0]), .required = true,
-     .doc = "training examples; below 1, as 0.5: a share of all, rounded down"},
-    {HO_IN(HO_SPLIT), "validation", INTEGER(0), WORDS("rest"), .special = HO_REST, AT(ho_split, counts[1]),
-     .required = true, .doc = "validation examples, or a share"},
-    {HO_IN(HO_SPLIT), "test", INTEGER(0), WORDS("rest"), .special = HO_REST, AT(ho_split, counts[2]), .initial = "0",
-     .doc = "test examples, or a share"},
+    {HO_IN(HO_SPLIT), "train", COUNT_OR_SHARE, AT(ho_split, counts[0]), .required = true,
+     .doc = "training examples; a fraction is a share of all, rounded down"},
+    {HO_IN(HO_SPLIT), "validation", COUNT_OR_SHARE, AT(ho_split, counts[1]), .required = true,
+     .doc = "validation examples"},
+    {HO_IN(HO_SPLIT), "test", COUNT_OR_SHARE, AT(ho_split, counts[2]), .initial = "0", .doc = "test examples"},
     {HO_IN(HO_SPLIT), "stratified", .type = HO_KEY_BOOLEAN, AT(ho_split, stratified), .initial = "true",
      .doc = "keep the classes' shares in every part; without labels it must not be asked for"},
     {HO_IN(HO_SPLIT), "seed", INTEGER(0), AT(ho_split, seed), .doc = "default: the pipeline's"},
@@ -220,7 +222,8 @@ const ho_key ho_keys[] = {
 
     /* ---- hyperparameters */
     {HO_IN(HO_TUNED), "init", OTHER("number, nested list, or .npy file"),
-     .doc = "initial value; a number stands for every entry; default: the plugin's"},
+     .doc = "initial value; a number stands for every entry; where the part's own settings give one too, it must be "
+            "the same"},
     {HO_IN(HO_TUNED), "constraint", OTHER("name of a constraint, or map"),
      .doc = "projection after each step; default: onto the domain that the plugin declares"},
     {HO_IN(HO_TUNED), "shape", .type = HO_KEY_TEXT, AT(ho_hyper_setting, shape),

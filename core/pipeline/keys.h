@@ -59,6 +59,7 @@ typedef struct ho_key {
     bool least_open, most_open;
     const char *const *words; /* ending with NULL; of an integer: the one that stands for `special` */
     int64_t special;
+    bool fraction;       /* of an integer: a share is meant by one below 1, read by code of its own */
     const char *initial; /* the default, as it would be written; NULL: none, or as `doc` says */
     bool required;
     ho_key_with with;

@@ -61,8 +61,8 @@ char *ho_key_type_text(const ho_key *key)
         snprintf(range, sizeof range, " from %s to %s%s", least, key->most_open ? "below " : "", most);
     else if (number && isfinite(key->least))
         snprintf(range, sizeof range, " %s %s", key->least_open ? ">" : ">=", least);
-    return ho_format("%s%s%s%s", names_of[key->type], range, key->words ? ", or " : "",
-                     key->words ? key->words[0] : "");
+    return ho_format("%s%s%s%s%s", names_of[key->type], range, key->fraction ? ", or fraction below 1" : "",
+                     key->words ? ", or " : "", key->words ? key->words[0] : "");
 }
 
 const char *ho_key_with_text(const ho_key *key)

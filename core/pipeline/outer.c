@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/internal.h"
+#include "system/optimizer.h"
 
 #define LEAST_DEFAULT_EVERY 10 /* steps between evaluations: with a full batch an epoch is one step */
 
@@ -174,9 +175,10 @@ static ho_status describe_optimizer(ho_reading *r, ho_tree *node)
     if (ho_mention_read(r, HO_DYNAMICS, node, "outer", &mention) != HO_OK)
         return r->error->status;
     p->outer = ho_mention_make(r, &mention, "outer", HO_OUTER);
-    if (p->outer)
-        p->outer_values = values_of(r, node, mention.loaded);
-    return r->error->status;
+    if (!p->outer)
+        return r->error->status;
+    p->outer_values = values_of(r, node, mention.loaded);
+    return ho_optimizer_check(p->outer, p->outer_values, false, r->error);
 }
 
 ho_status ho_describe_outer(ho_reading *r, ho_tree *outer, size_t tuned)

@@ -109,6 +109,27 @@ static int64_t free_count(const ho_hyperparameter *h)
     return h->structure & HO_ZERO_DIAGONAL ? k * k - k : h->count;
 }
 
+/* Reads the value that stands beside the one in use: it is checked all the same, and must not say otherwise. */
+static ho_status check_beside(const ho_hyperparameter *h, const ho_hyper_setting *setting, ho_error *error)
+{
+    double *value = ho_large_alloc((uint64_t)h->count, sizeof *value, h->name, error);
+    int64_t same = 0;
+    if (value && ho_value_read(h, setting->beside, 0.0, value, error) == HO_OK)
+        while (same < h->count && value[same] == h->value[same])
+            same++;
+    if (!error->status && same < h->count) {
+        char number[32], other[32], place[HO_PLACE_TEXT];
+        ho_print_real(h->value[0], number);
+        ho_print_real(value[0], other);
+        ho_fail_at(error, HO_INVALID, setting->value->place,
+                   "%s: %s here and %s at %s; give one value, as --set %s=VALUE does", h->name,
+                   h->rank ? "one value" : number, h->rank ? "another" : other,
+                   ho_place_print(setting->beside->place, place), h->name);
+    }
+    ho_large_free(value);
+    return error->status;
+}
+
 static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper *hyper, const ho_shape_forms *shape,
                        const ho_sized_place *places, size_t count, ho_error *error)
 {
@@ -130,6 +151,8 @@ static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper 
     if (!value || ho_value_read(h, setting ? setting->value : NULL, hyper->initial, value, error))
         return HO_POISON;
     h->value = value;
+    if (setting && setting->beside && check_beside(h, setting, error))
+        return HO_POISON;
     if (setting) {
         h->constraint = setting->constraint;
         h->outer = setting->outer;

@@ -27,19 +27,8 @@ struct ho_optimizer {
 
 /* ---- hyperparameters --------------------------------------------------------------------------------------------- */
 
-/* Every key is a hyperparameter of the plugin, or one of its options, which the instance has read, where these may
- * stand beside. */
-static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool options, ho_error *error)
+static ho_status unknown_key(const ho_loaded *loaded, const ho_tree *child, ho_error *error)
 {
-    if (!map || map->kind == HO_TREE_NULL)
-        return HO_OK;
-    if (ho_tree_expect(map, HO_TREE_MAP, loaded->plugin.name, error))
-        return error->status;
-    const ho_tree *child = map->first;
-    while (child && (ho_has_hyper(loaded, child->key) || (options && ho_has_option(loaded, child->key))))
-        child = child->next;
-    if (!child)
-        return HO_OK;
     const char **known = ho_alloc((loaded->hyper_count + 1) * sizeof *known);
     for (uint32_t i = 0; i < loaded->hyper_count; i++)
         known[i] = loaded->hypers[i].name;
@@ -48,6 +37,40 @@ static ho_status check_keys(const ho_loaded *loaded, const ho_tree *map, bool op
                loaded->plugin.name, child->key,
                ho_suggest(ho_nearest(child->key, known, loaded->hyper_count), suggestion));
     free(known);
+    return error->status;
+}
+
+static ho_status read_value(const ho_hyper *hyper, const ho_tree *tree, ho_place place, double *value, ho_error *error)
+{
+    double lower, upper;
+    char domain[80], number[32];
+    if (tree && ho_tree_real(tree, hyper->name, value, error))
+        return error->status;
+    ho_domain_bounds(hyper->domain, &lower, &upper);
+    if (*value >= lower && *value <= upper)
+        return HO_OK;
+    ho_print_real(*value, number);
+    return ho_fail_at(error, HO_INVALID, tree ? tree->place : place, "%s: %s is outside its domain %s", hyper->name,
+                      number, ho_domain_print(lower, upper, domain));
+}
+
+ho_status ho_optimizer_check(const ho_instance *dynamics, const ho_tree *map, bool options, ho_error *error)
+{
+    const ho_loaded *loaded = dynamics->loaded;
+    if (!map || map->kind == HO_TREE_NULL)
+        return HO_OK;
+    if (ho_tree_expect(map, HO_TREE_MAP, loaded->plugin.name, error))
+        return error->status;
+    for (const ho_tree *child = map->first; child && !error->status; child = child->next) {
+        double value;
+        uint32_t i = 0;
+        while (i < loaded->hyper_count && strcmp(loaded->hypers[i].name, child->key))
+            i++;
+        if (i < loaded->hyper_count)
+            read_value(&loaded->hypers[i], child, child->place, &value, error);
+        else if (!options || !ho_has_option(loaded, child->key))
+            unknown_key(loaded, child, error);
+    }
     return error->status;
 }
 
@@ -63,26 +86,18 @@ static ho_status read_hypers(const ho_instance *dynamics, const ho_tree *values,
                              ho_node *hypers, ho_error *error)
 {
     const ho_loaded *loaded = dynamics->loaded;
-    if (check_keys(loaded, values, true, error) || check_keys(loaded, over, false, error))
+    if (ho_optimizer_check(dynamics, values, true, error) || ho_optimizer_check(dynamics, over, false, error))
         return error->status;
     for (uint32_t i = 0; i < loaded->hyper_count; i++) {
         const ho_hyper *hyper = &loaded->hypers[i];
         const ho_tree *tree = ho_tree_get(over, hyper->name);
-        tree = tree ? tree : ho_tree_get(values, hyper->name);
-        double value = hyper->initial, lower, upper;
-        char domain[80], number[32];
+        double value = hyper->initial;
         if (!can_be_scalar(&loaded->shapes[i]))
             return ho_fail_at(error, HO_INVALID, dynamics->place,
                               "dynamics \"%s\" cannot drive hyperparameters: its %s is not a scalar",
                               loaded->plugin.name, hyper->name);
-        if (tree && ho_tree_real(tree, hyper->name, &value, error))
+        if (read_value(hyper, tree ? tree : ho_tree_get(values, hyper->name), dynamics->place, &value, error))
             return error->status;
-        ho_domain_bounds(hyper->domain, &lower, &upper);
-        ho_print_real(value, number);
-        if (!(value >= lower && value <= upper))
-            return ho_fail_at(error, HO_INVALID, tree ? tree->place : dynamics->place,
-                              "%s: %s is outside its domain %s", hyper->name, number,
-                              ho_domain_print(lower, upper, domain));
         hypers[i] = ho_node_const(graph, value);
     }
     return HO_OK;

@@ -8,6 +8,10 @@
 
 typedef struct ho_optimizer ho_optimizer;
 
+/* Refuses, at their place, names that are none of the dynamics' hyperparameters and values outside their domain.
+ * `options`: its options may stand beside. NULL is fine. */
+ho_status ho_optimizer_check(const ho_instance *dynamics, const ho_tree *map, bool options, ho_error *error);
+
 /* `values`: settings of the dynamics' hyperparameters (a map, may be NULL), then `over` (may be NULL) which wins.
  * Scalars only; unknown names and values outside the domain are errors at their place. */
 ho_optimizer *ho_optimizer_new(const ho_instance *dynamics, const ho_tree *values, const ho_tree *over, int64_t count,

@@ -30,7 +30,8 @@ typedef struct ho_hyper_setting {
     const ho_tree
         *value;        /* initial or fixed value: a number for every entry (0 where the structure forbids one), nested
                           lists of the hyperparameter's shape, or the path of a .npy file; NULL: the declared default */
-    const char *shape; /* which declared shape alternative; NULL: the first */
+    const ho_tree *beside; /* the value that the plugin's own settings give as well, which must be the same; or NULL */
+    const char *shape;     /* which declared shape alternative; NULL: the first */
     ho_place shape_place;
     ho_instance *constraint; /* NULL: projection onto domain and structure alone */
     const ho_tree *outer;    /* NULL, or a map of the outer dynamics' hyperparameters for this one only */

@@ -189,6 +189,7 @@ Test(pipeline, hyperparameters_of_every_kind_are_tuned_together)
                  "  model.init_scale: 0.3\n"
                  "  model.temperature: 1.5\n"
                  "  cross_entropy.weight: {init: 1.0}\n");
+    cli_change("all.yaml", "learning_rate: 0.2", "learning_rate: 0.1");
     cli_expect_done(cli_run("pipeline", "all.yaml", "--out", "r", NULL));
     cli_expect_done(cli_run("pipeline", "all.yaml", "--mode", "forward", "--out", "f", NULL));
     expect_same_errors("r", "f", 6, 1e-8);

@@ -219,6 +219,7 @@ Test(search, every_candidate_starts_afresh)
 Test(search, candidates_that_diverge_are_passed_over)
 {
     cli_change("s.yaml", "name: mtl}", "name: mtl, rho: 0.01}");
+    cli_change("s.yaml", "learning_rate: 0.2", "learning_rate: 1e60"); /* as the initial value of RATES */
     cli_result r = search(RATES("[0.1, 1e60, 0.2]"), "outer/strategy=grid", "grid");
     cli_expect_done(r);
     cr_expect(strstr(r.out, "2 candidates") && !strstr(r.out, "initial"), "%s", r.out);

@@ -72,7 +72,7 @@ Test(usage, the_keys_of_a_pipeline_are_documented)
     r = cli_run("help", "pipeline", "split", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "\n  stratified ") && strstr(r.out, "default true"), "%s", r.out);
-    cr_expect(strstr(r.out, "integer >= 0, or rest") && !strstr(r.out, "patience"), "%s", r.out);
+    cr_expect(strstr(r.out, "integer >= 0, or fraction below 1, or rest") && !strstr(r.out, "patience"), "%s", r.out);
     r = cli_run("help", "pipeline", "every", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "in outer:") && strstr(r.out, "in stop:"), "%s", r.out);

@@ -264,7 +264,7 @@ Test(keys, values_are_read_by_the_table)
     cr_expect(split.stratified);
     cr_expect_eq(split.seed, 7, "what has no default stays as it is");
     char *type = ho_key_type_text(find(HO_SPLIT, "train"));
-    cr_expect_str_eq(type, "integer >= 0, or rest");
+    cr_expect_str_eq(type, "integer >= 0, or fraction below 1, or rest");
     free(type);
     type = ho_key_type_text(find(HO_NOISE, "labels"));
     cr_expect_str_eq(type, "number from 0 to below 1");

@@ -4,6 +4,9 @@
 #if TRACED_KIND == 2
 #define NAME "probe_model"
 
+static const ho_hyper hypers[] = {{.name = "scale", .initial = 1.0, .domain = HO_ANY, .doc = "factor of the outputs"}};
+#define HYPERS .hypers = HO_TABLE(hypers),
+
 static ho_status weights(void *self, ho_trace *x)
 {
     (void)self;
@@ -15,7 +18,7 @@ static ho_status weights(void *self, ho_trace *x)
 static ho_status forward(void *self, ho_trace *x)
 {
     (void)self;
-    ho_set(x, "outputs", ho_matmul(x, ho_get(x, "inputs"), ho_get(x, "W")));
+    ho_let(x, "outputs", "scale * (inputs @ W)");
     return ho_ok(x);
 }
 
