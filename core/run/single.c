@@ -54,8 +54,7 @@ static void tell(const ho_single *s, double share, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (s->request->tell)
-        s->request->tell(s->request->context, share < 1 ? share : 1, text);
+    s->request->tell(s->request->context, share < 1 ? share : 1, text);
 }
 
 /* How long a search may take; 0: as long as it wants. */
@@ -228,26 +227,21 @@ static ho_status measure_all(ho_single *s, ho_result *result, ho_error *error)
     return status;
 }
 
-ho_record ho_record_of_run(const ho_pipeline *pipeline, const char *command_line, bool checksums,
-                           const ho_result *result, ho_arena *arena)
+/* The record of a run, whose only row is its own. */
+static ho_status record(const ho_single *s, const ho_result *result, ho_error *error)
 {
     static const char *const here[] = {"."};
-    ho_record record = ho_record_of(HO_RECORD_RUN, pipeline, command_line, checksums, arena);
-    const ho_runs runs = {pipeline->name, ho_strategy_name(pipeline), result, here, NULL, 1};
+    const ho_single_request *request = s->request;
+    ho_arena *arena = ho_arena_new();
+    const ho_runs runs = {s->pipeline->name, ho_strategy_name(s->pipeline), result, here, NULL, 1};
+    ho_row row = ho_row_of(&runs, arena);
+    ho_record record = ho_record_of(HO_RECORD_RUN, s->pipeline, request->command_line, request->whole, arena);
     record.repeat = 1;
     record.result = *result;
     record.rows.count = 1;
-    record.rows.items = ho_arena_alloc(arena, sizeof *record.rows.items);
-    record.rows.items[0] = ho_row_of(&runs, arena);
-    return record;
-}
-
-static ho_status write_result(ho_single *s, const ho_result *result, ho_error *error)
-{
-    const ho_single_request *request = s->request;
-    ho_arena *arena = ho_arena_new();
-    ho_record record = ho_record_of_run(s->pipeline, request->command_line, request->whole, result, arena);
+    record.rows.items = &row;
     ho_run_folder_record(s->folder, &record, error);
+    request->show(request->context, &record);
     ho_arena_free(arena);
     return error->status;
 }
@@ -282,7 +276,7 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
     result->seconds = ho_seconds() - s->begun;
     result->cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
     later = (ho_error){0};
-    write_result(s, result, &later);
+    record(s, result, &later);
     fail_later(&result->outcome, &later);
     return result->outcome.status;
 }

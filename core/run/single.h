@@ -11,9 +11,10 @@ typedef struct ho_single_request {
     bool whole;         /* the run is all there is: measure the initial hyperparameters too. Among several, the
                            test part is looked at only after the choice */
     const volatile int *interrupt;
-    /* How far it is: a share of the whole, and in words; may be NULL. */
+    /* How far it is: a share of the whole, and in words. */
     void (*tell)(void *context, double share, const char *text);
-    void (*note)(void *context, const char *text); /* something a person should know now */
+    void (*note)(void *context, const char *text);        /* something a person should know now */
+    void (*show)(void *context, const ho_record *record); /* what came of it */
     void *context;
 } ho_single_request;
 
@@ -24,10 +25,6 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error);
 ho_status ho_single_run(ho_single *single, ho_run_folder *folder, ho_result *result);
 void ho_single_free(ho_single *single); /* NULL is fine */
 void ho_result_free(ho_result *result);
-
-/* The whole record of the only run of its folder. It borrows from all of these. */
-ho_record ho_record_of_run(const ho_pipeline *pipeline, const char *command_line, bool checksums,
-                           const ho_result *result, ho_arena *arena);
 
 /* "hypergradient", "online", "grid", "random", or "none" where nothing is tuned. */
 const char *ho_strategy_name(const ho_pipeline *pipeline);
