@@ -25,6 +25,13 @@ ho_status ho_vjp(ho_graph *graph, const ho_node *inputs, ho_node *in_cotangents,
 /* The gradient of a rank-0 node with respect to each input; a tensor of zeros where it does not depend on one. */
 ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_node *gradients, size_t input_count);
 
+/* Partial evaluation: the nodes to keep of a computation, if `outputs` will be computed once leaves called `late`
+ * (tangents or cotangents) are known. From what is kept and from the other leaves they then need no product, reduction,
+ * exponential or the like that does not depend on late leaves; and as few entries are kept as possible. Sorted;
+ * free(). */
+ho_node *ho_choose_residuals(const ho_graph *graph, const ho_node *late, size_t late_count, const ho_node *outputs,
+                             size_t output_count, size_t *count);
+
 /* For each entry of a node, a number that changes where the node or its derivative jumps. HO_POISON: it is smooth. */
 ho_node ho_kink(ho_graph *graph, ho_node id);
 

@@ -11,7 +11,9 @@ typedef enum ho_precision { HO_F32, HO_F64 } ho_precision;
 
 typedef struct ho_plan ho_plan;
 
-/* Compiles the computation of `outputs` from `inputs` (leaves; every leaf that the outputs need must be listed). The
+/* Compiles the computation of `outputs` from `inputs`. These are leaves, all that the outputs need, or any other nodes,
+ * whose values are then given instead of computed. Where they are what another plan computed, so are the outputs, to
+ * the last bit, unless entries of such a node repeat along some axis (products read repeated entries by stride 0). The
  * graph is not needed afterwards. Fails if a leaf is missing, memory is short, or the plan would be wrong: an index in
  * f32 beyond 2^24, or a product too large for the BLAS. HOTOOL_KERNELS=base in the environment, meant for tests, makes
  * plans run as on a processor without AVX2. Kinds of processors may differ in bits, within rounding. */

@@ -280,13 +280,18 @@ static ho_view lower_products(ho_lowered *low, const ho_node *factors, uint32_t 
     return whole_view(low, item);
 }
 
+/* Whether a node is a product that this plan computes. */
+static bool is_product(const ho_lowered *low, ho_node id)
+{
+    return ho_graph_at(low->graph, id)->op == HO_OP_MATMUL && low->input_of[id] < 0;
+}
+
 /* Whether a node is a sum of two products, which a BLAS adds in place. That depends on the node alone, so that its bits
  * do not depend on other users of the products. */
 static bool sums_products(const ho_lowered *low, const ho_graph_node *node)
 {
     return node->op == HO_OP_ADD && node->shape.rank >= 2 && node->shape.dims[node->shape.rank - 1] > HO_NARROW &&
-           ho_graph_at(low->graph, node->in[0])->op == HO_OP_MATMUL &&
-           ho_graph_at(low->graph, node->in[1])->op == HO_OP_MATMUL;
+           is_product(low, node->in[0]) && is_product(low, node->in[1]);
 }
 
 static ho_view lower_sum_of_products(ho_lowered *low, const ho_graph_node *node)
@@ -406,26 +411,28 @@ static ho_view lower_number(ho_lowered *low, const ho_graph_node *node)
     return view;
 }
 
-static ho_view lower_leaf(ho_lowered *low, ho_node id)
+static ho_view lower_input(ho_lowered *low, ho_node id)
 {
-    const ho_graph_node *leaf = ho_graph_at(low->graph, id);
-    ho_item_kind kind = leaf->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT;
-    ho_item *item = add_item(low, kind, leaf->op, leaf->shape);
+    const ho_graph_node *node = ho_graph_at(low->graph, id);
+    ho_item_kind kind = node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_INPUT;
+    ho_item *item = add_item(low, kind, HO_OP_LEAF, node->shape);
     item->input = low->input_of[id];
     if (item->input < 0)
         ho_fail(low->error, HO_FAILED, "plan: the outputs need the leaf \"%s\", which is not among the inputs",
-                leaf->name);
+                node->name);
     return whole_view(low, item);
 }
 
 static ho_view lower_node(ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
+    if (low->input_of[id] >= 0)
+        return lower_input(low, id);
     if (sums_products(low, node))
         return lower_sum_of_products(low, node);
     switch ((enum ho_op_number)node->op) {
     case HO_OP_LEAF:
-        return lower_leaf(low, id);
+        return lower_input(low, id);
     case HO_OP_CONST:
         return lower_number(low, node);
     case HO_OP_IOTA:
@@ -487,7 +494,7 @@ static void count_uses(const ho_lowered *low, const ho_node *order, size_t lengt
         const ho_graph_node *node = ho_graph_at(low->graph, order[n]);
         ho_node same = passed_on(low->graph, node);
         bool sum = sums_products(low, node);
-        if (!low->uses[order[n]])
+        if (!low->uses[order[n]] || low->input_of[order[n]] >= 0)
             continue;
         if (same)
             low->uses[same]++;
@@ -517,7 +524,7 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
         output_of[outputs[i]] = (int32_t)i;
         low->uses[outputs[i]]++;
     }
-    ho_node *order = ho_graph_order(low->graph, outputs, low->output_count, &length);
+    ho_node *order = ho_graph_order_from(low->graph, inputs, low->input_count, outputs, low->output_count, &length);
     count_uses(low, order, length);
     for (size_t n = 0; n < length && low->error->status == HO_OK; n++) {
         ho_node id = order[n];

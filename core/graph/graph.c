@@ -287,25 +287,32 @@ ho_node ho_intern(ho_graph *graph, const ho_draft *draft)
     return (ho_node)(graph->count - 1);
 }
 
-ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length)
+ho_node *ho_graph_order_from(const ho_graph *graph, const ho_node *inputs, size_t input_count, const ho_node *outputs,
+                             size_t count, size_t *length)
 {
-    unsigned char *needed = ho_alloc(graph->count);
+    enum { NEEDED = 1, GIVEN = 2 };
+    unsigned char *marks = ho_alloc(graph->count);
+    for (size_t i = 0; i < input_count; i++)
+        marks[inputs[i]] = GIVEN;
     for (size_t i = 0; i < count; i++)
         if (outputs[i] && outputs[i] < graph->count)
-            needed[outputs[i]] = 1;
+            marks[outputs[i]] |= NEEDED;
     size_t total = 0;
     for (size_t id = graph->count; id-- > 1;) {
-        if (!needed[id])
-            continue;
-        total++;
-        for (uint32_t i = 0; i < graph->nodes[id].arity; i++)
-            needed[graph->nodes[id].in[i]] = 1;
+        total += marks[id] & NEEDED;
+        for (uint32_t i = 0; marks[id] == NEEDED && i < graph->nodes[id].arity; i++)
+            marks[graph->nodes[id].in[i]] |= NEEDED;
     }
     ho_node *order = ho_alloc((total ? total : 1) * sizeof *order);
     *length = 0;
     for (size_t id = 1; id < graph->count; id++)
-        if (needed[id])
+        if (marks[id] & NEEDED)
             order[(*length)++] = (ho_node)id;
-    free(needed);
+    free(marks);
     return order;
+}
+
+ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length)
+{
+    return ho_graph_order_from(graph, NULL, 0, outputs, count, length);
 }

@@ -144,6 +144,9 @@ double ho_op_scalar(uint32_t op, double a, double b, double c);
 
 /* Nodes that `outputs` need, in increasing (hence topological) order; free(). */
 ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t count, size_t *length);
+/* The same where the values of `inputs` are given: without what only they need. */
+ho_node *ho_graph_order_from(const ho_graph *graph, const ho_node *inputs, size_t input_count, const ho_node *outputs,
+                             size_t count, size_t *length);
 
 /* What `outputs` cost, counted from their nodes: operations in matrix products (a multiplication and an addition are
  * two), and entries that other ops compute or read. Rearrangements that are strides count nothing. */

@@ -268,6 +268,15 @@ static void load(const ho_feeds *data, const char *stream, const ho_examples *al
                        (char *)batch->rows + (size_t)i * ho_number_size(data->ground));
 }
 
+bool ho_batch_has(const ho_feeds *data, size_t leaf)
+{
+    const ho_part *part = &data->training;
+    bool has = leaf == part->inputs_leaf || (part->rows && leaf == part->rows_leaf);
+    for (size_t i = 0; i < data->targets.count; i++)
+        has |= part->targets[i] && leaf == part->target_leaves[i];
+    return has;
+}
+
 void ho_batch_load(ho_feeds *data, int64_t t)
 {
     if (data->training.chosen && data->training_loaded != t)

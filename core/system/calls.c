@@ -26,22 +26,42 @@ typedef struct form {
     const char *name;
     ho_map map;
     ho_how how;
+    ho_way way;
     const char *state, *seed; /* where; tangents, or a cotangent */
     const char *next, *out;   /* the map's result; its tangents, or the cotangent of the state */
 } form;
 
-enum { INITIAL, INITIAL_JVP, INITIAL_VJP, STEP, JVP, VJP, ERROR, ERROR_GRADIENT, OBJECTIVE };
+enum {
+    INITIAL,
+    INITIAL_JVP,
+    INITIAL_VJP,
+    STEP,
+    JVP,
+    VJP,
+    LINEARIZE,
+    RESIDUAL_STEP,
+    RESIDUAL_JVP,
+    RESIDUAL_VJP,
+    ERROR,
+    ERROR_GRADIENT,
+    OBJECTIVE
+};
 
+#define STATE "the state"
 static const form forms[] = {
-    [INITIAL] = {"initial", HO_INITIAL, HO_VALUE, .next = "the state"},
+    [INITIAL] = {"initial", HO_INITIAL, HO_VALUE, .next = STATE},
     [INITIAL_JVP] = {"initial_jvp", HO_INITIAL, HO_JVP, .out = "out"},
     [INITIAL_VJP] = {"initial_vjp", HO_INITIAL, HO_VJP, .seed = "a"},
-    [STEP] = {"step", HO_STEP, HO_VALUE, .state = "the state", .next = "next"},
-    [JVP] = {"jvp", HO_STEP, HO_JVP, .state = "the state", .seed = "z", .next = "next", .out = "out"},
-    [VJP] = {"vjp", HO_STEP, HO_VJP, .state = "the state", .seed = "a", .out = "out"},
-    [ERROR] = {"error", HO_ERROR, HO_VALUE, .state = "the state"},
-    [ERROR_GRADIENT] = {"error_gradient", HO_ERROR, HO_VJP, .state = "the state", .out = "by_state"},
-    [OBJECTIVE] = {"objective", HO_OBJECTIVE, HO_VALUE, .state = "the state"},
+    [STEP] = {"step", HO_STEP, HO_VALUE, .state = STATE, .next = "next"},
+    [JVP] = {"jvp", HO_STEP, HO_JVP, .state = STATE, .seed = "z", .next = "next", .out = "out"},
+    [VJP] = {"vjp", HO_STEP, HO_VJP, .state = STATE, .seed = "a", .out = "out"},
+    [LINEARIZE] = {"linearize", HO_STEP, HO_VALUE, HO_KEEPING, .state = STATE, .next = "next"},
+    [RESIDUAL_STEP] = {"residual_step", HO_STEP, HO_VALUE, HO_KEPT, .state = STATE, .next = "next"},
+    [RESIDUAL_JVP] = {"residual_jvp", HO_STEP, HO_JVP, HO_KEPT, .state = STATE, .seed = "z", .out = "out"},
+    [RESIDUAL_VJP] = {"residual_vjp", HO_STEP, HO_VJP, HO_KEPT, .state = STATE, .seed = "a", .out = "out"},
+    [ERROR] = {"error", HO_ERROR, HO_VALUE, .state = STATE},
+    [ERROR_GRADIENT] = {"error_gradient", HO_ERROR, HO_VJP, .state = STATE, .out = "by_state"},
+    [OBJECTIVE] = {"objective", HO_OBJECTIVE, HO_VALUE, .state = STATE},
 };
 
 typedef struct call {
@@ -52,6 +72,7 @@ typedef struct call {
     double *value;
     ho_vector *next, *out;
     double *gradient;
+    ho_residuals *residuals; /* unless the way is plain */
 } call;
 
 /* Arrays are there, vectors are of this training and wide enough, and no result is given twice or as an input too. */
@@ -83,18 +104,25 @@ static ho_status check(ho_training *training, const form *f, const call *c)
             if (vectors[j].what && vectors[j].vector == vectors[i].vector)
                 return refuse(training, "%s: the same vector is given as input and as result", f->name);
     }
+    if (f->way != HO_PLAIN && ho_residuals_check(training, f->name, c->residuals))
+        return training->ground.error.status;
+    if (f->way == HO_KEPT && ho_residuals_recognise(training, f->name, c->residuals, c->t, c->lambda, c->state))
+        return training->ground.error.status;
     if (f->map == HO_STEP && (c->t < 1 || (steps > 0 && c->t > steps)))
         return refuse(training, "%s: there is no step %" PRId64 " in 1..%" PRId64, f->name, c->t, steps);
     return HO_OK;
 }
 
 /* Points the leaves at what the call hands over. */
-static void bind_leaves(ho_training *training, const form *f, const call *c, const ho_seeds *seeds)
+static void bind_leaves(ho_training *training, const call *c, const ho_program *program)
 {
-    if (f->map == HO_STEP) {
-        training->evaluations += f->how == HO_VALUE ? 1 : f->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
+    const ho_seeds *seeds = program->seeds;
+    if (program->map == HO_STEP) {
+        training->evaluations += program->way != HO_KEPT;
+        training->evaluations += program->how == HO_JVP ? 2 * c->columns : program->how == HO_VJP ? 2 : 0;
         training->t = (double)c->t;
-        ho_batch_load(&training->data, c->t);
+        if (program->reads_batch)
+            ho_batch_load(&training->data, c->t);
     }
     ho_hypers_bind(&training->hypers, c->lambda);
     if (c->state)
@@ -110,27 +138,21 @@ static void bind_leaves(ho_training *training, const form *f, const call *c, con
     }
 }
 
-/* Points the program's outputs at where the call wants them: value, next, out, then hyperparameters. */
+/* Points the program's outputs at where the call wants them: value, next, out, hyperparameters, residuals. */
 static void bind_outputs(const ho_training *training, const call *c, ho_program *program)
 {
+    const bool gives_next = c->next && !(program->way == HO_KEPT && program->how == HO_JVP);
     void **out = program->out;
     if (c->value)
         *out++ = c->value;
-    for (size_t i = 0; c->next && i < training->layout.segments; i++)
+    for (size_t i = 0; gives_next && i < training->layout.segments; i++)
         *out++ = c->next->segments[i];
     for (size_t i = 0; c->out && i < training->layout.segments; i++)
         *out++ = c->out->segments[i];
     for (size_t i = 0; c->gradient && i < training->hypers.tuned_count; i++)
         *out++ = training->hypers.tuned[i].cotangent;
-}
-
-/* Every bit of a number spreads over all of the fingerprint. */
-static uint64_t mixed(uint64_t h, double number)
-{
-    uint64_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    h = (h ^ bits) * UINT64_C(0x9E3779B97F4A7C15);
-    return h ^ h >> 29;
+    for (size_t i = 0; program->way == HO_KEEPING && i < training->keeping.count; i++)
+        *out++ = c->residuals->memory + training->keeping.offsets[i];
 }
 
 /* Adds the branches of what has just run to the fingerprint. The leaves are still bound. */
@@ -143,12 +165,12 @@ static ho_status note_branches(ho_training *training, ho_map map)
     const int64_t count = ho_shape_count(&ho_graph_at(ground->graph, program->outputs[0])->shape);
     if (!program->out[0])
         program->out[0] = ho_ground_block(ground, count, ho_number_size(ground), "branches", &ground->error);
-    if (!program->out[0] || ho_program_run(training, program))
+    if (!program->out[0] || ho_program_run(training, program, NULL))
         return ground->error.status;
     for (int64_t i = 0; i < count; i++) {
         double branch;
         ho_numbers_get(ground, (const char *)program->out[0] + (size_t)i * ho_number_size(ground), 1, &branch);
-        *training->branches = mixed(*training->branches, branch);
+        *training->branches = ho_mixed(*training->branches, branch);
     }
     return HO_OK;
 }
@@ -157,15 +179,23 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
 {
     if (check(training, f, c) || (f->map == HO_STEP && poll_interrupt(training)))
         return training->ground.error.status;
-    ho_program *program = ho_program_get(training, f->map, f->how, f->how == HO_JVP ? c->columns : 0);
+    /* While results are examined, everything is computed from the state, so that the first bad node is found. */
+    const bool plain = f->way == HO_PLAIN || training->examine || (f->way == HO_KEPT && !c->residuals->kept);
+    const int64_t columns = f->how == HO_JVP ? c->columns : 0;
+    ho_program *program = plain ? ho_program_get(training, f->map, f->how, columns)
+                                : ho_program_of_step(training, f->how, f->way, columns);
     if (!program)
         return training->ground.error.status;
-    bind_leaves(training, f, c, program->seeds);
+    bind_leaves(training, c, program);
     bind_outputs(training, c, program);
-    ho_status status = ho_program_run(training, program);
+    ho_status status = ho_program_run(training, program, c->residuals);
+    if (f->way == HO_KEEPING) {
+        c->residuals->kept = !plain;
+        ho_residuals_sign(training, c->residuals, c->t, c->lambda, c->state);
+    }
     if (status == HO_OK && c->gradient)
         ho_hypers_collect(&training->hypers, c->gradient);
-    if (status == HO_OK && f->how == HO_VALUE && f->map != HO_OBJECTIVE && training->branches)
+    if (status == HO_OK && f->how == HO_VALUE && f->way != HO_KEPT && f->map != HO_OBJECTIVE && training->branches)
         status = note_branches(training, f->map);
     return status;
 }
@@ -193,14 +223,20 @@ static ho_status call_step(ho_system *s, int64_t t, const double *lambda, const 
     return perform(of(s), &forms[STEP], &(call){.t = t, .lambda = lambda, .state = state, .next = next});
 }
 
+/* For a next state that nobody wants. */
+static ho_vector *spare(ho_training *training)
+{
+    if (!training->spare)
+        training->spare = ho_vector_make(&training->layout, 1, &training->ground.error);
+    return training->spare;
+}
+
 static ho_status call_jvp(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
                           int64_t columns, const ho_vector *z, const double *d, ho_vector *out)
 {
     ho_training *training = of(s);
-    if (!next && !training->spare)
-        training->spare = ho_vector_make(&training->layout, 1, &training->ground.error);
     call c = {.t = t, .columns = columns, .lambda = lambda, .state = state, .seed = z, .d = d, .out = out};
-    c.next = next ? next : training->spare;
+    c.next = next ? next : spare(training);
     return perform(training, &forms[JVP], &c);
 }
 
@@ -209,6 +245,38 @@ static ho_status call_vjp(ho_system *s, int64_t t, const double *lambda, const h
 {
     const call c = {.t = t, .lambda = lambda, .state = state, .seed = a, .out = out, .gradient = gradient};
     return perform(of(s), &forms[VJP], &c);
+}
+
+static ho_status call_linearize(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
+                                ho_residuals *residuals)
+{
+    const call c = {.t = t, .lambda = lambda, .state = state, .next = next, .residuals = residuals};
+    return perform(of(s), &forms[LINEARIZE], &c);
+}
+
+static ho_status call_residual_step(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                                    const ho_vector *state, ho_vector *next)
+{
+    const call c = {.t = t, .lambda = lambda, .state = state, .next = next, .residuals = residuals};
+    return perform(of(s), &forms[RESIDUAL_STEP], &c);
+}
+
+static ho_status call_residual_jvp(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                                   const ho_vector *state, int64_t columns, const ho_vector *z, const double *d,
+                                   ho_vector *out)
+{
+    call c = {.t = t, .columns = columns, .lambda = lambda, .state = state, .seed = z, .d = d, .out = out};
+    c.next = spare(of(s));
+    c.residuals = residuals;
+    return perform(of(s), &forms[RESIDUAL_JVP], &c);
+}
+
+static ho_status call_residual_vjp(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                                   const ho_vector *state, const ho_vector *a, ho_vector *out, double *gradient)
+{
+    call c = {.t = t, .lambda = lambda, .state = state, .seed = a, .out = out, .gradient = gradient};
+    c.residuals = residuals;
+    return perform(of(s), &forms[RESIDUAL_VJP], &c);
 }
 
 static ho_status call_error(ho_system *s, const double *lambda, const ho_vector *state, double *value)
@@ -279,6 +347,23 @@ static void call_vector_free(ho_system *s, ho_vector *v)
 static int64_t call_vector_bytes(ho_system *s, const ho_vector *v)
 {
     return fits(s, "vector_bytes", "the vector", v, 0) ? ho_vector_size(v) : 0;
+}
+
+static ho_residuals *call_residuals_new(ho_system *s)
+{
+    return ho_residuals_make(of(s));
+}
+
+static void call_residuals_free(ho_system *s, ho_residuals *residuals)
+{
+    if (residuals && ho_residuals_check(of(s), "residuals_free", residuals) == HO_OK)
+        ho_residuals_release(of(s), residuals);
+}
+
+static int64_t call_residuals_bytes(ho_system *s)
+{
+    const ho_keeping *keeping = ho_keeping_get(of(s));
+    return keeping ? (int64_t)keeping->bytes : 0;
 }
 
 static void call_zero(ho_system *s, ho_vector *v)
@@ -368,4 +453,11 @@ const ho_system_api ho_training_calls = {
     .norms = call_norms,
     .steps = call_steps,
     .zero = call_zero,
+    .residuals_new = call_residuals_new,
+    .residuals_free = call_residuals_free,
+    .residuals_bytes = call_residuals_bytes,
+    .linearize = call_linearize,
+    .residual_step = call_residual_step,
+    .residual_jvp = call_residual_jvp,
+    .residual_vjp = call_residual_vjp,
 };

@@ -64,7 +64,7 @@ ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda,
     for (int64_t start = 0; start < total && status == HO_OK; start += chunk) {
         int64_t count = total - start < chunk ? total - start : chunk;
         ho_part_fill(&training->data, examples, rows, start, count, &program->chunk);
-        status = ho_program_run(training, program);
+        status = ho_program_run(training, program, NULL);
         for (int64_t i = 0; i < count; i++) {
             ho_numbers_get(&training->ground, (char *)losses + (size_t)i * number, 1, one);
             metrics->loss += one[0];

@@ -134,10 +134,13 @@ static ho_status examine(ho_training *training, ho_program *program)
     return report(training, program, output, entry, error.status ? HO_POISON : first, value);
 }
 
-ho_status ho_program_run(ho_training *training, ho_program *program)
+ho_status ho_program_run(ho_training *training, ho_program *program, const ho_residuals *residuals)
 {
     for (size_t i = 0; i < program->input_count; i++)
-        program->in[i] = training->ground.leaves[program->leaves[i]].data;
+        if (program->residual[i] == NO_RESIDUAL)
+            program->in[i] = training->ground.leaves[program->leaves[i]].data;
+        else
+            program->in[i] = residuals->memory + training->keeping.offsets[program->residual[i]];
     ho_plan_run(program->plan, program->in, program->out);
     return training->examine ? examine(training, program) : HO_OK;
 }

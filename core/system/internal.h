@@ -4,6 +4,7 @@
  *   training.c                          assembly, and the accessors of training.h
  *   evaluate.c     mode.c               what runs ask; calls of a mode
  *   calls.c                             what modes ask: steps, derivatives, errors
+ *   residuals.c                         what is kept of a step
  *   examine.c                           running a program; where a NaN came from
  *   programs.c                          graphs of maps and of their derivatives, planned on first use
  *   objective.c    dynamics.c           what the plugins compute, as graphs
@@ -26,6 +27,10 @@ typedef enum ho_map { HO_STEP, HO_INITIAL, HO_ERROR, HO_OBJECTIVE, HO_EVALUATE }
 /* ... and what of it. A step's tangents and the error's cotangents come with the value, which stands first. */
 typedef enum ho_how { HO_VALUE, HO_JVP, HO_VJP, HO_BRANCHES } ho_how;
 
+/* ... and from what: a state; a state, keeping residuals; a state and the residuals that its step kept (then a JVP
+ * comes without the next state). The last two are of HO_STEP. */
+typedef enum ho_way { HO_PLAIN, HO_KEEPING, HO_KEPT } ho_way;
+
 /* Leaves for tangents (columns >= 1: with that leading axis) or cotangents (columns 0) of the state, and for tangents
  * of the tuned hyperparameters. */
 typedef struct ho_seeds {
@@ -40,11 +45,14 @@ typedef struct ho_seeds {
 typedef struct ho_program {
     ho_map map;
     ho_how how;
+    ho_way way;
     int64_t size;
-    ho_plan *plan;
+    ho_plan *plan; /* NULL: not made yet */
     size_t input_count, output_count;
     ho_node *inputs, *outputs;
-    size_t *leaves;
+    size_t *leaves;   /* of inputs that are no residuals */
+    size_t *residual; /* of an input: which residual it is, or NO_RESIDUAL */
+    bool reads_batch;
     const char **labels; /* what each output is, for messages */
     const void **in;
     void **out;            /* set by the caller before a run */
@@ -52,6 +60,30 @@ typedef struct ho_program {
     ho_part chunk;         /* HO_EVALUATE: the examples it runs on */
     struct ho_program *next;
 } ho_program;
+
+#define NO_RESIDUAL SIZE_MAX
+
+/* ---- residuals ----------------------------------------------------------------------------------------------------
+ */
+
+/* What is kept of a step, and where it lies in memory. Chosen when first asked for. */
+typedef struct ho_keeping {
+    bool chosen;
+    ho_node *nodes;
+    uint64_t *offsets;
+    size_t count;
+    uint64_t bytes;
+} ho_keeping;
+
+/* This header lives as long as the training, so that residuals that have been freed are known. */
+struct ho_residuals {
+    const ho_training *training;
+    bool freed, kept;       /* kept: else derivatives start from the state */
+    int64_t t;              /* 0: of no step yet */
+    uint64_t lambda, state; /* fingerprints */
+    char *memory;
+    ho_residuals *next_freed;
+};
 
 /* ---- the training ------------------------------------------------------------------------------------------------ */
 
@@ -77,6 +109,8 @@ struct ho_training {
     uint64_t *branches;  /* NULL: not asked for */
     int64_t evaluations; /* of the objective's gradient, as ho_training_evaluations counts */
     ho_vector *spare;    /* for next states that were not asked for */
+    ho_keeping keeping;
+    ho_residuals *freed_residuals;
 };
 
 #define HO_MODEL_OWNER    0u
@@ -121,12 +155,29 @@ ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count);
 
 /* The program, made if need be; NULL: the training's error says why. */
 ho_program *ho_program_get(ho_training *training, ho_map map, ho_how how, int64_t size);
+ho_program *ho_program_of_step(ho_training *training, ho_how how, ho_way way, int64_t size);
+/* What a step keeps; NULL: the training's error says why. */
+const ho_keeping *ho_keeping_get(ho_training *training);
 void ho_program_free(ho_program *program);
 
 /* ---- examine.c --------------------------------------------------------------------------------------------------- */
 
-/* Runs with what the leaves are bound to, and examines the results if asked to. */
-ho_status ho_program_run(ho_training *training, ho_program *program);
+/* Runs with what the leaves are bound to, and examines the results if asked to. `residuals`: of HO_KEPT. */
+ho_status ho_program_run(ho_training *training, ho_program *program, const ho_residuals *residuals);
+
+/* ---- residuals.c ------------------------------------------------------------------------------------------------- */
+
+/* Every bit of a number spreads over all of the fingerprint. */
+uint64_t ho_mixed(uint64_t fingerprint, double number);
+ho_residuals *ho_residuals_make(ho_training *training);
+void ho_residuals_release(ho_training *training, ho_residuals *residuals);
+/* Residuals of this training, not freed. Else an error that names the call. */
+ho_status ho_residuals_check(ho_training *training, const char *call, const ho_residuals *residuals);
+/* Notes what step they are of; whether it is this one, else an error. */
+void ho_residuals_sign(ho_training *training, ho_residuals *residuals, int64_t t, const double *lambda,
+                       const ho_vector *state);
+ho_status ho_residuals_recognise(ho_training *training, const char *call, const ho_residuals *residuals, int64_t t,
+                                 const double *lambda, const ho_vector *state);
 
 /* ---- calls.c ----------------------------------------------------------------------------------------------------- */
 

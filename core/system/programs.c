@@ -165,6 +165,63 @@ static void build(ho_training *training, ho_program *program, ho_error *error)
         add(training, program, ho_branches_of(training->ground.graph, results, count), "branches", "");
 }
 
+/* ---- residuals ----------------------------------------------------------------------------------------------------
+ */
+
+static ho_program *find(ho_training *training, ho_map map, ho_how how, ho_way way, int64_t size);
+
+/* Enough for the step's derivative and for the next state: a mode need not keep every state then. */
+static void choose_residuals(ho_training *training, ho_keeping *keeping)
+{
+    ho_ground *ground = &training->ground;
+    const ho_program *vjp = find(training, HO_STEP, HO_VJP, HO_PLAIN, 0);
+    if (!vjp)
+        return;
+    const size_t segments = training->layout.segments, count = vjp->output_count + segments;
+    ho_node *outputs = ho_alloc(count * sizeof *outputs), *late = ho_alloc(segments * sizeof *late);
+    for (size_t i = 0; i < count; i++)
+        outputs[i] = i < vjp->output_count ? vjp->outputs[i] : training->step[i - vjp->output_count];
+    for (size_t i = 0; i < segments; i++)
+        late[i] = ho_leaf_node(ground, vjp->seeds->segments[i]);
+    ho_node *nodes = ho_choose_residuals(ground->graph, late, segments, outputs, count, &keeping->count);
+    keeping->nodes = ho_arena_alloc(ground->arena, (keeping->count + 1) * sizeof *keeping->nodes);
+    keeping->offsets = ho_arena_alloc(ground->arena, (keeping->count + 1) * sizeof *keeping->offsets);
+    for (size_t i = 0; i < keeping->count; i++) {
+        const ho_shape *shape = &ho_graph_at(ground->graph, nodes[i])->shape;
+        const uint64_t line = 64, number = shape->rank ? ho_number_size(ground) : sizeof(double);
+        keeping->nodes[i] = nodes[i];
+        keeping->offsets[i] = keeping->bytes;
+        keeping->bytes += ((uint64_t)ho_shape_count(shape) * number + line - 1) / line * line;
+    }
+    free(nodes);
+    free(outputs);
+    free(late);
+    keeping->chosen = true;
+}
+
+const ho_keeping *ho_keeping_get(ho_training *training)
+{
+    if (!training->keeping.chosen)
+        choose_residuals(training, &training->keeping);
+    return training->keeping.chosen ? &training->keeping : NULL;
+}
+
+/* The step that keeps its residuals too; or what a plain program computes, except for the next state of a JVP. */
+static void build_from(const ho_training *training, ho_program *program, const ho_program *plain)
+{
+    const ho_keeping *keeping = &training->keeping;
+    const size_t skip = program->way == HO_KEPT && program->how == HO_JVP ? training->layout.segments : 0;
+    program->seeds = plain->seeds;
+    for (size_t i = skip; i < plain->output_count; i++) {
+        program->labels[program->output_count] = plain->labels[i];
+        program->outputs[program->output_count++] = plain->outputs[i];
+    }
+    for (size_t i = 0; i < keeping->count && program->way == HO_KEEPING; i++) {
+        program->labels[program->output_count] = "residuals";
+        program->outputs[program->output_count++] = keeping->nodes[i];
+    }
+}
+
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
 /* Which leaf of the training a node is; nodes of leaves only increase. */
@@ -181,17 +238,36 @@ static size_t leaf_index(const ho_ground *ground, ho_node node)
     return low;
 }
 
-static ho_status compile(ho_ground *ground, ho_program *program, ho_error *error)
+static size_t residual_index(const ho_keeping *keeping, ho_node node)
 {
+    for (size_t i = 0; i < keeping->count; i++)
+        if (keeping->nodes[i] == node)
+            return i;
+    return NO_RESIDUAL;
+}
+
+static ho_status compile(ho_training *training, ho_program *program, ho_error *error)
+{
+    ho_ground *ground = &training->ground;
+    const ho_keeping none = {0}, *kept = program->way == HO_KEPT ? &training->keeping : &none;
     size_t length;
-    ho_node *order = ho_graph_order(ground->graph, program->outputs, program->output_count, &length);
+    ho_node *order =
+        ho_graph_order_from(ground->graph, kept->nodes, kept->count, program->outputs, program->output_count, &length);
     program->inputs = ho_arena_alloc(ground->arena, (length + 1) * sizeof *program->inputs);
     program->leaves = ho_arena_alloc(ground->arena, (length + 1) * sizeof *program->leaves);
-    for (size_t i = 0; i < length; i++)
-        if (ho_graph_at(ground->graph, order[i])->op == HO_OP_LEAF) {
-            program->inputs[program->input_count] = order[i];
-            program->leaves[program->input_count++] = leaf_index(ground, order[i]);
+    program->residual = ho_arena_alloc(ground->arena, (length + 1) * sizeof *program->residual);
+    for (size_t i = 0; i < length; i++) {
+        const size_t residual = residual_index(kept, order[i]), n = program->input_count;
+        if (residual == NO_RESIDUAL && ho_graph_at(ground->graph, order[i])->op != HO_OP_LEAF)
+            continue;
+        program->inputs[n] = order[i];
+        program->residual[n] = residual;
+        if (residual == NO_RESIDUAL) {
+            program->leaves[n] = leaf_index(ground, order[i]);
+            program->reads_batch |= ho_batch_has(&training->data, program->leaves[n]);
         }
+        program->input_count++;
+    }
     free(order);
     program->in = ho_arena_alloc(ground->arena, (program->input_count + 1) * sizeof *program->in);
     program->out = ho_arena_alloc(ground->arena, (program->output_count + 1) * sizeof *program->out);
@@ -200,29 +276,56 @@ static ho_status compile(ho_ground *ground, ho_program *program, ho_error *error
     return error->status;
 }
 
-ho_program *ho_program_get(ho_training *training, ho_map map, ho_how how, int64_t size)
+/* The program without its plan, its nodes made if need be. */
+static ho_program *find(ho_training *training, ho_map map, ho_how how, ho_way way, int64_t size)
 {
     for (ho_program *program = training->programs; program; program = program->next)
-        if (program->map == map && program->how == how && program->size == size)
+        if (program->map == map && program->how == how && program->way == way && program->size == size)
             return program;
     ho_ground *ground = &training->ground;
     ho_error error = {0};
+    const ho_program *plain = NULL;
+    if (way != HO_PLAIN && (!ho_keeping_get(training) || !(plain = find(training, map, how, HO_PLAIN, size))))
+        return NULL;
     ho_program *program = ho_arena_alloc(ground->arena, sizeof *program);
-    const size_t most = 2 * training->layout.segments + training->hypers.tuned_count + 2;
+    const size_t most = 2 * training->layout.segments + training->hypers.tuned_count + 2 + training->keeping.count;
     *program = (ho_program){.map = map,
                             .how = how,
+                            .way = way,
                             .size = size,
                             .outputs = ho_arena_alloc(ground->arena, most * sizeof *program->outputs),
                             .labels = ho_arena_alloc(ground->arena, most * sizeof *program->labels)};
-    build(training, program, &error);
-    if (error.status || ho_ground_traced(ground, &error) || compile(ground, program, &error)) {
+    if (plain)
+        build_from(training, program, plain);
+    else
+        build(training, program, &error);
+    if (error.status || ho_ground_traced(ground, &error)) {
         ho_fail(&ground->error, error.status, "%s", error.text);
-        ho_program_free(program);
         return NULL;
     }
     program->next = training->programs;
     training->programs = program;
     return program;
+}
+
+static ho_program *with_plan(ho_training *training, ho_program *program)
+{
+    ho_error error = {0};
+    if (!program || program->plan || compile(training, program, &error) == HO_OK)
+        return program;
+    program->input_count = 0;
+    ho_fail(&training->ground.error, error.status, "%s", error.text);
+    return NULL;
+}
+
+ho_program *ho_program_get(ho_training *training, ho_map map, ho_how how, int64_t size)
+{
+    return with_plan(training, find(training, map, how, HO_PLAIN, size));
+}
+
+ho_program *ho_program_of_step(ho_training *training, ho_how how, ho_way way, int64_t size)
+{
+    return with_plan(training, find(training, HO_STEP, how, way, size));
 }
 
 void ho_program_free(ho_program *program)

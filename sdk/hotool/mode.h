@@ -26,7 +26,8 @@ extern "C" {
 #endif
 
 typedef struct ho_system ho_system;
-typedef struct ho_vector ho_vector; /* `columns` states side by side; 1 for a plain state */
+typedef struct ho_vector ho_vector;       /* `columns` states side by side; 1 for a plain state */
+typedef struct ho_residuals ho_residuals; /* what is kept of one step */
 
 typedef struct ho_system_api {
     uint32_t struct_size;
@@ -79,6 +80,26 @@ typedef struct ho_system_api {
     /* T, the largest number of steps that the training may have; 0 where it has no end. */
     int64_t (*steps)(ho_system *s);
     void (*zero)(ho_system *s, ho_vector *v); /* every entry becomes 0, whatever it was */
+
+    /* A step linearized once, its derivatives applied any number of times. linearize is step and fills `residuals` with
+     * what the step has computed of its derivatives: they then need no matrix product, exponential or the like that
+     * does not involve z or a. Residuals belong to the mode until it frees them, hold one step at a time and may be
+     * filled again. NULL: out of memory (reported). residuals_bytes: of one; the same for every step of a training. */
+    ho_residuals *(*residuals_new)(ho_system *s);
+    void (*residuals_free)(ho_system *s, ho_residuals *residuals); /* NULL is fine */
+    int64_t (*residuals_bytes)(ho_system *s);
+    ho_status (*linearize)(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
+                           ho_residuals *residuals);
+    /* The results of step, jvp and vjp again, to the last bit. t, lambda and the state are those that linearize was
+     * given: residuals hold none of them (a mode may keep every tenth state and come to the others by residual_step).
+     * Residuals that were freed, or are of another step, lambda, state or training, are refused. */
+    ho_status (*residual_step)(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                               const ho_vector *state, ho_vector *next);
+    ho_status (*residual_jvp)(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                              const ho_vector *state, int64_t columns, const ho_vector *z, const double *d,
+                              ho_vector *out);
+    ho_status (*residual_vjp)(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                              const ho_vector *state, const ho_vector *a, ho_vector *out, double *gradient);
 } ho_system_api;
 
 struct ho_system {
@@ -98,7 +119,7 @@ typedef struct ho_mode_costs {
     int64_t steps;          /* T */
     int64_t hypergradients; /* how often one is asked for, evenly over the T steps; the last time after step T */
     int64_t directions;
-    int64_t state_bytes; /* of a vector of one column */
+    int64_t state_bytes;                     /* of a vector of one column */
     ho_call_cost step, jvp, jvp_column, vjp; /* a jvp of k columns costs jvp + k jvp_column */
 } ho_mode_costs;
 

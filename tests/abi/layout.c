@@ -225,7 +225,14 @@ AT(ho_system_api, poll, 168);
 AT(ho_system_api, norms, 176);
 AT(ho_system_api, steps, 184);
 AT(ho_system_api, zero, 192);
-SIZE(ho_system_api, 200);
+AT(ho_system_api, residuals_new, 200);
+AT(ho_system_api, residuals_free, 208);
+AT(ho_system_api, residuals_bytes, 216);
+AT(ho_system_api, linearize, 224);
+AT(ho_system_api, residual_step, 232);
+AT(ho_system_api, residual_jvp, 240);
+AT(ho_system_api, residual_vjp, 248);
+SIZE(ho_system_api, 256);
 
 /* ho_system */
 AT(ho_system, api, 0);

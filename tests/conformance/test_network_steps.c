@@ -88,6 +88,34 @@ static void expect_transposed(const calls *c, double tolerance)
     api->vector_free(c->system, again);
 }
 
+/* next, tangents and cotangents from residuals, also after the residuals held another step. */
+static void expect_kept(const calls *c, const ho_vector *next)
+{
+    const ho_system_api *api = c->system->api;
+    ho_residuals *kept = api->residuals_new(c->system);
+    ho_vector *again = api->vector_new(c->system, 1), *back = api->vector_new(c->system, 1),
+              *out = api->vector_new(c->system, COLUMNS), *tangents = api->vector_new(c->system, COLUMNS);
+    double gradient[4] = {0}, replayed[4] = {0};
+    cr_assert_not_null(kept);
+    cr_expect_gt(api->residuals_bytes(c->system), 0);
+    expect_ok(c, api->linearize(c->system, 3, c->lambda, c->state, again, kept));
+    expect_ok(c, api->linearize(c->system, 4, c->lambda, c->state, again, kept));
+    expect_same(c->training, next, again, "next of linearize");
+    expect_ok(c, api->residual_step(c->system, kept, 4, c->lambda, c->state, back));
+    expect_same(c->training, next, back, "next from residuals");
+    expect_ok(c, api->vjp(c->system, 4, c->lambda, c->state, c->a, back, gradient));
+    expect_ok(c, api->residual_vjp(c->system, kept, 4, c->lambda, c->state, c->a, again, replayed));
+    expect_same(c->training, back, again, "vjp from residuals");
+    cr_expect_arr_eq(gradient, replayed, sizeof gradient);
+    expect_ok(c, api->jvp(c->system, 4, c->lambda, c->state, NULL, COLUMNS, c->z, c->d, out));
+    expect_ok(c, api->residual_jvp(c->system, kept, 4, c->lambda, c->state, COLUMNS, c->z, c->d, tangents));
+    expect_same(c->training, out, tangents, "jvp from residuals");
+    api->residuals_free(c->system, kept);
+    ho_vector *vectors[] = {again, back, out, tangents};
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        api->vector_free(c->system, vectors[i]);
+}
+
 static void check_step(const char *activation, ho_precision precision, int64_t batch)
 {
     two *p = two_new((net){shared, heads, activation, "he"}, "momentum", batch);
@@ -111,6 +139,7 @@ static void check_step(const char *activation, ho_precision precision, int64_t b
     expect_tangents(&c, next, COLUMNS, c.z);
     expect_tangents(&c, next, 1, c.a);
     expect_transposed(&c, precision == HO_F32 ? 1e-3 : 1e-10);
+    expect_kept(&c, next);
     expect_ok(&c, api->step(c.system, 4, c.lambda, c.state, again));
     expect_same(c.training, next, again, "step replayed");
     ho_vector *vectors[] = {next, again, c.state, c.z, c.a};
