@@ -142,9 +142,28 @@ const ho_cli_command ho_cli_commands[] = {
      "`auto` takes.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION, run_plan},
     {"check", "FILE", "verify a pipeline's hypergradients, in f64",
-     "Compares replayed steps bit by bit, tests <u, J v> = <J'u, v> along the trajectory, compares all modes with each "
-     "other and with central differences; a difference whose step crosses a kink (of relu, max, ...) is skipped and "
-     "counted. Prints each figure beside its tolerance; exit status 1 when one fails.",
+     "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against differences, at steps along the "
+     "trajectory; compares all modes with each other, and the hypergradient with differences of E, over steps of "
+     "several "
+     "sizes that stay within each hyperparameter's domain and are extrapolated to 0 with an estimate of their error. "
+     "Prints each figure beside its tolerance, and what it means:\n\n"
+     "  ok           within the tolerance\n"
+     "  FAILED       a wrong derivative, or a wrong mode: the differences or the modes are sure of another value. "
+     "Exit\n"
+     "               status 1\n"
+     "  unstable     training amplifies rounding so much that E after T steps, or its gradient, changes with the last\n"
+     "               digits of the hyperparameters: neither differences nor modes can agree to the tolerance, and the\n"
+     "               hypergradient has few digits or none. Fewer steps or a smaller learning rate help\n"
+     "  kinks        every step of a difference that is long enough crosses a kink of E (of relu, max, abs, ...), or\n"
+     "               the hyperparameters lie on one\n"
+     "  noise        the gradient is so small that rounding hides it: it agrees with the differences, or with another\n"
+     "               mode, as far as rounding allows\n"
+     "  approximate  the distance of a mode that says it is not exact to the exact hypergradient, with the angle\n\n"
+     "What is unstable, on a kink or noise after T steps is checked again after T/2, T/4, ..., 1 steps, and then "
+     "beside "
+     "the pipeline's hyperparameters, until it can be judged: a wrong derivative does not hide there. What is unstable "
+     "or "
+     "on a kink wherever it is looked at has FAILED.",
      RUNS | HO_CLI_MODE, run_check},
     {"report", "RUN", "make one self-contained page of a run folder", .run = NULL}, /* hotool-report */
     {"plugins", "[NAME]", "list the installed plugins, or document one",

@@ -100,6 +100,8 @@ static void print_page(const ho_loaded *l)
         putchar('\n');
         ho_help_wrap(l->plugin.details, 0, 0);
     }
+    if (l->plugin.kind == HO_MODE)
+        printf("\ngradient\n  %s\n", l->calls.mode.approximate ? "approximate" : "exact");
     if (l->hyper_count)
         printf("\nhyperparameters\n");
     for (uint32_t i = 0; i < l->hyper_count; i++)

@@ -253,6 +253,8 @@ static ho_status read_calls(reader *r)
         return refuse(r, "emits_parts is %u, which is neither 0 nor 1", r->loaded->calls.data.emits_parts);
     if (r->kind == HO_DATA && r->loaded->calls.data.unordered > 1)
         return refuse(r, "unordered is %u, which is neither 0 nor 1", r->loaded->calls.data.unordered);
+    if (r->kind == HO_MODE && r->loaded->calls.mode.approximate > 1)
+        return refuse(r, "approximate is %u, which is neither 0 nor 1", r->loaded->calls.mode.approximate);
     return r->kind == HO_DYNAMICS ? read_slots(r) : HO_OK;
 }
 

@@ -267,16 +267,19 @@ bool ho_training_finite(const ho_training *training, const ho_vector *state)
     return true;
 }
 
-void ho_training_random(const ho_training *training, ho_vector *vector, uint64_t stream)
+void ho_training_random(const ho_training *training, const ho_vector *sizes, ho_vector *vector, uint64_t stream)
 {
     const int64_t count = vector->columns * training->layout.size;
     const uint64_t all = ho_stream("random vectors") + stream;
     uint64_t draws = 0;
     for (size_t i = 0; i < training->layout.segments; i++)
         for (int64_t j = 0; j < count; j++) {
-            const double value = ho_normal_number(training->ground.problem->seed, all, draws++);
-            char *segment = vector->segments[i];
-            ho_numbers_put(&training->ground, &value, 1, segment + (size_t)j * ho_number_size(&training->ground));
+            const size_t at = (size_t)j * ho_number_size(&training->ground);
+            double value = ho_normal_number(training->ground.problem->seed, all, draws++), size = 1;
+            if (sizes)
+                ho_numbers_get(&training->ground, (const char *)sizes->segments[i] + at, 1, &size);
+            value *= size;
+            ho_numbers_put(&training->ground, &value, 1, (char *)vector->segments[i] + at);
         }
 }
 

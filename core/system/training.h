@@ -83,8 +83,9 @@ const ho_weight_tensor *ho_training_weights(const ho_training *training, size_t 
 /* One weight tensor of a state, as doubles. */
 void ho_training_weight_get(const ho_training *training, const ho_vector *state, size_t index, double *values);
 bool ho_training_finite(const ho_training *training, const ho_vector *state);
-/* Standard normal entries, the same for the same stream; for checks along random directions. */
-void ho_training_random(const ho_training *training, ho_vector *vector, uint64_t stream);
+/* Standard normal entries, the same for the same stream, times those of `sizes` (NULL: 1); for checks along random
+ * directions. */
+void ho_training_random(const ho_training *training, const ho_vector *sizes, ho_vector *vector, uint64_t stream);
 
 /* The validation terms' losses over any examples, in chunks: mean loss per example of each term weighted and summed
  * (penalty terms left out), and the share of right classes of the main target (NaN where it has no labels). */

@@ -240,7 +240,7 @@ SIZE(ho_system, 8);
 
 /* ho_mode_calls */
 AT(ho_mode_calls, struct_size, 0);
-AT(ho_mode_calls, reserved, 4);
+AT(ho_mode_calls, approximate, 4);
 AT(ho_mode_calls, start, 8);
 AT(ho_mode_calls, advance, 16);
 AT(ho_mode_calls, hypergradient, 24);

@@ -179,7 +179,7 @@ static double check_tangents(const char *const *sets, int *bounded)
     probes *p = calloc(1, sizeof *p);
     for (int j = 0; j < PROBES; j++) {
         p->u[j] = plain->vector_new(o->system, 1);
-        ho_training_random(o->training, p->u[j], (uint64_t)j + 1);
+        ho_training_random(o->training, NULL, p->u[j], (uint64_t)j + 1);
     }
     online_log *log = calloc(1, sizeof *log);
     log->also = measure_tangents;

@@ -1,9 +1,29 @@
-/* A wrong mode: forward mode whose gradient is twice what it should be. `hotool check` must find out. */
+/* A wrong mode: forward mode whose gradient is twice what it should be, or another multiple of it. `hotool check` must
+ * find out. */
 #include <hotool/plugin.h>
 
 #include <string.h>
 
+typedef struct doubled {
+    double factor;
+} doubled;
+
+static const ho_option options[] = {
+    {.name = "factor", .type = HO_REAL, .initial = "2", .doc = "of the gradient", .least = -1e300, .most = 1e300},
+};
+
+static ho_status create(ho_setup *u, void **self)
+{
+    doubled *mode = ho_setup_alloc(u, sizeof(doubled));
+    if (!mode)
+        return HO_FAILED;
+    mode->factor = ho_option_real(u, "factor");
+    *self = mode;
+    return HO_OK;
+}
+
 typedef struct doubled_run {
+    double factor;
     ho_system *system;
     const ho_system_api *api;
     int64_t size, columns;
@@ -28,10 +48,10 @@ static void end(void *run)
 
 static ho_status start(void *self, ho_system *s, const double *lambda, void **run)
 {
-    (void)self;
     doubled_run *r = s->api->alloc(s, sizeof(doubled_run));
     if (!r)
         return HO_FAILED;
+    r->factor = ((const doubled *)self)->factor;
     r->system = s;
     r->api = s->api;
     r->size = s->api->lambda_size(s);
@@ -80,7 +100,7 @@ static ho_status hypergradient(void *run, const double *lambda, double *value, d
     r->api->dot(r->system, r->by_state, r->z, r->products);
     for (int64_t i = 0; i < r->columns; i++)
         for (int64_t j = 0; j < r->size; j++)
-            gradient[j] += 2 * r->products[i] * r->directions[i * r->size + j];
+            gradient[j] += r->factor * r->products[i] * r->directions[i * r->size + j];
     return HO_OK;
 }
 
@@ -113,6 +133,6 @@ static const ho_mode_calls calls = {
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_MODE), .name = "doubled", .version = "1.0.0", .doc = "forward mode, times 2: wrong",
-    .calls = &calls,
+    HO_PLUGIN_HEAD(HO_MODE),      .name = "doubled", .version = "1.0.0", .doc = "forward mode, times 2: wrong",
+    .options = HO_TABLE(options), .calls = &calls,   .create = create,
 };

@@ -1,0 +1,192 @@
+/*
+ * The reference's hypergradient against differences of E, hyperparameter by hyperparameter.
+ *
+ * Differences carry an estimate of their own error (slope.h). A hypergradient farther from them than that allows is
+ * wrong. One that is nearer, while the estimate is worse than the tolerance, could not be judged: the reason is told.
+ */
+#include <float.h>
+#include <math.h>
+
+#include "check/internal.h"
+
+#define DIRECTIONS 2    /* random directions for each hyperparameter of several entries */
+#define GOOD       1e-8 /* relative error at which differences stop */
+#define SHARE      1e-3 /* of the gradient's norm: slopes smaller than that need not be relatively right */
+#define FAIR       1e-7 /* beyond it, other steps are tried too */
+#define FAINT      1e-6 /* slopes known to so small a share of E per size of lambda are limited by E's rounding */
+
+/* E along a line through lambda. A value beyond a kink, or one of training that diverges, is of no use. */
+typedef struct line {
+    check *c;
+    const double *direction;
+    double scale; /* h is in units of it */
+    int crossed;
+    ho_error *error;
+} line;
+
+static ho_status train(check *c, const double *lambda, double *value, uint64_t *branches, ho_error *error)
+{
+    ho_error own = {0};
+    *branches = 0;
+    ho_training_branches(c->training, branches);
+    ho_status status = ho_train(c->training, c->steps, lambda, NULL, value, &own);
+    ho_training_branches(c->training, NULL);
+    if (status == HO_DIVERGED) {
+        *value = NAN;
+        return HO_OK;
+    }
+    return status == HO_OK ? HO_OK : ho_fail(error, status, "%s", own.text);
+}
+
+static ho_status along(void *self, double h, double *value)
+{
+    line *l = self;
+    check *c = l->c;
+    uint64_t branches;
+    if (h == 0) {
+        *value = c->trained;
+        return HO_OK;
+    }
+    ho_check_move(c, h * l->scale, l->direction, c->moved);
+    ho_status status = train(c, c->moved, value, &branches, l->error);
+    if (status == HO_OK && !isnan(*value) && branches != c->branches) {
+        l->crossed++;
+        *value = NAN;
+    }
+    return status;
+}
+
+/* From one step on; what is found joins `best`, whose units are those of lambda. */
+static ho_status attempt(line *l, double first, bool both_sides, double scale, ho_slope *best)
+{
+    ho_slope found;
+    ho_status status = ho_slope_of(along, l, first, both_sides, scale * l->scale, GOOD, &found);
+    found.value /= l->scale;
+    found.error /= l->scale;
+    found.step *= l->scale;
+    const bool shorter = isinf(best->error) || found.step < best->step;
+    *best = shorter ? ho_slope_join(*best, found) : ho_slope_join(found, *best);
+    return status;
+}
+
+/* The slope along the line, for comparison with `exact`. Steps begin in proportion to the hyperparameter's size, on
+ * both sides as far as the domain reaches; where that does not do, on the roomier side; where the hyperparameter is
+ * small, with steps of the size of 1; and at last with very short ones. A slope of the size of `scale` matters. */
+static ho_status slope_along(line *l, double size, double exact, double scale, ho_slope *best)
+{
+    const struct {
+        double size, first;
+    } steps[] = {{size, FIRST_STEP}, {1.0, size < 0.1 ? FIRST_STEP : 0}, {size, CLOSER * FIRST_STEP}};
+    *best = (ho_slope){.value = NAN, .error = INFINITY};
+    for (int k = 0; k < 3; k++) {
+        l->scale = steps[k].size;
+        const double ahead = ho_check_room(l->c, l->direction, 1) / l->scale;
+        const double behind = ho_check_room(l->c, l->direction, -1) / l->scale;
+        const double longest = fmin(ahead, steps[k].first), both = fmin(longest, behind);
+        for (int sides = 2; sides >= 1; sides--) {
+            const double first = sides == 2 ? both : longest;
+            if (first <= (sides == 2 ? 1e-3 * longest : both))
+                continue;
+            if (attempt(l, first, sides == 2, scale, best) != HO_OK)
+                return l->error->status;
+            const double size_here = fmax(fabs(exact), scale);
+            const bool good = fabs(best->value - exact) <= DIFFERENCE_TOLERANCE * size_here;
+            if (good && best->error <= FAIR * size_here)
+                return HO_OK;
+            if (!good && ho_check_shake(l->c, l->error) != HO_OK)
+                return l->error->status;
+            if (!good && (!ho_check_calm(l->c) || (best->used == 0 && l->crossed > 0)))
+                return HO_OK; /* other steps would find nothing else */
+        }
+    }
+    return HO_OK;
+}
+
+/* What the differences of one hyperparameter come to, over its directions. */
+typedef struct comparison {
+    double off, size, error; /* norms: of exact minus numeric, of exact, of numeric's estimated error */
+    double step;             /* the shortest that a value rests on */
+    int tried, crossed;
+} comparison;
+
+static ho_status differ(check *c, const ho_hyperparameter *h, double own_norm, comparison *found, ho_error *error)
+{
+    line l = {.c = c, .direction = c->direction, .error = error};
+    *found = (comparison){.step = INFINITY};
+    for (int k = 0; k < (h->count == 1 ? 1 : DIRECTIONS); k++) {
+        ho_slope slope;
+        ho_check_direction(c, h, c->direction);
+        const double exact = ho_check_dot(c->gradient, c->direction, c->size);
+        if (slope_along(&l, ho_check_size(c, h), exact, SHARE * own_norm, &slope) != HO_OK)
+            return error->status;
+        const double off = isinf(slope.error) ? INFINITY : fabs(slope.value - exact);
+        found->off = hypot(found->off, off);
+        found->size = hypot(found->size, exact);
+        found->error = hypot(found->error, slope.error);
+        found->step = fmin(found->step, slope.step);
+        found->tried += slope.used + slope.lost;
+    }
+    found->crossed = l.crossed;
+    return HO_OK;
+}
+
+static void explain(const check *c, const comparison *f, ho_verdict verdict, char *why, size_t room)
+{
+    const double rounding = c->shaken_value / fabs(c->trained);
+    *why = '\0';
+    if (verdict == HO_UNSTABLE)
+        snprintf(
+            why, room,
+            "differences over several steps disagree by %.1g, and moving lambda by its last digits moves E by %.1g "
+            "of its size",
+            f->error, rounding);
+    else if (verdict == HO_KINKED)
+        snprintf(why, room, "steps short enough to cross no kink are too short for differences");
+    else if (verdict == HO_NOISE)
+        snprintf(why, room, "its size, %.2g, agrees with differences as far as the rounding of E allows: +- %.1g",
+                 f->size, f->error);
+    else if (verdict == HO_WRONG)
+        snprintf(why, room, "differences are sure of their slope within %.1g of it", f->error / f->size);
+}
+
+/* Of one hyperparameter. What moving lambda by its last digits does to E is asked only where it matters. */
+static ho_status judge(check *c, const ho_hyperparameter *h, ho_error *error)
+{
+    comparison f;
+    const double own_norm = sqrt(ho_check_dot(c->gradient + h->offset, c->gradient + h->offset, h->count));
+    if (differ(c, h, own_norm, &f, error) != HO_OK)
+        return error->status;
+    /* Directions may be nearly orthogonal to the gradient; a small share of its norm keeps the quotient meaningful. */
+    const double scale = fmax(f.size, SHARE * own_norm), figure = scale > 0 ? f.off / scale : f.off;
+    ho_verdict verdict = HO_GOOD;
+    if (!(figure <= DIFFERENCE_TOLERANCE)) {
+        if (ho_check_shake(c, error) != HO_OK)
+            return error->status;
+        f.error = hypot(f.error, c->shaken_value / f.step);
+        if (f.off > HO_SLOPE_TRUST * f.error)
+            verdict = HO_WRONG;
+        else if (f.crossed > 0)
+            verdict = HO_KINKED;
+        else if (ho_check_calm(c) && f.error * ho_check_size(c, h) <= FAINT * fabs(c->trained))
+            verdict = HO_NOISE;
+        else
+            verdict = HO_UNSTABLE;
+    }
+    char what[160], kinks[64] = "", why[240];
+    explain(c, &f, verdict, why, sizeof why);
+    if (f.crossed)
+        snprintf(kinks, sizeof kinks, " (%d of %d cross a kink)", f.crossed, f.tried);
+    snprintf(what, sizeof what, "central differences: %s%s", h->name, kinks);
+    ho_check_say(c, verdict, what, figure, DIFFERENCE_TOLERANCE, why);
+    c->settled[h - c->hypers] = verdict == HO_GOOD || verdict == HO_WRONG;
+    return HO_OK;
+}
+
+ho_status ho_check_differences(check *c, ho_error *error)
+{
+    ho_status status = train(c, c->lambda, &c->trained, &c->branches, error);
+    for (size_t i = 0; i < c->hyper_count && status == HO_OK; i++)
+        if (c->hypers[i].tuned && !c->settled[i])
+            status = judge(c, &c->hypers[i], error);
+    return status;
+}

@@ -1,0 +1,77 @@
+#include "check/slope.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define ROWS     8  /* differences in the table; and the most that may be lost before the first */
+#define SHRINK   4  /* from row to row */
+#define WORSE    64 /* a row as bad as that, against the best, says that only noise is left */
+#define SHRINK_0 10 /* while none could be taken */
+
+/* One difference quotient; *size becomes the larger size of its two values. */
+static ho_status quotient(ho_curve curve, void *self, double h, bool both_sides, double *value, double *size)
+{
+    double ahead = NAN, behind = NAN;
+    ho_status status = curve(self, h, &ahead);
+    if (status == HO_OK && !isnan(ahead))
+        status = curve(self, both_sides ? -h : 0.0, &behind);
+    *value = (ahead - behind) / (both_sides ? 2 * h : h);
+    *size = fmax(fabs(ahead), fabs(behind));
+    return status;
+}
+
+/* Fills the row of the table after `above` from its first entry; the best entry so far goes to `slope`. Returns the
+ * smallest error in the row. */
+static double extrapolate(const double *above, double *row, int count, double order, double step, double rounding,
+                          ho_slope *slope)
+{
+    double power = 1, least = INFINITY;
+    for (int j = 1; j < count; j++) {
+        power *= order;
+        row[j] = row[j - 1] + (row[j - 1] - above[j - 1]) / (power - 1);
+        const double error = fmax(fmax(fabs(row[j] - row[j - 1]), fabs(row[j] - above[j - 1])), rounding);
+        least = fmin(least, error);
+        if (error < slope->error)
+            *slope = (ho_slope){row[j], error, step, slope->used, slope->lost};
+    }
+    return least;
+}
+
+ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides, double scale, double good,
+                      ho_slope *slope)
+{
+    double rows[2][ROWS];
+    int count = 0;
+    *slope = (ho_slope){.value = NAN, .error = INFINITY};
+    for (double h = first; count < ROWS && slope->lost < ROWS;) {
+        double *row = rows[count % 2], size;
+        ho_status status = quotient(curve, self, h, both_sides, &row[0], &size);
+        if (status != HO_OK)
+            return status;
+        if (isnan(row[0])) {
+            slope->lost++;
+            count = 0;
+            h /= SHRINK_0;
+            continue;
+        }
+        count++;
+        slope->used++;
+        const double least = extrapolate(rows[count % 2], row, count, both_sides ? SHRINK * SHRINK : SHRINK, fabs(h),
+                                         DBL_EPSILON * size / fabs(h), slope);
+        if (slope->error <= good * fmax(fabs(slope->value), scale) || (count > 3 && least > WORSE * slope->error))
+            break;
+        h /= SHRINK;
+    }
+    return HO_OK;
+}
+
+ho_slope ho_slope_join(ho_slope longer, ho_slope shorter)
+{
+    const double apart = fabs(longer.value - shorter.value); /* NaN where one has found nothing */
+    const bool contradict = apart > HO_SLOPE_TRUST * (longer.error + shorter.error);
+    ho_slope joint = contradict || shorter.error < longer.error ? shorter : longer;
+    joint.used = longer.used + shorter.used;
+    joint.lost = longer.lost + shorter.lost;
+    return joint;
+}
