@@ -93,9 +93,7 @@ static ho_status slope_along(line *l, double size, double exact, double scale, h
             const bool good = fabs(best->value - exact) <= DIFFERENCE_TOLERANCE * size_here;
             if (good && best->error <= FAIR * size_here)
                 return HO_OK;
-            if (!good && ho_check_shake(l->c, l->error) != HO_OK)
-                return l->error->status;
-            if (!good && (!ho_check_calm(l->c) || (best->used == 0 && l->crossed > 0)))
+            if (!good && best->used == 0 && l->crossed > 0)
                 return HO_OK; /* other steps would find nothing else */
         }
     }
@@ -119,7 +117,7 @@ static ho_status differ(check *c, const ho_hyperparameter *h, double own_norm, c
         const double exact = ho_check_dot(c->gradient, c->direction, c->size);
         if (slope_along(&l, ho_check_size(c, h), exact, SHARE * own_norm, &slope) != HO_OK)
             return error->status;
-        const double off = isinf(slope.error) ? INFINITY : fabs(slope.value - exact);
+        const double off = isnan(slope.value) ? INFINITY : fabs(slope.value - exact);
         found->off = hypot(found->off, off);
         found->size = hypot(found->size, exact);
         found->error = hypot(found->error, slope.error);
@@ -135,11 +133,8 @@ static void explain(const check *c, const comparison *f, ho_verdict verdict, cha
     const double rounding = c->shaken_value / fabs(c->trained);
     *why = '\0';
     if (verdict == HO_UNSTABLE)
-        snprintf(
-            why, room,
-            "differences over several steps disagree by %.1g, and moving lambda by its last digits moves E by %.1g "
-            "of its size",
-            f->error, rounding);
+        snprintf(why, room, "differences over several steps disagree by %.1g of its size; rounding changes E by %.1g",
+                 f->error / f->size, rounding);
     else if (verdict == HO_KINKED)
         snprintf(why, room, "steps short enough to cross no kink are too short for differences");
     else if (verdict == HO_NOISE)
@@ -163,7 +158,7 @@ static ho_status judge(check *c, const ho_hyperparameter *h, ho_error *error)
         if (ho_check_shake(c, error) != HO_OK)
             return error->status;
         f.error = hypot(f.error, c->shaken_value / f.step);
-        if (f.off > HO_SLOPE_TRUST * f.error)
+        if (f.off > HO_SLOPE_TRUST * f.error) /* not where the error is INFINITY */
             verdict = HO_WRONG;
         else if (f.crossed > 0)
             verdict = HO_KINKED;

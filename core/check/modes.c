@@ -55,7 +55,11 @@ ho_status ho_check_shake(check *c, ho_error *error)
             ho_fail(error, status, "%s", own.text);
         else
             status = HO_OK;
-        c->shaken_value = fmax(c->shaken_value, lost ? INFINITY : fabs(value - c->value));
+        for (int64_t i = 0; i < c->size; i++)
+            c->moved[i] = lambda[i] - c->lambda[i];
+        /* What the slope explains is no rounding, unless the slope is what is wrong. */
+        const double moved = value - c->value, rest = moved - ho_check_dot(c->gradient, c->moved, c->size);
+        c->shaken_value = fmax(c->shaken_value, lost ? INFINITY : fmin(fabs(moved), fabs(rest)));
         c->shaken_gradient = fmax(c->shaken_gradient, lost ? INFINITY : distance(c, gradient));
     }
     c->shaken = status == HO_OK;

@@ -4,10 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-#define ROWS     8  /* differences in the table; and the most that may be lost before the first */
-#define SHRINK   4  /* from row to row */
-#define WORSE    64 /* a row as bad as that, against the best, says that only noise is left */
-#define SHRINK_0 10 /* while none could be taken */
+#define ROWS     8    /* differences in the table; and the most that may be lost before the first */
+#define SHRINK   4    /* from row to row */
+#define WORSE    64   /* a row as bad as that, against the best, says that only noise is left */
+#define SURE     0.1  /* a slope's error against its size, where the curve changes by more over the first step than */
+#define FAINT    1e-8 /* this share of its values */
+#define SHRINK_0 10   /* while none could be taken */
 
 /* One difference quotient; *size becomes the larger size of its two values. */
 static ho_status quotient(ho_curve curve, void *self, double h, bool both_sides, double *value, double *size)
@@ -41,7 +43,7 @@ static double extrapolate(const double *above, double *row, int count, double or
 ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides, double scale, double good,
                       ho_slope *slope)
 {
-    double rows[2][ROWS];
+    double rows[2][ROWS], largest = 0;
     int count = 0;
     *slope = (ho_slope){.value = NAN, .error = INFINITY};
     for (double h = first; count < ROWS && slope->lost < ROWS;) {
@@ -57,12 +59,16 @@ ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides,
         }
         count++;
         slope->used++;
+        largest = fmax(largest, size);
         const double least = extrapolate(rows[count % 2], row, count, both_sides ? SHRINK * SHRINK : SHRINK, fabs(h),
                                          DBL_EPSILON * size / fabs(h), slope);
         if (slope->error <= good * fmax(fabs(slope->value), scale) || (count > 3 && least > WORSE * slope->error))
             break;
         h /= SHRINK;
     }
+    /* The smallest of errors that are all large says nothing: the curve is rough on the scale of every step. */
+    if (slope->error > SURE * fabs(slope->value) && slope->error * fabs(first) > FAINT * largest)
+        slope->error = INFINITY;
     return HO_OK;
 }
 

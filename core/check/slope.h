@@ -20,14 +20,16 @@
 typedef ho_status (*ho_curve)(void *self, double h, double *value);
 
 typedef struct ho_slope {
-    double value, error; /* error INFINITY: there is no estimate */
+    double value, error; /* error INFINITY: the value says nothing */
     double step;         /* the shortest that the value rests on */
     int used, lost;      /* differences that could be taken, and not */
 } ho_slope;
 
 /* The first difference is over `first` (negative: to the other side). While a difference cannot be taken, steps shrink
  * by 10, at most seven times; then by 4, at most seven times, until the error is at most `good` times the larger of the
- * slope's size and `scale`, or grows for good. */
+ * slope's size and `scale`, or grows for good. An estimate without one
+ * certain digit counts only where the curve hardly changes, that is, where the slope is 0 but for rounding; else the
+ * error is INFINITY. */
 ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides, double scale, double good,
                       ho_slope *slope);
 
