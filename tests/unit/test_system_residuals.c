@@ -26,7 +26,7 @@ static ho_vector *random_vector(const fixture *f, int64_t columns, uint64_t stre
 {
     ho_vector *v = f->api->vector_new(f->system, columns);
     cr_assert_not_null(v);
-    ho_training_random(f->training, v, stream);
+    ho_training_random(f->training, NULL, v, stream);
     return v;
 }
 
