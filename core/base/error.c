@@ -41,6 +41,13 @@ ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const cha
     return status;
 }
 
+ho_status ho_fail_as(ho_error *error, const ho_error *other)
+{
+    if (error->status == HO_OK && other->status != HO_OK)
+        *error = *other;
+    return error->status;
+}
+
 ho_status ho_fail(ho_error *error, ho_status status, const char *format, ...)
 {
     va_list args;

@@ -28,6 +28,8 @@ const char *ho_place_print(ho_place place, char text[HO_PLACE_TEXT]);
 ho_status ho_fail(ho_error *error, ho_status status, const char *format, ...) HO_PRINTF(3, 4);
 ho_status ho_fail_at(ho_error *error, ho_status status, ho_place place, const char *format, ...) HO_PRINTF(4, 5);
 ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const char *format, va_list args);
+/* Records what is recorded in another, if anything, unless `error` has one already. Returns what `error` has then. */
+ho_status ho_fail_as(ho_error *error, const ho_error *other);
 
 /* Puts "prefix: " before a recorded error's text; nothing where there is no error. */
 void ho_error_prefix(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);

@@ -137,7 +137,7 @@ static bool add_chunk(ho_pool *pool, size_t bytes, const char *what, ho_error *e
     if (!chunk && size > bytes)
         chunk = ho_large_alloc(size = bytes, 1, what, error);
     else if (!chunk)
-        ho_fail(error, own.status, "%s", own.text);
+        ho_fail_as(error, &own);
     if (!chunk)
         return false;
     ho_grow((void **)&pool->chunks, &pool->chunk_capacity, pool->chunk_count, sizeof *pool->chunks);

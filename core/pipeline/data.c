@@ -445,19 +445,10 @@ static ho_status settle_problem(ho_reading *r)
     return check_test(r);
 }
 
-/* The first term with example weights; NULL: none. */
-static const ho_term *weighted_term(const ho_problem *problem)
-{
-    for (size_t i = 0; i < problem->objective_count; i++)
-        if (problem->objective[i].per_example)
-            return &problem->objective[i];
-    return NULL;
-}
-
 /* Example weights belong to places in the data, so the order must be the same each time. */
 static ho_status check_order(ho_reading *r, const ho_data_source *source)
 {
-    const ho_term *term = weighted_term(&r->pipeline->problem);
+    const ho_term *term = ho_weighted_term(&r->pipeline->problem);
     const ho_mention *reader = &source->readers[source->readers[HO_ALL_PARTS].loaded ? HO_ALL_PARTS : HO_TRAINING_PART];
     if (!term || !reader->loaded->calls.data.unordered)
         return HO_OK;
@@ -472,7 +463,7 @@ static ho_status keep_raw(ho_reading *r, const ho_data_source *source)
 {
     ho_pipeline *p = r->pipeline;
     p->raw = &p->training;
-    if (!source->standardize || !weighted_term(&p->problem))
+    if (!source->standardize || !ho_weighted_term(&p->problem))
         return HO_OK;
     p->raw = &p->unstandardized;
     return ho_examples_take(&p->training, NULL, p->training.count, &p->unstandardized, r->error);

@@ -63,7 +63,7 @@ static ho_status go_back(descent *d, ho_answer *a, ho_error *error)
         ho_hyperstep_pass(d->step, &d->optimizer);
         status = ho_hyperstep_make(d->step, d->lambda, d->best_gradient, d->scale, &own);
         if (status != HO_OK && status != HO_DIVERGED)
-            ho_fail(error, status, "%s", own.text);
+            ho_fail_as(error, &own);
     }
     a->recovered = status == HO_OK;
     if (status == HO_DIVERGED)
@@ -89,7 +89,7 @@ static ho_status told(ho_strategy *s, ho_answer *a, ho_error *error)
         ho_hyperstep_make(d->step, d->lambda, a->gradient, d->scale, &a->outcome);
     if (a->outcome.status == HO_DIVERGED)
         return go_back(d, a, error);
-    return a->outcome.status == HO_OK ? HO_OK : ho_fail(error, a->outcome.status, "%s", a->outcome.text);
+    return ho_fail_as(error, &a->outcome);
 }
 
 static void pass(ho_strategy *s, ho_snapshot *snapshot)

@@ -23,15 +23,6 @@ ho_detection ho_detect(const double *weights, const double *replaced, int64_t co
                           .f1 = wanted > 0 ? 2 * hits / (found + wanted) : NAN};
 }
 
-/* The first term with example weights; NULL: none has. */
-static const ho_term *weighted_term(const ho_pipeline *p)
-{
-    for (size_t i = 0; i < p->problem.objective_count; i++)
-        if (p->problem.objective[i].per_example)
-            return &p->problem.objective[i];
-    return NULL;
-}
-
 static const double *weights_of(const ho_term *term, const ho_training *training, const double *lambda)
 {
     size_t count;
@@ -120,7 +111,7 @@ static ho_status write_images(ho_run_folder *folder, const ho_examples *raw, con
 ho_status ho_example_weights_write(ho_run_folder *folder, const ho_pipeline *p, const ho_training *training,
                                    const double *lambda, ho_detection *detection, ho_error *error)
 {
-    const ho_term *term = weighted_term(p);
+    const ho_term *term = ho_weighted_term(&p->problem);
     const double *weights = term ? weights_of(term, training, lambda) : NULL;
     *detection = (ho_detection){NAN, NAN, NAN};
     if (!weights)

@@ -119,7 +119,5 @@ ho_status ho_stationarity(ho_training *training, const double *lambda, const dou
         moved[i] = lambda[i] - moved[i];
     *value = status == HO_OK ? ho_norm(moved, size) : (double)NAN;
     free(moved);
-    if (status == HO_OK || status == HO_DIVERGED)
-        return HO_OK;
-    return ho_fail(error, status, "%s", own.text);
+    return status == HO_DIVERGED ? HO_OK : ho_fail_as(error, &own);
 }

@@ -35,7 +35,7 @@ static ho_status told(ho_strategy *s, ho_answer *a, ho_error *error)
     online *o = (online *)s;
     o->ended = a->ended != NULL;
     if (a->outcome.status != HO_OK)
-        return ho_fail(error, a->outcome.status, "%s", a->outcome.text);
+        return ho_fail_as(error, &a->outcome);
     if (o->ended)
         return HO_OK;
     ho_status status = ho_hyperstep_make(o->step, o->lambda, a->gradient, 1.0, error);

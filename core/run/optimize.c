@@ -45,7 +45,7 @@ static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t numbe
     }
     ho_status status = a->outcome.status == HO_OK || a->outcome.status == HO_DIVERGED
                            ? o->strategy->calls->told(o->strategy, a, error)
-                           : ho_fail(error, a->outcome.status, "%s", a->outcome.text);
+                           : ho_fail_as(error, &a->outcome);
     if (measured && a->line.kind && number <= o->strategy->planned && result->outer_iterations++ == 0 && a->gradient)
         result->initial_error = a->value;
     a->line.diverged = a->outcome.status == HO_DIVERGED ? a->outcome.text : NULL;
@@ -53,8 +53,9 @@ static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t numbe
     /* What was measured before an interruption counts. */
     if (a->line.kind && (measured || status == HO_OK || status == HO_DIVERGED)) {
         ho_error own = {0};
-        if (report(o, &own) != HO_OK && status == HO_OK)
-            status = ho_fail(error, own.status, "%s", own.text);
+        report(o, &own);
+        if (status == HO_OK)
+            status = ho_fail_as(error, &own);
     }
     return status;
 }

@@ -354,8 +354,8 @@ static ho_status finish(const many *m, ho_error *error)
     record.repeat = m->experiment->repeat;
     record.result.outcome = *error;
     make_rows(m, &record, arena);
-    if (ho_run_folder_record(m->folder, &record, &later) != HO_OK)
-        ho_fail(error, later.status, "%s", later.text);
+    ho_run_folder_record(m->folder, &record, &later);
+    ho_fail_as(error, &later);
     if (m->request->show)
         m->request->show(&record, path);
     ho_arena_free(arena);

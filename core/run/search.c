@@ -29,7 +29,7 @@ static ho_status cost_of_hypergradient(search *s, int64_t *evaluations, ho_error
     free(lambda);
     free(gradient);
     *evaluations = cost.evaluations;
-    return status == HO_OK || status == HO_DIVERGED ? HO_OK : ho_fail(error, status, "%s", own.text);
+    return status == HO_DIVERGED ? HO_OK : ho_fail_as(error, &own);
 }
 
 static ho_status too_many(const ho_pipeline *pipeline, ho_error *error)

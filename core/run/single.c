@@ -111,13 +111,6 @@ static void warn(void *context, const char *text)
 
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
 
-/* A later failure of what went well so far. */
-static void fail_later(ho_error *error, const ho_error *later)
-{
-    if (later->status != HO_OK)
-        ho_fail(error, later->status, "%s", later->text);
-}
-
 /* Whether the weights that count are there already: those of the best evaluation. */
 static bool is_trained(const ho_single *s)
 {
@@ -151,9 +144,7 @@ static ho_status train(ho_single *s, ho_training *training, const double *lambda
         return error->status;
     ho_status status = ho_ask(training == s->both ? s->final : s->last, &question, best, &answer);
     s->last_cost = ho_training_evaluations(training) - before;
-    if (status == HO_OK)
-        return HO_OK;
-    ho_fail(error, status, "%s", answer.outcome.text);
+    ho_fail_as(error, &answer.outcome);
     return (status == HO_DIVERGED || status == HO_INTERRUPTED) && !isnan(best->at.value) ? HO_OK : status;
 }
 
@@ -201,7 +192,7 @@ static ho_status measure(ho_single *s, ho_training *training, int which, const d
     if (status == HO_OK && later.status == HO_OK)
         result->columns[which] = column;
     ho_best_free(&best);
-    fail_later(error, &later);
+    ho_fail_as(error, &later);
     return error->status;
 }
 
@@ -218,8 +209,8 @@ static ho_status measure_all(ho_single *s, ho_result *result, ho_error *error)
     /* A search may have found its way from hyperparameters that diverge. */
     if (status == HO_DIVERGED && tuned)
         status = HO_OK;
-    else if (status != HO_OK)
-        ho_fail(error, status, "%s", own.text);
+    else
+        ho_fail_as(error, &own);
     if (status == HO_OK && tuned)
         status = measure(s, s->training, HO_TUNED, s->best.lambda, !s->both, result, error);
     if (status == HO_OK && s->both)
@@ -270,14 +261,14 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
         (status == HO_INTERRUPTED && kept))
         measure_all(s, result, &later);
     result->evaluations += s->last_cost; /* the column of the initial hyperparameters is for show */
-    fail_later(&result->outcome, &later);
+    ho_fail_as(&result->outcome, &later);
     result->initial = ho_summarize(s->training, s->initial);
     result->best = ho_summarize(s->training, s->best.lambda);
     result->seconds = ho_seconds() - s->begun;
     result->cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
     later = (ho_error){0};
     record(s, result, &later);
-    fail_later(&result->outcome, &later);
+    ho_fail_as(&result->outcome, &later);
     return result->outcome.status;
 }
 
@@ -292,12 +283,11 @@ static ho_status settle_both(ho_single *s, ho_error *error)
         return ho_examples_join(&p->training, &p->validation, &s->joined, error);
     }
     s->problem_of_both.training = &p->validation;
-    for (size_t i = 0; i < p->problem.objective_count; i++)
-        if (p->problem.objective[i].per_example)
-            return ho_fail_at(error, HO_INVALID, p->problem.objective[i].weights_place,
-                              "weights: they are the training examples', and final: train_on: validation has none of "
-                              "these");
-    return HO_OK;
+    const ho_term *weighted = ho_weighted_term(&p->problem);
+    return weighted ? ho_fail_at(error, HO_INVALID, weighted->weights_place,
+                                 "weights: they are the training examples', and final: train_on: validation has none "
+                                 "of these")
+                    : HO_OK;
 }
 
 /* Training on other examples than the training part takes a system of its own. */

@@ -59,7 +59,7 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
         ho_fail(&own, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite", mode->loaded->plugin.name);
     }
     if (own.status != HO_OK)
-        return ho_fail(error, own.status, "%s", own.text);
+        return ho_fail_as(error, &own);
     if (cost) {
         cost->seconds = ho_seconds() - begun;
         cost->bytes = bytes;

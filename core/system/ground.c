@@ -65,9 +65,7 @@ ho_node ho_leaf_numbers(ho_ground *ground, const char *name, ho_shape shape, con
 
 ho_status ho_ground_traced(const ho_ground *ground, ho_error *error)
 {
-    if (ground->traced.status)
-        ho_fail(error, ground->traced.status, "%s", ground->traced.text);
-    return error->status;
+    return ho_fail_as(error, &ground->traced);
 }
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */

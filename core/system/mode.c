@@ -25,7 +25,7 @@ static ho_status leave(ho_mode_run *run, const char *call, ho_status status, ho_
     if (own.status == HO_FAILED && strncmp(own.text, who, strlen(who)) != 0)
         ho_error_prefix(&own, "%s", who);
     free(who);
-    return ho_fail(error, own.status, "%s", own.text);
+    return ho_fail_as(error, &own);
 }
 
 ho_status ho_mode_start(ho_mode_run *run, ho_training *training, const ho_instance *mode, const double *lambda,

@@ -164,9 +164,7 @@ ho_optimizer *ho_optimizer_new(const ho_instance *dynamics, const ho_tree *value
         free(hypers);
         ho_graph_free(graph);
     }
-    if (own.status)
-        ho_fail(error, own.status, "%s", own.text);
-    if (error->status) {
+    if (ho_fail_as(error, &own) != HO_OK) {
         ho_optimizer_free(o);
         return NULL;
     }

@@ -28,8 +28,8 @@ typedef struct ho_hyper_setting {
     ho_place place;
     bool tuned;
     const ho_tree
-        *value;        /* initial or fixed value: a number for every entry (0 where the structure forbids one), nested
-                          lists of the hyperparameter's shape, or the path of a .npy file; NULL: the declared default */
+        *value; /* initial or fixed value: a number for every entry (0 where the structure forbids one), nested
+                   lists of the hyperparameter's shape, or the path of a .npy file; NULL: the declared default */
     const ho_tree *beside; /* the value that the plugin's own settings give as well, which must be the same; or NULL */
     const char *shape;     /* which declared shape alternative; NULL: the first */
     ho_place shape_place;
@@ -66,6 +66,9 @@ typedef struct ho_problem {
     const ho_start *starts;
     size_t start_count;
 } ho_problem;
+
+/* The objective's first term with example weights; NULL: none has. */
+const ho_term *ho_weighted_term(const ho_problem *problem);
 
 /* Steps in an epoch, one pass over the shuffled examples: as many whole batches as there are. The examples left over
  * sit this epoch out. 1 with a full batch (0). */

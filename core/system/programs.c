@@ -300,7 +300,7 @@ static ho_program *find(ho_training *training, ho_map map, ho_how how, ho_way wa
     else
         build(training, program, &error);
     if (error.status || ho_ground_traced(ground, &error)) {
-        ho_fail(&ground->error, error.status, "%s", error.text);
+        ho_fail_as(&ground->error, &error);
         return NULL;
     }
     program->next = training->programs;
@@ -314,7 +314,7 @@ static ho_program *with_plan(ho_training *training, ho_program *program)
     if (!program || program->plan || compile(training, program, &error) == HO_OK)
         return program;
     program->input_count = 0;
-    ho_fail(&training->ground.error, error.status, "%s", error.text);
+    ho_fail_as(&training->ground.error, &error);
     return NULL;
 }
 

@@ -34,13 +34,12 @@ static ho_status add_owners(ho_training *training, ho_error *error)
     return error->status;
 }
 
-/* Whether a term of the objective has example weights. */
-static bool has_example_weights(const ho_problem *problem)
+const ho_term *ho_weighted_term(const ho_problem *problem)
 {
     for (size_t i = 0; i < problem->objective_count; i++)
         if (problem->objective[i].per_example)
-            return true;
-    return false;
+            return &problem->objective[i];
+    return NULL;
 }
 
 /* Sizes that do not fit together. */
@@ -68,7 +67,7 @@ static ho_status check_problem(const ho_problem *p, ho_error *error)
             return ho_fail_at(error, HO_INVALID, p->validation_terms[i].weights_place,
                               "weights: the validation error has no example weights: these are of the training "
                               "examples and belong in a term of the objective");
-    if (has_example_weights(p) && p->batch > 0 && p->precision == HO_F32 && p->training->count > 1 << 24)
+    if (ho_weighted_term(p) && p->batch > 0 && p->precision == HO_F32 && p->training->count > 1 << 24)
         return ho_fail(error, HO_INVALID,
                        "example weights in mini-batches: f32 cannot number more than %d examples; "
                        "use precision f64 or the full batch",
@@ -159,7 +158,7 @@ static ho_status assemble(ho_training *training, ho_error *error)
             return error->status;
     ho_layout_finish(&training->layout, p->dynamics->loaded);
     training->t_leaf = ho_leaf(ground, "t", NULL, ho_scalar_shape(), &training->t);
-    if (ho_hypers_finish(&training->hypers, error) || ho_feeds_make(&training->data, has_example_weights(p), error) ||
+    if (ho_hypers_finish(&training->hypers, error) || ho_feeds_make(&training->data, ho_weighted_term(p), error) ||
         make_objective(training, error))
         return error->status;
     const size_t segments = training->layout.segments;
@@ -184,7 +183,7 @@ ho_training *ho_training_new(const ho_problem *problem, ho_error *error)
     training->layout.ground = training->data.ground = &training->ground;
     if (assemble(training, &own) == HO_OK)
         return training;
-    ho_fail(error, own.status, "%s", own.text);
+    ho_fail_as(error, &own);
     ho_training_free(training);
     return NULL;
 }
@@ -217,7 +216,7 @@ ho_status ho_take_error(ho_training *training, ho_status status, const char *who
 {
     ho_error *recorded = ho_training_error(training);
     if (recorded->status != HO_OK)
-        status = ho_fail(error, recorded->status, "%s", recorded->text);
+        status = ho_fail_as(error, recorded);
     else if (status != HO_OK)
         status = ho_fail(error, status > 0 && status <= HO_INTERRUPTED ? status : HO_FAILED,
                          "%s returned %" PRId32 " without saying why", who, status);
