@@ -175,6 +175,17 @@ static ho_status note_branches(ho_training *training, ho_map map)
     return HO_OK;
 }
 
+/* What the estimate of digits is made from. Every call passes here, whatever the mode does with it. */
+static void measure(ho_training *training, const form *f, const call *c)
+{
+    if (f->how == HO_JVP)
+        ho_meter_tangents(&training->meter, c->t, c->out, c->d);
+    else if (f->how == HO_VJP && f->map == HO_ERROR)
+        ho_meter_error(&training->meter, c->out);
+    else if (f->how == HO_VJP)
+        ho_meter_adjoint(&training->meter, c->t, c->seed);
+}
+
 static ho_status perform(ho_training *training, const form *f, const call *c)
 {
     if (check(training, f, c) || (f->map == HO_STEP && poll_interrupt(training)))
@@ -193,6 +204,8 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
         c->residuals->kept = !plain;
         ho_residuals_sign(training, c->residuals, c->t, c->lambda, c->state);
     }
+    if (status == HO_OK)
+        measure(training, f, c);
     if (status == HO_OK && c->gradient)
         ho_hypers_collect(&training->hypers, c->gradient);
     if (status == HO_OK && f->how == HO_VALUE && f->way != HO_KEPT && f->map != HO_OBJECTIVE && training->branches)

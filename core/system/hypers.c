@@ -265,14 +265,28 @@ void ho_hypers_bind(ho_hypers *hypers, const double *lambda)
     }
 }
 
+/* Entry j of a tuned hyperparameter's cotangent. */
+static double cotangent_at(const ho_hypers *hypers, size_t tuned, int64_t j)
+{
+    const void *from = hypers->tuned[tuned].cotangent;
+    const bool wide = ho_tuned_hyper(hypers, tuned)->rank == 0 || hypers->ground->problem->precision == HO_F64;
+    return wide ? ((const double *)from)[j] : (double)((const float *)from)[j];
+}
+
+double ho_hypers_cotangent_norm(const ho_hypers *hypers, size_t tuned)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < ho_tuned_hyper(hypers, tuned)->count; j++)
+        sum += cotangent_at(hypers, tuned, j) * cotangent_at(hypers, tuned, j);
+    return sqrt(sum);
+}
+
 void ho_hypers_collect(const ho_hypers *hypers, double *gradient)
 {
     for (size_t i = 0; i < hypers->tuned_count; i++) {
         const ho_hyperparameter *h = ho_tuned_hyper(hypers, i);
-        const void *from = hypers->tuned[i].cotangent;
-        const bool wide = h->rank == 0 || hypers->ground->problem->precision == HO_F64;
         for (int64_t j = 0; j < h->count; j++)
-            gradient[h->offset + j] += wide ? ((const double *)from)[j] : (double)((const float *)from)[j];
+            gradient[h->offset + j] += cotangent_at(hypers, i, j);
     }
 }
 

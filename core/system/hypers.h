@@ -51,6 +51,8 @@ ho_status ho_hypers_finish(ho_hypers *hypers, ho_error *error);
 const ho_hyperparameter *ho_tuned_hyper(const ho_hypers *hypers, size_t tuned);
 /* Points the tuned hyperparameters' leaves at lambda. */
 void ho_hypers_bind(ho_hypers *hypers, const double *lambda);
+/* The Euclidean norm of a tuned hyperparameter's cotangent. */
+double ho_hypers_cotangent_norm(const ho_hypers *hypers, size_t tuned);
 /* gradient += the cotangents. */
 void ho_hypers_collect(const ho_hypers *hypers, double *gradient);
 /* Basis vector i of the free subspace, or of what it is restricted to. */

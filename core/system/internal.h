@@ -9,6 +9,7 @@
  *   programs.c                          graphs of maps and of their derivatives, planned on first use
  *   objective.c    dynamics.c           what the plugins compute, as graphs
  *   ------------------------------------------------------------------------------------------------------------------
+ *   digits.h                            how many digits of a hypergradient rounding leaves
  *   hypers.h  batch.h  state.h          lambda; examples; states            (each stands on ground.h alone, with
  *   ground.h                            graph, leaves, memory, numbers       ho_owner of hypers.h known to batch.h)
  */
@@ -16,6 +17,7 @@
 #define HO_SYSTEM_INTERNAL_H
 
 #include "system/batch.h"
+#include "system/digits.h"
 #include "system/hypers.h"
 #include "system/state.h"
 
@@ -93,6 +95,7 @@ struct ho_training {
     ho_hypers hypers;
     ho_layout layout;
     ho_feeds data;
+    ho_meter meter;
     ho_owner *owners; /* the model, the dynamics, the objective's terms, the validation's terms */
     size_t owner_count;
     size_t t_leaf;

@@ -32,6 +32,7 @@ ho_status ho_mode_start(ho_mode_run *run, ho_training *training, const ho_instan
                         ho_error *error)
 {
     *run = (ho_mode_run){.training = training, .mode = mode};
+    ho_meter_start(&training->meter);
     const ho_status status = enter(run, "start")->start(mode->self, ho_training_system(training), lambda, &run->run);
     return leave(run, "start", status, error);
 }
@@ -49,8 +50,10 @@ ho_status ho_mode_hypergradient(ho_mode_run *run, const double *lambda, double *
         gradient[i] = NAN;
     ho_status status = enter(run, "hypergradient")->hypergradient(run->run, lambda, value, gradient);
     status = leave(run, "hypergradient", status, error);
-    if (status == HO_OK)
+    if (status == HO_OK) {
         ho_training_free_gradient(run->training, gradient);
+        ho_meter_estimate(&run->training->meter, gradient);
+    }
     return status;
 }
 
@@ -65,6 +68,7 @@ const ho_vector *ho_mode_state(ho_mode_run *run, ho_error *error)
 
 ho_status ho_mode_forget(ho_mode_run *run, ho_error *error)
 {
+    ho_meter_start(&run->training->meter);
     return leave(run, "forget", enter(run, "forget")->forget(run->run), error);
 }
 

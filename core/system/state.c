@@ -201,15 +201,19 @@ void ho_vector_axpby(double a, const ho_vector *x, double b, ho_vector *y)
             axpby_f64(a, x->segments[i], b, y->segments[i], count);
 }
 
+static double dot_numbers(const ho_ground *ground, const void *a, int64_t i, const void *b, int64_t j, int64_t count)
+{
+    return ground->problem->precision == HO_F32 ? dot_f32((const float *)a + i, (const float *)b + j, count)
+                                                : dot_f64((const double *)a + i, (const double *)b + j, count);
+}
+
 /* <column i of a, column j of b> */
 static double dot_columns(const ho_vector *a, int64_t i, const ho_vector *b, int64_t j)
 {
     const int64_t n = a->layout->size;
     double sum = 0.0;
     for (size_t k = 0; k < a->layout->segments; k++)
-        sum += a->layout->ground->problem->precision == HO_F32
-                   ? dot_f32((const float *)a->segments[k] + i * n, (const float *)b->segments[k] + j * n, n)
-                   : dot_f64((const double *)a->segments[k] + i * n, (const double *)b->segments[k] + j * n, n);
+        sum += dot_numbers(a->layout->ground, a->segments[k], i * n, b->segments[k], j * n, n);
     return sum;
 }
 
@@ -223,4 +227,14 @@ void ho_vector_norms(const ho_vector *v, double *result)
 {
     for (int64_t j = 0; j < v->columns; j++)
         result[j] = sqrt(dot_columns(v, j, v, j));
+}
+
+void ho_vector_squares(const ho_vector *v, int64_t column, double *by_weight)
+{
+    const ho_layout *layout = v->layout;
+    for (size_t k = 0; k < layout->weight_count; k++) {
+        const int64_t first = column * layout->size + layout->weights[k].offset;
+        by_weight[k] +=
+            dot_numbers(layout->ground, v->segments[0], first, v->segments[0], first, layout->weights[k].count);
+    }
 }

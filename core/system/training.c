@@ -161,6 +161,7 @@ static ho_status assemble(ho_training *training, ho_error *error)
     if (ho_hypers_finish(&training->hypers, error) || ho_feeds_make(&training->data, ho_weighted_term(p), error) ||
         make_objective(training, error))
         return error->status;
+    ho_meter_open(&training->meter, &training->layout, &training->hypers);
     const size_t segments = training->layout.segments;
     training->initial = ho_arena_alloc(ground->arena, segments * sizeof *training->initial);
     training->step = ho_arena_alloc(ground->arena, segments * sizeof *training->step);
@@ -285,6 +286,11 @@ void ho_training_random(const ho_training *training, const ho_vector *sizes, ho_
 void ho_training_examine(ho_training *training, bool on)
 {
     training->examine = on;
+}
+
+const ho_digits *ho_training_digits(const ho_training *training)
+{
+    return &training->meter.digits;
 }
 
 const ho_hyperparameter *ho_training_hypers(const ho_training *training, size_t *count)

@@ -38,6 +38,21 @@ typedef struct ho_weight_tensor {
     int64_t offset, count; /* in the flat vector of weights */
 } ho_weight_tensor;
 
+/* The largest growth of the effect that changes of the weights have. */
+typedef struct ho_growth {
+    const char *weight; /* the tensor where most of it is; NULL: nothing grew */
+    int64_t from, to;   /* steps; `to` is the earlier one where it was measured backwards */
+    double factor;
+} ho_growth;
+
+/* An estimate of the decimal digits that rounding has left of a hypergradient (digits.h). */
+typedef struct ho_digits {
+    double fewest, most; /* of the hyperparameter with the fewest, and with the most; 0: none. NaN: not known */
+    const char *hyper;   /* the one with the fewest */
+    ho_growth growth;
+    const double *errors; /* relative ones, of each of ho_training_hypers; NaN: not known */
+} ho_digits;
+
 /* Traces, differentiates and checks everything that can be checked without running. Borrows `problem` and all it points
  * to for its own lifetime. Errors: unknown hyperparameter (nearest name) or start weight, shapes of values, values
  * outside the domain, a constraint that does not fit, patterns of `on:` that match no weight, losses whose target is
@@ -107,6 +122,9 @@ ho_status ho_training_objective(ho_training *training, const double *lambda, con
 
 /* Writes the graph of "step", "error" or "initial", as a list of nodes or for Graphviz. HO_INVALID: another name. */
 ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FILE *out, ho_error *error);
+
+/* Of the last hypergradient of a mode on this training; until its next call. */
+const ho_digits *ho_training_digits(const ho_training *training);
 
 /* The cost of all steps so far, in evaluations of the objective's gradient: a step is 1, a step with k tangents 1 + 2k,
  * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). */
