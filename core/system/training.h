@@ -38,6 +38,9 @@ typedef struct ho_weight_tensor {
     int64_t offset, count; /* in the flat vector of weights */
 } ho_weight_tensor;
 
+/* Digits below which people should be told. */
+#define HO_FEW_DIGITS 2.5
+
 /* The largest growth of the effect that changes of the weights have. */
 typedef struct ho_growth {
     const char *weight; /* the tensor where most of it is; NULL: nothing grew */

@@ -1,0 +1,281 @@
+/* The estimate of digits that rounding leaves of a hypergradient: against the true error of f32, over random pipelines;
+ * where it must tell, and where it must not. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "pipeline/pipeline.h"
+#include "system/gradient.h"
+
+#define MOST_LAMBDA 8
+#define MODES       3
+
+static const char *const modes[MODES] = {"reverse", "checkpointed", "forward"};
+
+static ho_error error;
+static ho_registry *registry;
+static char file[] = "/tmp/hotool-digits-XXXXXX";
+
+static void setup(void)
+{
+    error = (ho_error){0};
+    registry = ho_registry_new(NULL, &error);
+    cr_assert_not_null(registry, "%s", error.text);
+    int opened = mkstemp(file);
+    cr_assert_geq(opened, 0);
+    close(opened);
+}
+
+static void teardown(void)
+{
+    unlink(file);
+    ho_registry_free(registry);
+}
+
+TestSuite(digits, .init = setup, .fini = teardown);
+
+/* A hypergradient and what is said of it. */
+typedef struct measured {
+    ho_status status;
+    size_t count; /* of hyperparameters, all of them scalars */
+    double gradient[MOST_LAMBDA], errors[MOST_LAMBDA];
+    char names[MOST_LAMBDA][40];
+    ho_digits digits;
+    char weight[40];
+} measured;
+
+static void measure(ho_training *training, const char *mode, int64_t steps, measured *m)
+{
+    double lambda[MOST_LAMBDA], value;
+    ho_error own = {0};
+    const ho_loaded *loaded = ho_registry_find(registry, HO_MODE, mode, (ho_place){0}, &own);
+    ho_instance *instance = ho_instance_new(loaded, mode, NULL, NULL, (ho_place){0}, &own);
+    cr_assert_not_null(instance, "%s", own.text);
+    cr_assert_leq(ho_training_lambda_size(training), MOST_LAMBDA);
+    ho_training_lambda_initial(training, lambda);
+    m->status = ho_hypergradient(training, instance, steps, lambda, &value, m->gradient, NULL, &own);
+    m->digits = *ho_training_digits(training);
+    if (m->digits.growth.weight)
+        snprintf(m->weight, sizeof m->weight, "%s", m->digits.growth.weight);
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
+    m->count = 0;
+    for (size_t i = 0; i < count && m->status == HO_OK; i++)
+        if (hypers[i].tuned) {
+            snprintf(m->names[m->count], sizeof m->names[0], "%s", hypers[i].name);
+            m->errors[m->count++] = m->digits.errors[i];
+        }
+    ho_instance_free(instance);
+}
+
+/* Both precisions of a pipeline, in every mode. */
+static void run(const char *text, measured made[2][MODES])
+{
+    static const char *const precisions[] = {"f32", "f64"};
+    cr_assert_eq(ho_file_write(file, text, strlen(text), &error), HO_OK, "%s", error.text);
+    for (int p = 0; p < 2; p++) {
+        const ho_pipeline_request request = {.file = file, .precision = precisions[p]};
+        ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
+        cr_assert_not_null(pipeline, "%s", error.text);
+        ho_training *training = ho_training_new(&pipeline->problem, &error);
+        cr_assert_not_null(training, "%s", error.text);
+        for (int m = 0; m < MODES; m++) {
+            memset(&made[p][m], 0, sizeof made[p][m]);
+            measure(training, modes[m], pipeline->problem.steps, &made[p][m]);
+        }
+        ho_training_free(training);
+        ho_pipeline_free(pipeline);
+    }
+}
+
+/* ---- random pipelines -------------------------------------------------------------------------------------------- */
+
+static uint64_t seed, draws;
+
+static double between(double from, double to)
+{
+    return from + (to - from) * 0.5 * erfc(-ho_normal_number(seed, 99, draws++) / sqrt(2.0));
+}
+
+static double log_between(double from, double to)
+{
+    return exp(between(log(from), log(to)));
+}
+
+static int one_of(int count)
+{
+    int i = (int)between(0, count);
+    return i < count ? i : count - 1;
+}
+
+/* Models, optimizers, batches, numbers of steps, and rates up to where training falls apart. */
+static void random_pipeline(uint64_t number, char *text, size_t size)
+{
+    static const char *const dynamics[] = {"sgd", "momentum", "rmsprop", "adam"};
+    static const char *const activations[] = {"tanh", "relu", "softplus", "sigmoid"};
+    seed = number;
+    draws = 0;
+    const int which = one_of(4), activation = one_of(4);
+    const bool network = one_of(2), plain = which < 2;
+    const int steps = (int)log_between(4, 600), features = (int)log_between(3, 40), tasks = 2 + one_of(6);
+    const int training = (int)log_between(10, 100), validation = (int)log_between(10, 100);
+    const int batch = one_of(3) == 0 ? 1 + training / 4 : 0;
+    const double rate = plain ? log_between(0.005, 2) : log_between(0.0005, 0.2);
+    FILE *out = fmemopen(text, size, "w");
+    cr_assert_not_null(out);
+    fprintf(out, "name: r\nseed: %d\nsteps: %d\n", (int)number, steps);
+    fprintf(out,
+            "data: {plugin: generated, features: %d, tasks: %d, groups: 2, training: %d, validation: %d, test: 1, "
+            "separation: %g}\n",
+            features, tasks, training, validation, log_between(1, 6));
+    if (network)
+        fprintf(out, "model: {plugin: shared_trunk, shared: [%d, %d], heads: [labels], activation: %s, init: glorot}\n",
+                3 + one_of(10), 3 + one_of(10), activations[activation]);
+    else
+        fprintf(out, "model: {plugin: softmax}\n");
+    fprintf(out, "objective: [{loss: cross_entropy, reduce: mean}, {penalty: l2, name: l2}]\n"
+                 "validation: {loss: cross_entropy, reduce: mean}\n");
+    fprintf(out, "dynamics: {plugin: %s}\n", dynamics[which]);
+    if (batch > 0)
+        fprintf(out, "batch: %d\n", batch);
+    fprintf(out, "hypergradient: {mode: reverse}\nhyperparameters:\n");
+    fprintf(out, "  l2.rho: {init: %.6g}\n  dynamics.learning_rate: {init: %.6g}\n", log_between(1e-5, 0.3), rate);
+    if (which == 1)
+        fprintf(out, "  dynamics.momentum: {init: %.6g}\n", 1 - log_between(0.02, 1));
+    if (which == 2)
+        fprintf(out, "  dynamics.decay: {init: %.6g}\n", 1 - log_between(0.005, 0.3));
+    if (which == 3)
+        fprintf(out, "  dynamics.beta1: {init: %.6g}\n  dynamics.beta2: {init: %.6g}\n", 1 - log_between(0.02, 1),
+                1 - log_between(0.001, 0.3));
+    if (network)
+        fprintf(out, "  model.init_scale: {init: %.6g}\n", log_between(0.3, 2));
+    fclose(out);
+}
+
+/* ---- how good it is ---------------------------------------------------------------------------------------------- */
+
+typedef struct table {
+    int count, within, warned, false_alarms, untold;
+    double logs[1000]; /* of true error / estimate */
+} table;
+
+static double capped(double x)
+{
+    return isnan(x) || x > 1 ? 1 : x;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of the hyperparameter where each is largest. An error above 1 is as bad as 1: no digit is left. */
+static void compare(table *t, const measured *f32, const measured *f64)
+{
+    double truth = 0, estimate = 0;
+    for (size_t i = 0; i < f64->count; i++) {
+        truth = fmax(truth, capped(fabs(f32->gradient[i] - f64->gradient[i]) / fabs(f64->gradient[i])));
+        estimate = fmax(estimate, isnan(f32->errors[i]) ? 0 : capped(f32->errors[i]));
+    }
+    const double ratio = log10(truth / estimate);
+    t->logs[t->count++] = ratio;
+    t->within += fabs(ratio) <= 2;
+    const bool warned = f32->digits.fewest < HO_FEW_DIGITS;
+    t->warned += warned;
+    t->false_alarms += warned && truth < 1e-4;
+    t->untold += !warned && truth > 0.1;
+}
+
+/* HOTOOL_DIGITS_PIPELINES=N tries N of them, from another seed on. */
+static int pipelines(uint64_t *first)
+{
+    const char *more = getenv("HOTOOL_DIGITS_PIPELINES");
+    *first = more ? 10000 : 1;
+    return more ? (int)fmin(atof(more), 1000) : 200;
+}
+
+Test(digits, the_estimate_is_calibrated)
+{
+    static table tables[MODES];
+    uint64_t first;
+    const int count = pipelines(&first);
+    for (int k = 0; k < count; k++) {
+        char text[2000];
+        measured made[2][MODES];
+        random_pipeline(first + (uint64_t)k, text, sizeof text);
+        run(text, made);
+        for (int m = 0; m < MODES; m++)
+            if (made[0][m].status == HO_OK && made[1][0].status == HO_OK)
+                compare(&tables[m], &made[0][m], &made[1][0]);
+    }
+    printf("mode          pipelines  within 100   true error / estimate: 2.5 %%  median  97.5 %%   warned  false  "
+           "untold\n");
+    for (int m = 0; m < MODES; m++) {
+        table *t = &tables[m];
+        qsort(t->logs, (size_t)t->count, sizeof *t->logs, ascending);
+        printf("%-12s  %9d  %8.1f %%  %29.1e %7.1g %7.0f   %6d %6d %7d\n", modes[m], t->count,
+               100.0 * t->within / t->count, pow(10, t->logs[t->count / 40]), pow(10, t->logs[t->count / 2]),
+               pow(10, t->logs[t->count - 1 - t->count / 40]), t->warned, t->false_alarms, t->untold);
+        cr_expect_geq(t->count, count * 9 / 10, "%s", modes[m]);
+        /* Forwards less is seen: digits.h. */
+        cr_expect_geq(t->within, (strcmp(modes[m], "forward") == 0 ? 0.90 : 0.95) * t->count, "%s", modes[m]);
+        cr_expect_leq(t->false_alarms, 0.015 * count, "%s: %d false alarms", modes[m], t->false_alarms);
+        cr_expect_geq(t->warned, 0.04 * count, "%s: only %d warnings", modes[m], t->warned);
+    }
+}
+
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
+
+static const char base[] =
+    "name: c\nseed: 5\nsteps: %d\n"
+    "data: {plugin: generated, features: 12, tasks: 4, groups: 2, training: 30, validation: 30, "
+    "test: 1}\n"
+    "model: {plugin: shared_trunk, shared: [6], heads: [labels], activation: tanh, init: glorot}\n"
+    "objective: [{loss: cross_entropy, reduce: mean}, {penalty: l2, name: l2}]\n"
+    "validation: {loss: cross_entropy, reduce: mean}\n"
+    "dynamics: {plugin: sgd}\n"
+    "hypergradient: {mode: reverse}\n"
+    "hyperparameters:\n  l2.rho: {init: 0.001}\n  dynamics.learning_rate: {init: %g}\n";
+
+static void run_base(int steps, double rate, measured made[2][MODES])
+{
+    char text[2000];
+    snprintf(text, sizeof text, base, steps, rate);
+    run(text, made);
+}
+
+Test(digits, a_calm_training_keeps_nearly_all_in_every_mode)
+{
+    measured made[2][MODES];
+    run_base(100, 0.1, made);
+    for (int m = 0; m < MODES; m++) {
+        const double f32 = made[0][m].digits.fewest, f64 = made[1][m].digits.fewest;
+        cr_expect(f32 > 3.3 && f32 < 7.3, "%s: %g", modes[m], f32);
+        cr_expect(f64 - f32 > 8.5 && f64 - f32 < 9, "%s: u is 2^29 times smaller in f64: %g", modes[m], f64 - f32);
+        cr_expect_geq(made[0][m].digits.most, made[0][m].digits.fewest);
+    }
+}
+
+/* The step is far beyond 2 / curvature: the weights wander without end. */
+Test(digits, an_unstable_training_has_fewer_and_tells_what_grew)
+{
+    measured made[2][MODES];
+    run_base(150, 12, made);
+    for (int m = 0; m < MODES; m++) {
+        const ho_digits *d = &made[0][m].digits;
+        cr_assert_eq(made[0][m].status, HO_OK);
+        cr_expect_leq(d->fewest, 0.5, "%s f32: %g", modes[m], d->fewest);
+        cr_expect(d->growth.factor > 1e4 && d->growth.weight && d->hyper, "%s: %g", modes[m], d->growth.factor);
+        cr_expect(d->growth.from != d->growth.to && d->growth.from >= 0 && d->growth.to <= 150, "%s", modes[m]);
+        cr_expect(strstr("shared_W shared_b labels_W labels_b shared1_W shared1_b", made[0][m].weight), "%s",
+                  made[0][m].weight);
+        cr_expect(m == 2 ? d->growth.to > d->growth.from : d->growth.to < d->growth.from, "%s", modes[m]);
+        cr_expect(made[1][m].digits.fewest - d->fewest < 9, "f64 has u in its favour, no more");
+    }
+}
