@@ -41,13 +41,6 @@ ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const cha
     return status;
 }
 
-ho_status ho_fail_as(ho_error *error, const ho_error *other)
-{
-    if (error->status == HO_OK && other->status != HO_OK)
-        *error = *other;
-    return error->status;
-}
-
 ho_status ho_fail(ho_error *error, ho_status status, const char *format, ...)
 {
     va_list args;
@@ -64,6 +57,13 @@ ho_status ho_fail_at(ho_error *error, ho_status status, ho_place place, const ch
     ho_status result = ho_fail_v(error, status, place, format, args);
     va_end(args);
     return result;
+}
+
+ho_status ho_fail_as(ho_error *error, const ho_error *other)
+{
+    if (error->status == HO_OK && other->status != HO_OK)
+        *error = *other;
+    return error->status;
 }
 
 void ho_error_prefix(ho_error *error, const char *format, ...)

@@ -123,6 +123,20 @@ static void interrupt_after_lines(pid_t child, const char *metrics, int lines)
     kill(child, SIGINT);
 }
 
+Test(trouble, ctrl_c_before_the_only_run_begins_is_recorded)
+{
+    const char *data =
+        cli_format("data=[{plugin: unordered, path: %s/unordered_data.so, split: {train: 4, validation: 4}}]",
+                   cli_environment("HOTOOL_PIPELINE_PLUGINS"));
+    setenv("HOTOOL_TEST_INTERRUPT", "1", 1);
+    cli_result r = cli_run("pipeline", "base.yaml", "--out", "r", "--set", data, NULL);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "interrupted") && strstr(r.err, "kept in r"), "%s", r.err);
+    const char *result = cli_read("r/result.json");
+    cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect_float_eq(json_number(result, "outer_iterations"), 0, 0, "%s", result);
+}
+
 Test(trouble, ctrl_c_ends_soon_and_keeps_what_is_done)
 {
     pid_t child = cli_start("pipeline", "base.yaml", "--out", "r", "--set", "outer/iterations=1000000", "--set",

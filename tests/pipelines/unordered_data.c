@@ -1,5 +1,8 @@
-/* A data reader that says that its examples change places between readings. */
+/* A data reader that says that its examples change places between readings. With HOTOOL_TEST_INTERRUPT in the
+ * environment it is interrupted, as by Ctrl-C, while it reads. */
 #include <hotool/plugin.h>
+#include <signal.h>
+#include <stdlib.h>
 
 static ho_status read(void *self, ho_data *d)
 {
@@ -14,6 +17,8 @@ static ho_status read(void *self, ho_data *d)
                         .values = inputs};
     const ho_array y = {
         .struct_size = sizeof y, .role = HO_ROLE_LABELS, .type = HO_ARRAY_U8, .rank = 1, .dims = {8}, .values = labels};
+    if (getenv("HOTOOL_TEST_INTERRUPT"))
+        raise(SIGINT);
     ho_status status = ho_data_emit(d, 0, &x);
     return status == HO_OK ? ho_data_emit(d, 0, &y) : status;
 }

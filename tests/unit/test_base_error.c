@@ -13,6 +13,20 @@ Test(error, first_one_wins)
     cr_assert_str_eq(error.text, "first 1");
 }
 
+Test(error, what_another_holds_is_passed_on_unless_there_was_one_before)
+{
+    ho_error error = {0}, other = {0};
+    cr_assert_eq(ho_fail_as(&error, &other), HO_OK);
+    ho_fail(&other, HO_DIVERGED, "other");
+    cr_assert_eq(ho_fail_as(&error, &other), HO_DIVERGED);
+    cr_assert_str_eq(error.text, "other");
+    ho_error first = {0};
+    ho_fail(&first, HO_INVALID, "first");
+    cr_assert_eq(ho_fail_as(&first, &other), HO_INVALID);
+    cr_assert_str_eq(first.text, "first");
+    cr_assert_eq(ho_fail_as(&first, &(ho_error){0}), HO_INVALID);
+}
+
 static const char *text_at(ho_place place)
 {
     static ho_error error;
