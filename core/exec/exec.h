@@ -15,8 +15,9 @@ typedef struct ho_plan ho_plan;
  * whose values are then given instead of computed. Where they are what another plan computed, so are the outputs, to
  * the last bit, unless entries of such a node repeat along some axis (products read repeated entries by stride 0). The
  * graph is not needed afterwards. Fails if a leaf is missing, memory is short, or the plan would be wrong: an index in
- * f32 beyond 2^24, or a product too large for the BLAS. HOTOOL_KERNELS=base in the environment, meant for tests, makes
- * plans run as on a processor without AVX2. Kinds of processors may differ in bits, within rounding. */
+ * f32 beyond 2^24, or a product too large for the BLAS. HOTOOL_KERNELS=base or avx2 in the environment, meant for
+ * tests, makes plans run as on a processor without AVX2 or without AVX-512. Kinds of processors may differ in bits,
+ * within rounding. */
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
                      const ho_node *outputs, size_t output_count, ho_error *error);
 void ho_plan_free(ho_plan *plan);

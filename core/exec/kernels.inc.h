@@ -19,7 +19,9 @@
 #else
 #define PRECISION f64
 #endif
-#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX512F__)
+#define ISA _avx512
+#elif defined(__AVX2__)
 #define ISA _avx2
 #else
 #define ISA _base

@@ -1,317 +1,471 @@
 /*
- * Part of kernels.inc.h: products with few columns, for which the packing and the wide tiles of a BLAS do not pay.
- * These keep a tile of ROWS x 2 vectors in registers. Each entry is one chain of fused multiply-adds over k, in
- * whatever tile it lies.
+ * Part of kernels.inc.h: products with few columns, for which the packing and the wide tiles of a BLAS do not pay. The
+ * lanes of a vector are used in one of three ways, which depends on the sizes and on how a is stored, and on nothing
+ * else: the same product has the same bits in every plan.
+ *
+ *   along    a has long rows, and n fills lanes badly: each entry of c is a dot product, a vector of k at a time
+ *   down     a is stored by long columns: vectors go down these, c' = b' @ a'
+ *   across   otherwise: vectors go along the rows of b
+ *
+ * Down and across, each entry is one chain of multiply-adds over k. All keep a tile of c in registers.
  */
-#if defined(__AVX2__) && defined(__FMA__)
-#include <immintrin.h>
-#define VECTOR_BYTES 32
-#define ROWS         6
-#if REAL_IS_F32
-#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
-#else
-#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_pd(a, b, c)
-#endif
+#if defined(__AVX512F__)
+#define VECTOR_BYTES          64
+#define ROWS                  10
+#define DOT_ROWS              4
+#define DOT_COLUMNS           5
+#define MULTIPLY_ADD(a, b, c) JOIN(_mm512_fmadd_, SUFFIX, )(a, b, c)
+#elif defined(__AVX2__)
+#define VECTOR_BYTES          32
+#define ROWS                  6
+#define DOT_ROWS              3
+#define DOT_COLUMNS           4
+#define MULTIPLY_ADD(a, b, c) JOIN(_mm256_fmadd_, SUFFIX, )(a, b, c)
 #else
 #define VECTOR_BYTES          16
 #define ROWS                  4
+#define DOT_ROWS              3
+#define DOT_COLUMNS           2
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+#if REAL_IS_F32
+#define SUFFIX  ps
+#define INTEGER int32_t
+#else
+#define SUFFIX  pd
+#define INTEGER int64_t
 #endif
 
 typedef REAL vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER bits __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef INTEGER loose_bits __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(INTEGER)), may_alias));
+typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
-#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
-#define PANEL (2 * LANES)
-/* Rows of b used at a time: a panel of them stays in the second-level cache. */
-#define DEPTH ((int64_t)2048)
-/* The most columns, with those of a batch side by side. */
-#define COLUMNS_MOST (4 * HO_NARROW)
+#define UNROLL     _Pragma("GCC unroll 16")
+#define LANES      ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+#define PANEL      (2 * LANES)
+#define CACHE_LINE 64
+/* How much of k is dealt with at a time: some columns of b stay in the first-level cache, and down the columns what is
+ * read of a stays in the second. */
+#define DEPTH      ((int64_t)(2048 / sizeof(REAL)))
+#define DOWN_DEPTH ((int64_t)(512 / sizeof(REAL)))
+/* Members of a batch with the same a are treated as one matrix of at most so many columns. */
+#define COLUMNS_MOST ((int64_t)128)
 
-/* If a is the same for the whole batch, the columns of all its members are treated as one matrix. */
-static bool joins_batch(const ho_product *p)
-{
-    return p->batch > 1 && p->a.step == 0;
-}
-
-/* Rows of b can be read in place, a whole panel at a time: lanes past the end of a row belong to the next row and to no
- * result. Only the last rows, past which nothing may be read, go through the packing space. */
-static bool reads_in_place(const ho_product *p)
-{
-    return !joins_batch(p) && p->b.column == 1 && p->n <= PANEL;
-}
-
-/* If a is stored by long columns, vectors go down these instead: c' = b' @ a'. Reading it by rows would touch a cache
- * line for each entry. */
 static bool goes_down(const ho_product *p)
 {
-    return p->a.row == 1 && p->a.column > 2 * PANEL;
+    return p->a.row == 1 && p->a.column > PANEL && p->m >= PANEL;
 }
 
-static int64_t depth_of(const ho_product *p)
+static bool goes_along(const ho_product *p)
 {
-    int64_t most = goes_down(p) ? DEPTH / 8 : DEPTH;
-    return p->k < most ? p->k : most;
+    int64_t lanes = (p->n + LANES - 1) / LANES * LANES;
+    return p->a.column == 1 && p->k >= 8 * LANES && 8 * p->n < 7 * lanes;
 }
 
-static int64_t last_rows(const ho_product *p)
+static int64_t joined_members(const ho_product *p)
 {
-    int64_t rows = (PANEL + p->b.row - 1) / p->b.row;
-    return rows < p->k ? rows : p->k;
+    bool joins = p->a.step == 0 && (goes_down(p) || goes_along(p));
+    int64_t most = COLUMNS_MOST / p->n;
+    return !joins ? 1 : p->batch < most ? p->batch : most;
 }
 
-static int64_t panels(const ho_product *p)
+static int64_t least_of(int64_t a, int64_t b)
 {
-    int64_t columns = joins_batch(p) ? p->n * p->batch : p->n;
-    return (columns + PANEL - 1) / PANEL;
+    return a < b ? a : b;
+}
+
+static int64_t rounded_up(int64_t n, int64_t to)
+{
+    return (n + to - 1) / to * to;
 }
 
 static int64_t pack_size(const ho_product *p)
 {
-    if (p->n > HO_NARROW || panels(p) * PANEL > COLUMNS_MOST)
+    if (p->n > HO_NARROW)
         return -1;
+    int64_t columns = joined_members(p) * p->n;
     if (goes_down(p))
-        return PANEL * depth_of(p);
-    return panels(p) * PANEL * (reads_in_place(p) ? last_rows(p) : depth_of(p));
+        return columns * (p->k > DOWN_DEPTH ? rounded_up(p->m, PANEL) : PANEL) + columns * least_of(p->k, DOWN_DEPTH);
+    int64_t depth = least_of(p->k, DEPTH);
+    return goes_along(p) ? columns * rounded_up(depth, LANES) : depth * rounded_up(columns, LANES);
 }
 
-/* Some rows of b; `row` is the stride between them. */
-typedef struct rows_of_b {
-    const REAL *first;
-    int64_t row, depth;
-} rows_of_b;
+/* ---- rearranging ----------------------------------------------------------------------------------------------- */
 
-/* tile (+)= a (rows x depth) @ (b, then rest), a panel wide. */
-static inline __attribute__((always_inline)) void multiply(const int rows, const REAL *a, int64_t row, int64_t column,
-                                                           rows_of_b b, rows_of_b rest, REAL *tile, bool add)
+/* At most a few vectors: whole ones, then sizes that the compiler knows. */
+INLINE void copy_row(REAL *to, const REAL *from, int64_t n)
 {
-    vector sum[ROWS][2];
-    const REAL *line[ROWS];
-    for (int r = 0; r < rows; r++) {
-        line[r] = a + r * row;
-        for (int v = 0; v < 2; v++)
-            sum[r][v] = add ? *(const vector *)(tile + r * PANEL + v * LANES) : (vector){0};
+    for (; n >= LANES; n -= LANES, to += LANES, from += LANES)
+        memcpy(to, from, VECTOR_BYTES);
+    UNROLL
+    for (int64_t some = 8; some > 0; some /= 2) {
+        if (n & some) {
+            memcpy(to, from, (size_t)some * sizeof *to);
+            to += some;
+            from += some;
+        }
     }
-    for (int64_t at = 0;;) {
-        for (int64_t k = 0; k < b.depth; k++, at += column) {
-            vector b0 = *(const loose *)b.first, b1 = *(const loose *)(b.first + LANES);
-            b.first += b.row;
-#pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                vector x = line[r][at] - (vector){0};
-                sum[r][0] = MULTIPLY_ADD(x, b0, sum[r][0]);
-                sum[r][1] = MULTIPLY_ADD(x, b1, sum[r][1]);
+}
+
+/* Four rows of four entries, from four columns that are `column` apart. */
+INLINE void turn_quads(REAL *to, int64_t row, const REAL *from, int64_t column)
+{
+    quad a = *(const quad *)from, b = *(const quad *)(from + column);
+    quad d = *(const quad *)(from + 2 * column), e = *(const quad *)(from + 3 * column);
+    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
+    *(quad *)to = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+    *(quad *)(to + row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+    ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    de = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+    *(quad *)(to + 2 * row) = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+    *(quad *)(to + 3 * row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+}
+
+/* to[i * to_row + j] = from[i * row + j * column], for i < m and j < n; row or column is 1. */
+static void arrange(REAL *to, int64_t to_row, const REAL *from, int64_t row, int64_t column, int64_t m, int64_t n)
+{
+    if (column == 1) {
+        for (int64_t i = 0; i < m; i++)
+            copy_row(to + i * to_row, from + i * row, n);
+    } else if (row == 1 && m >= 4 && n >= 4) {
+        for (int64_t i0 = 0; i0 < m; i0 += 4) { /* the last quads may overlap the previous ones */
+            int64_t i = least_of(i0, m - 4);
+            for (int64_t j0 = 0; j0 < n; j0 += 4) {
+                int64_t j = least_of(j0, n - 4);
+                turn_quads(to + i * to_row + j, to_row, from + i + j * column, column);
             }
         }
-        if (rest.depth == 0)
-            break;
-        b = rest;
-        rest.depth = 0;
+    } else {
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < n; j++)
+                to[i * to_row + j] = from[i * row + j * column];
     }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < 2; v++)
-            *(vector *)(tile + r * PANEL + v * LANES) = sum[r][v];
 }
 
-static void multiply_rows(int64_t rows, const REAL *a, int64_t row, int64_t column, rows_of_b b, rows_of_b rest,
-                          REAL *tile, bool add)
+/* ---- tiles ----------------------------------------------------------------------------------------------------- */
+
+/* Some product (rows, depth) @ (depth, vectors), with the entries of a anywhere and the vectors of b `b_row` apart. */
+typedef struct factors {
+    const REAL *a;
+    int64_t row, column;
+    const REAL *b;
+    int64_t b_row, depth, ahead; /* ahead: how far to fetch b ahead, if it is not in a cache */
+} factors;
+
+INLINE vector at(const REAL *first)
 {
-    switch (rows) {
-    case 1:
-        multiply(1, a, row, column, b, rest, tile, add);
-        break;
-    case 2:
-        multiply(2, a, row, column, b, rest, tile, add);
-        break;
-    case 3:
-        multiply(3, a, row, column, b, rest, tile, add);
-        break;
-    case 4:
-        multiply(4, a, row, column, b, rest, tile, add);
-        break;
+    return *(const loose *)first;
+}
+
+/* c (+)= a @ b. */
+INLINE void multiply(const int rows, const int vectors, const factors *f, REAL *c, int64_t c_row, bool add)
+{
+    vector sum[ROWS][2];
+    const REAL *line[ROWS], *b = f->b;
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        line[r] = f->a + r * f->row;
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = add ? at(c + r * c_row + v * LANES) : (vector){0};
+    }
+    for (int64_t k = 0, i = 0; k < f->depth; k++, i += f->column, b += f->b_row) {
+        vector y[2];
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            y[v] = at(b + v * LANES);
+            if (vectors == 2 && v * VECTOR_BYTES % CACHE_LINE == 0)
+                __builtin_prefetch(b + f->ahead + v * LANES);
+        }
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            vector x = line[r][i] - (vector){0};
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = MULTIPLY_ADD(x, y[v], sum[r][v]);
+        }
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        UNROLL
+    for (int v = 0; v < vectors; v++)
+        *(loose *)(c + r * c_row + v * LANES) = sum[r][v];
+}
+
+static void multiply_tile(int64_t rows, int64_t vectors, const factors *f, REAL *c, int64_t c_row, bool add)
+{
+    switch (vectors == 1 ? rows : ROWS + rows) {
+#define TILE(rows)                           \
+    case rows:                               \
+        multiply(rows, 1, f, c, c_row, add); \
+        return;                              \
+    case ROWS + (rows):                      \
+        multiply(rows, 2, f, c, c_row, add); \
+        return;
+        TILE(1)
+        TILE(2)
+        TILE(3)
+        TILE(4)
 #if ROWS > 4
-    case 5:
-        multiply(5, a, row, column, b, rest, tile, add);
-        break;
-    default:
-        multiply(6, a, row, column, b, rest, tile, add);
-        break;
+        TILE(5)
+        TILE(6)
 #endif
+#if ROWS > 6
+        TILE(7)
+        TILE(8)
+        TILE(9)
+        TILE(10)
+#endif
+#undef TILE
+    default: /* there are no more */
+        return;
     }
 }
+
+/* The lanes are summed by halves. */
+INLINE REAL sum_of_lanes(vector v)
+{
+    union {
+        vector v;
+        quad quads[(LANES + 3) / 4];
+        REAL lanes[LANES];
+    } all = {v};
+    UNROLL
+    for (int64_t half = LANES / 8; half > 0; half /= 2)
+        UNROLL
+    for (int64_t i = 0; i < half; i++)
+        all.quads[i] += all.quads[i + half];
+    UNROLL
+    for (int64_t half = least_of(LANES / 2, 2); half > 0; half /= 2)
+        UNROLL
+    for (int64_t i = 0; i < half; i++)
+        all.lanes[i] += all.lanes[i + half];
+    return all.lanes[0];
+}
+
+/* v with zeros in the first n lanes. */
+INLINE vector zero_first(vector v, int64_t n)
+{
+    static const INTEGER masks[2 * LANES] = {[LANES... 2 * LANES - 1] = -1};
+    return (vector)((bits)v & *(const loose_bits *)(masks + LANES - n));
+}
+
+/* Some rows of a, `row` apart, from some k on; the same k of some columns of b, a vector of each beside one another and
+ * `step` between vectors of one column; and where the columns of c are. */
+typedef struct rows_along {
+    const REAL *a;
+    int64_t row, depth;
+    const REAL *b;
+    int64_t step;
+    REAL *c;
+    const int64_t *at;
+    int64_t c_row;
+} rows_along;
+
+/* c (+)= the dot products of some rows and columns. */
+INLINE void dot(const int rows, const int columns, const rows_along *d, bool add)
+{
+    vector sum[DOT_ROWS][DOT_COLUMNS], x[DOT_ROWS];
+    const REAL *b = d->b, *a = d->a;
+    const int64_t row = d->row, whole = d->depth / LANES * LANES, ahead = 2 * DOT_ROWS * row;
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        UNROLL
+    for (int j = 0; j < columns; j++)
+        sum[r][j] = (vector){0};
+    for (int64_t k = 0; k < d->depth; k += LANES, b += d->step) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            x[r] = at(a + r * row + (k < whole ? k : d->depth - LANES));
+            if (k >= whole)
+                x[r] = zero_first(x[r], LANES - (d->depth - k));
+            __builtin_prefetch(a + r * row + k + ahead);
+        }
+        UNROLL
+        for (int j = 0; j < columns; j++) {
+            vector y = at(b + j * LANES);
+            UNROLL
+            for (int r = 0; r < rows; r++)
+                sum[r][j] = MULTIPLY_ADD(x[r], y, sum[r][j]);
+        }
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int j = 0; j < columns; j++) {
+            REAL *c = d->c + r * d->c_row + d->at[j], value = sum_of_lanes(sum[r][j]);
+            *c = add ? *c + value : value;
+        }
+    }
+}
+
+static void dot_tile(int64_t rows, int64_t columns, const rows_along *d, bool add)
+{
+    switch (rows * (DOT_COLUMNS + 1) + columns) {
+#define TILE(rows, columns)                      \
+    case (rows) * (DOT_COLUMNS + 1) + (columns): \
+        dot(rows, columns, d, add);              \
+        return;
+#if DOT_ROWS == 4
+#define TILES(columns) TILE(1, columns) TILE(2, columns) TILE(3, columns) TILE(4, columns)
+#else
+#define TILES(columns) TILE(1, columns) TILE(2, columns) TILE(3, columns)
+#endif
+        TILES(1)
+        TILES(2)
+#if DOT_COLUMNS > 2
+        TILES(3)
+        TILES(4)
+#endif
+#if DOT_COLUMNS > 4
+        TILES(5)
+#endif
+#undef TILES
+#undef TILE
+    default: /* there are no more */
+        return;
+    }
+}
+
+/* ---- products -------------------------------------------------------------------------------------------------- */
 
 typedef struct narrow {
     const ho_product *p;
     const REAL *a, *b;
     REAL *c, *pack;
-    int64_t joined; /* members of the batch treated as one */
-    int64_t columns;
+    int64_t members, columns; /* of the batch, treated as one */
 } narrow;
 
-/* At most a panel of entries: whole vectors, then 4, 2 and 1, sizes that the compiler knows. */
-static inline void copy_row(REAL *to, const REAL *from, int64_t n)
+static const REAL *b_of(const narrow *w, int64_t member, int64_t k)
 {
-    for (; n >= LANES; n -= LANES, to += LANES, from += LANES)
-        memcpy(to, from, VECTOR_BYTES);
-    if (n & 4) {
-        memcpy(to, from, 4 * sizeof *to);
-        to += 4;
-        from += 4;
-    }
-    if (n & 2) {
-        memcpy(to, from, 2 * sizeof *to);
-        to += 2;
-        from += 2;
-    }
-    if (n & 1)
-        *to = *from;
+    return w->b + member * w->p->b.step + k * w->p->b.row;
 }
 
-/* Rows k0 .. k0+depth-1 of b as panels of PANEL columns, zeros beyond the last. */
-static void pack(const narrow *w, int64_t k0, int64_t depth)
+/* The size of the next of `parts` parts of nearly equal size. */
+static int64_t even_part(int64_t left, int64_t parts)
+{
+    return (left + parts - 1) / parts;
+}
+
+/* Vectors of the columns of b, side by side. */
+static void pack_along(const narrow *w, int64_t k0, int64_t depth)
 {
     const ho_product *p = w->p;
-    memset(w->pack + (panels(p) - 1) * PANEL * depth, 0, (size_t)(PANEL * depth) * sizeof *w->pack);
-    for (int64_t j = 0; j < w->columns;) {
-        int64_t g = j / p->n, start = j % p->n, n = p->n - start, room = PANEL - j % PANEL;
-        n = n < room ? n : room;
-        const REAL *from = w->b + g * p->b.step + k0 * p->b.row + start * p->b.column;
-        REAL *to = w->pack + j / PANEL * PANEL * depth + j % PANEL;
-        for (int64_t k = 0; k < depth; k++, from += p->b.row, to += PANEL) {
-            if (p->b.column == 1)
-                copy_row(to, from, n);
-            else
-                for (int64_t i = 0; i < n; i++)
-                    to[i] = from[i * p->b.column];
+    for (int64_t k = 0; k < depth; k += LANES) {
+        int64_t some = least_of(depth - k, LANES);
+        REAL *to = w->pack + k * w->columns;
+        if (some < LANES)
+            memset(to, 0, (size_t)(w->columns * LANES) * sizeof *to);
+        for (int64_t g = 0; g < w->members; g++)
+            arrange(to + g * p->n * LANES + LANES - some, LANES, b_of(w, g, k0 + k), p->b.column, p->b.row, p->n, some);
+    }
+}
+
+static void run_along(const narrow *w)
+{
+    const ho_product *p = w->p;
+    int64_t at[COLUMNS_MOST];
+    for (int64_t j = 0; j < w->columns; j++)
+        at[j] = j / p->n * p->c.step + j % p->n;
+    for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
+        rows_along d = {
+            .row = p->a.row, .depth = least_of(DEPTH, p->k - k0), .step = w->columns * LANES, .c_row = p->c.row};
+        pack_along(w, k0, d.depth);
+        for (int64_t i = 0, rows, tiles = (p->m + DOT_ROWS - 1) / DOT_ROWS; tiles > 0; tiles--, i += rows) {
+            rows = even_part(p->m - i, tiles);
+            d.a = w->a + i * p->a.row + k0;
+            d.c = w->c + i * p->c.row;
+            for (int64_t j = 0, some, parts = (w->columns + DOT_COLUMNS - 1) / DOT_COLUMNS; parts > 0; parts--) {
+                some = even_part(w->columns - j, parts);
+                d.b = w->pack + j * LANES;
+                d.at = at + j;
+                dot_tile(rows, some, &d, k0 > 0);
+                j += some;
+            }
         }
-        j += n;
     }
 }
 
-/* Copies the columns of a tile to or from c, in which the members of the batch lie apart. */
-static void move_tile(const narrow *w, REAL *tile, int64_t i0, int64_t rows, int64_t j0, bool out)
+/* A panel of c' is kept from one part of k to the next, if there are several. */
+static void run_down(const narrow *w)
 {
     const ho_product *p = w->p;
-    int64_t width = w->columns - j0 < PANEL ? w->columns - j0 : PANEL;
-    for (int64_t j = 0; j < width;) {
-        int64_t g = (j0 + j) / p->n, start = (j0 + j) % p->n;
-        int64_t n = p->n - start < width - j ? p->n - start : width - j;
-        REAL *c = w->c + g * p->c.step + i0 * p->c.row + start;
-        REAL *t = tile + j;
-        for (int64_t r = 0; r < rows; r++, c += p->c.row, t += PANEL)
-            copy_row(out ? c : t, out ? t : c, n);
-        j += n;
+    int64_t tile_size = w->columns * PANEL, kept = p->k > DOWN_DEPTH ? rounded_up(p->m, PANEL) / PANEL : 1;
+    REAL *b = w->pack + kept * tile_size;
+    for (int64_t k0 = 0; k0 < p->k; k0 += DOWN_DEPTH) {
+        factors f = {.row = 1, .column = w->columns, .b_row = p->a.column, .depth = least_of(DOWN_DEPTH, p->k - k0)};
+        f.ahead = p->k > DOWN_DEPTH ? 16 * f.b_row : 0;
+        for (int64_t g = 0; g < w->members; g++)
+            arrange(b + g * p->n, w->columns, b_of(w, g, k0), p->b.row, p->b.column, f.depth, p->n);
+        for (int64_t i0 = 0; i0 < p->m; i0 += PANEL) {
+            int64_t i = least_of(i0, p->m - PANEL);
+            REAL *tile = w->pack + i0 / PANEL % kept * tile_size;
+            f.b = w->a + i + k0 * p->a.column;
+            for (int64_t j = 0, some, parts = (w->columns + ROWS - 1) / ROWS; parts > 0; parts--, j += some) {
+                some = even_part(w->columns - j, parts);
+                f.a = b + j;
+                multiply_tile(some, 2, &f, tile + j * PANEL, PANEL, k0 > 0);
+            }
+            for (int64_t g = 0; g < w->members && k0 + f.depth == p->k; g++)
+                arrange(w->c + g * p->c.step + i * p->c.row, p->c.row, tile + g * p->n * PANEL, 1, PANEL, PANEL, p->n);
+        }
     }
 }
 
-/* Tiles of rows times a panel of columns: first the `direct` rows of b, then the `packed` ones. */
+/* Columns j0 .. j0+n-1 and rows k0 .. k0+depth-1 of b as whole vectors: in place, or packed with zeros beyond. */
+static void pack_across(const narrow *w, int64_t j0, int64_t n, int64_t k0, factors *f, int64_t width)
+{
+    const ho_matrix *b = &w->p->b;
+    f->b = b_of(w, 0, k0) + j0 * b->column;
+    f->b_row = b->row;
+    if (n == width && b->column == 1)
+        return;
+    if (n < width)
+        memset(w->pack, 0, (size_t)(f->depth * width) * sizeof *w->pack);
+    arrange(w->pack, width, f->b, b->row, b->column, f->depth, n);
+    f->b = w->pack;
+    f->b_row = width;
+}
+
 static void run_across(const narrow *w)
 {
     const ho_product *p = w->p;
     REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
-    int64_t depth = depth_of(p), tiles = (p->m + ROWS - 1) / ROWS;
-    for (int64_t k0 = 0; k0 < p->k; k0 += depth) {
-        int64_t end = k0 + depth < p->k ? k0 + depth : p->k, pack_from = reads_in_place(p) ? p->k - last_rows(p) : k0;
-        pack_from = pack_from < k0 ? k0 : pack_from < end ? pack_from : end;
-        pack(w, pack_from, end - pack_from);
-        rows_of_b direct = {w->b + k0 * p->b.row, p->b.row, pack_from - k0};
-        for (int64_t i0 = 0, t = tiles; t > 0; t--) {
-            int64_t rows = (p->m - i0 + t - 1) / t; /* tiles of nearly equal size */
-            const REAL *a = w->a + i0 * p->a.row + k0 * p->a.column;
-            for (int64_t j0 = 0; j0 < w->columns; j0 += PANEL) {
-                rows_of_b packed = {w->pack + j0 * (end - pack_from), PANEL, end - pack_from};
+    for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
+        factors f = {.row = p->a.row, .column = p->a.column, .depth = least_of(DEPTH, p->k - k0)};
+        for (int64_t j = 0; j < p->n; j += PANEL) {
+            int64_t n = least_of(p->n - j, PANEL), vectors = n > LANES ? 2 : 1, width = vectors * LANES;
+            bool spills = n < width, dense = p->c.row == p->n && p->n <= PANEL && p->k <= DEPTH;
+            pack_across(w, j, n, k0, &f, width);
+            for (int64_t i = 0, rows, tiles = (p->m + ROWS - 1) / ROWS; tiles > 0; tiles--, i += rows) {
+                rows = even_part(p->m - i, tiles);
+                f.a = w->a + i * p->a.row + k0 * p->a.column;
+                REAL *c = w->c + i * p->c.row + j;
+                /* What spills over the end of a row is overwritten by the next ones, if there are any. */
+                if (!spills || (dense && (p->m - i - rows) * n >= PANEL)) {
+                    multiply_tile(rows, vectors, &f, c, p->c.row, k0 > 0);
+                    continue;
+                }
                 if (k0 > 0)
-                    move_tile(w, tile, i0, rows, j0, false);
-                multiply_rows(rows, a, p->a.row, p->a.column, direct, packed, tile, k0 > 0);
-                move_tile(w, tile, i0, rows, j0, true);
+                    arrange(tile, width, c, p->c.row, 1, rows, n);
+                multiply_tile(rows, vectors, &f, tile, width, k0 > 0);
+                arrange(c, p->c.row, tile, width, 1, rows, n);
             }
-            i0 += rows;
         }
-    }
-}
-
-/* Rows k0 .. k0+depth-1 of the last, partial panel of a'; the packing space is zero beyond them. */
-static rows_of_b pack_last(const narrow *w, int64_t i0, int64_t k0, int64_t depth)
-{
-    const REAL *from = w->a + i0 + k0 * w->p->a.column;
-    for (int64_t k = 0; k < depth; k++, from += w->p->a.column)
-        copy_row(w->pack + k * PANEL, from, w->p->m - i0);
-    return (rows_of_b){w->pack, PANEL, depth};
-}
-
-/* tile (+)= the columns of b, as rows, against a panel of a'. */
-static void multiply_columns(const narrow *w, int64_t k0, rows_of_b panel, REAL *tile)
-{
-    const ho_product *p = w->p;
-    const rows_of_b none = {NULL, 0, 0};
-    for (int64_t g = 0; g < w->joined; g++) {
-        const REAL *b = w->b + g * p->b.step + k0 * p->b.row;
-        for (int64_t j0 = 0, t = (p->n + ROWS - 1) / ROWS; t > 0; t--) {
-            int64_t columns = (p->n - j0 + t - 1) / t;
-            multiply_rows(columns, b + j0 * p->b.column, p->b.column, p->b.row, panel, none, tile, k0 > 0);
-            tile += columns * PANEL;
-            j0 += columns;
-        }
-    }
-}
-
-typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-
-/* Transposes four entries of four lines of the tile into four rows of c. */
-static inline void turn_quads(REAL *c, int64_t row, const REAL *tile)
-{
-    quad a = *(const quad *)tile, b = *(const quad *)(tile + PANEL);
-    quad d = *(const quad *)(tile + 2 * PANEL), e = *(const quad *)(tile + 3 * PANEL);
-    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
-    *(quad *)c = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-    *(quad *)(c + row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-    ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    de = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-    *(quad *)(c + 2 * row) = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-    *(quad *)(c + 3 * row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-}
-
-/* c (rows x n) = the transpose of the first `rows` lanes of n lines of the tile. */
-static void turn_tile(REAL *c, int64_t row, const REAL *tile, int64_t rows, int64_t n)
-{
-    int64_t i = 0;
-    for (; i + 4 <= rows && n >= 4; i += 4) {
-        for (int64_t j = 0; j < n; j += 4) {
-            int64_t at = j + 4 <= n ? j : n - 4; /* the last four overlap the previous ones */
-            turn_quads(c + i * row + at, row, tile + at * PANEL + i);
-        }
-    }
-    for (; i < rows; i++)
-        for (int64_t j = 0; j < n; j++)
-            c[i * row + j] = tile[j * PANEL + i];
-}
-
-static void run_down(const narrow *w)
-{
-    const ho_product *p = w->p;
-    REAL tile[COLUMNS_MOST * PANEL] __attribute__((aligned(VECTOR_BYTES)));
-    int64_t depth = depth_of(p);
-    memset(w->pack, 0, (size_t)(PANEL * depth) * sizeof *w->pack);
-    for (int64_t i0 = 0; i0 < p->m; i0 += PANEL) {
-        int64_t rows = p->m - i0 < PANEL ? p->m - i0 : PANEL;
-        for (int64_t k0 = 0; k0 < p->k; k0 += depth) {
-            int64_t some = p->k - k0 < depth ? p->k - k0 : depth;
-            rows_of_b panel = {w->a + i0 + k0 * p->a.column, p->a.column, some};
-            multiply_columns(w, k0, rows < PANEL ? pack_last(w, i0, k0, some) : panel, tile);
-        }
-        for (int64_t g = 0; g < w->joined; g++)
-            turn_tile(w->c + g * p->c.step + i0 * p->c.row, p->c.row, tile + g * p->n * PANEL, rows, p->n);
     }
 }
 
 static void run_product(const ho_product *p, void *const *address)
 {
-    narrow w = {.p = p, .joined = joins_batch(p) ? p->batch : 1, .columns = joins_batch(p) ? p->batch * p->n : p->n};
-    w.pack = address[p->pack];
-    for (int64_t g = 0; g < p->batch; g += w.joined) {
+    int64_t joined = joined_members(p);
+    for (int64_t g = 0; g < p->batch; g += joined) {
+        narrow w = {.p = p, .members = least_of(joined, p->batch - g), .pack = address[p->pack]};
+        w.columns = w.members * p->n;
         w.a = (const REAL *)address[p->a.buffer] + p->a.offset + g * p->a.step;
         w.b = (const REAL *)address[p->b.buffer] + p->b.offset + g * p->b.step;
         w.c = (REAL *)address[p->c.buffer] + p->c.offset + g * p->c.step;
-        (goes_down(p) ? run_down : run_across)(&w);
+        (goes_down(p) ? run_down : goes_along(p) ? run_along : run_across)(&w);
     }
 }

@@ -7,12 +7,27 @@
 #include "exec/kernels.h"
 #include "exec/plan.h"
 
+#if defined(HO_HAVE_AVX2)
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 const ho_arithmetic *ho_arithmetic_for(ho_precision precision)
 {
 #if defined(HO_HAVE_AVX2)
     const char *asked = getenv("HOTOOL_KERNELS");
-    bool base = asked != NULL && strcmp(asked, "base") == 0;
-    if (!base && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    bool base = asked != NULL && strcmp(asked, "base") == 0, avx2 = asked != NULL && strcmp(asked, "avx2") == 0;
+    if (!base && !avx2 && has_avx512())
+        return precision == HO_F32 ? &ho_arithmetic_f32_avx512 : &ho_arithmetic_f64_avx512;
+    if (!base && has_avx2())
         return precision == HO_F32 ? &ho_arithmetic_f32_avx2 : &ho_arithmetic_f64_avx2;
 #endif
     return precision == HO_F32 ? &ho_arithmetic_f32_base : &ho_arithmetic_f64_base;

@@ -328,6 +328,7 @@ Test(exec_cases, large_outputs_are_the_same_as_small_ones)
 /* ---- products -------------------------------------------------------------------------------------------------- */
 
 #define PRODUCTS 8
+#define BEYOND   64 /* entries after a result, which nothing may write */
 
 /* All layouts of an (m, k) @ (k, n) product at once: plain, transposed, batched by 3. */
 static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precision)
@@ -349,7 +350,8 @@ static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precisi
     const ho_node right[PRODUCTS] = {in[2], in[2], bt, bt, in[2], in[5], in[5], in[5]};
     for (int i = 0; i < PRODUCTS; i++) {
         out[i] = ho_node_matmul(g, left[i], right[i]);
-        results[i] = ho_alloc((size_t)(3 * m * n) * sizeof(double));
+        results[i] = ho_alloc((size_t)(3 * m * n + BEYOND) * sizeof(double));
+        memset(results[i], 0x55, (size_t)(3 * m * n + BEYOND) * sizeof(double));
         truth[i] = ho_alloc((size_t)(3 * m * n) * sizeof(double));
     }
     cr_assert(ho_reference_run(g, HO_F64, in, (const double *const *)values, 6, out, truth, PRODUCTS, NULL, &error) ==
@@ -363,6 +365,10 @@ static void check_products(int64_t m, int64_t n, int64_t k, ho_precision precisi
             cr_assert(got == truth[i][j], "product %d of (%d, %d, %d), entry %d: %g, reference %g", i, (int)m, (int)n,
                       (int)k, (int)j, got, truth[i][j]);
         }
+        size_t size = precision == HO_F32 ? sizeof(float) : sizeof(double);
+        const char *end = (char *)results[i] + (size_t)((i < 4 ? 1 : 3) * m * n) * size;
+        for (size_t j = 0; j < BEYOND * size; j++)
+            cr_assert(end[j] == 0x55, "product %d of (%d, %d, %d) wrote beyond its end", i, (int)m, (int)n, (int)k);
         free(results[i]);
         free(truth[i]);
     }
@@ -537,13 +543,46 @@ Test(exec_cases, products_have_the_same_bits_in_a_concat)
 
 static void check_all_products(void)
 {
+    check_infinite_entry();
     /* Around the sizes of tiles, panels and depths; (17, 5, 2050) and (70, 9, 515) need several depths. */
-    static const int64_t sizes[][3] = {{1, 1, 1},     {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50}, {33, 17, 5},
-                                       {6, 32, 77},   {13, 33, 129}, {64, 100, 40},  {10, 1, 513},   {5, 150, 260},
-                                       {17, 5, 2050}, {70, 9, 515},  {35, 3, 2049},  {2, 16, 4097}};
+    static const int64_t sizes[][3] = {{1, 1, 1},     {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50},
+                                       {33, 17, 5},   {6, 32, 77},   {13, 33, 129},  {64, 100, 40},
+                                       {10, 1, 513},  {5, 150, 260}, {17, 5, 2050},  {70, 9, 515},
+                                       {35, 3, 2049}, {2, 16, 4097}, {130, 10, 131}, {67, 20, 1025}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
         check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F64);
+    }
+}
+
+/* An entry that is not finite counts once, wherever the vectors of a row end. */
+static void check_infinite_entry(void)
+{
+    enum { M = 5, K = 131, N = 10 };
+    for (int precision = HO_F32; precision <= HO_F64; precision++) {
+        ho_error error = {0};
+        ho_graph *g = ho_graph_new(&error);
+        const ho_node in[] = {ho_node_leaf(g, "a", ho_shape_of(2, (int64_t[]){M, K})),
+                              ho_node_leaf(g, "b", ho_shape_of(2, (int64_t[]){K, N}))};
+        ho_node out = ho_node_matmul(g, in[0], in[1]);
+        double a[M * K], b[K * N], c[M * N];
+        for (int i = 0; i < M * K; i++)
+            a[i] = i == 2 * K + K - 4 ? INFINITY : 1;
+        for (int i = 0; i < K * N; i++)
+            b[i] = 1;
+        void *inputs[] = {as_precision(a, M * K, (ho_precision)precision),
+                          as_precision(b, K * N, (ho_precision)precision)};
+        ho_plan *plan = ho_plan_new(g, (ho_precision)precision, in, 2, &out, 1, &error);
+        cr_assert(plan != NULL, "%s", error.text);
+        ho_plan_run(plan, (const void *const *)inputs, (void *const[]){c});
+        for (int i = 0; i < M * N; i++) {
+            double got = precision == HO_F32 ? (double)((float *)(void *)c)[i] : c[i];
+            cr_assert(got == (i / N == 2 ? INFINITY : K), "entry %d: %g", i, got);
+        }
+        ho_plan_free(plan);
+        ho_graph_free(g);
+        free(inputs[0]);
+        free(inputs[1]);
     }
 }
 
@@ -556,6 +595,13 @@ Test(exec_cases, products_of_every_layout_agree)
 Test(exec_cases, products_of_every_layout_agree_without_avx2)
 {
     setenv("HOTOOL_KERNELS", "base", 1);
+    ho_exec_threads(1);
+    check_all_products();
+}
+
+Test(exec_cases, products_of_every_layout_agree_without_avx512)
+{
+    setenv("HOTOOL_KERNELS", "avx2", 1);
     ho_exec_threads(1);
     check_all_products();
 }

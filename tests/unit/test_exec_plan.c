@@ -457,6 +457,21 @@ Test(exec_plan, agrees_with_the_reference_in_f32_without_avx2, .init = choose_ba
     sweep(HO_F32, 2e-3, 5001, 1500);
 }
 
+static void choose_avx2_kernels(void)
+{
+    cr_assert(setenv("HOTOOL_KERNELS", "avx2", 1) == 0);
+}
+
+Test(exec_plan, agrees_with_the_reference_in_f64_without_avx512, .init = choose_avx2_kernels)
+{
+    sweep(HO_F64, 1e-11, 1, 1500);
+}
+
+Test(exec_plan, agrees_with_the_reference_in_f32_without_avx512, .init = choose_avx2_kernels)
+{
+    sweep(HO_F32, 2e-3, 5001, 1500);
+}
+
 /* The switch does switch: a product rounds once for each step with fused multiply-adds, and twice without. */
 Test(exec_plan, base_kernels_are_others)
 {
