@@ -541,20 +541,6 @@ Test(exec_cases, products_have_the_same_bits_in_a_concat)
     }
 }
 
-static void check_all_products(void)
-{
-    check_infinite_entry();
-    /* Around the sizes of tiles, panels and depths; (17, 5, 2050) and (70, 9, 515) need several depths. */
-    static const int64_t sizes[][3] = {{1, 1, 1},     {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50},
-                                       {33, 17, 5},   {6, 32, 77},   {13, 33, 129},  {64, 100, 40},
-                                       {10, 1, 513},  {5, 150, 260}, {17, 5, 2050},  {70, 9, 515},
-                                       {35, 3, 2049}, {2, 16, 4097}, {130, 10, 131}, {67, 20, 1025}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
-        check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F64);
-    }
-}
-
 /* An entry that is not finite counts once, wherever the vectors of a row end. */
 static void check_infinite_entry(void)
 {
@@ -583,6 +569,20 @@ static void check_infinite_entry(void)
         ho_graph_free(g);
         free(inputs[0]);
         free(inputs[1]);
+    }
+}
+
+static void check_all_products(void)
+{
+    check_infinite_entry();
+    /* Around the sizes of tiles, panels and depths; (17, 5, 2050) and (70, 9, 515) need several depths. */
+    static const int64_t sizes[][3] = {{1, 1, 1},     {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50},
+                                       {33, 17, 5},   {6, 32, 77},   {13, 33, 129},  {64, 100, 40},
+                                       {10, 1, 513},  {5, 150, 260}, {17, 5, 2050},  {70, 9, 515},
+                                       {35, 3, 2049}, {2, 16, 4097}, {130, 10, 131}, {67, 20, 1025}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
+        check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F64);
     }
 }
 
