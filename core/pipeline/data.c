@@ -198,11 +198,12 @@ static void note_labels(const ho_dataset *dataset, label_notes *l)
                 memset(l->seen + l->count, 0, (size_t)(target->classes - l->count) * sizeof *l->seen);
                 l->count = target->classes;
             }
+            bool *seen = main ? l->seen : NULL;
             for (int64_t i = 0; target->labels && i < dataset->parts[p].count; i++) {
                 const int64_t label = (int64_t)target->values[i];
                 l->classes = label < l->classes ? l->classes : label + 1;
-                if (main)
-                    l->seen[label] = true;
+                if (seen)
+                    seen[label] = true;
             }
         }
 }
