@@ -36,8 +36,6 @@ void ho_check_say(check *c, ho_verdict verdict, const char *what, double figure,
     const bool open = verdict == HO_UNSTABLE || verdict == HO_KINKED;
     if (!ho_check_first(c) && (verdict == HO_OFF || ((open || verdict == HO_NOISE) && !c->last)))
         return;
-    if (c->last && open)
-        verdict = HO_WRONG;
     char line[240], limit[32] = "";
     if (!ho_check_first(c) && !c->fallen)
         printf("  what could not be judged, after fewer steps or beside these hyperparameters:\n");
@@ -48,7 +46,10 @@ void ho_check_say(check *c, ho_verdict verdict, const char *what, double figure,
         snprintf(line, sizeof line, "%s, T = %lld%s", what, (long long)c->steps, c->beside ? " (beside)" : "");
     if (!isnan(tolerance))
         snprintf(limit, sizeof limit, "(at most %.0e)", tolerance);
-    printf("  %-58s %10.3g   %-15s  %s\n", line, figure, limit, words[verdict]);
+    if (isnan(figure) && verdict != HO_WRONG)
+        printf("  %-58s %10s   %-15s  %s\n", line, "-", limit, words[verdict]);
+    else
+        printf("  %-58s %10.3g   %-15s  %s\n", line, figure, limit, words[verdict]);
     if (verdict != HO_GOOD && why && *why)
         printf("    %s\n", why);
     fflush(stdout);
@@ -179,7 +180,7 @@ ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, const volatile 
     ho_training_interrupt(c.training, interrupt);
     c.hypers = ho_training_hypers(c.training, &c.hyper_count);
     c.size = ho_training_lambda_size(c.training);
-    double **const arrays[] = {&c.lambda, &c.gradient, &c.direction, &c.moved};
+    double **const arrays[] = {&c.lambda, &c.gradient, &c.direction, &c.moved, &c.shaken_entries};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         *arrays[i] = ho_alloc((size_t)c.size * sizeof(double));
     c.settled = ho_alloc((c.hyper_count + 1) * sizeof *c.settled);

@@ -20,6 +20,7 @@ typedef struct line {
     check *c;
     const double *direction;
     double scale; /* h is in units of it */
+    bool across;  /* kinks do not matter */
     int crossed;
     ho_error *error;
 } line;
@@ -49,7 +50,7 @@ static ho_status along(void *self, double h, double *value)
     }
     ho_check_move(c, h * l->scale, l->direction, c->moved);
     ho_status status = train(c, c->moved, value, &branches, l->error);
-    if (status == HO_OK && !isnan(*value) && branches != c->branches) {
+    if (status == HO_OK && !isnan(*value) && branches != c->branches && !l->across) {
         l->crossed++;
         *value = NAN;
     }
@@ -69,10 +70,16 @@ static ho_status attempt(line *l, double first, bool both_sides, double scale, h
     return status;
 }
 
-/* The slope along the line, for comparison with `exact`. Steps begin in proportion to the hyperparameter's size, on
- * both sides as far as the domain reaches; where that does not do, on the roomier side; where the hyperparameter is
- * small, with steps of the size of 1; and at last with very short ones. A slope of the size of `scale` matters. */
-static ho_status slope_along(line *l, double size, double exact, double scale, ho_slope *best)
+/* Whether differences agree with `exact`, where slopes of the size of `scale` matter. */
+static bool agree(const ho_slope *slope, double exact, double scale)
+{
+    return fabs(slope->value - exact) <= DIFFERENCE_TOLERANCE * fmax(fabs(exact), scale);
+}
+
+/* Steps begin in proportion to the hyperparameter's size, on both sides as far as the domain reaches; where that does
+ * not do, on the roomier side; where the hyperparameter is small, with steps of the size of 1; and at last with very
+ * short ones. */
+static ho_status sweep(line *l, double size, double exact, double scale, ho_slope *best)
 {
     const struct {
         double size, first;
@@ -89,15 +96,32 @@ static ho_status slope_along(line *l, double size, double exact, double scale, h
                 continue;
             if (attempt(l, first, sides == 2, scale, best) != HO_OK)
                 return l->error->status;
-            const double size_here = fmax(fabs(exact), scale);
-            const bool good = fabs(best->value - exact) <= DIFFERENCE_TOLERANCE * size_here;
-            if (good && best->error <= FAIR * size_here)
+            if ((agree(best, exact, scale) && best->error <= FAIR * fmax(fabs(exact), scale)) ||
+                (best->used == 0 && l->crossed > 0)) /* other steps would find nothing else */
                 return HO_OK;
-            if (!good && best->used == 0 && l->crossed > 0)
-                return HO_OK; /* other steps would find nothing else */
         }
     }
     return HO_OK;
+}
+
+/* The slope along the line, for comparison with `exact`. Where kinks leave too little, differences across them count if
+ * they do not contradict it: a kink may be of no weight, or of derivatives alone (stop_where). */
+static ho_status slope_along(line *l, double size, double exact, double scale, ho_slope *best)
+{
+    const int before = l->crossed;
+    if (sweep(l, size, exact, scale, best) != HO_OK || l->crossed == before || agree(best, exact, scale))
+        return l->error->status;
+    ho_slope across;
+    l->across = true;
+    ho_status status = sweep(l, size, exact, scale, &across);
+    l->across = false;
+    const bool near = fabs(across.value - exact) <= HO_SLOPE_TRUST * across.error && isfinite(across.error);
+    if (status == HO_OK && (agree(&across, exact, scale) || (isinf(best->error) && near))) {
+        across.used = best->used;
+        across.lost = best->lost;
+        *best = across;
+    }
+    return status;
 }
 
 /* What the differences of one hyperparameter come to, over its directions. */
@@ -132,8 +156,10 @@ static void explain(const check *c, const comparison *f, ho_verdict verdict, cha
 {
     const double rounding = c->shaken_value / fabs(c->trained);
     *why = '\0';
-    if (verdict == HO_UNSTABLE)
-        snprintf(why, room, "differences over several steps disagree by %.1g of its size; rounding changes E by %.1g",
+    if (verdict == HO_UNSTABLE && isinf(f->error))
+        snprintf(why, room, "differences over several steps do not agree; rounding changes E by %.1g of it", rounding);
+    else if (verdict == HO_UNSTABLE)
+        snprintf(why, room, "differences are sure of their slope within %.1g of it; rounding changes E by %.1g of it",
                  f->error / f->size, rounding);
     else if (verdict == HO_KINKED)
         snprintf(why, room, "steps short enough to cross no kink are too short for differences");
@@ -157,23 +183,25 @@ static ho_status judge(check *c, const ho_hyperparameter *h, ho_error *error)
     if (!(figure <= DIFFERENCE_TOLERANCE)) {
         if (ho_check_shake(c, error) != HO_OK)
             return error->status;
-        f.error = hypot(f.error, c->shaken_value / f.step);
-        if (f.off > HO_SLOPE_TRUST * f.error) /* not where the error is INFINITY */
+        const double *shaken = c->shaken_entries + h->offset;
+        f.error = hypot(hypot(f.error, c->shaken_value / f.step), sqrt(ho_check_dot(shaken, shaken, h->count)));
+        const bool calm = ho_check_calm(c); /* else differences can confirm, but not refute */
+        if (calm && f.off > HO_SLOPE_TRUST * f.error)
             verdict = HO_WRONG;
-        else if (f.crossed > 0)
-            verdict = HO_KINKED;
-        else if (ho_check_calm(c) && f.error * ho_check_size(c, h) <= FAINT * fabs(c->trained))
+        else if (calm && f.error * ho_check_size(c, h) <= FAINT * fabs(c->trained))
             verdict = HO_NOISE;
         else
-            verdict = HO_UNSTABLE;
+            verdict = f.crossed > 0 ? HO_KINKED : HO_UNSTABLE;
     }
     char what[160], kinks[64] = "", why[240];
     explain(c, &f, verdict, why, sizeof why);
+    c->settled[h - c->hypers] = verdict == HO_GOOD || verdict == HO_WRONG;
+    if (c->last && (verdict == HO_UNSTABLE || verdict == HO_KINKED))
+        verdict = HO_WRONG; /* nothing vouches for it */
     if (f.crossed)
         snprintf(kinks, sizeof kinks, " (%d of %d cross a kink)", f.crossed, f.tried);
     snprintf(what, sizeof what, "central differences: %s%s", h->name, kinks);
     ho_check_say(c, verdict, what, figure, DIFFERENCE_TOLERANCE, why);
-    c->settled[h - c->hypers] = verdict == HO_GOOD || verdict == HO_WRONG;
     return HO_OK;
 }
 

@@ -50,7 +50,7 @@ typedef struct check {
     bool modes_settled;
     /* How far E and the hypergradient move where lambda moves by its last digits, once that has been looked at. */
     bool shaken;
-    double shaken_value, shaken_gradient;
+    double shaken_value, shaken_gradient, *shaken_entries;
 } check;
 
 /* ---- what is moved (directions.c) -------------------------------------------------------------------------------- */
@@ -88,7 +88,7 @@ ho_status ho_check_reference(check *c, ho_error *error);
 ho_status ho_check_modes(check *c, ho_registry *registry, ho_error *error);
 /* Moves lambda by its last digits: what rounding does to E and to the hypergradient. */
 ho_status ho_check_shake(check *c, ho_error *error);
-/* Whether E keeps so much of its digits that differences have something to find; after ho_check_shake. */
+/* Whether E keeps so many of its digits that differences can refute a slope; after ho_check_shake. */
 bool ho_check_calm(const check *c);
 /* The reference against differences, for each hyperparameter that is not settled. */
 ho_status ho_check_differences(check *c, ho_error *error);

@@ -9,6 +9,7 @@
 #define SHAKES      3
 #define MODES_TRUST 100.0 /* modes may be apart by so many times what rounding lambda does to one of them */
 #define CALM        1e4   /* roundings of E that moving lambda by its last digits may cost where training is stable */
+#define TINY        1e-10 /* of E: a gradient of such a size is noise where modes disagree about it */
 #define DEGREES     57.29577951308232
 
 ho_status ho_check_reference(check *c, ho_error *error)
@@ -30,40 +31,66 @@ static double product(const check *c, const double *a, const double *b)
     return sum;
 }
 
-/* ||other - gradient|| of the reference. */
-static double distance(check *c, const double *other)
+/* ||a - b|| */
+static double distance(check *c, const double *a, const double *b)
 {
     for (int64_t i = 0; i < c->size; i++)
-        c->moved[i] = other[i] - c->gradient[i];
+        c->moved[i] = a[i] - b[i];
     return sqrt(product(c, c->moved, c->moved));
+}
+
+/* A hypergradient, of use along the directions that modes are compared along. */
+static ho_status compute(check *c, const ho_instance *mode, const double *lambda, double *value, double *gradient,
+                         ho_error *error)
+{
+    ho_training_restrict_directions(c->training, c->few, FEW_FORWARD);
+    ho_status status = ho_hypergradient(c->training, mode, c->steps, lambda, value, gradient, NULL, error);
+    ho_training_restrict_directions(c->training, NULL, 0);
+    return status;
+}
+
+/* Moves lambda by its last digits: how far that moves E and the hypergradient by `mode`, whose one at lambda is given.
+ */
+static ho_status shake(check *c, const ho_instance *mode, const double *gradient, double *by_value, double *by_gradient,
+                       double *by_entries, ho_error *error)
+{
+    double *lambda = ho_alloc(2 * (size_t)c->size * sizeof *lambda), *other = lambda + c->size, value;
+    ho_status status = HO_OK;
+    *by_value = *by_gradient = 0;
+    for (int k = 1; k <= SHAKES && status == HO_OK; k++) {
+        ho_check_direction(c, NULL, c->direction);
+        ho_check_move(c, 4 * k * DBL_EPSILON, c->direction, lambda);
+        ho_error own = {0};
+        status = compute(c, mode, lambda, &value, other, &own);
+        if (status == HO_DIVERGED) {
+            *by_value = *by_gradient = INFINITY; /* too unstable for entries to matter */
+            status = HO_OK;
+            continue;
+        }
+        if (status != HO_OK) {
+            ho_fail(error, status, "%s", own.text);
+            break;
+        }
+        for (int64_t i = 0; i < c->size; i++)
+            c->moved[i] = lambda[i] - c->lambda[i];
+        /* What the slope explains is no rounding, unless the slope is what is wrong. */
+        const double moved = value - c->value, rest = moved - ho_check_dot(gradient, c->moved, c->size);
+        *by_value = fmax(*by_value, fmin(fabs(moved), fabs(rest)));
+        *by_gradient = fmax(*by_gradient, distance(c, other, gradient));
+        for (int64_t i = 0; by_entries && i < c->size; i++)
+            by_entries[i] = fmax(k > 1 ? by_entries[i] : 0, fabs(other[i] - gradient[i]));
+    }
+    free(lambda);
+    return status;
 }
 
 ho_status ho_check_shake(check *c, ho_error *error)
 {
     if (c->shaken)
         return HO_OK;
-    double *lambda = ho_alloc(2 * (size_t)c->size * sizeof *lambda), *gradient = lambda + c->size, value;
-    ho_status status = HO_OK;
-    c->shaken_value = c->shaken_gradient = 0;
-    for (int k = 1; k <= SHAKES && status == HO_OK; k++) {
-        ho_check_direction(c, NULL, c->direction);
-        ho_check_move(c, 4 * k * DBL_EPSILON, c->direction, lambda);
-        ho_error own = {0};
-        status = ho_hypergradient(c->training, c->reference, c->steps, lambda, &value, gradient, NULL, &own);
-        const bool lost = status == HO_DIVERGED;
-        if (status != HO_OK && !lost)
-            ho_fail(error, status, "%s", own.text);
-        else
-            status = HO_OK;
-        for (int64_t i = 0; i < c->size; i++)
-            c->moved[i] = lambda[i] - c->lambda[i];
-        /* What the slope explains is no rounding, unless the slope is what is wrong. */
-        const double moved = value - c->value, rest = moved - ho_check_dot(c->gradient, c->moved, c->size);
-        c->shaken_value = fmax(c->shaken_value, lost ? INFINITY : fmin(fabs(moved), fabs(rest)));
-        c->shaken_gradient = fmax(c->shaken_gradient, lost ? INFINITY : distance(c, gradient));
-    }
+    ho_status status =
+        shake(c, c->reference, c->gradient, &c->shaken_value, &c->shaken_gradient, c->shaken_entries, error);
     c->shaken = status == HO_OK;
-    free(lambda);
     return status;
 }
 
@@ -78,21 +105,25 @@ static double relative(double a, double b)
     return scale > 0 ? fabs(a - b) / scale : fabs(a - b);
 }
 
-/* Modes apart: wrong, or no more than rounding explains? */
-static ho_status judge_exact(check *c, const char *what, double off, double size, ho_error *error)
+/* Modes apart: wrong, or no more than rounding explains in both of them? */
+static ho_status judge_exact(check *c, const ho_instance *mode, const char *what, const double *other, ho_error *error)
 {
+    const double off = distance(c, other, c->gradient), size = sqrt(product(c, c->gradient, c->gradient));
     const double figure = size > 0 ? off / size : off;
     ho_verdict verdict = HO_GOOD;
     char why[200] = "";
     if (!(figure <= MODES_TOLERANCE)) {
-        if (ho_check_shake(c, error) != HO_OK)
+        double by_value, by_gradient;
+        if (ho_check_shake(c, error) != HO_OK || shake(c, mode, other, &by_value, &by_gradient, NULL, error) != HO_OK)
             return error->status;
-        /* By how much the whole of lambda's size moves E along the gradient, against the digits that E has. */
-        const bool tiny = size <= 1e-10 * fabs(c->value);
-        verdict = !(off <= MODES_TRUST * c->shaken_gradient) ? HO_WRONG : tiny ? HO_NOISE : HO_UNSTABLE;
+        by_gradient = fmin(by_gradient, c->shaken_gradient);
+        verdict = !(off <= MODES_TRUST * by_gradient) ? HO_WRONG
+                  : size <= TINY * fabs(c->value)     ? HO_NOISE
+                                                      : HO_UNSTABLE;
         if (verdict != HO_WRONG)
-            snprintf(why, sizeof why, "moving lambda by its last digits moves this hypergradient by %.1g of its size",
-                     size > 0 ? c->shaken_gradient / size : c->shaken_gradient);
+            snprintf(why, sizeof why,
+                     "moving lambda by its last digits moves both hypergradients by %.1g of their size",
+                     size > 0 ? by_gradient / size : by_gradient);
     }
     c->modes_settled = c->modes_settled && (verdict == HO_GOOD || verdict == HO_WRONG);
     ho_check_say(c, verdict, what, figure, MODES_TOLERANCE, why);
@@ -103,7 +134,7 @@ static void say_approximate(check *c, const char *name, double value, const doub
 {
     char what[120], why[200];
     const double own = sqrt(product(c, c->gradient, c->gradient)), size = sqrt(product(c, other, other));
-    const double off = distance(c, other);
+    const double off = distance(c, other, c->gradient);
     const double cosine = product(c, other, c->gradient) / (own * size);
     snprintf(what, sizeof what, "mode %s: hypergradient, distance", name);
     if (own > 0 && size > 0)
@@ -130,9 +161,7 @@ static ho_status compare(check *c, const ho_instance *mode, ho_error *error)
     double value = NAN, *other = ho_alloc((size_t)c->size * sizeof *other);
     char what[120];
     ho_error own = {0};
-    ho_training_restrict_directions(c->training, c->few, FEW_FORWARD);
-    ho_status status = ho_hypergradient(c->training, mode, c->steps, c->lambda, &value, other, NULL, &own);
-    ho_training_restrict_directions(c->training, NULL, 0);
+    ho_status status = compute(c, mode, c->lambda, &value, other, &own);
     if (status == HO_DIVERGED || (status == HO_FAILED && approximate)) {
         say_diverged(c, name, approximate, &own);
         status = HO_OK;
@@ -148,7 +177,7 @@ static ho_status compare(check *c, const ho_instance *mode, ho_error *error)
             snprintf(what, sizeof what, "mode %s: hypergradient along %d directions", name, FEW_FORWARD);
         else
             snprintf(what, sizeof what, "mode %s: hypergradient", name);
-        status = judge_exact(c, what, distance(c, other), sqrt(product(c, c->gradient, c->gradient)), error);
+        status = judge_exact(c, mode, what, other, error);
     }
     free(other);
     return status;

@@ -23,19 +23,33 @@ static ho_status quotient(ho_curve curve, void *self, double h, bool both_sides,
     return status;
 }
 
-/* Fills the row of the table after `above` from its first entry; the best entry so far goes to `slope`. Returns the
- * smallest error in the row. */
+/* Where the best entry stands. */
+typedef struct best {
+    int row, column;
+} best;
+
+/* Fills row number `count` of the table after `above` from its first entry; the best entry so far goes to `slope`. An
+ * entry may be close to its neighbours by chance, so the entry below it has its say too. Returns the row's least error.
+ */
 static double extrapolate(const double *above, double *row, int count, double order, double step, double rounding,
-                          ho_slope *slope)
+                          best *at, ho_slope *slope)
 {
     double power = 1, least = INFINITY;
     for (int j = 1; j < count; j++) {
         power *= order;
         row[j] = row[j - 1] + (row[j - 1] - above[j - 1]) / (power - 1);
-        const double error = fmax(fmax(fabs(row[j] - row[j - 1]), fabs(row[j] - above[j - 1])), rounding);
+    }
+    if (at->row == count - 1 && isfinite(slope->error))
+        slope->error = fmax(slope->error, fabs(row[at->column] - slope->value));
+    for (int j = 1; j < count; j++) {
+        double error = fmax(fmax(fabs(row[j] - row[j - 1]), fabs(row[j] - above[j - 1])), rounding);
+        if (j < count - 1)
+            error = fmax(error, fabs(row[j] - above[j]));
         least = fmin(least, error);
-        if (error < slope->error)
+        if (error < slope->error) {
             *slope = (ho_slope){row[j], error, step, slope->used, slope->lost};
+            *at = (best){count, j};
+        }
     }
     return least;
 }
@@ -45,6 +59,7 @@ ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides,
 {
     double rows[2][ROWS], largest = 0;
     int count = 0;
+    best at = {0};
     *slope = (ho_slope){.value = NAN, .error = INFINITY};
     for (double h = first; count < ROWS && slope->lost < ROWS;) {
         double *row = rows[count % 2], size;
@@ -53,7 +68,7 @@ ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides,
             return status;
         if (isnan(row[0])) {
             slope->lost++;
-            count = 0;
+            count = at.row = 0;
             h /= SHRINK_0;
             continue;
         }
@@ -61,7 +76,7 @@ ho_status ho_slope_of(ho_curve curve, void *self, double first, bool both_sides,
         slope->used++;
         largest = fmax(largest, size);
         const double least = extrapolate(rows[count % 2], row, count, both_sides ? SHRINK * SHRINK : SHRINK, fabs(h),
-                                         DBL_EPSILON * size / fabs(h), slope);
+                                         DBL_EPSILON * size / fabs(h), &at, slope);
         if (slope->error <= good * fmax(fabs(slope->value), scale) || (count > 3 && least > WORSE * slope->error))
             break;
         h /= SHRINK;
