@@ -85,6 +85,27 @@ int64_t ho_memory_limit(void)
     return least(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
 }
 
+/* The bytes of a line "NAME: 123 kB" of a file of /proc; INT64_MAX where there is none. */
+static int64_t kibibytes_in(const char *path, const char *name)
+{
+    char line[256];
+    long long kibibytes = -1;
+    FILE *file = fopen(path, "re");
+    while (file && kibibytes < 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            sscanf(line + strlen(name), " %lld", &kibibytes);
+    if (file)
+        fclose(file);
+    return kibibytes < 0 ? INT64_MAX : (int64_t)kibibytes * 1024;
+}
+
+int64_t ho_memory_available(void)
+{
+    const int64_t limit = ho_memory_limit(), held = kibibytes_in("/proc/self/status", "VmRSS:");
+    const int64_t left = held > limit ? limit : limit - held;
+    return least(left, kibibytes_in("/proc/meminfo", "MemAvailable:"));
+}
+
 /* A block of an arena; pieces are cut off its front. */
 typedef struct arena_block {
     struct arena_block *next;

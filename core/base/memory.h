@@ -18,6 +18,9 @@ char *ho_format(const char *format, ...) HO_PRINTF(1, 2);
 /* The memory that this process may use, in bytes: the machine's, or the limit of its control group or of its address
  * space (ulimit -v) where that is less. */
 int64_t ho_memory_limit(void);
+/* What of it is left: what the system can hand out without swapping, and no more than the limit less what this process
+ * holds. */
+int64_t ho_memory_available(void);
 
 /* Large arrays: zeroed, aligned to 64 bytes, sized count*size with overflow check; NULL with an error naming `what`.
  * Free with ho_large_free. */

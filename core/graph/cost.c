@@ -25,13 +25,19 @@ static void add_node(const ho_graph *graph, const ho_graph_node *node, ho_graph_
     }
 }
 
-ho_graph_cost ho_graph_count(const ho_graph *graph, const ho_node *outputs, size_t count)
+ho_graph_cost ho_graph_count(const ho_graph *graph, const ho_node *inputs, size_t input_count, const ho_node *outputs,
+                             size_t count)
 {
     ho_graph_cost cost = {0};
     size_t length;
-    ho_node *order = ho_graph_order(graph, outputs, count, &length);
+    ho_node *order = ho_graph_order_from(graph, inputs, input_count, outputs, count, &length);
+    bool *given = ho_alloc(((size_t)ho_graph_size(graph) + 1) * sizeof *given);
+    for (size_t i = 0; i < input_count; i++)
+        given[inputs[i]] = true;
     for (size_t i = 0; i < length; i++)
-        add_node(graph, ho_graph_at(graph, order[i]), &cost);
+        if (!given[order[i]])
+            add_node(graph, ho_graph_at(graph, order[i]), &cost);
+    free(given);
     free(order);
     return cost;
 }

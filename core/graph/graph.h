@@ -148,12 +148,13 @@ ho_node *ho_graph_order(const ho_graph *graph, const ho_node *outputs, size_t co
 ho_node *ho_graph_order_from(const ho_graph *graph, const ho_node *inputs, size_t input_count, const ho_node *outputs,
                              size_t count, size_t *length);
 
-/* What `outputs` cost, counted from their nodes: operations in matrix products (a multiplication and an addition are
- * two), and entries that other ops compute or read. Rearrangements that are strides count nothing. */
+/* What `outputs` cost from `inputs`, counted from their nodes: operations in matrix products (a multiplication and an
+ * addition are two), and entries that other ops compute or read. Rearrangements that are strides count nothing. */
 typedef struct ho_graph_cost {
     double product_flops, entries;
 } ho_graph_cost;
-ho_graph_cost ho_graph_count(const ho_graph *graph, const ho_node *outputs, size_t count);
+ho_graph_cost ho_graph_count(const ho_graph *graph, const ho_node *inputs, size_t input_count, const ho_node *outputs,
+                             size_t count);
 
 /* Checks every invariant of the nodes that `outputs` need: order, arity, ranges, and shapes, which are inferred again.
  */

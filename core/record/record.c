@@ -117,6 +117,7 @@ const ho_field ho_record_fields[] = {
     {"T", AT(INTEGER, ho_record, steps), .only = GRADIENT},
     {"seconds", AT(REAL, ho_record, result.seconds), .only = RUN | GRADIENT},
     {"trajectory_bytes", AT(INTEGER, ho_record, trajectory_bytes), .only = GRADIENT},
+    {"residual_bytes", AT(INTEGER, ho_record, residual_bytes), .only = GRADIENT},
     {"cpu_seconds", AT(REAL, ho_record, result.cpu_seconds), .only = RUN},
     {"initial", AT(OBJECT, ho_record, result.columns[HO_INITIAL]), .flags = HO_FIELD_OMIT, .only = RUN, .of = column},
     {"tuned", AT(OBJECT, ho_record, result.columns[HO_TUNED]), .flags = HO_FIELD_OMIT, .only = RUN, .of = column},

@@ -194,7 +194,7 @@ typedef struct ho_record {
     } rows;
 
     double value; /* of HO_RECORD_GRADIENT: E after `steps` steps; seconds are the result's */
-    int64_t trajectory_bytes;
+    int64_t trajectory_bytes, residual_bytes; /* the latter are part of the former */
 } ho_record;
 
 /* ---- metrics.jsonl ----------------------------------------------------------------------------------------------- */
@@ -225,8 +225,9 @@ typedef struct ho_line {
     double stationarity;  /* ||lambda - P(lambda - gradient)|| */
     double step_scale;    /* of the hyper-optimizer's step */
     int64_t trajectory_bytes;
-    double seconds;       /* of the iteration */
-    const char *diverged; /* why, or NULL */
+    int64_t residual_bytes; /* part of them; not written */
+    double seconds;         /* of the iteration */
+    const char *diverged;   /* why, or NULL */
     ho_summaries hypers;
     ho_summaries tangent_norms; /* of an update: ||Z|| by hyperparameter; NULL: unknown */
 } ho_line;

@@ -16,6 +16,7 @@ static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline,
     record.value = answer->value;
     record.result.seconds = answer->line.seconds;
     record.trajectory_bytes = answer->line.trajectory_bytes;
+    record.residual_bytes = answer->line.residual_bytes;
     if (ho_run_folder_lambda(folder, "", training, answer->gradient, error) == HO_OK &&
         ho_run_folder_record(folder, &record, error) == HO_OK)
         printf("written to %s\n", ho_run_folder_path(folder));

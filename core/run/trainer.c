@@ -104,6 +104,7 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
     }
     a->value = point.error = a->line.validation_error = point.value;
     a->line.trajectory_bytes = cost.bytes;
+    a->line.residual_bytes = cost.residual_bytes;
     a->line.seconds = cost.seconds;
     point.state = state;
     ho_best_offer(best, &point);

@@ -114,12 +114,12 @@ static ho_status check(ho_training *training, const form *f, const call *c)
 }
 
 /* Points the leaves at what the call hands over. */
-static void bind_leaves(ho_training *training, const call *c, const ho_program *program)
+static void bind_leaves(ho_training *training, const form *f, const call *c, const ho_program *program)
 {
     const ho_seeds *seeds = program->seeds;
-    if (program->map == HO_STEP) {
-        training->evaluations += program->way != HO_KEPT;
-        training->evaluations += program->how == HO_JVP ? 2 * c->columns : program->how == HO_VJP ? 2 : 0;
+    if (f->map == HO_STEP) {
+        const bool again = f->way == HO_KEPT && f->how == HO_VALUE;
+        training->evaluations += again ? 0 : f->how == HO_VALUE ? 1 : f->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
         training->t = (double)c->t;
         if (program->reads_batch)
             ho_batch_load(&training->data, c->t);
@@ -197,7 +197,7 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
                                 : ho_program_of_step(training, f->how, f->way, columns);
     if (!program)
         return training->ground.error.status;
-    bind_leaves(training, c, program);
+    bind_leaves(training, f, c, program);
     bind_outputs(training, c, program);
     ho_status status = ho_program_run(training, program, c->residuals);
     if (f->way == HO_KEEPING) {
@@ -319,6 +319,12 @@ static int64_t call_lambda_size(ho_system *s)
 static int64_t call_steps(ho_system *s)
 {
     return of(s)->ground.problem->steps;
+}
+
+static int64_t call_memory(ho_system *s)
+{
+    (void)s;
+    return ho_memory_available();
 }
 
 static int64_t call_directions(ho_system *s)
@@ -473,4 +479,5 @@ const ho_system_api ho_training_calls = {
     .residual_step = call_residual_step,
     .residual_jvp = call_residual_jvp,
     .residual_vjp = call_residual_vjp,
+    .memory = call_memory,
 };

@@ -15,18 +15,25 @@
 #define PRODUCT_RATE 60e9
 #define ENTRY_RATE   2e9
 
+static ho_graph_cost count_program(const ho_training *training, const ho_program *program)
+{
+    return ho_graph_count(training->ground.graph, program->inputs, program->input_count, program->outputs,
+                          program->output_count);
+}
+
 static double count_seconds(const ho_training *training, const ho_program *program)
 {
     const ho_ground *ground = &training->ground;
-    const ho_graph_cost cost = ho_graph_count(ground->graph, program->outputs, program->output_count);
+    const ho_graph_cost cost = count_program(training, program);
     const double seconds = cost.product_flops / PRODUCT_RATE + cost.entries / ENTRY_RATE;
     return ground->problem->precision == HO_F64 ? 2.0 * seconds : seconds;
 }
 
 /* The step or its derivative; `columns` only of a JVP. */
-static ho_status count_call(ho_training *training, ho_how how, int64_t columns, ho_call_cost *cost, ho_error *error)
+static ho_status count_call(ho_training *training, ho_how how, ho_way way, int64_t columns, ho_call_cost *cost,
+                            ho_error *error)
 {
-    const ho_program *program = ho_program_get(training, HO_STEP, how, columns);
+    const ho_program *program = ho_program_of_step(training, how, way, columns);
     if (!program)
         return ho_take_error(training, HO_FAILED, "planning a step", error);
     *cost = (ho_call_cost){.seconds = count_seconds(training, program), .bytes = (int64_t)ho_plan_bytes(program->plan)};
@@ -50,9 +57,16 @@ ho_status ho_costs_count(ho_training *training, int64_t steps, int64_t hypergrad
                              .steps = steps,
                              .hypergradients = hypergradients > 0 ? hypergradients : 1,
                              .directions = api->directions(&training->system),
-                             .state_bytes = ho_training_state_bytes(training)};
-    if (count_call(training, HO_VALUE, 0, &costs->step, error) || count_call(training, HO_JVP, 1, &one, error) ||
-        count_call(training, HO_JVP, 2, &two, error) || count_call(training, HO_VJP, 0, &costs->vjp, error))
+                             .state_bytes = ho_training_state_bytes(training),
+                             .residual_bytes = api->residuals_bytes(&training->system),
+                             .memory = ho_memory_limit()};
+    if (count_call(training, HO_VALUE, HO_PLAIN, 0, &costs->step, error) ||
+        count_call(training, HO_JVP, HO_PLAIN, 1, &one, error) ||
+        count_call(training, HO_JVP, HO_PLAIN, 2, &two, error) ||
+        count_call(training, HO_VJP, HO_PLAIN, 0, &costs->vjp, error) ||
+        count_call(training, HO_VALUE, HO_KEEPING, 0, &costs->linearize, error) ||
+        count_call(training, HO_VALUE, HO_KEPT, 0, &costs->residual_step, error) ||
+        count_call(training, HO_VJP, HO_KEPT, 0, &costs->residual_vjp, error))
         return error->status;
     split_columns(&one, &two, costs);
     costs->jvp_column.bytes = two.bytes > one.bytes ? two.bytes - one.bytes : 0;
@@ -65,7 +79,7 @@ ho_status ho_costs_step(ho_training *training, double *product_flops, double *en
     const ho_program *program = ho_program_get(training, HO_STEP, HO_VALUE, 0);
     if (!program)
         return ho_take_error(training, HO_FAILED, "planning a step", error);
-    const ho_graph_cost cost = ho_graph_count(training->ground.graph, program->outputs, program->output_count);
+    const ho_graph_cost cost = count_program(training, program);
     *product_flops = cost.product_flops;
     *entries = cost.entries;
     return HO_OK;
@@ -78,6 +92,7 @@ typedef struct trial {
     const double *lambda;
     double *directions, *gradient;                                /* two directions; lambda_size entries */
     ho_vector *state, *next, *adjoint, *by_state, *z[2], *out[2]; /* tangents of one and of two columns */
+    ho_residuals *residuals;
 } trial;
 
 typedef ho_status (*trial_call)(const trial *t);
@@ -106,6 +121,22 @@ static ho_status try_two_columns(const trial *t)
 static ho_status try_vjp(const trial *t)
 {
     return t->system->api->vjp(t->system, 1, t->lambda, t->state, t->adjoint, t->by_state, t->gradient);
+}
+
+static ho_status try_linearize(const trial *t)
+{
+    return t->system->api->linearize(t->system, 1, t->lambda, t->state, t->next, t->residuals);
+}
+
+static ho_status try_residual_step(const trial *t)
+{
+    return t->system->api->residual_step(t->system, t->residuals, 1, t->lambda, t->state, t->next);
+}
+
+static ho_status try_residual_vjp(const trial *t)
+{
+    return t->system->api->residual_vjp(t->system, t->residuals, 1, t->lambda, t->state, t->adjoint, t->by_state,
+                                        t->gradient);
 }
 
 static int compare(const void *a, const void *b)
@@ -141,12 +172,20 @@ static ho_status measure(trial *t, ho_mode_costs *costs)
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         if (!(*vectors[i] = api->vector_new(s, i < 6 ? 1 : 2)))
             return HO_FAILED;
+    api->zero(s, t->z[0]);
+    api->zero(s, t->z[1]);
+    if (!(t->residuals = api->residuals_new(s)))
+        return HO_FAILED;
     ho_status status = api->initial(s, t->lambda, t->state);
     if (status == HO_OK)
         api->copy(s, t->state, t->adjoint); /* numbers of an ordinary size; zeros might be quicker */
     if (status || (status = time_call(t, try_step, &costs->step.seconds)) ||
         (status = time_call(t, try_one_column, &one.seconds)) ||
-        (status = time_call(t, try_two_columns, &two.seconds)) || (status = time_call(t, try_vjp, &costs->vjp.seconds)))
+        (status = time_call(t, try_two_columns, &two.seconds)) ||
+        (status = time_call(t, try_vjp, &costs->vjp.seconds)) ||
+        (status = time_call(t, try_linearize, &costs->linearize.seconds)) ||
+        (status = time_call(t, try_residual_step, &costs->residual_step.seconds)) ||
+        (status = time_call(t, try_residual_vjp, &costs->residual_vjp.seconds)))
         return status;
     split_columns(&one, &two, costs);
     return HO_OK;
@@ -167,6 +206,7 @@ ho_status ho_costs_measure(ho_training *training, const double *lambda, ho_mode_
     ho_vector *vectors[] = {t.state, t.next, t.adjoint, t.by_state, t.z[0], t.out[0], t.z[1], t.out[1]};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         s->api->vector_free(s, vectors[i]);
+    s->api->residuals_free(s, t.residuals);
     free(t.directions);
     free(t.gradient);
     training->evaluations = evaluations;

@@ -27,7 +27,7 @@ static bool all_finite(const double *values, int64_t count)
 
 /* One hypergradient; *finite tells whether it, the error and the last state are. */
 static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
-                          double *value, double *gradient, int64_t *bytes, bool *finite, ho_error *error)
+                          double *value, double *gradient, ho_gradient_cost *cost, bool *finite, ho_error *error)
 {
     ho_mode_run run = {0};
     const ho_vector *state = NULL;
@@ -35,7 +35,8 @@ static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_
         !ho_mode_hypergradient(&run, lambda, value, gradient, error) && (state = ho_mode_state(&run, error))) {
         *finite = isfinite(*value) && all_finite(gradient, ho_training_lambda_size(training)) &&
                   ho_training_finite(training, state);
-        *bytes = ho_mode_bytes(&run);
+        cost->bytes = ho_mode_bytes(&run);
+        cost->residual_bytes = ho_mode_residual_bytes(&run);
     }
     ho_mode_end(&run);
     return error->status;
@@ -45,25 +46,23 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
                            double *value, double *gradient, ho_gradient_cost *cost, ho_error *error)
 {
     double begun = ho_seconds();
-    int64_t bytes = 0;
+    ho_gradient_cost unwanted;
+    cost = cost ? cost : &unwanted;
+    *cost = (ho_gradient_cost){0};
     bool finite = true;
     int64_t before = ho_training_evaluations(training);
     ho_error own = {0};
-    run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite, &own);
-    if (cost)
-        cost->evaluations = ho_training_evaluations(training) - before;
+    run_mode(training, mode, steps, lambda, value, gradient, cost, &finite, &own);
+    cost->evaluations = ho_training_evaluations(training) - before;
     if (own.status == HO_OK && !finite) {
         ho_training_examine(training, true);
-        run_mode(training, mode, steps, lambda, value, gradient, &bytes, &finite, &own);
+        run_mode(training, mode, steps, lambda, value, gradient, cost, &finite, &own);
         ho_training_examine(training, false);
         ho_fail(&own, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite", mode->loaded->plugin.name);
     }
     if (own.status != HO_OK)
         return ho_fail_as(error, &own);
-    if (cost) {
-        cost->seconds = ho_seconds() - begun;
-        cost->bytes = bytes;
-    }
+    cost->seconds = ho_seconds() - begun;
     return HO_OK;
 }
 

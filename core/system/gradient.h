@@ -6,8 +6,9 @@
 
 typedef struct ho_gradient_cost {
     double seconds;
-    int64_t bytes;       /* the most that the mode held at once */
-    int64_t evaluations; /* of the objective's gradient; known even where it diverged */
+    int64_t bytes;          /* the most that the mode held at once */
+    int64_t residual_bytes; /* of these, the residuals */
+    int64_t evaluations;    /* of the objective's gradient; known even where it diverged */
 } ho_gradient_cost;
 
 /* E(s_T, lambda) and its gradient on the free subspace. HO_DIVERGED where state, error or gradient is not finite: the

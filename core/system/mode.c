@@ -89,6 +89,14 @@ int64_t ho_mode_bytes(ho_mode_run *run)
     return bytes;
 }
 
+int64_t ho_mode_residual_bytes(ho_mode_run *run)
+{
+    const ho_mode_calls *calls = enter(run, "residual_bytes");
+    const int64_t bytes = calls->residual_bytes ? calls->residual_bytes(run->run) : 0;
+    ho_calling(NULL, NULL);
+    return bytes;
+}
+
 void ho_mode_end(ho_mode_run *run)
 {
     if (!run->mode)

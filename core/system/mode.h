@@ -29,7 +29,9 @@ ho_status ho_mode_forget(ho_mode_run *run, ho_error *error);
 /* Whether the mode carries tangents, and the norm of each (one for each direction). */
 bool ho_mode_has_tangents(const ho_mode_run *run);
 ho_status ho_mode_tangent_norms(ho_mode_run *run, double *norms, ho_error *error);
+/* The most bytes that it has held; of these, those of residuals. */
 int64_t ho_mode_bytes(ho_mode_run *run);
+int64_t ho_mode_residual_bytes(ho_mode_run *run);
 /* Frees the run, if there is one. */
 void ho_mode_end(ho_mode_run *run);
 

@@ -100,6 +100,9 @@ typedef struct ho_system_api {
                               ho_vector *out);
     ho_status (*residual_vjp)(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
                               const ho_vector *state, const ho_vector *a, ho_vector *out, double *gradient);
+
+    /* The bytes of memory that this process can still take. */
+    int64_t (*memory)(ho_system *s);
 } ho_system_api;
 
 struct ho_system {
@@ -121,6 +124,9 @@ typedef struct ho_mode_costs {
     int64_t directions;
     int64_t state_bytes;                     /* of a vector of one column */
     ho_call_cost step, jvp, jvp_column, vjp; /* a jvp of k columns costs jvp + k jvp_column */
+    int64_t residual_bytes;                  /* of one step's residuals */
+    int64_t memory;                          /* the machine's, or this process's limit */
+    ho_call_cost linearize, residual_step, residual_vjp;
 } ho_mode_costs;
 
 /* The calls of a mode, all required unless stated otherwise. `run` is what start made. A mode may have several runs,
@@ -153,6 +159,8 @@ typedef struct ho_mode_calls {
     /* What one training with its hypergradients would cost with this mode: seconds, and the most bytes of vectors and
      * plans at any time. `self` is the instance. NULL: not known, and the mode `auto` passes this one over. */
     ho_call_cost (*estimate)(void *self, const ho_mode_costs *costs);
+    /* Of `bytes`, those that residuals take. NULL: none. */
+    int64_t (*residual_bytes)(void *run);
 } ho_mode_calls;
 
 #ifdef __cplusplus

@@ -232,7 +232,8 @@ AT(ho_system_api, linearize, 224);
 AT(ho_system_api, residual_step, 232);
 AT(ho_system_api, residual_jvp, 240);
 AT(ho_system_api, residual_vjp, 248);
-SIZE(ho_system_api, 256);
+AT(ho_system_api, memory, 256);
+SIZE(ho_system_api, 264);
 
 /* ho_system */
 AT(ho_system, api, 0);
@@ -250,7 +251,8 @@ AT(ho_mode_calls, bytes, 48);
 AT(ho_mode_calls, end, 56);
 AT(ho_mode_calls, tangent_norms, 64);
 AT(ho_mode_calls, estimate, 72);
-SIZE(ho_mode_calls, 80);
+AT(ho_mode_calls, residual_bytes, 80);
+SIZE(ho_mode_calls, 88);
 
 #endif
 

@@ -67,14 +67,23 @@ struct ho_vector {
     double x[][STATE]; /* by column */
 };
 
+/* What a mode must hand over again. */
+struct ho_residuals {
+    int64_t t;
+    double lambda[LAMBDA], state[STATE];
+};
+
 typedef struct fake {
     ho_system head;
     int64_t live, polls, states_computed, calls;
     int64_t fail_at;       /* the call that fails, counted over everything that may; 0: none */
     ho_status fail_status; /* of steps and polls; allocations answer NULL */
     int64_t largest_chunk;
-    int64_t steps;     /* 0: not known */
-    char message[256]; /* of a mode's own failure */
+    int64_t steps;  /* 0: not known */
+    int64_t memory; /* 0: plenty */
+    int64_t residual_bytes;
+    int64_t linearized, recomputed; /* steps */
+    char message[256];              /* of a mode's own failure */
 } fake;
 
 static bool fails(fake *f)
@@ -319,6 +328,74 @@ static ho_status error_gradient(ho_system *s, const double *lambda, const ho_vec
     return error(s, lambda, state, value);
 }
 
+static ho_residuals *residuals_new(ho_system *s)
+{
+    return alloc(s, sizeof(ho_residuals));
+}
+
+static void residuals_free(ho_system *s, ho_residuals *residuals)
+{
+    free_memory(s, residuals);
+}
+
+static int64_t residuals_bytes(ho_system *s)
+{
+    return ((fake *)s)->residual_bytes;
+}
+
+static ho_status linearize(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next,
+                           ho_residuals *residuals)
+{
+    const ho_status status = step(s, t, lambda, state, next);
+    if (status != HO_OK)
+        return status;
+    residuals->t = t;
+    memcpy(residuals->lambda, lambda, sizeof(residuals->lambda));
+    memcpy(residuals->state, state->x[0], sizeof(residuals->state));
+    ((fake *)s)->linearized++;
+    return HO_OK;
+}
+
+static void expect_step(const ho_residuals *residuals, int64_t t, const double *lambda, const ho_vector *state)
+{
+    cr_assert_eq(residuals->t, t);
+    cr_assert_eq(memcmp(residuals->lambda, lambda, sizeof(residuals->lambda)), 0);
+    cr_assert_eq(memcmp(residuals->state, state->x[0], sizeof(residuals->state)), 0);
+}
+
+static ho_status residual_step(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                               const ho_vector *state, ho_vector *next)
+{
+    expect_step(residuals, t, lambda, state);
+    if (fails((fake *)s))
+        return ((fake *)s)->fail_status;
+    compute_next((fake *)s, t, lambda, state, next);
+    ((fake *)s)->states_computed--;
+    ((fake *)s)->recomputed++;
+    return HO_OK;
+}
+
+static ho_status residual_jvp(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                              const ho_vector *state, int64_t columns, const ho_vector *z, const double *d,
+                              ho_vector *out)
+{
+    expect_step(residuals, t, lambda, state);
+    return jvp(s, t, lambda, state, NULL, columns, z, d, out);
+}
+
+static ho_status residual_vjp(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
+                              const ho_vector *state, const ho_vector *a, ho_vector *out, double *gradient)
+{
+    expect_step(residuals, t, lambda, state);
+    return vjp(s, t, lambda, state, a, out, gradient);
+}
+
+static int64_t memory(ho_system *s)
+{
+    const int64_t given = ((fake *)s)->memory;
+    return given ? given : INT64_MAX / 2;
+}
+
 HO_PRINTF(4, 5)
 static ho_status fail(ho_system *s, const char *file, int32_t line, const char *format, ...)
 {
@@ -369,6 +446,14 @@ static const ho_system_api api = {
     .norms = norms,
     .steps = steps,
     .zero = zero,
+    .residuals_new = residuals_new,
+    .residuals_free = residuals_free,
+    .residuals_bytes = residuals_bytes,
+    .linearize = linearize,
+    .residual_step = residual_step,
+    .residual_jvp = residual_jvp,
+    .residual_vjp = residual_vjp,
+    .memory = memory,
 };
 
 #endif

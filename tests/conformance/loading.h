@@ -21,6 +21,7 @@ typedef struct test_setup {
     ho_setup head;
     const ho_plugin *plugin;
     given options[4];
+    const char *choice[2]; /* an option that is a choice, and what it is given */
     void *memory[4];
     size_t taken;
     char message[256]; /* of fail */
@@ -65,6 +66,19 @@ static inline int64_t setup_integer(ho_setup *u, const char *name)
     return (int64_t)setup_number(u, name);
 }
 
+static inline const char *setup_text(ho_setup *u, const char *name)
+{
+    const test_setup *setup = (const test_setup *)u;
+    if (setup->choice[0] && strcmp(setup->choice[0], name) == 0)
+        return setup->choice[1];
+    const ho_option *options = setup->plugin->options.rows;
+    for (uint32_t i = 0; i < setup->plugin->options.count; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return options[i].initial;
+    cr_assert_fail("the plugin asks for %s, which its table does not declare", name);
+    return NULL;
+}
+
 static inline void *setup_alloc(ho_setup *u, uint64_t bytes)
 {
     test_setup *setup = (test_setup *)u;
@@ -89,6 +103,7 @@ static const ho_setup_api test_setup_calls = {
     .struct_size = sizeof(ho_setup_api),
     .option_real = setup_number,
     .option_integer = setup_integer,
+    .option_string = setup_text,
     .alloc = setup_alloc,
     .fail = setup_fail,
 };

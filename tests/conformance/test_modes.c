@@ -72,12 +72,17 @@ static void check_answer(const action *actions, size_t count, double value, doub
 static const struct {
     const char *file;
     given option;
+    const char *store; /* reverse mode's option; NULL: the default */
 } modes[] = {
-    {"modes/forward.so", {"columns_at_once", 64}}, {"modes/forward.so", {"columns_at_once", 2}},
-    {"modes/forward.so", {"columns_at_once", 1}},  {"modes/reverse.so", {NULL, 0}},
-    {"modes/checkpointed.so", {NULL, 0}},          {"modes/checkpointed.so", {"slots", 1}},
-    {"modes/checkpointed.so", {"slots", 4}},
+    {"modes/forward.so", {"columns_at_once", 64}, NULL}, {"modes/forward.so", {"columns_at_once", 2}, NULL},
+    {"modes/forward.so", {"columns_at_once", 1}, NULL},  {"modes/reverse.so", {NULL, 0}, "state"},
+    {"modes/reverse.so", {NULL, 0}, "residuals"},        {"modes/reverse.so", {NULL, 0}, NULL},
+    {"modes/checkpointed.so", {NULL, 0}, NULL},          {"modes/checkpointed.so", {"slots", 1}, NULL},
+    {"modes/checkpointed.so", {"slots", 4}, NULL},
 };
+#define BY_STATES    3
+#define BY_RESIDUALS 4
+#define BY_ITSELF    5
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -93,6 +98,8 @@ static opened open_mode(size_t i)
     const ho_plugin *plugin = load_plugin(modes[i].file);
     cr_assert_eq(plugin->kind, HO_MODE);
     m.setup.options[0] = modes[i].option;
+    m.setup.choice[0] = modes[i].store ? "store" : NULL;
+    m.setup.choice[1] = modes[i].store;
     cr_assert_eq(make_instance(&m.setup, plugin, &m.self), HO_OK);
     m.calls = plugin->calls;
     return m;
@@ -248,7 +255,7 @@ Test(forward, tells_the_norms_of_its_tangents)
 
 Test(reverse, holds_each_state_once_and_uses_forgotten_ones_again)
 {
-    opened m = open_mode(3);
+    opened m = open_mode(BY_STATES);
     fake f = {.head = {&api}};
     void *run;
     cr_assert_eq(m.calls->start(m.self, &f.head, base, &run), HO_OK);
@@ -260,6 +267,109 @@ Test(reverse, holds_each_state_once_and_uses_forgotten_ones_again)
     cr_expect_eq(m.calls->bytes(run), bytes);
     m.calls->end(run);
     free_instance(&m.setup, m.self);
+}
+
+/* ---- reverse mode with residuals --------------------------------------------------------------------------------- */
+
+typedef struct kept {
+    opened mode;
+    void *run;
+} kept;
+
+static kept start_reverse(size_t how, fake *f)
+{
+    kept k = {.mode = open_mode(how)};
+    cr_assert_eq(k.mode.calls->start(k.mode.self, &f->head, base, &k.run), HO_OK, "%s", f->message);
+    return k;
+}
+
+static void end_reverse(kept *k, const fake *f)
+{
+    k->mode.calls->end(k->run);
+    free_instance(&k->mode.setup, k->mode.self);
+    cr_expect_eq(f->live, 0);
+}
+
+#define STATE_BYTES (STATE * (int64_t)sizeof(double))
+
+Test(reverse, with_residuals_holds_few_states_and_computes_the_others_again)
+{
+    fake f = {.head = {&api}, .steps = 100, .residual_bytes = 40};
+    kept k = start_reverse(BY_RESIDUALS, &f);
+    double value, gradient[LAMBDA];
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 95, base), HO_OK);
+    cr_expect_eq(f.linearized, 95);
+    /* Of 96 states every tenth, and two on the way. */
+    cr_expect_eq(k.mode.calls->residual_bytes(k.run), 95 * 40);
+    cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + (10 + 2) * STATE_BYTES);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, base, &value, gradient), HO_OK);
+    /* The first of each stretch follows from a stored state: 8 more of ten, 4 of five. */
+    cr_expect_eq(f.recomputed, 9 * 9 + 4);
+    cr_expect_eq(f.states_computed, 95);
+    cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + (10 + 2 + 9) * STATE_BYTES);
+    end_reverse(&k, &f);
+}
+
+Test(reverse, stores_small_states_beside_large_residuals)
+{
+    fake f = {.head = {&api}, .steps = 100, .residual_bytes = 8 * STATE_BYTES};
+    kept k = start_reverse(BY_RESIDUALS, &f);
+    double value, gradient[LAMBDA];
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 50, base), HO_OK);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, base, &value, gradient), HO_OK);
+    cr_expect_eq(f.recomputed, 0);
+    cr_expect_eq(k.mode.calls->bytes(k.run), 51 * STATE_BYTES + 50 * f.residual_bytes);
+    end_reverse(&k, &f);
+}
+
+/* Whether reverse mode, left to itself, keeps residuals. */
+static bool keeps_residuals(int64_t steps, int64_t residual_bytes, int64_t available)
+{
+    fake f = {.head = {&api}, .steps = steps, .residual_bytes = residual_bytes, .memory = available};
+    kept k = start_reverse(BY_ITSELF, &f);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 3, base), HO_OK);
+    const bool keeps = f.linearized == 3;
+    cr_expect_eq(k.mode.calls->residual_bytes(k.run), keeps ? 3 * residual_bytes : 0);
+    end_reverse(&k, &f);
+    return keeps;
+}
+
+Test(reverse, keeps_residuals_where_they_fit_in_half_of_the_memory_or_take_less_than_states)
+{
+    /* 100 steps with 5 states' worth of residuals: 500, 11 stored states, 9 + 2 between, two adjoints. */
+    const int64_t needed = (500 + 11 + 11 + 2) * STATE_BYTES;
+    cr_expect(keeps_residuals(100, 5 * STATE_BYTES, 2 * needed));
+    cr_expect_not(keeps_residuals(100, 5 * STATE_BYTES, 2 * needed - 2));
+    cr_expect(keeps_residuals(100, STATE_BYTES / 2, 103 * STATE_BYTES));
+    cr_expect(keeps_residuals(0, STATE_BYTES / 2, 0));
+    cr_expect_not(keeps_residuals(0, 5 * STATE_BYTES, 0));
+}
+
+static void expect_refusal(size_t how, int64_t available, given budget, const char *why)
+{
+    fake f = {.head = {&api}, .steps = 200000000, .residual_bytes = 5 * STATE_BYTES, .memory = available};
+    opened m = open_mode(how);
+    void *run = NULL;
+    free_instance(&m.setup, m.self);
+    m.setup.taken = 0;
+    m.setup.options[0] = budget;
+    cr_assert_eq(make_instance(&m.setup, load_plugin("modes/reverse.so"), &m.self), HO_OK);
+    cr_expect_eq(m.calls->start(m.self, &f.head, base, &run), HO_FAILED);
+    cr_expect_null(run);
+    cr_expect_eq(f.live, 0);
+    cr_expect(strstr(f.message, why), "\"%s\" should say \"%s\"", f.message, why);
+    free_instance(&m.setup, m.self);
+}
+
+Test(reverse, refuses_a_trajectory_that_cannot_fit)
+{
+    const given none = {NULL, 0};
+    expect_refusal(BY_STATES, INT64_C(1) << 30, none, "200000000 steps needs 4.47 GiB, and 1 GiB are available");
+    expect_refusal(BY_STATES, INT64_C(1) << 30, none, "checkpointed keeps within a budget (memory: 512MiB, say)");
+    expect_refusal(BY_ITSELF, INT64_C(1) << 30, none, "200000000 steps needs 4.47 GiB");
+    expect_refusal(BY_RESIDUALS, INT64_C(1) << 30, none, "200000000 steps needs 22.35 GiB");
+    expect_refusal(BY_STATES, INT64_C(1) << 40, (given){"memory", 1e6},
+                   "memory: the trajectory of 200000000 steps needs 4800000072 bytes, the limit is 1000000");
 }
 
 Test(modes, pass_on_any_failure_and_free_everything)

@@ -78,6 +78,37 @@ Test(gradient, modes_agree_in_f64_and_f32_comes_near)
     cr_expect(json_is(cli_read("f/hypergradient.json"), "mode", "forward"));
 }
 
+Test(gradient, what_is_stored_of_a_step_changes_no_bit)
+{
+    static const char *const dynamics[] = {"sgd", "momentum", "adam"}, *const precisions[] = {"f32", "f64"};
+    for (int i = 0; i < 6; i++) {
+        const char *set = cli_format("dynamics={plugin: %s, learning_rate: 0.05}", dynamics[i % 3]);
+        for (int k = 0; k < 2; k++)
+            cli_expect_done(cli_run("hypergradient", "base.yaml", "--precision", precisions[i / 3], "--set", set,
+                                    "--set", cli_format("hypergradient/store=%s", k ? "residuals" : "state"), "--out",
+                                    cli_format("%c%d", "sr"[k], i), NULL));
+        cr_expect_arr_eq(cli_array(cli_format("r%d/mtl.A.npy", i), ENTRIES),
+                         cli_array(cli_format("s%d/mtl.A.npy", i), ENTRIES), ENTRIES * sizeof(double), "%s in %s",
+                         dynamics[i % 3], precisions[i / 3]);
+        cr_expect_arr_eq(cli_array(cli_format("r%d/mtl.rho.npy", i), 1), cli_array(cli_format("s%d/mtl.rho.npy", i), 1),
+                         sizeof(double));
+        const char *states = cli_read(cli_format("s%d/hypergradient.json", i));
+        const char *kept = cli_read(cli_format("r%d/hypergradient.json", i));
+        cr_expect_float_eq(json_number(states, "residual_bytes"), 0, 0);
+        cr_expect(json_number(kept, "residual_bytes") > 0 &&
+                      json_number(kept, "residual_bytes") < json_number(kept, "trajectory_bytes"),
+                  "%s", kept);
+    }
+}
+
+Test(gradient, a_trajectory_that_cannot_fit_is_refused_before_training)
+{
+    const cli_result r = cli_run("hypergradient", "base.yaml", "--set", "steps=2000000000000", NULL);
+    cr_expect_eq(r.status, 1, "%d", r.status);
+    cr_expect(strstr(r.err, "the trajectory of 2000000000000 steps needs ") && strstr(r.err, " GiB are available"),
+              "%s", r.err);
+}
+
 /* A state is a weight and a velocity for each of the weights. */
 Test(gradient, a_memory_budget_changes_no_bit)
 {

@@ -1,5 +1,6 @@
 /* `hotool plan`, and the mode `auto`. */
 #include "cli_support.h"
+#include "json_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,9 +148,15 @@ Test(plan, automatic_mode_goes_by_time_and_memory)
     const char *plan = cli_run("plan", "base.yaml", "--set", "steps=2000", NULL).out;
     double reverse[4];
     row_of(plan, "reverse", reverse);
-    /* Just less than reverse mode needs. */
+    /* Just less than reverse mode needs: first it does without residuals. */
     const char *set = cli_format("hypergradient={mode: auto, memory: %.0f}", 0.98 * reverse[2] * 0x1p20);
     expect_mode("a budget", cli_run("hypergradient", "base.yaml", "--set", "steps=2000", "--set", set, NULL),
+                "reverse");
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", "steps=2000", "--set",
+                            "hypergradient={mode: reverse, store: state}", "--out", "states", NULL));
+    set = cli_format("hypergradient={mode: auto, memory: %.0f}",
+                     json_number(cli_read("states/hypergradient.json"), "trajectory_bytes"));
+    expect_mode("a smaller budget", cli_run("hypergradient", "base.yaml", "--set", "steps=2000", "--set", set, NULL),
                 "checkpointed");
     cli_change("base.yaml", "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "");
     expect_mode("one hyperparameter, by name", cli_run("hypergradient", "base.yaml", "--mode", "auto", NULL),
