@@ -119,6 +119,12 @@ Test(check, nothing_right_is_failed)
         cr_expect_not(strstr(r.out, "FAILED"), "%s: %s", what, r.out);
         const char *line = line_of(r.out, cli_format("central differences: %s", p->name));
         cr_expect(ends_with(line, p->verdict), "%s, not %s: %s", what, p->verdict, r.out);
+        if (strcmp(p->verdict, "unstable") == 0 || strcmp(p->verdict, "kinks") == 0) {
+            /* And judged elsewhere. */
+            line = strstr(strstr(r.out, line) + strlen(line), cli_format("central differences: %s", p->name));
+            cr_expect(line && ends_with(cli_format("%.*s", (int)strcspn(line, "\n"), line), "ok"), "%s: %s", what,
+                      r.out);
+        }
     }
 }
 
@@ -137,6 +143,7 @@ Test(check, a_wrong_derivative_never_hides)
                 "steps=120", NULL);
             cr_expect_eq(r.status, 1, "%s, %s: %s%s", faults[i], rates[k], r.out, r.err);
             cr_expect(strstr(r.out, "FAILED"), "%s, %s: %s", faults[i], rates[k], r.out);
+            cr_expect(k > 0 || ends_with(line_of(r.out, " steps: differences"), "FAILED"), "%s: %s", faults[i], r.out);
         }
 }
 
