@@ -28,6 +28,8 @@ static const flag flags[] = {
     {"--threads", "N", "threads for the matrix products of each run (default: 1)", HO_CLI_THREADS,
      offsetof(ho_cli, threads)},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
+    {"--profile", NULL, "measure where the time goes: a table, and stacks for a flame graph in the results",
+     HO_CLI_PROFILE, 0},
     {"--quiet", NULL, "no progress", HO_CLI_QUIET, 0},
     {"--help", NULL, "this text", 0, 0},
 };
@@ -100,6 +102,8 @@ static void store(ho_cli *cli, const flag *f, const char *value)
         cli->variants[cli->variant_count++] = value;
     else if (f->bit == HO_CLI_SET)
         cli->sets[cli->set_count++] = value;
+    else if (f->bit == HO_CLI_PROFILE)
+        cli->profile = true;
     else
         cli->quiet = true;
 }

@@ -16,7 +16,7 @@ typedef struct ho_cli {
     const char **variants;
     size_t variant_count;
     const char *mode, *precision, *out, *threads, *jobs;
-    bool quiet;
+    bool quiet, profile;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
 
@@ -30,6 +30,7 @@ enum {
     HO_CLI_PRECISION = 32,
     HO_CLI_VARIANT = 64,
     HO_CLI_JOBS = 128,
+    HO_CLI_PROFILE = 256,
 };
 
 typedef struct ho_cli_command {

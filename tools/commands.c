@@ -8,7 +8,9 @@
 #include "check/forecast.h"
 #include "cli.h"
 #include "exec/exec.h"
+#include "exec/profile.h"
 #include "plugins_help.h"
+#include "profile_print.h"
 #include "run/head.h"
 #include "run/run.h"
 #include "tables.h"
@@ -30,6 +32,7 @@ static ho_status begin(const ho_cli *cli, const char *precision, int *threads, h
     if (count_option("--threads", cli->threads, 1, threads, error) != HO_OK)
         return error->status;
     ho_exec_threads(*threads);
+    ho_profile_enable(cli->profile);
     *request = (ho_pipeline_request){.file = cli->operand,
                                      .sets = cli->sets,
                                      .set_count = cli->set_count,
@@ -53,13 +56,23 @@ static ho_pipeline *read_pipeline(const ho_cli *cli, const char *precision, ho_r
     return ho_pipeline_read(registry, &request, error);
 }
 
+/* Where the results are that have been shown. */
+static char *shown_folder;
+
+static void show(const ho_record *record, const char *folder)
+{
+    ho_print_results(record, folder);
+    free(shown_folder);
+    shown_folder = ho_strdup(folder);
+}
+
 static ho_run_request run_request(const ho_cli *cli)
 {
     return (ho_run_request){.out = cli->out,
                             .quiet = cli->quiet,
                             .command_line = cli->command_line,
                             .interrupt = &ho_cli_interrupted,
-                            .show = ho_print_results};
+                            .show = show};
 }
 
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -73,7 +86,12 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
     if (cli->jobs && cli->threads && jobs * threads > cores)
         ho_note("warning: --jobs %d with --threads %d is more than the %d processors of this machine", jobs, threads,
                 cores);
-    return ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, jobs, &request, error);
+    ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, jobs, &request, error);
+    ho_error own = {0};
+    if (cli->profile && shown_folder && ho_profile_print(shown_folder, &own) != HO_OK)
+        ho_fail(error, own.status, "%s", own.text);
+    free(shown_folder);
+    return error->status;
 }
 
 static ho_status run_hypergradient(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -122,6 +140,10 @@ const ho_cli_command ho_cli_commands[] = {
      "(--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for each "
      "update and evaluation during training, hyperparameters and weights as .npy. Ctrl-C stops cleanly and keeps what "
      "is done.\n\n"
+     "--profile prints, for each call of a plugin, the time that its operations and their derivatives took, with their "
+     "rate "
+     "and the bytes that they read and wrote, and puts profile.folded into the folder, stacks that flamegraph.pl and "
+     "speedscope draw.\n\n"
      "FILE may be -, standard input: paths in it are relative to the current folder.\n\n"
      "--set KEY=VALUE: levels of KEY are separated by '/', VALUE is YAML, null deletes. A hyperparameter goes by its "
      "name: "
@@ -129,7 +151,7 @@ const ho_cli_command ho_cli_commands[] = {
      "--set "
      "says; --set variants/NAME/... changes one.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS, run_pipeline},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE, run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
      "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",

@@ -321,6 +321,7 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
     free(w.loads);
     free(w.visits);
     e->plan->steps[at].as.kernel = kernel;
+    ho_profile_note(e->plan, e->low, members, count);
 }
 
 /* ---- other steps ----------------------------------------------------------------------------------------------- */
@@ -404,6 +405,7 @@ static void emit_product(emitter *e, int32_t index, uint32_t first)
         ho_graph_blame(e->low->graph, item->source, e->low->error);
     }
     e->plan->steps[e->step].as.product = p;
+    ho_profile_note(e->plan, e->low, &index, 1);
 }
 
 static void emit_indexing(emitter *e, int32_t index)
@@ -419,6 +421,7 @@ static void emit_indexing(emitter *e, int32_t index)
     indexing.index = storage(e, item->in[1].item, item->in[1].offset);
     indexing.out = storage(e, index, 0);
     e->plan->steps[e->step].as.indexing = indexing;
+    ho_profile_note(e->plan, e->low, &index, 1);
 }
 
 static void emit_zeros(emitter *e, int32_t index)
@@ -434,6 +437,7 @@ static void emit_zeros(emitter *e, int32_t index)
                       .inner = item->around.inner};
     zeros.out = storage(e, index, 0);
     e->plan->steps[e->step].as.zeros = zeros;
+    ho_profile_note(e->plan, e->low, &index, 1);
 }
 
 /* ---- levels ---------------------------------------------------------------------------------------------------- */

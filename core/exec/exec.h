@@ -28,6 +28,9 @@ void ho_plan_free(ho_plan *plan);
  * same bits, whatever other outputs a plan has. */
 void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs);
 
+/* What its rows are called in a profile (exec/profile.h): "step, VJP". */
+void ho_plan_profile_as(ho_plan *plan, const char *name);
+
 /* The scratch memory that it holds, in bytes. */
 size_t ho_plan_bytes(const ho_plan *plan);
 

@@ -24,6 +24,7 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
     ho_plan *plan = ho_alloc(sizeof *plan);
     plan->precision = precision;
     plan->arithmetic = ho_arithmetic_for(precision);
+    plan->profile = ho_profile_new();
     plan->input_count = input_count;
     plan->output_count = output_count;
     plan->inputs = ho_alloc((input_count + 1) * sizeof *plan->inputs);
@@ -58,6 +59,7 @@ void ho_plan_free(ho_plan *plan)
 {
     if (plan == NULL)
         return;
+    ho_profile_close(plan);
     for (size_t i = 0; i < plan->step_count; i++) {
         ho_step *step = &plan->steps[i];
         if (step->kind == HO_STEP_KERNEL) {

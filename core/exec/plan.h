@@ -166,7 +166,15 @@ struct ho_plan {
     void *memory; /* buffers, constants and temporaries */
     void *temps;
     uint64_t bytes;
+    struct ho_profile *profile; /* NULL: the plan is not measured */
 };
+
+/* ---- profiles (profile.h) -------------------------------------------------------------------------------------- */
+
+typedef struct ho_profile ho_profile;
+
+/* A new profile; NULL where profiling is off. */
+ho_profile *ho_profile_new(void);
 
 /* ---- what is planned ------------------------------------------------------------------------------------------- */
 
@@ -265,6 +273,12 @@ void ho_pair_up(ho_kernel *kernel, int32_t temps);
 /* Linear scan: a temporary is free after the instruction that reads it last, whose own result may take its place, since
  * loops read the operands of an entry before they write it. Sets kernel->temps. */
 void ho_share_temps(ho_kernel *kernel, int32_t temps);
+/* Notes in the plan's profile, where it has one, that its last step computes these items. */
+void ho_profile_note(ho_plan *plan, const ho_lowered *low, const int32_t *items, size_t count);
+/* Adds the time of a step; step 0 begins a run. The plan has a profile. */
+void ho_profile_add(ho_plan *plan, size_t step, double seconds);
+/* Adds what the plan spent to the totals, and frees its profile. */
+void ho_profile_close(ho_plan *plan);
 /* Places the buffers in one allocation and sets addresses and constants. */
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error);
 

@@ -119,6 +119,48 @@ static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
     }
 }
 
+static void run_step(const ho_plan *plan, const ho_step *step)
+{
+    switch (step->kind) {
+    case HO_STEP_SCALAR:
+        run_scalar(plan, &step->as.scalar);
+        break;
+    case HO_STEP_KERNEL:
+        plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps);
+        break;
+    case HO_STEP_PRODUCT:
+        if (step->as.product.pack < 0)
+            run_blas(plan->precision, &step->as.product, plan->address);
+        else
+            plan->arithmetic->product(&step->as.product, plan->address);
+        break;
+    case HO_STEP_INDEX:
+        plan->arithmetic->index(&step->as.indexing, plan->address);
+        break;
+    case HO_STEP_ZEROS:
+        run_zeros(plan, &step->as.zeros);
+        break;
+    }
+}
+
+static double wall_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void run_measured(ho_plan *plan)
+{
+    double before = wall_seconds();
+    for (size_t i = 0; i < plan->step_count; i++) {
+        run_step(plan, &plan->steps[i]);
+        const double after = wall_seconds();
+        ho_profile_add(plan, i, after - before);
+        before = after;
+    }
+}
+
 void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
 {
     for (size_t i = 0; i < plan->input_count; i++) {
@@ -131,29 +173,11 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
     for (size_t i = 0; i < plan->output_count; i++)
         if (plan->outputs[i].kind == HO_IN_BUFFER)
             plan->address[plan->outputs[i].index] = outputs[i];
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const ho_step *step = &plan->steps[i];
-        switch (step->kind) {
-        case HO_STEP_SCALAR:
-            run_scalar(plan, &step->as.scalar);
-            break;
-        case HO_STEP_KERNEL:
-            plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps);
-            break;
-        case HO_STEP_PRODUCT:
-            if (step->as.product.pack < 0)
-                run_blas(plan->precision, &step->as.product, plan->address);
-            else
-                plan->arithmetic->product(&step->as.product, plan->address);
-            break;
-        case HO_STEP_INDEX:
-            plan->arithmetic->index(&step->as.indexing, plan->address);
-            break;
-        case HO_STEP_ZEROS:
-            run_zeros(plan, &step->as.zeros);
-            break;
-        }
-    }
+    if (plan->profile)
+        run_measured(plan);
+    else
+        for (size_t i = 0; i < plan->step_count; i++)
+            run_step(plan, &plan->steps[i]);
     for (size_t i = 0; i < plan->output_count; i++)
         if (plan->outputs[i].kind == HO_IN_SLOT)
             *(double *)outputs[i] = plan->slots[plan->outputs[i].index];

@@ -238,6 +238,20 @@ static size_t leaf_index(const ho_ground *ground, ho_node node)
     return low;
 }
 
+static const char *name_of(const ho_program *program)
+{
+    static const char *const names[][4] = {
+        [HO_STEP] = {"step", "step, JVP", "step, VJP", "step, branches"},
+        [HO_INITIAL] = {"initial state", "initial state, JVP", "initial state, VJP", "initial state, branches"},
+        [HO_ERROR] = {"validation error", "validation error, JVP", "validation error, gradient", "error, branches"},
+        [HO_OBJECTIVE] = {"objective", "", "", ""},
+        [HO_EVALUATE] = {"evaluation", "", "", ""}};
+    static const char *const kept[] = {"step, linearized", "step, linearized, JVP", "step, linearized, VJP", ""};
+    return program->way == HO_PLAIN     ? names[program->map][program->how]
+           : program->way == HO_KEEPING ? kept[HO_VALUE]
+                                        : kept[program->how];
+}
+
 static size_t residual_index(const ho_keeping *keeping, ho_node node)
 {
     for (size_t i = 0; i < keeping->count; i++)
@@ -273,6 +287,8 @@ static ho_status compile(ho_training *training, ho_program *program, ho_error *e
     program->out = ho_arena_alloc(ground->arena, (program->output_count + 1) * sizeof *program->out);
     program->plan = ho_plan_new(ground->graph, ground->problem->precision, program->inputs, program->input_count,
                                 program->outputs, program->output_count, error);
+    if (program->plan)
+        ho_plan_profile_as(program->plan, name_of(program));
     return error->status;
 }
 

@@ -180,3 +180,23 @@ Test(plan, automatic_mode_is_checked)
         cli_expect_refused(cases[i][0], cli_run("hypergradient", "base.yaml", NULL), cases[i][1], NULL);
     }
 }
+
+/* ---- --profile --------------------------------------------------------------------------------------------------- */
+
+Test(plan, a_profile_names_plugin_calls)
+{
+    const cli_result r = cli_run("pipeline", "base.yaml", "--profile", "--quiet", "--out", "p", NULL);
+    cli_expect_done(r);
+    const char *table = strstr(r.out, "profile: ");
+    cr_assert(table, "%s", r.out);
+    cr_expect(strstr(table, "step, VJP") && strstr(table, "softmax, softmax.c:") && strstr(table, "momentum.c:"), "%s",
+              table);
+    cr_expect(strstr(table, "p/profile.folded"), "%s", table);
+    cr_expect(strstr(cli_read("p/profile.folded"), "step;softmax;softmax.c:"), "%s", cli_read("p/profile.folded"));
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--quiet", "--out", "q", NULL));
+    cr_expect_not(cli_exists("q/profile.folded"));
+    /* It measures, and changes nothing. */
+    cr_expect_eq(memcmp(cli_array("p/weights/W.npy", FEATURES * CLASSES),
+                        cli_array("q/weights/W.npy", FEATURES * CLASSES), FEATURES * CLASSES * sizeof(double)),
+                 0);
+}
