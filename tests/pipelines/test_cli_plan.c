@@ -189,10 +189,10 @@ Test(plan, a_profile_names_plugin_calls)
     cli_expect_done(r);
     const char *table = strstr(r.out, "profile: ");
     cr_assert(table, "%s", r.out);
-    cr_expect(strstr(table, "step, VJP") && strstr(table, "softmax, softmax.c:") && strstr(table, "momentum.c:"), "%s",
-              table);
+    cr_expect(strstr(table, "step, VJP") && strstr(table, "softmax, softmax.c:"), "%s", table);
     cr_expect(strstr(table, "p/profile.folded"), "%s", table);
-    cr_expect(strstr(cli_read("p/profile.folded"), "step;softmax;softmax.c:"), "%s", cli_read("p/profile.folded"));
+    const char *stacks = cli_read("p/profile.folded");
+    cr_expect(strstr(stacks, "step;softmax;softmax.c:") && strstr(stacks, "step;momentum;momentum.c:"), "%s", stacks);
     cli_expect_done(cli_run("pipeline", "base.yaml", "--quiet", "--out", "q", NULL));
     cr_expect_not(cli_exists("q/profile.folded"));
     /* It measures, and changes nothing. */
