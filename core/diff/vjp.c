@@ -160,11 +160,15 @@ static void transpose_transpose(transposition *t, const link *l)
     give(t, l, l->in[0], value);
 }
 
+/* The sign goes to the piece, not to the padded tensor: sums of pieces, without differences, become one tensor. */
 static void transpose_slice(transposition *t, const link *l)
 {
     ho_shape from = shape_of(t, l->in[0]), to = l->op.shape;
     int64_t after = ho_axis_size(&from, l->op.axis) - l->op.extent - ho_axis_size(&to, l->op.axis);
-    give(t, l, l->in[0], ho_node_pad(t->graph, full(t, l->cotangent, to), l->op.axis, l->op.extent, after));
+    ho_node piece = full(t, ho_term_signed(t->graph, l->minus, l->cotangent), to);
+    link positive = *l;
+    positive.minus = false;
+    give(t, &positive, l->in[0], ho_node_pad(t->graph, piece, l->op.axis, l->op.extent, after));
 }
 
 /* Gives operand i its range of the cotangent. */

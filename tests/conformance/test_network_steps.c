@@ -116,6 +116,19 @@ static void expect_kept(const calls *c, const ho_vector *next)
         api->vector_free(c->system, vectors[i]);
 }
 
+/* The cotangents of all layers are laid side by side, not added as padded tensors. */
+static void expect_no_padding(const calls *c)
+{
+    const ho_program *program = ho_program_of_step(c->training, HO_VJP, HO_PLAIN, 0);
+    const ho_graph *graph = c->training->ground.graph;
+    size_t length, padded = 0;
+    ho_node *order = ho_graph_order(graph, program->outputs, program->output_count, &length);
+    for (size_t i = 0; i < length; i++)
+        padded += ho_graph_at(graph, order[i])->op == HO_OP_PAD;
+    cr_expect_eq(padded, 0, "%zu paddings", padded);
+    free(order);
+}
+
 static void check_step(const char *activation, ho_precision precision, int64_t batch)
 {
     two *p = two_new((net){shared, heads, activation, "he"}, "momentum", batch);
@@ -140,6 +153,7 @@ static void check_step(const char *activation, ho_precision precision, int64_t b
     expect_tangents(&c, next, 1, c.a);
     expect_transposed(&c, precision == HO_F32 ? 1e-3 : 1e-10);
     expect_kept(&c, next);
+    expect_no_padding(&c);
     expect_ok(&c, api->step(c.system, 4, c.lambda, c.state, again));
     expect_same(c.training, next, again, "step replayed");
     ho_vector *vectors[] = {next, again, c.state, c.z, c.a};
