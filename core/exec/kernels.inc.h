@@ -248,14 +248,17 @@ static inline double sum_of_segment(const REAL *a, int64_t n)
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
+/* Lanes enough to hide how long a comparison and a choice take; the order of a maximum is no matter. */
+#define MAXIMA 32
+
 static inline double maximum_of_segment(const REAL *a, int64_t n)
 {
-    REAL s[8];
-    for (int j = 0; j < 8; j++)
+    REAL s[MAXIMA];
+    for (int j = 0; j < MAXIMA; j++)
         s[j] = (REAL)-INFINITY;
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (int j = 0; j < 8; j++) {
+    for (; i + MAXIMA <= n; i += MAXIMA) {
+        for (int j = 0; j < MAXIMA; j++) {
             REAL x = a[i + j];
             s[j] = ((x != x) | (x > s[j])) ? x : s[j];
         }
@@ -263,7 +266,7 @@ static inline double maximum_of_segment(const REAL *a, int64_t n)
     double result = -INFINITY;
     for (; i < n; i++)
         result = maximum_fold((double)a[i], result);
-    for (int j = 0; j < 8; j++)
+    for (int j = 0; j < MAXIMA && i >= MAXIMA; j++)
         result = maximum_fold((double)s[j], result);
     return result;
 }
