@@ -23,6 +23,8 @@ static const flag flags[] = {
     {"--precision", "P", "f32 or f64 instead of the pipeline's", HO_CLI_PRECISION, offsetof(ho_cli, precision)},
     {"--set", "KEY=VALUE", "change a setting, as outer/iterations=9 or l2.rho=0.1; may be repeated", HO_CLI_SET, 0},
     {"--variant", "NAME", "only this variant of the pipeline; may be repeated", HO_CLI_VARIANT, 0},
+    {"--allow-generated", NULL, "generated data may stand in where the files of the real ones are missing",
+     HO_CLI_GENERATED, 0},
     {"--jobs", "N", "variants and repetitions run at a time (default: processors / threads)", HO_CLI_JOBS,
      offsetof(ho_cli, jobs)},
     {"--threads", "N", "threads for the matrix products of each run (default: 1)", HO_CLI_THREADS,
@@ -104,6 +106,8 @@ static void store(ho_cli *cli, const flag *f, const char *value)
         cli->sets[cli->set_count++] = value;
     else if (f->bit == HO_CLI_PROFILE)
         cli->profile = true;
+    else if (f->bit == HO_CLI_GENERATED)
+        cli->allow_generated = true;
     else
         cli->quiet = true;
 }

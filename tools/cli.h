@@ -16,7 +16,7 @@ typedef struct ho_cli {
     const char **variants;
     size_t variant_count;
     const char *mode, *precision, *out, *threads, *jobs;
-    bool quiet, profile;
+    bool quiet, profile, allow_generated;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
 
@@ -31,6 +31,7 @@ enum {
     HO_CLI_VARIANT = 64,
     HO_CLI_JOBS = 128,
     HO_CLI_PROFILE = 256,
+    HO_CLI_GENERATED = 512,
 };
 
 typedef struct ho_cli_command {

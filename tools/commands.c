@@ -37,7 +37,8 @@ static ho_status begin(const ho_cli *cli, const char *precision, int *threads, h
                                      .sets = cli->sets,
                                      .set_count = cli->set_count,
                                      .mode = cli->mode,
-                                     .precision = precision};
+                                     .precision = precision,
+                                     .allow_generated = cli->allow_generated};
     return HO_OK;
 }
 
@@ -131,7 +132,7 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
     return ho_plugins_print(registry, cli->operand, error);
 }
 
-#define RUNS (HO_CLI_SET | HO_CLI_VARIANT | HO_CLI_THREADS | HO_CLI_QUIET)
+#define RUNS (HO_CLI_SET | HO_CLI_GENERATED | HO_CLI_VARIANT | HO_CLI_THREADS | HO_CLI_QUIET)
 
 const ho_cli_command ho_cli_commands[] = {
     {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",

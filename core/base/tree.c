@@ -39,6 +39,8 @@ ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
     copy->origin = (ho_tree *)node;
     if (node->text)
         copy->text = ho_arena_strdup(arena, node->text);
+    if (node->written)
+        copy->written = ho_arena_strdup(arena, node->written);
     for (const ho_tree *child = node->first; child; child = child->next) {
         const char *key = child->key ? ho_arena_strdup(arena, child->key) : NULL;
         ho_tree_put(copy, key, child->key_place, ho_tree_copy(arena, child));

@@ -12,11 +12,12 @@ typedef enum ho_tree_kind { HO_TREE_NULL, HO_TREE_SCALAR, HO_TREE_LIST, HO_TREE_
 /* A node. Owned by the arena it was made in. Children of a map carry their key. */
 typedef struct ho_tree {
     ho_tree_kind kind;
-    bool quoted;        /* a scalar written in quotes: always text */
-    const char *text;   /* HO_TREE_SCALAR: as written, after ${...} */
-    const char *key;    /* in a map: the key; else NULL */
-    ho_place place;     /* of the value */
-    ho_place key_place; /* of the key */
+    bool quoted;         /* a scalar written in quotes: always text */
+    const char *text;    /* HO_TREE_SCALAR: as written, after ${...} */
+    const char *written; /* before ${...} was replaced; NULL: there was none */
+    const char *key;     /* in a map: the key; else NULL */
+    ho_place place;      /* of the value */
+    ho_place key_place;  /* of the key */
     struct ho_tree *parent;
     struct ho_tree *origin;              /* what it is a copy of, or NULL; must live as long */
     struct ho_tree *first, *last, *next; /* children in the order written */

@@ -188,6 +188,24 @@ static double data_normal(ho_data *d, uint64_t seed, uint64_t stream, uint64_t i
     return ho_normal_number(seed, stream, i);
 }
 
+static ho_status data_note(ho_data *d, const char *format, ...)
+{
+    reading *r = reading_of(d);
+    ho_dataset *dataset = r->emission.dataset;
+    if (failed(r))
+        return failed(r);
+    if (!format)
+        return ho_emission_misuse(&r->emission, "note: the text is NULL");
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ho_grow((void **)&dataset->notes, &dataset->note_capacity, dataset->note_count, sizeof *dataset->notes);
+    dataset->notes[dataset->note_count++] = ho_strdup(text);
+    return HO_OK;
+}
+
 static const ho_data_api data_api = {
     .struct_size = sizeof(ho_data_api),
     .file = data_file,
@@ -199,6 +217,7 @@ static const ho_data_api data_api = {
     .fail = data_fail,
     .uniform = data_uniform,
     .normal = data_normal,
+    .note = data_note,
 };
 
 /* ---- the host's side ---- */
@@ -258,6 +277,9 @@ void ho_dataset_free(ho_dataset *dataset)
     for (int64_t i = 0; i < dataset->class_count && dataset->class_names; i++)
         free(dataset->class_names[i]);
     free(dataset->class_names);
+    for (size_t i = 0; i < dataset->note_count; i++)
+        free(dataset->notes[i]);
+    free(dataset->notes);
     for (size_t i = 0; i < dataset->block_count; i++)
         ho_large_free(dataset->blocks[i].at);
     free(dataset->blocks);

@@ -26,6 +26,8 @@ typedef struct ho_dataset {
     size_t truth_count;
     char **class_names; /* K, or NULL */
     int64_t class_count;
+    char **notes; /* lines that a run prints */
+    size_t note_count, note_capacity;
     ho_data_files files;
     ho_block *blocks;
     size_t block_count, block_capacity;

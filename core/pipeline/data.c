@@ -108,9 +108,14 @@ static void find_missing(ho_reading *r, ho_data_source *source, int reader)
     if (!m->loaded || ho_data_cache_has(r->cache, m->loaded, m->settings))
         return;
     ho_settings_paths_exist(m->loaded, m->settings, keys_of(reader), &exist, &missing, r->error);
+    const ho_tree *path = missing && m->settings ? m->settings->first : NULL;
+    while (path && !ho_is_word(path, missing))
+        path = path->next;
+    const char *written = path ? path->written : NULL;
     if (missing)
-        source->missing = ho_arena_format(r->arena, "%s%sno file %s", source->missing ? source->missing : "",
-                                          source->missing ? ", " : "", missing);
+        source->missing = ho_arena_format(r->arena, "%s%sno file %s%s%s%s", source->missing ? source->missing : "",
+                                          source->missing ? ", " : "", missing, written ? " (" : "",
+                                          written ? written : "", written ? ")" : "");
     free(missing);
 }
 
@@ -146,6 +151,25 @@ static ho_status read_source(ho_reading *r, ho_tree *node, ho_data_source *sourc
     return r->error->status;
 }
 
+static bool is_generated(const ho_data_source *source)
+{
+    for (int i = 0; i < HO_READERS; i++)
+        if (source->readers[i].loaded && source->readers[i].loaded->calls.data.generated)
+            return true;
+    return false;
+}
+
+/* Made data must not pass for those asked for. */
+static ho_status refuse_generated(ho_reading *r, const ho_data_source *source)
+{
+    const char *name = source->label ? source->label : source->readers[HO_ALL_PARTS].loaded->plugin.name;
+    return ho_fail_at(
+        r->error, HO_INVALID, source->node->place,
+        "data: %s; \"%s\" would stand in, which is generated. Give the path of the real data, or agree to "
+        "generated ones with --allow-generated or allow_generated: true",
+        r->pipeline->data_missing, name);
+}
+
 /* The first source that is there. */
 static const ho_data_source *choose_source(ho_reading *r, const ho_tree *node, const ho_data_source *sources,
                                            size_t count)
@@ -154,6 +178,10 @@ static const ho_data_source *choose_source(ho_reading *r, const ho_tree *node, c
     p->data_choices = count;
     for (size_t i = 0; i < count; i++) {
         p->data_choice = i;
+        if (!sources[i].missing && i > 0 && is_generated(&sources[i]) && !p->allow_generated) {
+            refuse_generated(r, &sources[i]);
+            return NULL;
+        }
         if (!sources[i].missing)
             return &sources[i];
         p->data_missing =
@@ -208,20 +236,30 @@ static void note_labels(const ho_dataset *dataset, label_notes *l)
         }
 }
 
+void ho_data_remark(ho_reading *r, const char *text)
+{
+    ho_pipeline *p = r->pipeline;
+    const char **notes = ho_arena_alloc(r->arena, (p->data_note_count + 1) * sizeof *notes);
+    for (size_t i = 0; i < p->data_note_count; i++)
+        notes[i] = p->data_notes[i];
+    notes[p->data_note_count++] = text;
+    p->data_notes = notes;
+}
+
 /* Notes classes below the largest label that no example of the data has. */
 static void note_gaps(ho_reading *r, const label_notes *l)
 {
-    ho_pipeline *p = r->pipeline;
     int64_t gaps = 0, largest = 0;
     for (int64_t c = 0; c < l->count; c++)
         largest = l->seen[c] ? c : largest;
     for (int64_t c = 0; c < largest; c++)
         gaps += !l->seen[c];
     if (gaps == 1 && !l->seen[0])
-        p->data_gaps = ho_arena_format(r->arena, "%s: class 0 has no example; do labels start at 1?", l->main->name);
+        ho_data_remark(r,
+                       ho_arena_format(r->arena, "%s: class 0 has no example; do labels start at 1?", l->main->name));
     else if (gaps)
-        p->data_gaps = ho_arena_format(r->arena, "%s: %" PRId64 " of %" PRId64 " classes have no example (%s)",
-                                       l->main->name, gaps, largest + 1, list_gaps(r, l->seen, largest));
+        ho_data_remark(r, ho_arena_format(r->arena, "%s: %" PRId64 " of %" PRId64 " classes have no example (%s)",
+                                          l->main->name, gaps, largest + 1, list_gaps(r, l->seen, largest)));
 }
 
 /* The target of the first loss. */
@@ -334,7 +372,7 @@ static ho_status check_names(ho_reading *r, const ho_mention *reader, int64_t cl
 }
 
 /* What a run says of the data beside its examples: files and, of the first reader, classes and truths. */
-static void keep_facts(ho_reading *r, const ho_dataset *dataset, bool first)
+static void keep_facts(ho_reading *r, const ho_dataset *dataset, int reader, bool first)
 {
     ho_pipeline *p = r->pipeline;
     const size_t count = p->file_count + dataset->files.count;
@@ -343,8 +381,12 @@ static void keep_facts(ho_reading *r, const ho_dataset *dataset, bool first)
         files[i] = i < p->file_count ? p->files[i] : dataset->files.of[i - p->file_count];
         files[i].path = ho_arena_strdup(r->arena, files[i].path);
     }
+    if (dataset->files.count)
+        r->input_files[reader] = files[p->file_count].path;
     p->files = files;
     p->file_count = count;
+    for (size_t i = 0; i < dataset->note_count; i++)
+        ho_data_remark(r, ho_arena_strdup(r->arena, dataset->notes[i]));
     if (!first)
         return;
     ho_truth *truths = ho_arena_alloc(r->arena, (dataset->truth_count + 1) * sizeof *truths);
@@ -409,7 +451,7 @@ static ho_status read_parts(ho_reading *r, const ho_data_source *source, label_n
             return r->error->status;
         labels->main = p->training.count ? main_target(r, &p->training) : NULL;
         note_labels(dataset, labels);
-        keep_facts(r, dataset, !first);
+        keep_facts(r, dataset, reader, !first);
         first = first ? first : m;
         drop_unshared(p);
     }
@@ -489,6 +531,7 @@ static ho_status transform(ho_reading *r, const ho_data_source *source)
     for (int i = 0; i < 3 && r->error->status == HO_OK; i++)
         if (source->standardize || (source->noisy && i == 0))
             own(parts[i], r->error);
+    ho_note_narrowing(r, source);
     drop_unshared(p);
     const ho_target *target = source->noisy && r->error->status == HO_OK ? main_target(r, &p->training) : NULL;
     if (target)

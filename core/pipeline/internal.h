@@ -58,6 +58,7 @@ typedef struct ho_reading {
     ho_tree *root;
     ho_hyper_setting *settings; /* those of pipeline->problem, with room for all */
     ho_range *ranges;           /* those of the pipeline, likewise */
+    const char *input_files[4]; /* the first file of each reader of the data in use; or NULL */
     ho_error *error;
 } ho_reading;
 
@@ -114,6 +115,15 @@ typedef struct ho_data_source {
     ho_noise noise;
     char *missing; /* files that are not there, in the arena; NULL: none */
 } ho_data_source;
+
+/* Adds a line, in the arena, to what a run says of its data. */
+void ho_data_remark(ho_reading *reading, const char *text);
+
+/* ---- narrow.c --------------------------------------------------------------------------------------------------- */
+
+/* Remarks on what f32 would lose of the parts: of inputs that are not standardised, which is done in f64, and of
+ * targets. */
+ho_status ho_note_narrowing(ho_reading *reading, const ho_data_source *source);
 
 /* ---- outer.c ----------------------------------------------------------------------------------------------------- */
 

@@ -26,15 +26,17 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
          "  ridge.rho: {init: 0.01, constraint: nonnegative}\n"
          "hypergradient: {mode: reverse}\n"
          "outer: {plugin: adam, learning_rate: 0.01, iterations: 50}"},
-    [HO_SOURCE] = {"data", "data", "the options of the reader (hotool plugins NAME)",
-                   "One reader gives all examples, which are split here; or it makes the parts itself and takes no "
-                   "split. `data` may be a list of such maps: the first one whose files exist is used.",
-                   "data:\n"
-                   "  plugin: npy\n"
-                   "  inputs: x.npy\n"
-                   "  labels: y.npy\n"
-                   "  split: {train: 500, validation: 500, test: rest}\n"
-                   "  standardize: true"},
+    [HO_SOURCE] =
+        {"data", "data", "the options of the reader (hotool plugins NAME)",
+         "One reader gives all examples, which are split here; or it makes the parts itself and takes no "
+         "split. `data` may be a list of such maps: the first one whose files exist is used. A reader that makes its "
+         "data stands in for missing files only with `allow_generated: true`.",
+         "data:\n"
+         "  plugin: npy\n"
+         "  inputs: x.npy\n"
+         "  labels: y.npy\n"
+         "  split: {train: 500, validation: 500, test: rest}\n"
+         "  standardize: true"},
     [HO_PARTS] = {"data", "data", NULL, "Without `plugin`, each part comes from a reader of its own.",
                   "data:\n"
                   "  train: {plugin: npy, inputs: train_x.npy, labels: train_y.npy}\n"
@@ -140,6 +142,9 @@ const ho_key ho_keys[] = {
      .doc = "of training and hypergradients; hyperparameters themselves are always f64"},
     {HO_IN(HO_PIPELINE), "data", OTHER("map, or list of maps"), .required = true,
      .doc = "training, validation and test examples: see `data`"},
+    {HO_IN(HO_PIPELINE), "allow_generated", .type = HO_KEY_BOOLEAN, AT(ho_pipeline, allow_generated),
+     .initial = "false",
+     .doc = "generated data may stand in for earlier sources of `data` whose files are missing; as --allow-generated"},
     {HO_IN(HO_PIPELINE), "model", OTHER("name of a model, or map"), .required = true, .doc = "what is trained"},
     {HO_IN(HO_PIPELINE), "objective", OTHER("term, or list of terms"), .required = true,
      .doc = "what training minimises, the sum of its terms, of which at least one is a loss: see `loss` and `penalty`"},

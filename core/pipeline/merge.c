@@ -31,6 +31,7 @@ static void replace(ho_arena *arena, ho_tree *node, const ho_tree *over)
     node->kind = copy->kind;
     node->quoted = copy->quoted;
     node->text = copy->text;
+    node->written = copy->written;
     node->origin = copy->origin;
     node->place = copy->place;
     node->first = copy->first;

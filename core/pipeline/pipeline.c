@@ -36,6 +36,8 @@ static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *va
         override_mode(r, e->request.mode);
     if (e->request.precision)
         put_text(r, "precision", e->request.precision, "--precision");
+    if (e->request.allow_generated)
+        put_text(r, "allow_generated", "true", "--allow-generated");
     r->pipeline->root = r->root;
     return ho_keys_read(HO_PIPELINE, r->root, r->pipeline, r->error);
 }
@@ -175,8 +177,8 @@ void ho_announce_data(const ho_pipeline *p)
     if (p->data_missing)
         printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
                p->data_missing);
-    if (p->data_gaps)
-        printf("%s: data: %s\n", p->name, p->data_gaps);
+    for (size_t i = 0; i < p->data_note_count; i++)
+        printf("%s: data: %s\n", p->name, p->data_notes[i]);
     if (p->mode_reason)
         printf("%s: mode %s\n", p->name, p->mode_reason);
     fflush(stdout);

@@ -15,6 +15,7 @@ typedef struct ho_pipeline_request {
     const char *variant;   /* the override among `variants:` to lay over the file; NULL: none */
     int64_t repetition;    /* added to the seed: 0 for the first */
     const char *precision; /* NULL: the file's */
+    bool allow_generated;  /* as the key of that name, if true */
 } ho_pipeline_request;
 
 /* How the outer loop finds better hyperparameters. */
@@ -68,8 +69,10 @@ typedef struct ho_pipeline {
     const char *data_label;           /* "CIFAR-10 deep features (npy, .../mnv1_train_x.npy)" */
     size_t data_choice, data_choices; /* which source of the list was used, from 0; how many there are */
     const char *data_missing;         /* why earlier sources were passed over ("no file PATH"), or NULL */
-    const char *data_gaps;            /* "labels: class 0 has no example; ...", or NULL */
-    const ho_data_file *files;        /* that were read, with size and checksum */
+    bool allow_generated;             /* made data may stand in for missing files */
+    const char *const *data_notes;    /* "labels: class 0 has no example; ..." */
+    size_t data_note_count;
+    const ho_data_file *files; /* that were read, with size and checksum */
     size_t file_count;
     ho_dataset *datasets[4]; /* what the readers gave, while examples of the pipeline lie in it; or NULL */
 

@@ -155,14 +155,14 @@ static ho_tree *read_scalar(reader *r, const yaml_event_t *event)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
     ho_place place = place_of(r, event->start_mark);
-    const char *text = scalar_text(r, event);
-    if (text)
-        text = ho_expand_text(r->arena, place, text, r->error);
+    const char *written = scalar_text(r, event);
+    const char *text = written ? ho_expand_text(r->arena, place, written, r->error) : NULL;
     if (!text || !account(r, place, 1, strlen(text)))
         return NULL;
     ho_tree *node = ho_tree_new(r->arena, HO_TREE_SCALAR, place);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text = text;
+    node->written = strcmp(text, written) != 0 ? ho_arena_strdup(r->arena, written) : NULL;
     for (size_t i = 0; !node->quoted && i < sizeof nulls / sizeof *nulls; i++)
         if (strcmp(text, nulls[i]) == 0)
             return ho_tree_new(r->arena, HO_TREE_NULL, place);

@@ -178,6 +178,7 @@ static const ho_data_calls calls = {
     .struct_size = sizeof(ho_data_calls),
     .emits_parts = 1,
     .read = read,
+    .generated = 1,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

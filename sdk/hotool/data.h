@@ -68,6 +68,9 @@ typedef struct ho_data_api {
     /* Random numbers determined by (seed, stream, i): uniform in [0, 1); standard normal. */
     double (*uniform)(ho_data *d, uint64_t seed, uint64_t stream, uint64_t i);
     double (*normal)(ho_data *d, uint64_t seed, uint64_t stream, uint64_t i);
+    /* One line that a run prints about its data, such as what was there and was not used. Keep it short; one line for
+     * all that is alike. */
+    ho_status (*note)(ho_data *d, const char *format, ...) HO_PRINTF(2, 3);
 } ho_data_api;
 
 struct ho_data {
@@ -83,6 +86,7 @@ struct ho_data {
 #define ho_data_fail(d, path, byte, ...)           ((d)->api->fail((d), (path), (byte), __VA_ARGS__))
 #define ho_data_uniform(d, seed, stream, i)        ((d)->api->uniform((d), (seed), (stream), (i)))
 #define ho_data_normal(d, seed, stream, i)         ((d)->api->normal((d), (seed), (stream), (i)))
+#define ho_data_note(d, ...)                       ((d)->api->note((d), __VA_ARGS__))
 
 typedef struct ho_data_calls {
     uint32_t struct_size;
@@ -93,7 +97,9 @@ typedef struct ho_data_calls {
     /* 1: reading again may give the examples in another order (a directory listing, a stream). Whatever is kept for
      * each example by its position, such as example weights, is then refused. */
     uint32_t unordered;
-    uint32_t reserved;
+    /* 1: the examples are made, not read. Where files of earlier sources are missing, such data stand in for them only
+     * if the user agrees (allow_generated). */
+    uint32_t generated;
 } ho_data_calls;
 
 #ifdef __cplusplus

@@ -165,7 +165,8 @@ AT(ho_data_api, class_name, 48);
 AT(ho_data_api, fail, 56);
 AT(ho_data_api, uniform, 64);
 AT(ho_data_api, normal, 72);
-SIZE(ho_data_api, 80);
+AT(ho_data_api, note, 80);
+SIZE(ho_data_api, 88);
 
 /* ho_data */
 AT(ho_data, api, 0);
@@ -176,7 +177,7 @@ AT(ho_data_calls, struct_size, 0);
 AT(ho_data_calls, emits_parts, 4);
 AT(ho_data_calls, read, 8);
 AT(ho_data_calls, unordered, 16);
-AT(ho_data_calls, reserved, 20);
+AT(ho_data_calls, generated, 20);
 SIZE(ho_data_calls, 24);
 
 /* ho_constrained */

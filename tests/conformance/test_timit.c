@@ -199,10 +199,14 @@ Test(timit, uses_one_copy_of_audio_that_is_there_twice)
     read_made("cache=off");
     expect_good();
     cr_expect_eq(fingerprint(), before, "NAME.WAV.wav alone");
+    cr_expect_eq(dataset->note_count, 0);
     put_audio("c/SX2.WAV", 99, 20000, 16000, 1, true, 0);
     read_made("cache=off");
     expect_good();
     cr_expect_eq(fingerprint(), before, "NAME.WAV.wav, not NAME.WAV");
+    cr_assert_eq(dataset->note_count, 1);
+    cr_expect(strstr(dataset->notes[0], "/c/SX2.WAV is not used: the copy that is called .wav.wav beside it is"), "%s",
+              dataset->notes[0]);
     cr_assert_eq(unlink(path("c/SX2.PHN")), 0);
     read_made("cache=off");
     expect_said("/c/SX2.WAV.wav: ", "no SX2.phn");

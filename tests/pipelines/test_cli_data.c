@@ -1,5 +1,6 @@
 /* Where data come from: readers, parts, sources in order of preference, and files that lie. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli_support.h"
@@ -113,7 +114,8 @@ Test(data, sources_are_tried_in_order_and_the_choice_is_told)
     cr_expect_eq(strncmp(r.out, "blobs: data: the usual data", 27), 0, "%s", r.out);
     const char *newline = strchr(r.out, '\n');
     cr_expect(newline && strstr(newline, "better.npy") && strstr(newline, "source 2 of 3"), "%s", r.out);
-    cr_expect(strstr(newline, "blobs on the usual data"), "the table does not tell: %s", r.out);
+    cr_expect(strstr(newline, "blobs on the usual data (npy, .../x.npy), source 2 of 3: 40 training"),
+              "the table does not tell: %s", r.out);
     const char *result = cli_read("second/result.json");
     cr_expect_float_eq(json_number(result, "data/choice"), 2, 0, "%s", result);
     cr_expect_float_eq(json_number(result, "data/choices"), 3, 0, "%s", result);
@@ -129,6 +131,28 @@ Test(data, sources_are_tried_in_order_and_the_choice_is_told)
     /* A source that is there and wrong is told, not passed over. */
     cli_write("better.npy", "no array\n");
     cli_expect_refused("wrong first source", cli_run("pipeline", "list.yaml", NULL), "better.npy", NULL);
+
+    /* Generated data take the place of what was asked for only where that is agreed to. */
+    cli_pipeline("list.yaml", base_data, list);
+    cli_expect_done(cli_run("pipeline", "list.yaml", "--set", "data/the better data=null", "--set",
+                            "data/the usual data=null", "--out", "asked_for", NULL));
+    static const char usual[] = "data/the usual data/inputs=${HOTOOL_NOWHERE:-gone}.npy";
+    cr_assert_eq(remove("better.npy"), 0);
+    cli_expect_refused("nobody agreed", cli_run("pipeline", "list.yaml", "--set", usual, NULL),
+                       "list.yaml:9:5: data: no file ", "better.npy; no file ",
+                       "gone.npy (${HOTOOL_NOWHERE:-gone}.npy); \"made up\" would stand in", "--allow-generated",
+                       "allow_generated: true", NULL);
+    cli_expect_refused("said no",
+                       cli_run("pipeline", "list.yaml", "--set", usual, "--set", "allow_generated=false", NULL),
+                       "would stand in", NULL);
+    cli_expect_refused("one gradient", cli_run("hypergradient", "list.yaml", "--set", usual, NULL), "would stand in",
+                       NULL);
+    r = cli_run("pipeline", "list.yaml", "--set", usual, "--allow-generated", "--out", "made", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "blobs on made up (generated), source 3 of 3"), "%s", r.out);
+    /* What the run keeps says so too, and runs again. */
+    cr_expect(strstr(cli_read("made/pipeline.yaml"), "allow_generated: true\n"));
+    cli_expect_done(cli_run("pipeline", "made/pipeline.yaml", "--out", "again", NULL));
 
     cli_pipeline("none.yaml", base_data,
                  "data:\n  - {plugin: npy, inputs: a.npy, labels: y.npy, split: {train: 4, validation: 4}}\n"
@@ -288,4 +312,47 @@ Test(data, splits_that_cannot_be_are_refused)
     }
     cli_pipeline("s.yaml", "  split: {train: 40, validation: 40, test: rest}\n", "");
     cli_expect_refused("no split", cli_run("pipeline", "s.yaml", NULL), "s.yaml:5:3", "\"split\" is missing", NULL);
+}
+
+/* ---- f64 that becomes f32 ---------------------------------------------------------------------------------------- */
+
+/* The blobs with feature 1 at offset + scale * x, and a line on stdout that has `says` (NULL: none) in f32. */
+static void expect_loss(double offset, double scale, const char *says)
+{
+    double values[BLOBS * FEATURES];
+    for (int i = 0; i < BLOBS; i++)
+        for (int f = 0; f < FEATURES; f++)
+            values[i * FEATURES + f] = f == 1 ? offset + scale * cli_blob(i, f) : cli_blob(i, f);
+    cli_npy("w.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (120, 12), }", values, sizeof values);
+    cli_pipeline("w.yaml", "inputs: x.npy", "inputs: w.npy");
+    cli_result raw = cli_run("pipeline", "w.yaml", "--precision", "f32", "--set", "data/standardize=false", "--set",
+                             "steps=1", "--set", "outer/iterations=1", NULL);
+    cli_expect_done(raw);
+    const char *line = strstr(raw.out, "w.npy: feature 1 loses ");
+    cr_expect_eq(line != NULL, says != NULL, "%g + %g x: %s", offset, scale, raw.out);
+    cr_expect(!says || (line && strstr(line, says)), "%s: %s", says, raw.out);
+    cr_expect(!says || strstr(raw.out, "precision: f64 or standardize: true keeps it\n"), "%s", raw.out);
+    static const char *const kept[][2] = {{"f64", "false"}, {"f32", "true"}};
+    for (int i = 0; i < 2 && says; i++) {
+        cli_result r = cli_run("pipeline", "w.yaml", "--precision", kept[i][0], "--set",
+                               cli_format("data/standardize=%s", kept[i][1]), "--set", "steps=1", "--set",
+                               "outer/iterations=1", NULL);
+        cli_expect_done(r);
+        cr_expect_not(strstr(r.out, "loses"), "%s", r.out);
+    }
+}
+
+Test(data, what_f32_would_lose_of_f64_is_said)
+{
+    expect_loss(1e6, 1, " % of its range (99999");
+    expect_loss(0, 1e-50, " % of its range (-");
+    expect_loss(1e12, 1, " loses 100 % of its range");
+    expect_loss(0, 1, NULL);
+    expect_loss(20, 1, NULL);
+    expect_loss(1000, 50, NULL);
+    expect_loss(2000, 1, NULL);
+    expect_loss(0, 1e-20, NULL);
+    expect_loss(0, 1e3, NULL);
+    expect_loss(0.1, 0, NULL);     /* a constant */
+    expect_loss(0.1, 1e-17, NULL); /* but for rounding */
 }

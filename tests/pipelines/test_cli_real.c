@@ -59,8 +59,13 @@ Test(real, the_generated_stand_in_is_named_as_such)
 {
     setenv("HOTOOL_DATA", "/nonexistent", 1);
     const char *pipeline = cli_format("%s/cifar_mtl.yaml", cli_environment("HOTOOL_CONFIGS"));
+    cli_expect_refused("nobody asked for it", cli_run("pipeline", pipeline, NULL), "cifar_mtl.yaml:",
+                       "no file /nonexistent/cifar10/mnv1_train_x.npy (${HOTOOL_DATA:-data}/cifar10/mnv1_train_x.npy)",
+                       "no file /nonexistent/cifar10/train_raw5000.bin",
+                       "\"generated stand-in (no CIFAR-10 here)\" would stand in, which is generated",
+                       "--allow-generated or allow_generated: true", NULL);
     cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=40", "--set", "outer/iterations=3", ALONE,
-                           "--out", "r", NULL);
+                           "--set", "allow_generated=true", "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "cifar_mtl: data: generated stand-in"), "%s", r.out);
     const char *result = cli_read("r/result.json");
@@ -75,7 +80,7 @@ Test(real, generated_frames_stand_in_for_speech_and_are_named_as_such)
     setenv("HOTOOL_DATA", "/nonexistent", 1);
     const char *pipeline = cli_format("%s/timit_heads.yaml", cli_environment("HOTOOL_CONFIGS"));
     cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=60", "--set", "outer/iterations=3", "--set",
-                           "model/shared=[24]", "--out", "r", NULL);
+                           "model/shared=[24]", "--allow-generated", "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "timit_heads: data: generated frames with planted states (generated_frames)"), "%s", r.out);
     const char *result = cli_read("r/result.json");
@@ -108,9 +113,9 @@ Test(real, the_methods_of_experiment_2_stand_in_one_table)
 {
     setenv("HOTOOL_DATA", "/nonexistent", 1);
     const char *pipeline = cli_format("%s/timit_rtho.yaml", cli_environment("HOTOOL_CONFIGS"));
-    cli_result r =
-        cli_run("pipeline", pipeline, "--quiet", "--set", "model/shared=[16]", "--set", "stop/epochs=3", "--set",
-                "variants/grid/hyperparameters/secondary.weight/range/values=[0, 0.01]", "--out", "r", NULL);
+    cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "model/shared=[16]", "--set", "stop/epochs=3",
+                           "--set", "variants/grid/hyperparameters/secondary.weight/range/values=[0, 0.01]",
+                           "--allow-generated", "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "generated frames with planted states (generated_frames)"), "%s", r.out);
     const char *result = cli_read("r/result.json");

@@ -221,7 +221,7 @@ Test(pipeline, the_first_source_that_is_there)
     ho_pipeline *p = read_good("sources", NULL, NULL, NULL, 0);
     cr_expect_eq(p->data_choices, 3);
     cr_expect_eq(p->data_choice, 1);
-    char *missing = ho_format("no file %s/absent.npy", folder);
+    char *missing = ho_format("no file %s/absent.npy (${TEST_DATA}/absent.npy)", folder);
     cr_expect_str_eq(p->data_missing, missing);
     free(missing);
     cr_expect_str_eq(p->data_label, "some of it (npy, .../x.npy)");

@@ -19,6 +19,8 @@ static void put_header(const ho_page *page)
     fputs("</h1>\n<p class=\"lead\">", html);
     if (data->source) {
         ho_text_html(data->source, html);
+        if (data->choice > 1)
+            fprintf(html, ", source %lld of %lld", (long long)data->choice, (long long)data->choices);
         fputs("<br>\n", html);
     }
     fprintf(html, "%lld training, %lld validation and %lld test examples of %lld features", (long long)data->training,

@@ -127,14 +127,20 @@ static int same_stem(const entry *a, const entry *b)
 }
 
 /* Of NAME.wav and NAME.wav.wav, which follow each other, only the second stays. */
-static void drop_copies(entries *list)
+static ho_status drop_copies(ho_data *d, const char *path, entries *list, timit_corpus *corpus)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++)
-        if (i + 1 == list->count || list->of[i].audio != 1 || list->of[i + 1].audio != 2 ||
-            !same_stem(&list->of[i], &list->of[i + 1]))
-            list->of[kept++] = list->of[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const entry *e = &list->of[i];
+        if (i + 1 == list->count || e->audio != 1 || e[1].audio != 2 || !same_stem(e, e + 1)) {
+            list->of[kept++] = *e;
+            continue;
+        }
+        if (!corpus->copies++ && !(corpus->copy = join(d, path, e->name)))
+            return HO_FAILED;
+    }
     list->count = kept;
+    return HO_OK;
 }
 
 /* Files come in pairs: the alignment (which sorts first) and the audio. */
@@ -210,7 +216,8 @@ static ho_status load_speaker(const timit *t, ho_data *d, int part, const char *
     if (!path)
         return HO_FAILED;
     ho_status status = list_speaker(t, d, path, speaker, &list);
-    drop_copies(&list);
+    if (status == HO_OK)
+        status = drop_copies(d, path, &list, corpus);
     if (status == HO_OK && !list.count)
         return ho_data_fail(d, path, -1, "the speaker's folder has no sentence (a .wav and a .phn file)");
     if (status == HO_OK)
@@ -232,6 +239,7 @@ ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus)
     int64_t number = 0;
     int *used = ho_data_alloc(d, (uint64_t)t->drop.count, sizeof *used);
     ho_status status = used ? HO_OK : HO_FAILED;
+    char more[64];
     for (int part = TIMIT_TRAINING; part < TIMIT_PARTS; part++)
         for (int64_t i = 0; status == HO_OK && i < t->speakers[part].count; i++)
             status = load_speaker(t, d, part, t->speakers[part].of[i], number++, used, corpus);
@@ -239,6 +247,10 @@ ho_status timit_corpus_load(const timit *t, ho_data *d, timit_corpus *corpus)
         if (!used[i])
             status = ho_data_fail(d, NULL, -1, "drop: no sentence is called \"%s\" (sa, sx and si are kinds)",
                                   t->drop.of[i]);
+    snprintf(more, sizeof more, ", nor are %" PRId64 " others", corpus->copies - 1);
+    if (status == HO_OK && corpus->copies)
+        status = ho_data_note(d, "%s is not used%s: the copy that is called .wav.wav beside it is", corpus->copy,
+                              corpus->copies > 1 ? more : "");
     return status;
 }
 

@@ -63,6 +63,8 @@ typedef struct timit_utterance {
 typedef struct timit_corpus {
     int64_t count;
     timit_utterance *utterances;
+    int64_t copies;   /* recordings that are there twice */
+    const char *copy; /* the unused one of the first of them */
 } timit_corpus;
 
 /* What is computed and cached. An utterance has as many frames as fit into its audio; they are consecutive. */
