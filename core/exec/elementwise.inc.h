@@ -18,9 +18,9 @@ static void unary(const ho_instruction *instruction, const block *b)
     const REAL *a = source(b, &instruction->in[0]);
     REAL *d = target(b, &instruction->dst);
 #if defined(VECTOR_MATH)
-    eight (*function)(eight) = eight_at_once(instruction->op);
+    floats (*function)(floats) = vector_function(instruction->op);
     if (function) {
-        map_eights(function, d, a, n);
+        map_floats(function, d, a, n);
         return;
     }
 #endif
