@@ -4,8 +4,9 @@
  *     bench_workloads [--mode MODE] [--OPTION VALUE]... [--f64] [--repeats N] [NAME]...
  *
  * OPTION is one of the mode's own, such as `--store state`. Examples are made up. Time is the thread's own with its
- * BLAS threads; `first` is the first hypergradient of the process, `best` the best of all. Peak memory is that of the
- * process: name one workload for its own.
+ * BLAS threads; `to hand` is plain training to the same loop written by hand (by_hand.c), where there is one; `first`
+ * is the first hypergradient of the process, `best` the best of all. Peak memory is that of the process: name one
+ * workload for its own.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "base/rng.h"
 #include "bench.h"
+#include "by_hand.h"
 #include "system/gradient.h"
 
 #define MOST 6 /* tuned hyperparameters, layers, penalties */
@@ -27,6 +29,7 @@ typedef struct workload {
     const char *dynamics, *penalty;
     bool each_layer; /* a penalty of its own for each layer */
     bool weighted;   /* each example has a weight */
+    bool by_hand;    /* there is a loop written by hand, in f32 */
     const char *tuned[MOST][2];
 } workload;
 
@@ -39,6 +42,7 @@ static const workload workloads[] = {
      .steps = 400,
      .dynamics = "adam",
      .penalty = "task_interaction",
+     .by_hand = true,
      .tuned = {{"penalty0.A", "0.01"}, {"penalty0.rho", "0.01"}}},
     {.name = "W2",
      .what = "123 - 4 x 512 - 183 and 300, tanh, batch 200, momentum, m = 3, T = 50",
@@ -59,6 +63,7 @@ static const workload workloads[] = {
      .steps = 200,
      .dynamics = "sgd",
      .weighted = true,
+     .by_hand = true,
      .tuned = {{"loss.weights", "1"}}},
     {.name = "W4",
      .what = "784 - 300 - 10, tanh, batch 100, momentum, T = 500",
@@ -85,6 +90,7 @@ static const workload workloads[] = {
      .steps = 2000,
      .dynamics = "adam",
      .penalty = "l2",
+     .by_hand = true,
      .tuned = {{"dynamics.learning_rate", "0.001"}, {"penalty0.rho", "0.0001"}}},
 };
 #define COUNT (sizeof workloads / sizeof *workloads)
@@ -202,6 +208,35 @@ static double megabytes_at_most(void)
     return 1024e-6 * (double)used.ru_maxrss;
 }
 
+/* Seconds of plain training written by hand for this workload. */
+static double seconds_by_hand(const workload *w, const ho_examples *e)
+{
+    float interaction[100], *ones = malloc((size_t)e->count * sizeof *ones);
+    for (int i = 0; i < 100; i++)
+        interaction[i] = i % 11 ? -0.02f : 0.2f;
+    for (int64_t i = 0; i < e->count; i++)
+        ones[i] = 1;
+    by_hand p = {.examples = e->count,
+                 .features = e->features,
+                 .batch = w->batch,
+                 .steps = w->steps,
+                 .hidden = w->hidden[0] != NULL,
+                 .adam = !strcmp(w->dynamics, "adam"),
+                 .rate = 1e-3f,
+                 .rho = 1e-4f,
+                 .x = e->x32,
+                 .weights = w->weighted ? ones : NULL,
+                 .interaction = w->hidden[0] || !w->penalty ? NULL : interaction,
+                 .labels = e->targets[0].values};
+    double begun = ho_cpu_seconds(), squares = by_hand_train(&p), seconds = ho_cpu_seconds() - begun;
+    free(ones);
+    if (!isfinite(squares) || squares <= 0) {
+        fprintf(stderr, "bench: the loop written by hand gave %g\n", squares);
+        exit(1);
+    }
+    return seconds;
+}
+
 static void run(bench *b, const workload *w, const ho_instance *mode, bool f64, int repeats)
 {
     problem q = {0};
@@ -211,7 +246,7 @@ static void run(bench *b, const workload *w, const ho_instance *mode, bool f64, 
     const size_t size = (size_t)ho_training_lambda_size(training);
     double *lambda = calloc(size, sizeof *lambda), *gradient = calloc(size, sizeof *gradient);
     ho_training_lambda_initial(training, lambda);
-    double plain = INFINITY, first = 0, best = INFINITY, value, norm = 0;
+    double hand = INFINITY, plain = INFINITY, first = 0, best = INFINITY, value, norm = 0;
     ho_gradient_cost cost = {0};
     for (int r = 0; r < repeats; r++) {
         double begun = ho_cpu_seconds();
@@ -222,10 +257,15 @@ static void run(bench *b, const workload *w, const ho_instance *mode, bool f64, 
         begun = ho_cpu_seconds();
         must(b, ho_train(training, w->steps, lambda, NULL, &value, &b->error) == HO_OK);
         plain = fmin(plain, ho_cpu_seconds() - begun);
+        if (w->by_hand && !f64)
+            hand = fmin(hand, seconds_by_hand(w, &q.training));
     }
     for (size_t i = 0; i < size; i++)
         norm += gradient[i] * gradient[i];
-    printf("%-4s %8.3f %8.3f %8.3f %7.2f %10.1f %10.1f  %.17g\n", w->name, plain, first, best, best / plain,
+    char ratio[16] = "";
+    if (isfinite(hand))
+        snprintf(ratio, sizeof ratio, "%.2f", plain / hand);
+    printf("%-4s %8s %8.3f %8.3f %8.3f %7.2f %10.1f %10.1f  %.17g\n", w->name, ratio, plain, first, best, best / plain,
            1e-6 * (double)cost.bytes, megabytes_at_most(), sqrt(norm));
     ho_training_free(training);
     free(lambda);
@@ -256,8 +296,8 @@ int main(int count, char **arguments)
             some |= wanted[k] |= !strcmp(argument, workloads[k].name);
     }
     const ho_instance *instance = make(&b, HO_MODE, mode, mode, options);
-    printf("%-4s %8s %8s %8s %7s %10s %10s  mode %s, %s, 1 thread, seconds; the gradient's norm\n", "", "plain",
-           "first", "best", "ratio", "MB held", "peak MB", mode, f64 ? "f64" : "f32");
+    printf("%-4s %8s %8s %8s %8s %7s %10s %10s  mode %s, %s, 1 thread, seconds; the gradient's norm\n", "", "to hand",
+           "plain", "first", "best", "ratio", "MB held", "peak MB", mode, f64 ? "f64" : "f32");
     for (size_t k = 0; k < COUNT; k++)
         if (wanted[k] || !some)
             run(&b, &workloads[k], instance, f64, repeats);
