@@ -4,7 +4,7 @@
  * else: the same product has the same bits in every plan.
  *
  *   along    a has long rows, and n fills lanes badly: each entry of c is a dot product, a vector of k at a time
- *   down     a is stored by long columns: vectors go down these, c' = b' @ a'
+ *   down     a is stored by long columns, and n fills lanes badly or k is long: vectors go down these, c' = b' @ a'
  *   across   otherwise: vectors go along the rows of b
  *
  * Down and across, each entry is one chain of multiply-adds over k. All keep a tile of c in registers.
@@ -53,24 +53,6 @@ typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(R
 /* Members of a batch with the same a are treated as one matrix of at most so many columns. */
 #define COLUMNS_MOST ((int64_t)128)
 
-static bool goes_down(const ho_product *p)
-{
-    return p->a.row == 1 && p->a.column > PANEL && p->m >= PANEL;
-}
-
-static bool goes_along(const ho_product *p)
-{
-    int64_t lanes = (p->n + LANES - 1) / LANES * LANES;
-    return p->a.column == 1 && p->k >= 8 * LANES && 8 * p->n < 7 * lanes;
-}
-
-static int64_t joined_members(const ho_product *p)
-{
-    bool joins = p->a.step == 0 && (goes_down(p) || goes_along(p));
-    int64_t most = COLUMNS_MOST / p->n;
-    return !joins ? 1 : p->batch < most ? p->batch : most;
-}
-
 static int64_t least_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -79,6 +61,29 @@ static int64_t least_of(int64_t a, int64_t b)
 static int64_t rounded_up(int64_t n, int64_t to)
 {
     return (n + to - 1) / to * to;
+}
+
+/* Whether a good part of the lanes would be idle across. */
+static bool fills_badly(const ho_product *p)
+{
+    return 8 * p->n < 7 * rounded_up(p->n, LANES);
+}
+
+static bool goes_down(const ho_product *p)
+{
+    return p->a.row == 1 && p->a.column > PANEL && p->m >= PANEL && (fills_badly(p) || p->k > DOWN_DEPTH);
+}
+
+static bool goes_along(const ho_product *p)
+{
+    return p->a.column == 1 && p->k >= 8 * LANES && fills_badly(p);
+}
+
+static int64_t joined_members(const ho_product *p)
+{
+    bool joins = p->a.step == 0 && (goes_down(p) || goes_along(p));
+    int64_t most = COLUMNS_MOST / p->n;
+    return !joins ? 1 : p->batch < most ? p->batch : most;
 }
 
 static int64_t pack_size(const ho_product *p)
