@@ -266,13 +266,13 @@ Test(digits, a_calm_training_keeps_nearly_all_in_every_mode)
 Test(digits, an_unstable_training_has_fewer_and_tells_what_grew)
 {
     measured made[2][MODES];
-    run_base(150, 12, made);
+    run_base(100, 12, made); /* not many more steps: an f32 that wanders longer may overflow */
     for (int m = 0; m < MODES; m++) {
         const ho_digits *d = &made[0][m].digits;
         cr_assert_eq(made[0][m].status, HO_OK);
         cr_expect_leq(d->fewest, 0.5, "%s f32: %g", modes[m], d->fewest);
         cr_expect(d->growth.factor > 1e4 && d->growth.weight && d->hyper, "%s: %g", modes[m], d->growth.factor);
-        cr_expect(d->growth.from != d->growth.to && d->growth.from >= 0 && d->growth.to <= 150, "%s", modes[m]);
+        cr_expect(d->growth.from != d->growth.to && d->growth.from >= 0 && d->growth.to <= 100, "%s", modes[m]);
         cr_expect(strstr("shared_W shared_b labels_W labels_b shared1_W shared1_b", made[0][m].weight), "%s",
                   made[0][m].weight);
         cr_expect(m == 2 ? d->growth.to > d->growth.from : d->growth.to < d->growth.from, "%s", modes[m]);
