@@ -25,6 +25,7 @@ static void listen(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) fails the write, which tells the file */
 }
 
 /* Plugins are found from the program's own folder, so that an installation, or the build tree, may be moved. */

@@ -219,12 +219,18 @@ static ho_status cannot_write(const char *path, ho_error *error)
 ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t size, ho_error *error)
 {
     const uint8_t *at = bytes;
+    struct stat before;
+    const bool regular = fstat(fd, &before) == 0 && S_ISREG(before.st_mode);
     while (size) {
         ssize_t written = write(fd, at, piece(size));
         if (written < 0 && errno == EINTR)
             continue;
-        if (written < 0)
-            return cannot_write(path, error);
+        if (written < 0) {
+            cannot_write(path, error);
+            if (regular && at != bytes && ftruncate(fd, before.st_size) != 0)
+                ho_error_prefix(error, "%s: ends within a line", path);
+            return error->status;
+        }
         at += written;
         size -= (uint64_t)written;
     }

@@ -22,7 +22,8 @@ ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint6
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error);
 
 /* Writes these bytes to an open file, in one write where the system takes them at once: a line appended to a file that
- * was opened with O_APPEND never mixes with another's. `path` is for messages. */
+ * was opened with O_APPEND never mixes with another's. Where they do not all fit, a
+ * regular file goes back to the length it had. `path` is for messages. */
 ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t size, ho_error *error);
 
 /* Makes a folder and its parents; an existing folder is fine. */

@@ -145,14 +145,14 @@ ho_status ho_run_folder_lambda(ho_run_folder *f, const char *subfolder, const ho
 {
     size_t count;
     const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
-    ho_status status = HO_OK;
     free(path_in(f, subfolder, "", "", error)); /* the folder is there even where nothing is tuned */
-    for (size_t i = 0; i < count && status == HO_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         const ho_hyperparameter *h = &hypers[i];
-        if (h->tuned)
-            status = ho_run_folder_array(f, subfolder, h->name, h->rank, h->dims, lambda + h->offset, error);
+        ho_error own = {0}; /* where one does not fit on the disk, a smaller one may */
+        if (h->tuned && ho_run_folder_array(f, subfolder, h->name, h->rank, h->dims, lambda + h->offset, &own) != HO_OK)
+            ho_fail_as(error, &own);
     }
-    return status;
+    return error->status;
 }
 
 ho_status ho_run_folder_weights(ho_run_folder *f, const ho_training *training, const ho_vector *state, ho_error *error)

@@ -251,9 +251,9 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
     if (status == HO_OK)
         status = optimise(s, result, &result->outcome);
     result->evaluations = ho_training_evaluations(s->training) - before;
-    ho_error later = {0};
-    ho_run_folder_lambda(folder, "hyperparameters", s->training, s->best.lambda, &later);
-    ho_example_weights_write(folder, s->pipeline, s->training, s->best.lambda, &result->detection, &later);
+    ho_error later = {0}, unwritten = {0};
+    ho_run_folder_lambda(folder, "hyperparameters", s->training, s->best.lambda, &unwritten);
+    ho_example_weights_write(folder, s->pipeline, s->training, s->best.lambda, &result->detection, &unwritten);
     /* A run that diverged away from good hyperparameters still shows what these are worth; and so does one that was
      * interrupted, where nothing has to be trained for it. */
     bool kept = is_trained(s) && !isnan(s->best.at.value);
@@ -262,6 +262,10 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
         measure_all(s, result, &later);
     result->evaluations += s->last_cost; /* the column of the initial hyperparameters is for show */
     ho_fail_as(&result->outcome, &later);
+    if (unwritten.status != HO_OK)
+        ho_fail(&result->outcome, unwritten.status,
+                "%s; of the tuned hyperparameters, those that are numbers stand in the table and in %s/metrics.jsonl",
+                unwritten.text, ho_run_folder_path(folder));
     result->initial = ho_summarize(s->training, s->initial);
     result->best = ho_summarize(s->training, s->best.lambda);
     result->seconds = ho_seconds() - s->begun;

@@ -1,7 +1,10 @@
 /* Runs that go wrong or are stopped keep what is done; progress on a terminal. */
+#include <dirent.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "cli_support.h"
@@ -194,4 +197,76 @@ Test(trouble, progress_on_a_terminal_is_a_bar)
     expect_bars(cli_run_on_terminal(20, "pipeline", "base.yaml", "--out", "tiny", NULL), 20);
     r = cli_run_on_terminal(100, "pipeline", "base.yaml", "--quiet", "--out", "quiet", NULL);
     cr_expect(r.status == 0 && !*r.err, "%s", r.err);
+}
+
+/* Files in a folder and below that are not whole. */
+static int halves_in(const char *folder)
+{
+    int count = 0;
+    DIR *dir = opendir(folder);
+    cr_assert(dir, "%s", folder);
+    for (struct dirent *e; (e = readdir(dir));) {
+        const char *ending = strrchr(e->d_name, '.');
+        count += ending && strcmp(ending, ".tmp") == 0;
+        if (e->d_name[0] != '.' && cli_exists(cli_format("%s/%s/.", folder, e->d_name)))
+            count += halves_in(cli_format("%s/%s", folder, e->d_name));
+    }
+    closedir(dir);
+    return count;
+}
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    cr_assert(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+/* Weights of 3,000 examples are larger than a file may be, as where the disk is full; all else fits. */
+Test(trouble, what_was_tuned_is_shown_though_it_cannot_be_written)
+{
+    cli_pipeline("big.yaml", "  plugin: npy\n  inputs: x.npy\n  labels: y.npy\n",
+                 "  plugin: generated\n  training: 3000\n");
+    cli_change("big.yaml", "  split: {train: 40, validation: 40, test: rest}\n", "");
+    cli_change("big.yaml", "reduce: mean}\n  -", "reduce: mean, weights: per_example}\n  -");
+    cli_change("big.yaml", "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "  cross_entropy.weights: {}\n");
+    limit_files(16384);
+    cli_result r = cli_run("pipeline", "big.yaml", "--quiet", "--set", "outer/iterations=2", "--out", "r", NULL);
+    limit_files(RLIM_INFINITY);
+    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err,
+                     "r/hyperparameters/cross_entropy.weights.npy: cannot be written: File too large; of the tuned "
+                     "hyperparameters, those that are numbers stand in the table and in r/metrics.jsonl"),
+              "%s", r.err);
+    const char *row = strstr(r.out, "validation error ");
+    cr_assert(row, "%s", r.out);
+    double initial = NAN, tuned = NAN;
+    cr_expect_eq(sscanf(row, "validation error %lf %lf", &initial, &tuned), 2, "%s", r.out);
+    cr_expect(strstr(r.out, "mtl.rho ") && strstr(r.out, "cross_entropy.weights"), "%s", r.out);
+    cli_array("r/hyperparameters/mtl.rho.npy", 1);
+    cr_expect_not(cli_exists("r/hyperparameters/cross_entropy.weights.npy"));
+    cr_expect_eq(halves_in("r"), 0);
+    cr_expect_eq(whole_lines("r/metrics.jsonl"), 3);
+    const char *result = cli_read("r/result.json");
+    cr_expect_float_eq(json_number(result, "tuned/validation_error"), tuned, 1e-5 * tuned, "%s", result);
+    cr_expect(strstr(json_at(result, "message"), "cannot be written"), "%s", result);
+}
+
+/* A line of metrics that does not fit is taken back; the run ends with a message, not by a signal. */
+Test(trouble, a_limit_on_the_size_of_files_ends_with_a_message)
+{
+    static const rlim_t limits[] = {100, 1024, 1500, 2000};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        limit_files(limits[i]);
+        const char *out = cli_format("r%zu", i);
+        cli_result r = cli_run("pipeline", "base.yaml", "--quiet", "--out", out, NULL);
+        limit_files(RLIM_INFINITY);
+        cr_expect_eq(r.status, 1, "%zu: exit status %d: %s", i, r.status, r.err);
+        cr_expect(strstr(r.err, "cannot be written: File too large"), "%s", r.err);
+        cr_expect_eq(halves_in(out), 0);
+        const char *lines = cli_format("%s/metrics.jsonl", out);
+        if (cli_exists(lines))
+            whole_lines(lines);
+    }
 }
