@@ -60,6 +60,16 @@ static const ho_field column[] = {
     {0},
 };
 
+static const ho_field rounding[] = {
+    {"left", AT(REAL, ho_rounding, left)},
+    {"hyperparameter", AT(TEXT, ho_rounding, hyper)},
+    {"grew", AT(TEXT, ho_rounding, grew)},
+    {"growth", AT(REAL, ho_rounding, growth)},
+    {"from", AT(INTEGER, ho_rounding, from)},
+    {"to", AT(INTEGER, ho_rounding, to)},
+    {0},
+};
+
 static const ho_field data[] = {
     {"source", AT(TEXT, ho_record_data, source)},
     {"choice", AT(INTEGER, ho_record_data, choice)},
@@ -112,12 +122,14 @@ const ho_field ho_record_fields[] = {
     {"initial_validation_error", AT(REAL, ho_record, result.initial_error), .only = RUN},
     {"best_validation_error", AT(REAL, ho_record, result.best_error), .only = RUN},
     {"best_iteration", AT(INTEGER, ho_record, result.best_iteration), .only = RUN},
+    {"digits", AT(OBJECT, ho_record, result.rounding), .flags = HO_FIELD_OMIT, .only = RUN, .of = rounding},
     {"gradient_evaluations", AT(INTEGER, ho_record, result.evaluations), .only = RUN},
     {"E", AT(REAL, ho_record, value), .only = GRADIENT},
     {"T", AT(INTEGER, ho_record, steps), .only = GRADIENT},
     {"seconds", AT(REAL, ho_record, result.seconds), .only = RUN | GRADIENT},
     {"trajectory_bytes", AT(INTEGER, ho_record, trajectory_bytes), .only = GRADIENT},
     {"residual_bytes", AT(INTEGER, ho_record, residual_bytes), .only = GRADIENT},
+    {"digits", AT(OBJECT, ho_record, rounding), .flags = HO_FIELD_OMIT, .only = GRADIENT, .of = rounding},
     {"cpu_seconds", AT(REAL, ho_record, result.cpu_seconds), .only = RUN},
     {"initial", AT(OBJECT, ho_record, result.columns[HO_INITIAL]), .flags = HO_FIELD_OMIT, .only = RUN, .of = column},
     {"tuned", AT(OBJECT, ho_record, result.columns[HO_TUNED]), .flags = HO_FIELD_OMIT, .only = RUN, .of = column},
@@ -149,6 +161,7 @@ const ho_field ho_line_fields[] = {
     {"validation_accuracy", AT(REAL, ho_line, validation_accuracy), .only = EVALUATION},
     {"best", AT(BOOLEAN, ho_line, best), .only = ITERATION | EVALUATION},
     {"gradient_norm", AT(REAL, ho_line, gradient_norm), .only = STEPPED | UPDATE},
+    {"digits", AT(OBJECT, ho_line, rounding), .flags = HO_FIELD_OMIT, .only = STEPPED | UPDATE, .of = rounding},
     {"stationarity", AT(REAL, ho_line, stationarity), .only = STEPPED},
     {"step_scale", AT(REAL, ho_line, step_scale), .only = STEPPED},
     {"trajectory_bytes", AT(INTEGER, ho_line, trajectory_bytes), .only = STEPPED},

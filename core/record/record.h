@@ -67,6 +67,17 @@ typedef struct ho_column {
  * is the run's own. */
 enum { HO_INITIAL, HO_TUNED, HO_FINAL, HO_COLUMNS };
 
+/* An estimate of the decimal digits that rounding has left of a hypergradient, for the hyperparameter with the fewest,
+ * and the largest growth of what changes of the weights do. */
+typedef struct ho_rounding {
+    bool known;
+    double left;       /* 0: none */
+    const char *hyper; /* or NULL */
+    const char *grew;  /* a weight tensor; NULL: nothing grew */
+    double growth;     /* its factor */
+    int64_t from, to;  /* from step to step */
+} ho_rounding;
+
 /* How well low example weights find the labels that noise replaced (example_weights.h); NaN where there is nothing to
  * score. */
 typedef struct ho_detection {
@@ -79,7 +90,8 @@ typedef struct ho_result {
     int64_t halvings;
     double initial_error, best_error;
     int64_t best_iteration;
-    int64_t evaluations; /* of the objective's gradient: search for hyperparameters, and final training */
+    ho_rounding rounding; /* where the fewest digits were left */
+    int64_t evaluations;  /* of the objective's gradient: search for hyperparameters, and final training */
     double seconds, cpu_seconds;
     ho_column columns[HO_COLUMNS];
     ho_summaries initial, best; /* of the tuned hyperparameters; the file has the best only */
@@ -195,6 +207,7 @@ typedef struct ho_record {
 
     double value; /* of HO_RECORD_GRADIENT: E after `steps` steps; seconds are the result's */
     int64_t trajectory_bytes, residual_bytes; /* the latter are part of the former */
+    ho_rounding rounding;
 } ho_record;
 
 /* ---- metrics.jsonl ----------------------------------------------------------------------------------------------- */
@@ -222,8 +235,9 @@ typedef struct ho_line {
     double validation_error, validation_accuracy;
     bool best;            /* so far */
     double gradient_norm; /* of an iteration or update */
-    double stationarity;  /* ||lambda - P(lambda - gradient)|| */
-    double step_scale;    /* of the hyper-optimizer's step */
+    ho_rounding rounding;
+    double stationarity; /* ||lambda - P(lambda - gradient)|| */
+    double step_scale;   /* of the hyper-optimizer's step */
     int64_t trajectory_bytes;
     int64_t residual_bytes; /* part of them; not written */
     double seconds;         /* of the iteration */

@@ -2,8 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "run/head.h"
 #include "run/hyperstep.h"
+#include "run/rounding.h"
 #include "run/run.h"
 #include "run/run_folder.h"
 #include "run/trainer.h"
@@ -17,6 +19,7 @@ static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline,
     record.result.seconds = answer->line.seconds;
     record.trajectory_bytes = answer->line.trajectory_bytes;
     record.residual_bytes = answer->line.residual_bytes;
+    record.rounding = answer->line.rounding;
     if (ho_run_folder_lambda(folder, "", training, answer->gradient, error) == HO_OK &&
         ho_run_folder_record(folder, &record, error) == HO_OK)
         printf("written to %s\n", ho_run_folder_path(folder));
@@ -39,6 +42,16 @@ static void print_gradient(const ho_training *training, const ho_answer *answer)
             printf("  %-28s %lld entries      norm of the gradient %.10g\n", h->name, (long long)h->count,
                    ho_norm(gradient + h->offset, h->count));
     }
+}
+
+static void print_digits(const ho_training *training, const ho_rounding *r)
+{
+    char *warning = ho_rounding_warning(training);
+    if (r->known)
+        printf("about %.1f digits are certain; the fewest are those of %s\n", r->left, r->hyper);
+    if (warning)
+        ho_note("%s", warning);
+    free(warning);
 }
 
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
@@ -69,6 +82,7 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
                    (long long)pipeline->problem.steps, pipeline->mode->loaded->plugin.name, answer.line.seconds,
                    (long long)answer.line.trajectory_bytes);
             print_gradient(training, &answer);
+            print_digits(training, &answer.line.rounding);
             if (folder)
                 write_files(folder, pipeline, training, request, &answer, error);
         } else {

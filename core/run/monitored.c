@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "run/hyperstep.h"
+#include "run/rounding.h"
 #include "system/gradient.h"
 #include "system/mode.h"
 
@@ -15,18 +16,6 @@
 
 /* Directions beyond which a mode that carries tangents is slow enough to warn of it. */
 #define MANY_DIRECTIONS 100
-
-/* A tangent has exploded once its norm has grown so many times faster than in proportion to the steps, against the
- * fastest of the first updates. */
-#define EXPLOSION     100.0
-#define FIRST_UPDATES 10
-
-/* One hyperparameter's tangents so far. */
-typedef struct growth {
-    double first; /* the largest norm per step in the first updates */
-    double last;
-    bool warned;
-} growth;
 
 struct ho_monitored {
     const ho_pipeline *pipeline;
@@ -40,9 +29,8 @@ struct ho_monitored {
     int64_t probed;
     double *lambda;
     double *direction_norms, *norms; /* by direction, by hyperparameter */
-    growth *growths;
-    ho_vector *state, *next; /* of plain steps */
-    ho_vector *anchor;       /* the last state that was found finite, after step `anchored`; lambda is still the same */
+    ho_vector *state, *next;         /* of plain steps */
+    ho_vector *anchor; /* the last state that was found finite, after step `anchored`; lambda is still the same */
 
     /* The training under way. */
     bool going;
@@ -80,7 +68,6 @@ ho_monitored *ho_monitored_new(const ho_pipeline *pipeline, ho_training *trainin
     m->lambda = ho_alloc(((size_t)m->size + 1) * sizeof *m->lambda);
     m->direction_norms = ho_alloc(((size_t)m->size + 1) * sizeof *m->direction_norms);
     m->norms = ho_alloc((m->hyper_count + 1) * sizeof *m->norms);
-    m->growths = ho_alloc((m->hyper_count + 1) * sizeof *m->growths);
     draw_probe(m);
     m->state = m->api->vector_new(m->system, 1);
     m->next = m->state ? m->api->vector_new(m->system, 1) : NULL;
@@ -104,7 +91,6 @@ void ho_monitored_free(ho_monitored *m)
     free(m->lambda);
     free(m->direction_norms);
     free(m->norms);
-    free(m->growths);
     free(m);
 }
 
@@ -168,8 +154,8 @@ static ho_status tangents_diverged(ho_monitored *m, const double *norms, ho_erro
     for (size_t i = 0; norms && i < m->hyper_count; i++)
         if (m->hypers[i].tuned && !isfinite(norms[i])) {
             char *text = ho_format("the tangents of the weights by %s are no longer finite, though the weights are: "
-                                   "training is unstable in it (at the update before, their norm was %.3g)",
-                                   m->hypers[i].name, m->growths[i].last);
+                                   "training is unstable in it",
+                                   m->hypers[i].name);
             ho_status status = diverged(m, text, error);
             free(text);
             return status;
@@ -259,29 +245,6 @@ static ho_status measure_tangents(ho_monitored *m, ho_error *error)
     return HO_OK;
 }
 
-/* Norms grow in proportion to the steps at most where training is stable: each step adds one B_t to a Z that the
- * dynamics contract. */
-static void watch_growth(ho_monitored *m)
-{
-    for (size_t i = 0; m->answer->norms && i < m->hyper_count; i++) {
-        growth *g = &m->growths[i];
-        double rate = m->norms[i] / (double)m->step;
-        if (!m->hypers[i].tuned)
-            continue;
-        g->last = m->norms[i];
-        if (m->updates <= FIRST_UPDATES) {
-            g->first = fmax(g->first, rate);
-        } else if (!g->warned && g->first > 0 && rate > EXPLOSION * g->first) {
-            g->warned = true;
-            ho_warn(m->question->listener,
-                    ho_format("step %" PRId64 ": the tangents of the weights by %s explode (norm %.3g, and in the "
-                              "first updates %.3g a step): training has become unstable in it; a smaller outer "
-                              "step, a tighter constraint or warm_restart may help",
-                              m->step, m->hypers[i].name, m->norms[i], g->first));
-        }
-    }
-}
-
 /* The partial hypergradient at this step becomes the answer. */
 static ho_status update(ho_monitored *m, double *gradient, ho_error *error)
 {
@@ -295,7 +258,7 @@ static ho_status update(ho_monitored *m, double *gradient, ho_error *error)
     line.gradient_norm = ho_norm(gradient, m->size);
     if (!isfinite(line.error) || !isfinite(line.gradient_norm))
         return tangents_diverged(m, a->norms, error);
-    watch_growth(m);
+    line.rounding = ho_rounding_of(m->training);
     line.cpu_seconds = ho_cpu_seconds() - m->cpu_begun;
     a->line = line;
     a->value = line.error;
@@ -387,7 +350,6 @@ static ho_status start(ho_monitored *m, ho_error *error)
     m->least = m->error = NAN;
     m->begun = ho_seconds();
     m->cpu_begun = ho_cpu_seconds();
-    memset(m->growths, 0, (m->hyper_count + 1) * sizeof *m->growths);
     ho_mode_end(&m->mode);
     ho_status status =
         m->question->wanted == HO_GRADIENT

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "run/rounding.h"
 #include "system/gradient.h"
 
 ho_strategy *ho_strategy_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error)
@@ -19,12 +20,26 @@ void ho_strategy_free(ho_strategy *strategy)
         strategy->calls->free(strategy);
 }
 
+/* Once in a run: the first hypergradient of which few digits are left. Each line says how many. */
+static void tell_digits(ho_optimization *o)
+{
+    char *text = o->answer.gradient && !o->told_digits ? ho_rounding_warning(o->best->training) : NULL;
+    if (!text)
+        return;
+    o->told_digits = true;
+    const ho_line *line = &o->answer.line;
+    ho_warn(o->listener, line->update ? ho_format("step %lld: %s", (long long)line->step, text)
+                                      : ho_format("outer iteration %lld: %s", (long long)line->iteration, text));
+    free(text);
+}
+
 /* The line of an iteration, and a note of its divergence. */
-static ho_status report(const ho_optimization *o, ho_error *error)
+static ho_status report(ho_optimization *o, ho_error *error)
 {
     const ho_answer *a = &o->answer;
     if (ho_listen(o->listener, &a->line, a->lambda, a->norms, error) != HO_OK)
         return error->status;
+    tell_digits(o);
     if (a->line.diverged && a->line.kind == HO_LINE_ITERATION)
         ho_warn(o->listener,
                 ho_format("outer iteration %lld diverged: %s%s", (long long)a->line.iteration, a->line.diverged,
@@ -50,6 +65,8 @@ static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t numbe
         result->initial_error = a->value;
     a->line.diverged = a->outcome.status == HO_DIVERGED ? a->outcome.text : NULL;
     a->line.seconds = ho_seconds() - begun;
+    if (a->line.rounding.known && !(result->rounding.known && result->rounding.left <= a->line.rounding.left))
+        result->rounding = a->line.rounding;
     /* What was measured before an interruption counts. */
     if (a->line.kind && (measured || status == HO_OK || status == HO_DIVERGED)) {
         ho_error own = {0};

@@ -10,6 +10,7 @@ typedef struct ho_optimization {
     double cpu_until;      /* no iteration but the first begins once ho_cpu_seconds() is past this; 0: no limit */
     const ho_listener *listener;
     ho_best *best;    /* receives the best */
+    bool told_digits; /* that there are few */
     ho_answer answer; /* the last */
 } ho_optimization;
 

@@ -5,6 +5,7 @@
 
 #include "run/hyperstep.h"
 #include "run/monitored.h"
+#include "run/rounding.h"
 #include "system/gradient.h"
 
 /* ---- the best ---------------------------------------------------------------------------------------------------- */
@@ -96,6 +97,14 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
         if (ho_hypergradient(t->training, t->pipeline->mode, steps, q->lambda, &point.value, t->gradient, &cost,
                              &a->outcome) != HO_OK)
             return a->outcome.status;
+        a->line.rounding = ho_rounding_of(t->training);
+        /* An outer step along noise would be worse than a shorter one along what is known. */
+        if (q->iteration > 0 && ho_rounding_is_total(t->training)) {
+            char *why = ho_rounding_warning(t->training);
+            ho_fail(&a->outcome, HO_DIVERGED, "%s", why);
+            free(why);
+            return a->outcome.status;
+        }
         a->gradient = t->gradient;
         a->line.gradient_norm = ho_norm(t->gradient, ho_training_lambda_size(t->training));
     } else if (ho_train(t->training, steps, q->lambda, best->state ? &state : NULL, &point.value, &a->outcome) !=

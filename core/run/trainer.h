@@ -82,9 +82,10 @@ ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, b
 void ho_trainer_free(ho_trainer *trainer); /* NULL is fine */
 
 /* Trains with a lambda, of which the best may keep what it reaches. HO_VALUE: from the initial state to the end.
- * HO_GRADIENT: the same, and the hypergradient; where training is monitored, it runs to the next update and answers
- * with the partial hypergradient there, and the next question resumes it with another lambda; the answer at its end has
- * no gradient. The status is answer->outcome's; divergence names step, node and plugin. */
+ * HO_GRADIENT: the same, and the hypergradient; an iteration's of which rounding leaves no digit has diverged. Where
+ * training is monitored, it runs to the next update and answers with the partial hypergradient there, and the next
+ * question resumes it with another lambda; the answer at its end has no gradient. The status is answer->outcome's;
+ * divergence names step, node and plugin. */
 ho_status ho_ask(ho_trainer *trainer, const ho_question *question, ho_best *best, ho_answer *answer);
 
 #endif

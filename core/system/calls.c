@@ -179,11 +179,11 @@ static ho_status note_branches(ho_training *training, ho_map map)
 static void measure(ho_training *training, const form *f, const call *c)
 {
     if (f->how == HO_JVP)
-        ho_meter_tangents(&training->meter, c->t, c->out, c->d);
+        ho_meter_tangents(&training->meter, c->t, c->state, c->out, c->d);
     else if (f->how == HO_VJP && f->map == HO_ERROR)
         ho_meter_error(&training->meter, c->out);
     else if (f->how == HO_VJP)
-        ho_meter_adjoint(&training->meter, c->t, c->seed);
+        ho_meter_adjoint(&training->meter, c->t, c->state, c->seed);
 }
 
 static ho_status perform(ho_training *training, const form *f, const call *c)

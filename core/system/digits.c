@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LOOKED_AT    64 /* steps, if there are so many */
+#define LOOKED_AT    64 /* of the first steps all, and as many of the others */
 #define MOST_DIGITS  16.0
 #define CANCELLATION (1.0 / 3.0)
 
@@ -15,8 +15,10 @@ void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hy
     meter->by = ho_arena_alloc(arena, (hypers->tuned_count + 1) * sizeof *meter->by);
     meter->squares = ho_arena_alloc(arena, layout->weight_count * sizeof *meter->squares);
     meter->errors = ho_arena_alloc(arena, (hypers->count + 1) * sizeof *meter->errors);
-    for (size_t i = 0; i < hypers->tuned_count; i++)
-        meter->by[i].squares = ho_arena_alloc(arena, layout->weight_count * sizeof *meter->squares);
+    for (size_t i = 0; i < hypers->tuned_count; i++) {
+        meter->by[i].squares = ho_arena_alloc(arena, layout->segments * layout->weight_count * sizeof *meter->squares);
+        meter->by[i].courses = ho_arena_alloc(arena, layout->segments * sizeof *meter->by[i].courses);
+    }
     ho_meter_start(meter);
 }
 
@@ -27,11 +29,13 @@ static void restart(ho_course *course)
 
 void ho_meter_start(ho_meter *meter)
 {
+    const ho_layout *layout = meter->layout;
     for (size_t i = 0; i < meter->hypers->tuned_count; i++) {
-        double *squares = meter->by[i].squares;
-        memset(squares, 0, meter->layout->weight_count * sizeof *squares);
-        meter->by[i] = (ho_hyper_meter){.squares = squares};
-        restart(&meter->by[i].course);
+        ho_hyper_meter *h = &meter->by[i];
+        *h = (ho_hyper_meter){.squares = h->squares, .courses = h->courses};
+        memset(h->squares, 0, layout->segments * layout->weight_count * sizeof *h->squares);
+        for (size_t k = 0; k < layout->segments; k++)
+            restart(&h->courses[k]);
     }
     restart(&meter->course);
     meter->terms = meter->steps = 0;
@@ -45,7 +49,7 @@ static double weight_of(const ho_meter *meter, int64_t k)
 {
     const int64_t steps = meter->layout->ground->problem->steps;
     const int64_t stride = (steps > 0 ? steps : k) / LOOKED_AT;
-    return stride <= 1 ? 1.0 : k % stride == 0 ? (double)stride : 0.0;
+    return k < LOOKED_AT || stride <= 1 ? 1.0 : k % stride == 0 ? (double)stride : 0.0;
 }
 
 static double sum(const double *values, size_t count)
@@ -56,16 +60,23 @@ static double sum(const double *values, size_t count)
     return total;
 }
 
-/* The next size, as squares by weight tensor. Sizes of 0 say nothing. */
-static double follow(ho_course *course, const ho_layout *layout, const double *squares, double weight, int64_t t)
+/* The norm of a column's segment, and its squares by weight tensor. */
+static double norm_of(ho_meter *meter, const ho_vector *v)
 {
-    const double square = sum(squares, layout->weight_count), size = sqrt(square);
-    if (!(square > 0)) {
-        if (isnan(square))
-            course->growth = INFINITY;
-        return 0;
-    }
-    course->inverse += weight / square;
+    memset(meter->squares, 0, meter->layout->weight_count * sizeof *meter->squares);
+    ho_vector_squares(v, 0, 0, meter->squares);
+    return sqrt(sum(meter->squares, meter->layout->weight_count));
+}
+
+/* The next size; `squares`: what it is made of, by weight tensor. Sizes of 0 say nothing. */
+static void follow(ho_course *course, const ho_layout *layout, double size, const double *squares, double weight,
+                   int64_t t)
+{
+    if (isnan(size))
+        course->growth = INFINITY;
+    if (!(size > 0))
+        return;
+    course->inverse += weight / (size * size);
     course->growth = fmax(course->growth, size * sqrt(course->inverse));
     if (course->least == 0 || size < course->least) {
         course->least = size;
@@ -77,7 +88,6 @@ static double follow(ho_course *course, const ho_layout *layout, const double *s
                 largest = i;
         course->most = (ho_growth){layout->weights[largest].name, course->least_at, t, size / course->least};
     }
-    return size;
 }
 
 /* ---- backwards --------------------------------------------------------------------------------------------------- */
@@ -89,35 +99,34 @@ static void add_terms(ho_meter *meter, double weight, bool initial)
         const double size = ho_hypers_cotangent_norm(meter->hypers, i);
         h->sum += weight * size;
         if (meter->size > 0 && !isnan(size))
-            h->most = fmax(h->most, size / meter->size);
+            h->noise = fmax(h->noise, size / meter->size * sqrt(meter->sum));
         h->initial |= initial && size > 0;
     }
 }
 
 void ho_meter_error(ho_meter *meter, const ho_vector *by_state)
 {
-    memset(meter->squares, 0, meter->layout->weight_count * sizeof *meter->squares);
-    ho_vector_squares(by_state, 0, meter->squares);
-    meter->error_slope = sqrt(sum(meter->squares, meter->layout->weight_count));
+    meter->error_slope = norm_of(meter, by_state);
     restart(&meter->course);
     meter->terms = 0;
     meter->size = meter->sum = 0;
     for (size_t i = 0; i < meter->hypers->tuned_count; i++)
-        meter->by[i].sum = meter->by[i].most = 0;
+        meter->by[i].sum = meter->by[i].noise = 0;
     add_terms(meter, 1, false);
 }
 
-void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *a)
+void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *state, const ho_vector *a)
 {
-    const double weight = t == 0 ? 1 : weight_of(meter, meter->terms);
+    const double weight = state ? weight_of(meter, meter->terms) : 1;
     meter->terms++;
     if (weight == 0)
         return;
-    memset(meter->squares, 0, meter->layout->weight_count * sizeof *meter->squares);
-    ho_vector_squares(a, 0, meter->squares);
-    meter->size = follow(&meter->course, meter->layout, meter->squares, weight, t);
+    const double scale = state ? norm_of(meter, state) : 0;
+    meter->size = norm_of(meter, a);
+    if (scale > 0)
+        follow(&meter->course, meter->layout, scale * meter->size, meter->squares, weight, t);
     meter->sum += weight * meter->size * meter->size;
-    add_terms(meter, weight, t == 0);
+    add_terms(meter, weight, !state);
 }
 
 /* ---- forwards ---------------------------------------------------------------------------------------------------- */
@@ -125,12 +134,18 @@ void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *a)
 /* The step under way is over. */
 static void end_step(ho_meter *meter)
 {
+    const ho_layout *layout = meter->layout;
+    const size_t weights = layout->weight_count;
     for (size_t i = 0; i < meter->hypers->tuned_count && meter->step_weight > 0; i++) {
         ho_hyper_meter *h = &meter->by[i];
-        h->last = follow(&h->course, meter->layout, h->squares, meter->step_weight, meter->t);
+        h->last = sqrt(sum(h->squares, weights));
         h->peak = fmax(h->peak, h->last);
         h->initial |= meter->t == 0 && h->last > 0;
-        memset(h->squares, 0, meter->layout->weight_count * sizeof *h->squares);
+        for (size_t k = 0; k < layout->segments && meter->step_state > 0; k++) {
+            const double *squares = h->squares + k * weights, size = sqrt(sum(squares, weights));
+            follow(&h->courses[k], layout, size / meter->step_state, squares, meter->step_weight, meter->t);
+        }
+        memset(h->squares, 0, layout->segments * weights * sizeof *h->squares);
     }
     meter->step_weight = 0;
 }
@@ -147,7 +162,7 @@ static size_t moved_by(const ho_hypers *hypers, const double *d)
     return i;
 }
 
-void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *z, const double *d)
+void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *state, const ho_vector *z, const double *d)
 {
     if (meter->hypers->tuned_count == 0)
         return;
@@ -155,33 +170,45 @@ void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *z, const dou
         end_step(meter);
         meter->t = t;
         meter->step_weight = weight_of(meter, meter->steps++);
+        meter->step_state = state && meter->step_weight > 0 ? norm_of(meter, state) : 0;
     }
-    for (int64_t j = 0; j < z->columns && meter->step_weight > 0; j++)
-        ho_vector_squares(z, j, meter->by[moved_by(meter->hypers, d + j * meter->hypers->size)].squares);
+    for (int64_t j = 0; j < z->columns && meter->step_weight > 0; j++) {
+        const ho_hyper_meter *h = &meter->by[moved_by(meter->hypers, d + j * meter->hypers->size)];
+        for (size_t k = 0; k < meter->layout->segments; k++)
+            ho_vector_squares(z, k, j, h->squares + k * meter->layout->weight_count);
+    }
 }
 
 /* ---- the estimate ------------------------------------------------------------------------------------------------ */
 
 static double error_backwards(const ho_meter *meter, const ho_hyper_meter *h, double size)
 {
-    const double noise = h->initial ? 0 : h->most * sqrt(meter->sum);
+    const double noise = h->initial ? 0 : h->noise;
     return (meter->course.growth * h->sum + noise) / size;
 }
 
-/* Of the tangents; *course: whose growth it is, of those that the initial state does not give. */
-static double growth_forwards(const ho_meter *meter)
+/* The segment that grows most, in the hyperparameter whose tangents grow least: these grow also by what is added. */
+static size_t growing_segment(const ho_meter *meter, double *growth)
 {
-    double least = INFINITY;
-    for (size_t i = 0; i < meter->hypers->tuned_count; i++)
-        if (meter->by[i].peak > 0)
-            least = fmin(least, meter->by[i].course.growth);
-    return least;
+    size_t segment = 0;
+    *growth = 1;
+    for (size_t k = 0; k < meter->layout->segments; k++) {
+        double least = INFINITY;
+        for (size_t i = 0; i < meter->hypers->tuned_count; i++)
+            if (meter->by[i].courses[k].least > 0)
+                least = fmin(least, meter->by[i].courses[k].growth);
+        if (isfinite(least) && least > *growth) {
+            *growth = least;
+            segment = k;
+        }
+    }
+    return segment;
 }
 
-static double error_forwards(const ho_meter *meter, const ho_hyper_meter *h, double size)
+static double error_forwards(const ho_meter *meter, const ho_hyper_meter *h, double growth, double size)
 {
     const double cancellation = CANCELLATION * meter->error_slope * h->last / size;
-    return growth_forwards(meter) * cancellation + (h->initial || h->last == 0 ? 1 : h->peak / h->last);
+    return growth * cancellation + (h->initial || h->last == 0 ? 1 : h->peak / h->last);
 }
 
 static double digits_of(double error)
@@ -194,9 +221,12 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
     const bool single = meter->layout->ground->problem->precision == HO_F32;
     const double roundoff = 0.5 * (single ? (double)FLT_EPSILON : DBL_EPSILON);
     end_step(meter);
-    meter->digits = (ho_digits){.fewest = NAN, .most = NAN, .errors = meter->errors};
+    meter->digits = (ho_digits){.fewest = NAN, .most = NAN, .roundoff = roundoff, .errors = meter->errors};
     for (size_t i = 0; i < meter->hypers->count; i++)
         meter->errors[i] = NAN;
+    double growth;
+    const size_t segment = growing_segment(meter, &growth);
+    const bool back = meter->terms > 0;
     for (size_t i = 0; i < meter->hypers->tuned_count; i++) {
         const ho_hyperparameter *hyper = ho_tuned_hyper(meter->hypers, i);
         const ho_hyper_meter *h = &meter->by[i];
@@ -205,15 +235,14 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
             square += gradient[hyper->offset + j] * gradient[hyper->offset + j];
         if (square == 0 || (meter->terms == 0 && meter->steps == 0))
             continue; /* a gradient of 0, and one that came about in another way, say nothing */
-        const bool back = meter->terms > 0;
-        double error =
-            roundoff * (back ? error_backwards(meter, h, sqrt(square)) : error_forwards(meter, h, sqrt(square)));
+        const double size = sqrt(square), error = roundoff * (back ? error_backwards(meter, h, size)
+                                                                   : error_forwards(meter, h, growth, size));
         const double digits = digits_of(error);
         meter->errors[meter->hypers->tuned[i].index] = error;
         if (!(digits >= meter->digits.fewest)) {
             meter->digits.fewest = digits;
             meter->digits.hyper = hyper->name;
-            meter->digits.growth = back ? meter->course.most : h->course.most;
+            meter->digits.growth = back ? meter->course.most : h->courses[segment].most;
         }
         meter->digits.most = fmax(meter->digits.most, digits);
     }

@@ -3,26 +3,26 @@
  *
  * Each computed step has a relative error of about u, the unit roundoff. Later steps multiply it: an error of the state
  * at step j counts at step k as much larger as the adjoint is larger at j than at k, or the tangents at k than at j. So
- * of sizes x_1, x_2, ... in the order in which a mode computes them (backwards ||a_t||, forwards ||Z_t||; both of the
- * weights w alone, for slots have other units),
+ * of sizes x_1, x_2, ... in the order in which a mode computes them (backwards ||a_t|| ||w_t||, forwards ||Z_t|| /
+ * ||w_t||, where w are the weights and Z_t those of the state's segments, weights or a slot, in which most grows),
  *
  *     growth = max_k x_k sqrt(sum_{j <= k} x_j^-2)
  *
- * is how much rounding errors of independent signs have gathered at worst. For a hyperparameter h with gradient G,
+ * is how much rounding errors of independent signs have gathered at worst. For a hyperparameter with gradient G,
  *
  *     relative error = u (growth * cancellation + noise)
  *
- * Backwards, G is a sum of terms c_t = a_t B_t: the cancellation is sum ||c_t|| / ||G||, and the noise
- * (max_t ||c_t|| / ||a_t||) sqrt(sum ||a_t||^2) / ||G||, as B_t carries errors of the size of the largest B, even where
- * it has become small. Forwards, cancellation is a third of ||dE/ds|| ||Z_T|| / ||G||, the noise max_t ||Z_t|| /
- * ||Z_T||, and growth the least of all hyperparameters', since tangents grow also by what is added to them. That sees
- * less: an instability in whose direction no hyperparameter moves the weights yet. Neither noise is added for a
- * hyperparameter of the initial state.
+ * Backwards, G is a sum of terms c_t = a_t B_t: the cancellation is sum ||c_t|| / ||G||. B_t carries errors of the size
+ * that it had once, even where it has become small: the noise is max_t ||c_t|| / ||a_t|| sqrt(sum_{j >= t} ||a_j||^2) /
+ * ||G||. Forwards, the cancellation is a third of ||dE/dw|| ||Z_T|| / ||G||, the noise max_t ||Z_t|| / ||Z_T||, and
+ * growth the least of all hyperparameters', since tangents grow also by what is added to them. That sees less: an
+ * instability in whose direction no hyperparameter moves the weights yet. For a hyperparameter of the initial state
+ * there is no noise.
  *
  * Running error analysis as in Higham, Accuracy and Stability of Numerical Algorithms (2nd ed., SIAM 2002),
  * sections 3.3 and 3.5; adjoints as sensitivities to rounding: Griewank and Walther, Evaluating Derivatives (2nd ed.,
  * SIAM 2008), section 3.4. That errors of sums over steps are combined as independent ones, and the factor of a third,
- * are experience: tests/conformance/test_digits.c. About 64 steps of a training are looked at.
+ * are experience: tests/conformance/test_digits.c. About 128 steps of a training are looked at.
  */
 #ifndef HO_SYSTEM_DIGITS_H
 #define HO_SYSTEM_DIGITS_H
@@ -40,11 +40,11 @@ typedef struct ho_course {
 } ho_course;
 
 typedef struct ho_hyper_meter {
-    bool initial;     /* the initial state depends on it */
-    double sum, most; /* backwards: of ||c_t||; of ||c_t|| / ||a_t|| */
-    ho_course course; /* forwards: of its tangents */
-    double *squares;  /* those of the step under way, by weight tensor */
-    double last, peak;
+    bool initial;       /* the initial state depends on it */
+    double sum, noise;  /* backwards: sum ||c_t||; the noise but for 1 / ||G|| */
+    double last, peak;  /* forwards: of ||Z_t|| */
+    ho_course *courses; /* of ||Z_t|| / ||w_t||, by segment */
+    double *squares;    /* of the step under way, by segment and weight tensor */
 } ho_hyper_meter;
 
 typedef struct ho_meter {
@@ -60,7 +60,7 @@ typedef struct ho_meter {
     ho_course course;
     /* Forwards. */
     int64_t t, steps; /* the step under way, and how many there were */
-    double step_weight;
+    double step_weight, step_state;
     double *errors; /* by hyperparameter */
     ho_digits digits;
 } ho_meter;
@@ -71,10 +71,12 @@ void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hy
 void ho_meter_start(ho_meter *meter);
 /* dE/ds, from which a sweep backwards may start; the cotangents of hyperparameters are dE/dlambda. */
 void ho_meter_error(ho_meter *meter, const ho_vector *by_state);
-/* The cotangents of hyperparameters are the term of step t (0: of the initial state), whose result has adjoint a. */
-void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *a);
-/* Tangents after step t along the directions d, as for jvp. A step's may come in several calls. */
-void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *z, const double *d);
+/* The cotangents of hyperparameters are the term of step t, from a state (NULL: of the initial map), whose result has
+ * adjoint a. */
+void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *state, const ho_vector *a);
+/* Tangents after step t from a state (NULL: after the initial map) along the directions d, as for jvp. A step's may
+ * come in several calls. */
+void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *state, const ho_vector *z, const double *d);
 /* Fills in meter->digits for this hypergradient. */
 void ho_meter_estimate(ho_meter *meter, const double *gradient);
 

@@ -229,12 +229,12 @@ void ho_vector_norms(const ho_vector *v, double *result)
         result[j] = sqrt(dot_columns(v, j, v, j));
 }
 
-void ho_vector_squares(const ho_vector *v, int64_t column, double *by_weight)
+void ho_vector_squares(const ho_vector *v, size_t segment, int64_t column, double *by_weight)
 {
     const ho_layout *layout = v->layout;
     for (size_t k = 0; k < layout->weight_count; k++) {
         const int64_t first = column * layout->size + layout->weights[k].offset;
-        by_weight[k] +=
-            dot_numbers(layout->ground, v->segments[0], first, v->segments[0], first, layout->weights[k].count);
+        by_weight[k] += dot_numbers(layout->ground, v->segments[segment], first, v->segments[segment], first,
+                                    layout->weights[k].count);
     }
 }

@@ -47,8 +47,8 @@ void ho_vector_copy(const ho_vector *from, ho_vector *to);
 void ho_vector_axpby(double a, const ho_vector *x, double b, ho_vector *y);
 void ho_vector_dot(const ho_vector *a, const ho_vector *b, double *result);
 void ho_vector_norms(const ho_vector *v, double *result);
-/* Adds the squares of a column's weights, slots left out: one sum for each weight tensor. */
-void ho_vector_squares(const ho_vector *v, int64_t column, double *by_weight);
+/* Adds the squares of a column's numbers in one segment: one sum for each weight tensor. */
+void ho_vector_squares(const ho_vector *v, size_t segment, int64_t column, double *by_weight);
 /* Points leaves, one for each segment, at a vector. */
 void ho_vector_bind(const ho_vector *vector, const size_t *leaves);
 

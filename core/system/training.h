@@ -53,6 +53,7 @@ typedef struct ho_digits {
     double fewest, most; /* of the hyperparameter with the fewest, and with the most; 0: none. NaN: not known */
     const char *hyper;   /* the one with the fewest */
     ho_growth growth;
+    double roundoff;      /* the precision's */
     const double *errors; /* relative ones, of each of ho_training_hypers; NaN: not known */
 } ho_digits;
 

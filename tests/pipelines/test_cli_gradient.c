@@ -47,6 +47,73 @@ Test(gradient, files_hold_the_gradient_in_its_declared_shape)
     cr_expect_not(cli_exists("runs"));
 }
 
+/* Both precisions, calm; the estimate is in the file and on stdout. */
+Test(gradient, files_and_output_tell_how_many_digits_are_left)
+{
+    double left[2];
+    for (int k = 0; k < 2; k++) {
+        const char *out = k == 0 ? "a" : "b";
+        cli_result r = cli_run("hypergradient", "base.yaml", "--precision", k == 0 ? "f32" : "f64", "--out", out, NULL);
+        cli_expect_done(r);
+        const char *json = cli_read(cli_format("%s/hypergradient.json", out));
+        left[k] = json_number(json, "digits/left");
+        cr_expect(strstr(r.out, cli_format("about %.1f digits are certain; the fewest are those of mtl.", left[k])),
+                  "%s%s", r.out, json);
+        cr_expect_null(strstr(r.err, "rounding leaves"), "%s", r.err);
+    }
+    cr_expect(left[0] > 4 && left[0] < 7.3 && left[1] > left[0] + 8, "%g %g", left[0], left[1]);
+}
+
+/* Steps far beyond the curvature: finite in f32, and useless. */
+#define WILD                                                                                                       \
+    "--precision", "f32", "--set", "model={plugin: shared_trunk, shared: [6], heads: [labels], activation: tanh}", \
+        "--set", "objective=[{loss: cross_entropy, name: primary}]", "--set", "steps=150", "--set",                \
+        "dynamics={plugin: sgd, learning_rate: 12}", "--set", "hyperparameters={dynamics.learning_rate: {init: 12}}"
+
+Test(gradient, no_digits_are_told_with_what_grew_and_what_helps)
+{
+    cli_result r = cli_run("hypergradient", "base.yaml", WILD, "--out", "g", NULL);
+    cli_expect_done(r);
+    cr_expect(
+        strstr(r.err, "rounding leaves about 0.0 digits of the hypergradient by dynamics.learning_rate: a change") &&
+            strstr(r.err, "-fold from step ") && strstr(r.err, "precision f64"),
+        "%s", r.err);
+    const char *json = cli_read("g/hypergradient.json");
+    cr_expect(json_number(json, "digits/left") < 0.05 && json_number(json, "digits/growth") > 1e4, "%s", json);
+    cr_expect(json_number(json, "digits/from") < json_number(json, "digits/to"), "%s", json);
+    cr_expect(json_is(json, "digits/hyperparameter", "dynamics.learning_rate"), "%s", json);
+}
+
+/* An outer iteration that has none has diverged, be it the first. */
+Test(gradient, an_iteration_without_digits_has_diverged)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", WILD, "--out", "r", NULL);
+    cr_expect_eq(r.status, 1, "%s", r.err);
+    cr_expect(strstr(r.err, "outer iteration 1 diverged: rounding leaves about 0.0 digits") &&
+                  strstr(r.err, "with the initial hyperparameters"),
+              "%s", r.err);
+    cr_expect(json_is(cli_read("r/result.json"), "outcome", "diverged"));
+    cr_expect(strstr(cli_read("r/metrics.jsonl"), "\"digits\": {\"left\": 0"), "%s", cli_read("r/metrics.jsonl"));
+}
+
+Test(gradient, lines_and_result_have_digits)
+{
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--precision", "f32", "--out", "r", NULL));
+    const char *result = cli_read("r/result.json");
+    double least = json_number(result, "digits/left"), found = 99;
+    char *lines = strdup(cli_read("r/metrics.jsonl"));
+    int count = 0;
+    for (char *rest = NULL, *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (!strstr(line, "\"digits\": "))
+            continue;
+        found = fmin(found, json_number(line, "digits/left"));
+        count++;
+    }
+    free(lines);
+    cr_expect_eq(count, 5, "%d lines with digits", count);
+    cr_expect_float_eq(found, least, 1e-12);
+}
+
 /* The entries of A count as independent ones: moving A_jk and A_kj by h each moves E by 2 h times the entry. */
 Test(gradient, entries_are_the_slopes_of_the_error)
 {

@@ -40,12 +40,16 @@ static const char result[] =
 /* The first repeat has an update and a look at step 10; its learning rate is told by both. */
 static const char first[] =
     "{\"step\": 10, \"epoch\": 0.5, \"cpu_seconds\": 0.1, \"update\": 1, \"error\": 3.5, \"gradient_norm\": 0.5, "
+    "\"digits\": {\"left\": 5.5, \"hyperparameter\": \"term.w\", \"grew\": null, \"growth\": null, \"from\": 0, "
+    "\"to\": 0}, "
     "\"hyperparameters\": {\"dynamics.learning_rate\": 0.125, \"term.w\": {\"shape\": [3], \"sum\": 6}}, "
     "\"tangent_norms\": {\"dynamics.learning_rate\": 0, \"term.w\": 2}}\n"
     "{\"step\": 10, \"epoch\": 0.5, \"cpu_seconds\": 0.2, \"look\": 1, \"training_error\": 2.0, \"validation_error\": "
     "3.0, "
     "\"validation_accuracy\": 0.125, \"best\": true, \"hyperparameters\": {\"dynamics.learning_rate\": 0.25}}\n"
     "{\"step\": 20, \"epoch\": 1, \"cpu_seconds\": 0.3, \"update\": 2, \"error\": null, \"gradient_norm\": 0.125, "
+    "\"digits\": {\"left\": 1.25, \"hyperparameter\": \"term.w\", \"grew\": \"W\", \"growth\": 3.0e8, \"from\": 3, "
+    "\"to\": 17}, "
     "\"hyperparameters\": {\"dynamics.learning_rate\": 0.75, \"term.w\": {\"shape\": [3], \"sum\": 7}}, "
     "\"tangent_norms\": {\"dynamics.learning_rate\": 100, \"term.w\": 4}}\n"
     "{\"step\": 30, \"epoch\": 1.5, \"cpu_seconds\": 0.4, \"look\": 2, \"training_error\": 1.0, \"validation_error\": "
@@ -85,6 +89,8 @@ Test(courses, show_errors_accuracy_hyperparameters_and_tangents, .init = report_
                                     "<figcaption>Validation accuracy during training",
                                     "<figcaption>Validation error at the updates",
                                     "<figcaption>Norm of the hypergradient",
+                                    "<figcaption>Digits that rounding leaves of the hypergradient",
+                                    "Fewest at 20, of term.w: a change of W grows 3e+08-fold from step 3 to step 17.",
                                     "<figcaption>dynamics.learning_rate<",
                                     "<figcaption>term.w, sum of the entries<",
                                     "for dynamics.learning_rate <",

@@ -23,6 +23,7 @@ typedef struct figure {
 #define STATIONARITY                                                                      \
     "Stationarity \xe2\x80\x96\xce\xbb \xe2\x88\x92 P(\xce\xbb \xe2\x88\x92 \xe2\x88\x87" \
     "E)\xe2\x80\x96"
+#define DIGITS   "Digits that rounding leaves of the hypergradient"
 #define TANGENTS "Norm of Z: \xe2\x80\x96\xe2\x88\x82s/\xe2\x88\x82\xce\xbb\xe2\x80\x96 for "
 
 static const char outer[] = "outer iteration", candidate[] = "candidate", step[] = "training step";
@@ -34,6 +35,7 @@ static const figure figures[] = {
      {candidate, 1, HO_PLOT_LINEAR, false}},
     {HO_STATIONARITY, NONE, NONE, STATIONARITY, "0 at a stationary point. Logarithmic.", false,
      {outer, 1, HO_PLOT_LOGARITHMIC, false}},
+    {HO_OUTER_DIGITS, NONE, NONE, DIGITS, "An estimate.", false, {outer, 1, HO_PLOT_LINEAR, false}},
     {HO_OUTER_HYPER, NONE, NONE, "", NULL, true, {outer, 1, HO_PLOT_LINEAR, false}},
     {HO_VALIDATION_ERROR_COURSE, HO_TRAINING_ERROR, HO_BEST_EVALUATION, "Error during training",
      "Solid: validation; dashed: training. A dot marks the best evaluation.", false,
@@ -45,6 +47,7 @@ static const figure figures[] = {
      {step, 0, HO_PLOT_BY_RANGE, false}},
     {HO_GRADIENT_NORM, NONE, NONE, "Norm of the hypergradient", "Logarithmic.", false,
      {step, 0, HO_PLOT_LOGARITHMIC, false}},
+    {HO_ONLINE_DIGITS, NONE, NONE, DIGITS, "An estimate.", false, {step, 0, HO_PLOT_LINEAR, false}},
     {HO_ONLINE_HYPER, NONE, NONE, "", NULL, true, {step, 0, HO_PLOT_LINEAR, false}},
     {HO_TANGENT_NORM, NONE, NONE, TANGENTS, "Logarithmic. Growth is a sign of unstable dynamics.", true,
      {step, 0, HO_PLOT_LOGARITHMIC, false}},
@@ -65,6 +68,20 @@ static void put_card(ho_page *page, const char *caption, const char *note, char 
     fputs("</div>\n", page->html);
 }
 
+/* What is to be said of a figure: its note, and the rows' remarks. */
+static const char *note_of(const ho_report_run *run, const figure *f, const char *name)
+{
+    const char *note = f->note;
+    for (size_t r = 0; r < run->row_count; r++) {
+        const ho_series *s = find(&run->rows[r], f->solid, name);
+        if (s && s->remark)
+            note =
+                ho_arena_format(run->arena, "%s %s%s%s", note ? note : "", run->row_count > 1 ? run->rows[r].name : "",
+                                run->row_count > 1 ? ": " : "", s->remark);
+    }
+    return note;
+}
+
 static ho_status put_figure(ho_page *page, const figure *f, const char *name, ho_error *error)
 {
     const ho_report_run *run = page->run;
@@ -74,7 +91,7 @@ static ho_status put_figure(ho_page *page, const figure *f, const char *name, ho
                                    find(&run->rows[r], f->marks, name)};
     char *svg = NULL;
     if (ho_plot_draw(&f->plot, lines, run->row_count, &svg, error) == HO_OK)
-        put_card(page, ho_arena_format(run->arena, "%s%s", f->caption, name), f->note, svg);
+        put_card(page, ho_arena_format(run->arena, "%s%s", f->caption, name), note_of(run, f, name), svg);
     return error->status;
 }
 

@@ -62,6 +62,24 @@ static void add_named(adding *a, ho_quantity of, const ho_summaries *hypers)
             add_to(a, series_of(a, of, hypers->items[i].name, hypers->items[i].shape.rank > 0), hypers->items[i].value);
 }
 
+/* Digits, and where they are fewest what grew. */
+static void add_digits(adding *a, ho_quantity of, const ho_rounding *r)
+{
+    if (!isfinite(r->left))
+        return;
+    ho_series *s = series_of(a, of, "", false);
+    add_to(a, s, r->left);
+    if (s->remark && !(r->left < s->least))
+        return;
+    s->least = r->left;
+    if (r->hyper)
+        s->remark = r->grew ? ho_arena_format(a->arena,
+                                              "Fewest at %g, of %s: a change of %s grows %.2g-fold from step %lld to "
+                                              "step %lld.",
+                                              a->x, r->hyper, r->grew, r->growth, (long long)r->from, (long long)r->to)
+                            : ho_arena_format(a->arena, "Fewest at %g, of %s.", a->x, r->hyper);
+}
+
 /* A search's candidates jump about: what counts is the lowest error so far, and their hyperparameters are no path. */
 static void add_iteration(adding *a, const char *strategy, const ho_line *line)
 {
@@ -69,6 +87,7 @@ static void add_iteration(adding *a, const char *strategy, const ho_line *line)
     if (strcmp(strategy, "hypergradient") == 0) {
         add(a, HO_OUTER_ERROR, line->validation_error);
         add(a, HO_STATIONARITY, line->stationarity);
+        add_digits(a, HO_OUTER_DIGITS, &line->rounding);
         add_named(a, HO_OUTER_HYPER, &line->hypers);
     } else if (strcmp(strategy, "none") != 0 && isfinite(line->validation_error)) {
         const ho_series *s = series_of(a, HO_LOWEST_ERROR, "", false);
@@ -86,6 +105,7 @@ static void add_step(adding *a, const ho_line *line)
     add(a, HO_VALIDATION_ACCURACY_COURSE, line->validation_accuracy);
     add(a, HO_UPDATE_ERROR, line->error);
     add(a, HO_GRADIENT_NORM, line->gradient_norm);
+    add_digits(a, HO_ONLINE_DIGITS, &line->rounding);
     if (line->best && isfinite(line->validation_error)) { /* the best so far: the last one is the best */
         ho_series *s = series_of(a, HO_BEST_EVALUATION, "", false);
         s->count -= s->count && s->points[s->count - 1].repeat == a->repeat;

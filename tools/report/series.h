@@ -9,7 +9,8 @@ typedef enum ho_quantity {
     /* over outer iterations */
     HO_OUTER_ERROR,
     HO_STATIONARITY,
-    HO_OUTER_HYPER, /* by name; of an array the sum */
+    HO_OUTER_DIGITS, /* that rounding leaves of the hypergradient */
+    HO_OUTER_HYPER,  /* by name; of an array the sum */
     /* over the candidates of a search */
     HO_LOWEST_ERROR, /* so far */
     /* over training steps */
@@ -19,6 +20,7 @@ typedef enum ho_quantity {
     HO_BEST_EVALUATION, /* validation error; one point for each repeat */
     HO_UPDATE_ERROR,
     HO_GRADIENT_NORM,
+    HO_ONLINE_DIGITS,
     HO_ONLINE_HYPER, /* by name */
     HO_TANGENT_NORM, /* by name */
 } ho_quantity;
@@ -31,7 +33,9 @@ typedef struct ho_point {
 /* One quantity: the points of each repeat in turn, in order of x. */
 typedef struct ho_series {
     ho_quantity of;
-    const char *name; /* of a hyperparameter, or "" */
+    const char *name;   /* of a hyperparameter, or "" */
+    const char *remark; /* about the least of its values, or NULL */
+    double least;
     ho_point *points;
     size_t count, capacity;
 } ho_series;

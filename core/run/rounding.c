@@ -1,0 +1,42 @@
+#include "run/rounding.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+ho_rounding ho_rounding_of(const ho_training *training)
+{
+    const ho_digits *d = ho_training_digits(training);
+    const ho_growth *g = &d->growth;
+    return (ho_rounding){.known = !isnan(d->fewest),
+                         .left = d->fewest,
+                         .hyper = d->hyper,
+                         .grew = g->weight,
+                         .growth = g->weight ? g->factor : (double)NAN,
+                         .from = g->from < g->to ? g->from : g->to,
+                         .to = g->from < g->to ? g->to : g->from};
+}
+
+bool ho_rounding_is_total(const ho_training *training)
+{
+    return ho_training_digits(training)->most <= 0; /* false for NaN */
+}
+
+char *ho_rounding_warning(const ho_training *training)
+{
+    const ho_rounding r = ho_rounding_of(training);
+    if (!r.known || r.left >= HO_FEW_DIGITS)
+        return NULL;
+    char *why = r.grew && r.growth > 10 ? ho_format("a change of %s grows %.2g-fold from step %" PRId64
+                                                    " to step %" PRId64 ", and so do rounding errors",
+                                                    r.grew, r.growth, r.from, r.to)
+                                        : ho_format("it is a small difference of large terms");
+    char *text = ho_format("rounding leaves about %.1f digits of the hypergradient by %s: %s; %sfewer steps, a smaller "
+                           "learning rate, another epsilon or updates online with warm_restart may help",
+                           r.left, r.hyper, why,
+                           ho_training_digits(training)->roundoff > 1e-10 ? "precision f64 (8.7 digits more), " : "");
+    free(why);
+    return text;
+}
