@@ -68,7 +68,8 @@ Test(gradient, files_and_output_tell_how_many_digits_are_left)
 #define WILD                                                                                                       \
     "--precision", "f32", "--set", "model={plugin: shared_trunk, shared: [6], heads: [labels], activation: tanh}", \
         "--set", "objective=[{loss: cross_entropy, name: primary}]", "--set", "steps=150", "--set",                \
-        "dynamics={plugin: sgd, learning_rate: 12}", "--set", "hyperparameters={dynamics.learning_rate: {init: 12}}"
+        "dynamics={plugin: sgd, learning_rate: 12}", "--set",                                                      \
+        "hyperparameters={mtl.A: null, mtl.rho: null, dynamics.learning_rate: {init: 12}}"
 
 Test(gradient, no_digits_are_told_with_what_grew_and_what_helps)
 {

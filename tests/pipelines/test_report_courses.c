@@ -99,7 +99,7 @@ Test(courses, show_errors_accuracy_hyperparameters_and_tangents, .init = report_
     for (size_t i = 0; i < sizeof captions / sizeof *captions; i++)
         report_holds(page, captions[i]);
     cr_expect_eq(report_count_of(page, "Growth is a sign of unstable dynamics"), 2);
-    cr_expect_eq(report_count_of(page, "<svg"), 10, "those, and the spread of test accuracies");
+    cr_expect_eq(report_count_of(page, "<svg"), 11, "those, and the spread of test accuracies");
     report_holds(page, "momentum, T unbounded");
     report_holds(page, "Where repeats stop training at different steps");
     report_expect_self_contained(page);
@@ -144,7 +144,7 @@ static const char *script(int k)
     return report_read_text(path);
 }
 
-enum { SPREAD = 1, SEARCH, ERRORS, ACCURACY, SAMPLES, NORM, RATE, SUM, RATE_TANGENT, SUM_TANGENT };
+enum { SPREAD = 1, SEARCH, ERRORS, ACCURACY, SAMPLES, NORM, DIGITS, RATE, SUM, RATE_TANGENT, SUM_TANGENT };
 
 Test(courses, meet_where_repeats_tell_of_other_steps, .init = report_enter, .fini = report_leave)
 {
@@ -318,7 +318,7 @@ Test(courses, render_in_a_browser_with_hostile_names_as_text, .init = report_ent
     report_browse("run/report.html");
     report_expect_calm();
     const char *dom = report_read_text("dom.html");
-    cr_expect_eq(report_count_of(dom, "<svg"), 12);
+    cr_expect_eq(report_count_of(dom, "<svg"), 13);
     cr_expect_eq(report_count_of(dom, "<script"), 0);
     report_holds(dom, "training step");
     cr_expect_not(ho_file_exists("pwned"));
