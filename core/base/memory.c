@@ -62,13 +62,16 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The number in a file that holds nothing else; INT64_MAX where there is none ("max"). */
-static int64_t number_in(const char *path)
+/* The number after `name` at the start of a line, or in the first line of a file that holds nothing else ("");
+ * INT64_MAX where there is none ("max"). */
+static int64_t number_in(const char *path, const char *name)
 {
-    long long number = INT64_MAX;
+    char line[256];
+    int64_t number = 0;
     FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%lld", &number) != 1)
-        number = INT64_MAX;
+    while (file && number == 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            number = strtoll(line + strlen(name), NULL, 10);
     if (file)
         fclose(file);
     return number > 0 ? number : INT64_MAX;
@@ -81,29 +84,16 @@ int64_t ho_memory_limit(void)
     struct rlimit space;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur < (rlim_t)INT64_MAX)
         bytes = least(bytes, (int64_t)space.rlim_cur);
-    bytes = least(bytes, number_in("/sys/fs/cgroup/memory.max"));
-    return least(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-}
-
-/* The bytes of a line "NAME: 123 kB" of a file of /proc; INT64_MAX where there is none. */
-static int64_t kibibytes_in(const char *path, const char *name)
-{
-    char line[256];
-    long long kibibytes = -1;
-    FILE *file = fopen(path, "re");
-    while (file && kibibytes < 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, name, strlen(name)) == 0)
-            sscanf(line + strlen(name), " %lld", &kibibytes);
-    if (file)
-        fclose(file);
-    return kibibytes < 0 ? INT64_MAX : (int64_t)kibibytes * 1024;
+    bytes = least(bytes, number_in("/sys/fs/cgroup/memory.max", ""));
+    return least(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", ""));
 }
 
 int64_t ho_memory_available(void)
 {
-    const int64_t limit = ho_memory_limit(), held = kibibytes_in("/proc/self/status", "VmRSS:");
-    const int64_t left = held > limit ? limit : limit - held;
-    return least(left, kibibytes_in("/proc/meminfo", "MemAvailable:"));
+    const int64_t most = INT64_MAX / 1024, limit = ho_memory_limit();
+    const int64_t held = least(number_in("/proc/self/status", "VmRSS:"), most) * 1024;
+    const int64_t left = least(number_in("/proc/meminfo", "MemAvailable:"), most) * 1024;
+    return least(left, held < limit ? limit - held : limit);
 }
 
 /* A block of an arena; pieces are cut off its front. */

@@ -151,7 +151,7 @@ static void bind_outputs(const ho_training *training, const call *c, ho_program 
         *out++ = c->out->segments[i];
     for (size_t i = 0; c->gradient && i < training->hypers.tuned_count; i++)
         *out++ = training->hypers.tuned[i].cotangent;
-    for (size_t i = 0; program->way == HO_KEEPING && i < training->keeping.count; i++)
+    for (size_t i = 0; c->residuals && program->way == HO_KEEPING && i < training->keeping.count; i++)
         *out++ = c->residuals->memory + training->keeping.offsets[i];
 }
 
@@ -191,7 +191,7 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
     if (check(training, f, c) || (f->map == HO_STEP && poll_interrupt(training)))
         return training->ground.error.status;
     /* While results are examined, everything is computed from the state, so that the first bad node is found. */
-    const bool plain = f->way == HO_PLAIN || training->examine || (f->way == HO_KEPT && !c->residuals->kept);
+    const bool plain = !c->residuals || training->examine || (f->way == HO_KEPT && !c->residuals->kept);
     const int64_t columns = f->how == HO_JVP ? c->columns : 0;
     ho_program *program = plain ? ho_program_get(training, f->map, f->how, columns)
                                 : ho_program_of_step(training, f->how, f->way, columns);
@@ -200,7 +200,7 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
     bind_leaves(training, f, c, program);
     bind_outputs(training, c, program);
     ho_status status = ho_program_run(training, program, c->residuals);
-    if (f->way == HO_KEEPING) {
+    if (c->residuals && f->way == HO_KEEPING) {
         c->residuals->kept = !plain;
         ho_residuals_sign(training, c->residuals, c->t, c->lambda, c->state);
     }

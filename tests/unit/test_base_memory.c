@@ -35,6 +35,19 @@ Test(memory, mapped_arrays_are_zeroed_and_aligned_to_their_last_byte)
     }
 }
 
+Test(memory, available_is_less_than_the_limit_and_falls_as_pages_are_touched)
+{
+    const int64_t limit = ho_memory_limit(), before = ho_memory_available(), size = (int64_t)256 << 20;
+    ho_error error = {0};
+    cr_expect(before > 0 && before <= limit);
+    char *bytes = ho_large_alloc((uint64_t)size, 1, "test", &error);
+    cr_assert_not_null(bytes);
+    memset(bytes, 1, (size_t)size);
+    const int64_t after = ho_memory_available();
+    cr_expect_leq(after, limit - size, "%lld of %lld bytes", (long long)after, (long long)limit);
+    ho_large_free(bytes);
+}
+
 Test(memory, pools_hand_out_what_came_back_and_keep_the_rest_apart)
 {
     ho_error error = {0};
