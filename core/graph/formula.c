@@ -180,7 +180,7 @@ static ho_node parse_call(parser *p, const char *name, size_t start)
         char suggestion[HO_SUGGESTION];
         return fail(p, start, "unknown function \"%s\"%s", name, ho_suggest(ho_function_nearest(name), suggestion));
     }
-    ho_node in[4] = {0};
+    ho_node in[5] = {0};
     for (uint32_t i = 0; i < function.operands; i++) {
         if (i && !expect_in_call(p, ',', &function))
             return HO_POISON;

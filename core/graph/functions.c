@@ -38,21 +38,30 @@ static ho_node norm(ho_graph *graph, const ho_node *in)
     return ho_node_unary(graph, HO_OP_SQRT, ho_node_sum_all(graph, ho_node_binary(graph, HO_OP_MUL, in[0], in[0])));
 }
 
-/* stop_noise(x, size, largest, epsilon): x, stopped where `size` is lost beside both bounds, which makes them relative
- * to the precision that the program runs in. The test itself is stopped: no derivative of a comparison is needed, so
- * none is built. An entry of 1024 units of rounding of the largest gradient may be noise of the sums that gradients
- * are; one of 2^18 units of epsilon still moves its weight, by up to 2 % of a full step in f32. */
+/* stop_noise(x, size, largest, epsilon, moved): x, stopped where `size` and epsilon |moved|, the gradient that would
+ * have brought the weight from 0 to where it is, are lost beside both bounds, which makes them relative to the
+ * precision that the program runs in. The test itself is stopped: no derivative of a comparison is needed, so none is
+ * built. An entry of 1024 units of rounding of the largest gradient may be noise of the sums that gradients are; one of
+ * 2^18 units of epsilon still moves its weight, by up to 2 % of a full step in f32. Where `largest` is 0 there is
+ * nothing to tell noise by, and nothing is stopped. */
 static ho_node stop_noise(ho_graph *graph, const ho_node *in)
 {
-    const ho_node size = ho_node_unary(graph, HO_OP_STOP, in[1]);
-    const ho_node relative =
-        ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 1024), ho_node_unary(graph, HO_OP_STOP, in[2]));
-    const ho_node absolute = ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 262144),
-                                                      ho_node_unary(graph, HO_OP_STOP, in[3]));
+    ho_node given[5];
+    for (int i = 1; i < 5; i++)
+        given[i] = ho_node_unary(graph, HO_OP_STOP, in[i]);
+    const ho_node largest = given[2], epsilon = given[3];
+    /* |moved|, but smooth: a kink that no derivative passes is none. */
+    const ho_node moved = ho_node_unary(graph, HO_OP_SQRT, ho_node_binary(graph, HO_OP_MUL, given[4], given[4]));
+    const ho_node way = ho_node_binary_broadcast(graph, HO_OP_MUL, epsilon, moved);
+    const ho_node size = ho_node_binary_broadcast(graph, HO_OP_ADD, given[1], way);
+    const ho_node relative = ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 1024), largest);
+    const ho_node absolute = ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 262144), epsilon);
     const ho_node bound = ho_node_binary_broadcast(graph, HO_OP_MIN, relative, absolute);
     const ho_node lost =
         ho_node_binary_broadcast(graph, HO_OP_EQUAL, ho_node_binary_broadcast(graph, HO_OP_ADD, bound, size), bound);
-    return ho_node_select_broadcast(graph, lost, ho_node_unary(graph, HO_OP_STOP, in[0]), in[0]);
+    const ho_node known = ho_node_binary_broadcast(graph, HO_OP_LESS, ho_node_const(graph, 0), largest);
+    const ho_node still = ho_node_binary_broadcast(graph, HO_OP_MUL, known, lost);
+    return ho_node_select_broadcast(graph, still, ho_node_unary(graph, HO_OP_STOP, in[0]), in[0]);
 }
 
 static ho_node transpose(ho_graph *graph, const ho_node *in)
@@ -67,7 +76,7 @@ static const ho_function functions[] = {
     {.name = "softplus", .operands = 1, .build = softplus},
     {.name = "dot", .operands = 2, .build = dot},
     {.name = "norm", .operands = 1, .build = norm},
-    {.name = "stop_noise", .operands = 4, .build = stop_noise},
+    {.name = "stop_noise", .operands = 5, .build = stop_noise},
     {.name = "transpose", .operands = 1, .build = transpose},
     {.name = "sum", .operands = 1, .axis = true, .op = HO_OP_SUM},
     {.name = "sum_keep", .operands = 1, .axis = true, .op = HO_OP_SUM, .keep = true},

@@ -30,7 +30,7 @@ static ho_status step(void *self, ho_trace *x)
     /* Both bias corrections in one number per step, not in two more tensors. */
     ho_let(x, "rate", "learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)");
     /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
-    ho_let(x, "w", "w - stop_noise(rate*m * rsqrt(v + epsilon^2), abs(m) + sqrt(v), largest, epsilon)");
+    ho_let(x, "w", "w - stop_noise(rate*m * rsqrt(v + epsilon^2), sqrt(m^2 + v), largest, epsilon, w/learning_rate)");
     return ho_ok(x);
 }
 
@@ -51,12 +51,14 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
         "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
         "section 2. epsilon is under the root.\n\n"
-        "A weight that never receives a gradient stands still: an input feature that is 0 in every training "
-        "example, or a bias that symmetric data leave at 0. There the slope of the step is learning_rate/epsilon, "
-        "and rounding noise would grow by up to that factor per step. So where both moments are 0, or no more "
-        "than the rounding errors of a gradient, the step counts as constant when it is differentiated: below "
-        "the working precision times both 1024 sqrt(max v) and 2^18 epsilon (in f32 with the default epsilon, about "
-        "2e-7; in f64, 3e-16).\n\n"
+        "A weight that never receives a gradient stands still at 0: an input feature that is 0 in every training "
+        "example, or a bias that symmetric data leave alone. There the slope of the step is learning_rate/epsilon, "
+        "and rounding noise would grow by up to that factor per step. So where a weight is at 0, while others receive "
+        "gradients and both of its moments are 0, or no more than the rounding errors of a gradient, the step counts "
+        "as constant "
+        "when it is differentiated. The bounds, in units of the working precision: 1024 sqrt(max v) and 2^18 epsilon "
+        "for the gradient (in f32 with the default epsilon, about 2e-7; in f64, 3e-16), 2^18 learning_rate for the "
+        "weight.\n\n"
         "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
         "below the size of the constraint set.",
     .options = HO_TABLE(options),

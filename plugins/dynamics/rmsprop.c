@@ -23,7 +23,8 @@ static ho_status step(void *self, ho_trace *x)
     ho_let(x, "largest", "sqrt(maximum(v))");
     ho_let(x, "v", "decay*v + (1 - decay)*g^2");
     /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
-    ho_let(x, "w", "w - stop_noise(learning_rate*g * rsqrt(v + epsilon^2), abs(g) + sqrt(v), largest, epsilon)");
+    ho_let(x, "w",
+           "w - stop_noise(learning_rate*g * rsqrt(v + epsilon^2), sqrt(g^2 + v), largest, epsilon, w/learning_rate)");
     return ho_ok(x);
 }
 
@@ -43,12 +44,14 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "v_t = decay v_{t-1} + (1 - decay) g_t^2\nw_t = w_{t-1} - learning_rate g_t / sqrt(v_t + epsilon^2)\n\n"
         "Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).\n\n"
         "epsilon is under the root.\n\n"
-        "A weight that never receives a gradient stands still: an input feature that is 0 in every training "
-        "example, or a bias that symmetric data leave at 0. There the slope of the step is learning_rate/epsilon, "
-        "and rounding noise would grow by up to that factor per step. So where g and v are 0, or no more than the "
-        "rounding errors of a gradient, the step counts as constant when it is differentiated: below the working "
-        "precision times both 1024 sqrt(max v) and 2^18 epsilon (in f32 with the default epsilon, about 2e-7; in "
-        "f64, 3e-16).",
+        "A weight that never receives a gradient stands still at 0: an input feature that is 0 in every training "
+        "example, or a bias that symmetric data leave alone. There the slope of the step is learning_rate/epsilon, "
+        "and rounding noise would grow by up to that factor per step. So where a weight is at 0, while others receive "
+        "gradients and its g and v are 0, or no more than the rounding errors of a gradient, the step counts as "
+        "constant "
+        "when it is differentiated. The bounds, in units of the working precision: 1024 sqrt(max v) and 2^18 epsilon "
+        "for the gradient (in f32 with the default epsilon, about 2e-7; in f64, 3e-16), 2^18 learning_rate for the "
+        "weight.",
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

@@ -126,6 +126,57 @@ Test(still_weights, a_weight_that_starts_late)
                                     "--set", k ? "dynamics=rmsprop" : "dynamics=adam", "--set", "steps=12", NULL));
 }
 
+/* The hypergradient by `name`. */
+static double slope_at(const char *name, const char *precision, const char *mode, const char *setting)
+{
+    static int runs;
+    const char *out = cli_format("slope%d", runs++);
+    cli_expect_done(cli_run("hypergradient", "p.yaml", "--precision", precision, "--mode", mode, "--set", setting,
+                            "--out", out, NULL));
+    return *cli_array(cli_format("%s/%s.npy", out, name), 1);
+}
+
+/* A feature that only validation has, whose weights start away from 0: next to no gradient reaches them, or none yet,
+ * and Adam turns what the penalty gives into steps 1/epsilon as large. That it may be as small as rounding noise, or 0,
+ * takes nothing from its slope. */
+Test(still_weights, a_weight_away_from_0_is_not_still)
+{
+    static const char *const rhos[] = {"0", "1e-9", "1e-7", "1e-6"}, *const modes[] = {"reverse", "forward"};
+    write_pipeline(&(points){5, 2, {1, 0, -1, 0, 2, 0, -.5, 0, .3, 0}, {0, 1, 0, 1, 1}},
+                   &(points){3, 2, {1, 1, -1, .5, .2, -1}, {0, 1, 1}});
+    cli_change("p.yaml", "model: softmax", "model: {plugin: softmax, init_scale: 0.3}");
+    for (int k = 0; k < 2; k++) {
+        if (k)
+            cli_change("p.yaml", "dynamics: adam", "dynamics: rmsprop");
+        cli_expect_done(cli_run("check", "p.yaml", "--set", "hyperparameters/l2.rho/init=1e-7", NULL));
+        double first = 0;
+        for (int i = 0; i < 8; i++) {
+            const char *setting = cli_format("hyperparameters/l2.rho/init=%s", rhos[i / 2]), *mode = modes[i % 2];
+            const double right = slope_at("l2.rho", "f64", mode, setting),
+                         single = slope_at("l2.rho", "f32", mode, setting);
+            first = i ? first : right;
+            cr_expect(i >= 4 || fabs(right - first) < 1e-3 * fabs(first), "%s, rho %s: %.9g, at 0: %.9g", mode,
+                      rhos[i / 2], right, first);
+            cr_expect(fabs(right - single) < 1e-3 * fabs(right), "%s, rho %s: %.9g, in f32 %.9g", mode, rhos[i / 2],
+                      right, single);
+        }
+    }
+}
+
+/* Nothing receives a gradient yet, since the weight of the loss is 0; the first thing to learn is that it should not
+ * be. */
+Test(still_weights, an_objective_of_weight_0)
+{
+    write_pipeline(&(points){5, 1, {1, -1, 2, -.5, .3}, {0, 1, 0, 1, 1}}, &(points){3, 1, {1, -1, .2}, {0, 1, 1}});
+    cli_change("p.yaml", "loss: cross_entropy, reduce: mean", "loss: cross_entropy, name: fit, reduce: mean");
+    cli_change("p.yaml", "l2.rho: {init: 0.1", "fit.weight: {init: 0");
+    cli_change("p.yaml", "name: l2}", "name: l2, rho: 0}");
+    cli_change("p.yaml", "steps: 60", "steps: 5");
+    const double at = slope_at("fit.weight", "f64", "reverse", "seed=1"),
+                 beside = slope_at("fit.weight", "f64", "reverse", "hyperparameters/fit.weight/init=1e-10");
+    cr_expect(at < -1 && fabs(at - beside) < 1e-4 * fabs(beside), "%.9g, beside 0: %.9g", at, beside);
+}
+
 /* Pixels that are 0 in all of 500 images, and not in 500 others. */
 Test(still_weights, pixels_of_digits)
 {

@@ -125,7 +125,7 @@ Test(formula, functions_are_what_they_are_called)
         {"erf(0.5)", 0.5204998778130465},
         {"floor(-1.5)", -2},
         {"stop(4)", 4},
-        {"stop_noise(3, 0, 1, 1) + stop_noise(4, 1, 1, 1)", 7},
+        {"stop_noise(3, 0, 1, 1, 0) + stop_noise(4, 1, 1, 1, 0)", 7},
         {"relu(-1) + relu(2)", 2},
         {"sigmoid(1)", 0.7310585786300049},
         {"softplus(0)", 0.6931471805599453},
