@@ -161,6 +161,22 @@ char *ho_arena_format(ho_arena *arena, const char *format, ...)
     return text;
 }
 
+const char **ho_arena_split(ho_arena *arena, const char *text, char separator, size_t *count)
+{
+    size_t most = 1;
+    for (const char *c = text; *c; c++)
+        most += *c == separator;
+    const char **pieces = ho_arena_alloc(arena, most * sizeof *pieces);
+    char *rest = ho_arena_strdup(arena, text);
+    for (*count = 0; rest; (*count)++) {
+        pieces[*count] = rest;
+        rest = strchr(rest, separator);
+        if (rest)
+            *rest++ = '\0';
+    }
+    return pieces;
+}
+
 void ho_grow(void **items, size_t *capacity, size_t count, size_t size)
 {
     if (count < *capacity)

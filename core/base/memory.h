@@ -42,6 +42,8 @@ void ho_arena_free(ho_arena *arena); /* NULL is fine */
 void *ho_arena_alloc(ho_arena *arena, size_t bytes);
 char *ho_arena_strdup(ho_arena *arena, const char *text);
 char *ho_arena_format(ho_arena *arena, const char *format, ...) HO_PRINTF(2, 3);
+/* The pieces of a text between separators, some of which may be empty; at least one. */
+const char **ho_arena_split(ho_arena *arena, const char *text, char separator, size_t *count);
 
 /* Grows *items (from ho_realloc) so that it holds at least count+1 items of `size`; *capacity is kept up to date. */
 void ho_grow(void **items, size_t *capacity, size_t count, size_t size);

@@ -63,51 +63,56 @@ static void copy_known(void *to, size_t to_size, const void *from, size_t from_s
     memcpy(to, from, from_size < to_size ? from_size : to_size);
 }
 
-/* The plugin's rows as rows of this host. NULL after an error, or for no rows. */
-static void *copy_table(reader *r, const char *what, ho_table table, size_t row_size)
-{
-    if (table.count == 0)
-        return NULL;
-    /* A minor that this host accepts cannot have longer rows than this host's. */
-    if (!table.rows || table.count > MOST_ROWS || !size_possible(table.row_size) || table.row_size > row_size) {
-        refuse(r, "its table of %s is damaged: %u rows of %u bytes (at most %u rows of %zu bytes) at %s", what,
-               table.count, table.row_size, MOST_ROWS, row_size, table.rows ? "an address" : "NULL");
-        return NULL;
-    }
-    char *rows = ho_arena_alloc(r->arena, table.count * row_size);
-    for (uint32_t i = 0; i < table.count; i++)
-        copy_known(rows + i * row_size, row_size, (const char *)table.rows + (size_t)i * table.row_size,
-                   table.row_size);
-    return rows;
-}
-
 static const char *or_empty(const char *text)
 {
     return text ? text : "";
 }
 
+/* The plugin's rows as rows of this host, each with a valid name, which stands first, and a doc, at `doc`. NULL after
+ * an error, or for no rows. */
+static void *read_table(reader *r, const char *what, ho_table table, size_t row_size, size_t doc)
+{
+    if (table.count == 0)
+        return NULL;
+    /* A minor that this host accepts cannot have longer rows than this host's. */
+    if (!table.rows || table.count > MOST_ROWS || !size_possible(table.row_size) || table.row_size > row_size) {
+        refuse(r, "its table of %ss is damaged: %u rows of %u bytes (at most %u rows of %zu bytes) at %s", what,
+               table.count, table.row_size, MOST_ROWS, row_size, table.rows ? "an address" : "NULL");
+        return NULL;
+    }
+    char *rows = ho_arena_alloc(r->arena, table.count * row_size);
+    for (uint32_t i = 0; i < table.count; i++) {
+        char *row = rows + i * row_size;
+        copy_known(row, row_size, (const char *)table.rows + (size_t)i * table.row_size, table.row_size);
+        const char **text = (void *)(row + doc);
+        *text = or_empty(*text);
+        text = (void *)row;
+        if (!ho_is_name(*text)) {
+            refuse(r, "%s %u has no valid name (letters, digits and '_')", what, i + 1);
+            return NULL;
+        }
+    }
+    return rows;
+}
+
 static ho_status check_choices(reader *r, const ho_option *option)
 {
+    size_t count;
     if (!option->choices || !*option->choices)
         return refuse(r, "option \"%s\" is a choice without choices", option->name);
-    for (const char *word = option->choices;; word++) {
-        const size_t length = strcspn(word, "|");
-        if (length == 0)
+    const char **words = ho_arena_split(r->arena, option->choices, '|', &count);
+    for (size_t i = 0; i < count; i++)
+        if (!*words[i])
             return refuse(r, "option \"%s\" has an empty word among its choices \"%s\"", option->name, option->choices);
-        word += length;
-        if (!*word)
-            return HO_OK;
-    }
+    return HO_OK;
 }
 
 static ho_status read_options(reader *r)
 {
     const ho_table table = r->loaded->plugin.options;
-    ho_option *options = copy_table(r, "options", table, sizeof *options);
+    ho_option *options = read_table(r, "option", table, sizeof *options, offsetof(ho_option, doc));
     for (uint32_t i = 0; options && i < table.count; i++) {
         ho_option *option = &options[i];
-        if (!ho_is_name(option->name))
-            return refuse(r, "option %u has no valid name (letters, digits and '_')", i + 1);
         if (option->type < HO_REAL || option->type > HO_BYTES)
             return refuse(r, "option \"%s\" is of the unknown type %u", option->name, option->type);
         if (!(option->least <= option->most))
@@ -116,7 +121,6 @@ static ho_status read_options(reader *r)
             return r->error->status;
         if (option->required > 1 || (option->required && option->initial))
             return refuse(r, "option \"%s\" is required (%u) and has a default too", option->name, option->required);
-        option->doc = or_empty(option->doc);
         if (ho_option_check_default(option, r->path, r->error) != HO_OK)
             return r->error->status;
     }
@@ -127,24 +131,23 @@ static ho_status read_options(reader *r)
 
 /* ---- hyperparameters --------------------------------------------------------------------------------------------- */
 
-/* One alternative of a declared shape, `length` characters of it. */
-static ho_status read_form(reader *r, const ho_hyper *hyper, const char *text, size_t length, ho_shape_form *form)
+/* One alternative of a declared shape. */
+static ho_status read_form(reader *r, const ho_hyper *hyper, const char *text, ho_shape_form *form)
 {
     static const char *const symbols[] = {"features", "outputs", "examples", "steps", "rows", "columns"};
     const size_t usable = r->kind == HO_PENALTY ? 6 : 4;
+    size_t count;
+    const char **words = ho_arena_split(r->arena, text, ' ', &count);
     *form = (ho_shape_form){.text = ""};
-    for (size_t at = 0, word; at < length; at += word + 1) {
-        word = 0;
-        while (at + word < length && text[at + word] != ' ')
-            word++;
-        if (word == 0)
+    for (size_t i = 0; i < count; i++) {
+        if (!*words[i])
             continue;
         size_t found = 0;
-        while (found < usable && (strlen(symbols[found]) != word || memcmp(symbols[found], text + at, word) != 0))
+        while (found < usable && strcmp(symbols[found], words[i]) != 0)
             found++;
         if (found == usable)
-            return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has the unknown size \"%.*s\"", hyper->name,
-                          hyper->shape, word < 64 ? (int)word : 64, text + at);
+            return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has the unknown size \"%.64s\"", hyper->name,
+                          hyper->shape, words[i]);
         if (form->rank == HO_MAX_RANK)
             return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has more than %d sizes", hyper->name,
                           hyper->shape, HO_MAX_RANK);
@@ -156,22 +159,18 @@ static ho_status read_form(reader *r, const ho_hyper *hyper, const char *text, s
 
 static ho_status read_shape(reader *r, const ho_hyper *hyper, ho_shape_forms *shape)
 {
-    size_t count = 1;
-    for (const char *c = hyper->shape; *c; c++)
-        count += *c == '|';
+    size_t count;
+    const char **texts = ho_arena_split(r->arena, hyper->shape, '|', &count);
     ho_shape_form *forms = ho_arena_alloc(r->arena, count * sizeof *forms);
-    const char *text = hyper->shape;
     bool any_square = false;
     for (size_t i = 0; i < count; i++) {
-        const size_t length = strcspn(text, "|");
-        if (read_form(r, hyper, text, length, &forms[i]) != HO_OK)
+        if (read_form(r, hyper, texts[i], &forms[i]) != HO_OK)
             return r->error->status;
         const bool square = forms[i].rank == 2 && forms[i].sizes[0] == forms[i].sizes[1];
         if (hyper->structure && forms[i].rank != 0 && !square)
             return refuse(r, "hyperparameter \"%s\" has a structure, so its shape \"%s\" must be of two equal sizes",
                           hyper->name, hyper->shape);
         any_square |= square;
-        text += length + 1;
     }
     if (hyper->structure && !any_square)
         return refuse(r, "hyperparameter \"%s\" has a structure, so it must have two equal sizes", hyper->name);
@@ -184,13 +183,11 @@ static ho_status read_hypers(reader *r)
     const ho_table table = r->loaded->plugin.hypers;
     if (r->kind > HO_PENALTY && table.count > 0)
         return refuse(r, "a %s has no hyperparameters, this one declares %u", ho_kind_name(r->kind), table.count);
-    ho_hyper *hypers = copy_table(r, "hyperparameters", table, sizeof *hypers);
+    ho_hyper *hypers = read_table(r, "hyperparameter", table, sizeof *hypers, offsetof(ho_hyper, doc));
     ho_shape_forms *shapes = hypers ? ho_arena_alloc(r->arena, table.count * sizeof *shapes) : NULL;
     for (uint32_t i = 0; hypers && i < table.count; i++) {
         ho_hyper *hyper = &hypers[i];
         double lower, upper;
-        if (!ho_is_name(hyper->name))
-            return refuse(r, "hyperparameter %u has no valid name (letters, digits and '_')", i + 1);
         if (!ho_domain_bounds(hyper->domain, &lower, &upper))
             return refuse(r, "hyperparameter \"%s\" has the unknown domain %u", hyper->name, hyper->domain);
         if (!isfinite(hyper->initial) || hyper->initial < lower || hyper->initial > upper)
@@ -200,7 +197,6 @@ static ho_status read_hypers(reader *r)
             return refuse(r, "hyperparameter \"%s\" has the unknown structure %u", hyper->name, hyper->structure);
         if (hyper->structure & HO_ZERO_DIAGONAL && lower > 0)
             return refuse(r, "hyperparameter \"%s\" has a zero diagonal outside its domain", hyper->name);
-        hyper->doc = or_empty(hyper->doc);
         hyper->shape = or_empty(hyper->shape);
         if (read_shape(r, hyper, &shapes[i]) != HO_OK)
             return r->error->status;
@@ -216,13 +212,7 @@ static ho_status read_hypers(reader *r)
 static ho_status read_slots(reader *r)
 {
     const ho_table table = r->loaded->calls.dynamics.slots;
-    ho_slot *slots = copy_table(r, "slots", table, sizeof *slots);
-    for (uint32_t i = 0; slots && i < table.count; i++) {
-        if (!ho_is_name(slots[i].name))
-            return refuse(r, "slot %u has no valid name (letters, digits and '_')", i + 1);
-        slots[i].doc = or_empty(slots[i].doc);
-    }
-    r->loaded->slots = slots;
+    r->loaded->slots = read_table(r, "slot", table, sizeof *r->loaded->slots, offsetof(ho_slot, doc));
     r->loaded->slot_count = table.count;
     return r->error->status;
 }

@@ -80,12 +80,28 @@ void ho_examples_share(const ho_examples *all, ho_examples *same)
     }
 }
 
-static void copy_rows(const void *from, const int64_t *rows, int64_t count, size_t bytes, void *to)
+/* Rows (NULL: the first `count`) from row `at` of `to` on. */
+static void copy_rows(const void *from, const int64_t *rows, int64_t count, size_t bytes, void *to, int64_t at)
 {
+    char *into = (char *)to + (size_t)at * bytes;
     if (!rows)
-        memcpy(to, from, (size_t)count * bytes);
+        memcpy(into, from, (size_t)count * bytes);
     for (int64_t i = 0; rows && i < count; i++)
-        memcpy((char *)to + (size_t)i * bytes, (const char *)from + (size_t)rows[i] * bytes, bytes);
+        memcpy(into + (size_t)i * bytes, (const char *)from + (size_t)rows[i] * bytes, bytes);
+}
+
+static void copy_inputs(const ho_examples *from, const int64_t *rows, int64_t count, ho_examples *to, int64_t at)
+{
+    if (!to->x64 == !from->x64)
+        copy_rows(inputs_of(from), rows, count, input_bytes(to), inputs_of(to), at);
+    else /* all of them, widened */
+        for (int64_t i = 0; i < count * from->features; i++)
+            to->x64[at * from->features + i] = (double)from->x32[i];
+}
+
+static void copy_target(const ho_target *from, const int64_t *rows, int64_t count, ho_target *to, int64_t at)
+{
+    copy_rows(from->values, rows, count, (size_t)from->width * sizeof *from->values, to->values, at);
 }
 
 ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t count, ho_examples *part,
@@ -93,13 +109,13 @@ ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t 
 {
     if (reserve(all, count, all->x64 != NULL, part, error) != HO_OK)
         return error->status;
-    copy_rows(inputs_of(all), rows, count, input_bytes(all), inputs_of(part));
+    copy_inputs(all, rows, count, part, 0);
     for (size_t k = 0; k < all->target_count; k++) {
         const ho_target *from = &all->targets[k];
         ho_target *to = add_target(from, part, error);
         if (!to)
             return error->status;
-        copy_rows(from->values, rows, count, (size_t)from->width * sizeof *from->values, to->values);
+        copy_target(from, rows, count, to, 0);
     }
     if (!rows && !all->rows)
         return HO_OK;
@@ -111,26 +127,12 @@ ho_status ho_examples_take(const ho_examples *all, const int64_t *rows, int64_t 
     return error->status;
 }
 
-/* Appends b's values to a's. */
-static void append(const ho_examples *a, const ho_examples *b, ho_examples *both)
-{
-    size_t na = (size_t)(a->count * a->features), nb = (size_t)(b->count * b->features);
-    if (both->x32) {
-        memcpy(both->x32, a->x32, na * sizeof *both->x32);
-        memcpy(both->x32 + na, b->x32, nb * sizeof *both->x32);
-        return;
-    }
-    for (size_t i = 0; i < na; i++)
-        both->x64[i] = a->x64 ? a->x64[i] : (double)a->x32[i];
-    for (size_t i = 0; i < nb; i++)
-        both->x64[na + i] = b->x64 ? b->x64[i] : (double)b->x32[i];
-}
-
 ho_status ho_examples_join(const ho_examples *a, const ho_examples *b, ho_examples *both, ho_error *error)
 {
     if (reserve(a, a->count + b->count, a->x64 || b->x64, both, error) != HO_OK)
         return error->status;
-    append(a, b, both);
+    copy_inputs(a, NULL, a->count, both, 0);
+    copy_inputs(b, NULL, b->count, both, a->count);
     for (size_t i = 0; i < a->target_count; i++) {
         const ho_target *ta = &a->targets[i], *tb = ho_examples_target(b, ta->name);
         if (!tb)
@@ -138,9 +140,8 @@ ho_status ho_examples_join(const ho_examples *a, const ho_examples *b, ho_exampl
         ho_target *t = add_target(ta, both, error);
         if (!t)
             return error->status;
-        size_t na = (size_t)(a->count * ta->width), nb = (size_t)(b->count * tb->width);
-        memcpy(t->values, ta->values, na * sizeof *t->values);
-        memcpy(t->values + na, tb->values, nb * sizeof *t->values);
+        copy_target(ta, NULL, a->count, t, 0);
+        copy_target(tb, NULL, b->count, t, a->count);
     }
     return HO_OK;
 }

@@ -17,19 +17,17 @@ static const ho_tree *default_tree(const char *text, ho_place place, ho_arena *a
         tree->text = text;
         return tree;
     }
-    char *rest = ho_arena_strdup(arena, text + 1);
-    rest[length - 2] = '\0';
-    rest += strspn(rest, " ");
-    while (*rest) {
-        char *item = rest;
-        size_t end = strcspn(item, ",");
-        rest = item + end + (item[end] == ',');
-        rest += strspn(rest, " ");
+    size_t count;
+    const char **items = ho_arena_split(arena, ho_arena_format(arena, "%.*s", (int)length - 2, text + 1), ',', &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *item = items[i] + strspn(items[i], " ");
+        int end = (int)strlen(item);
+        if (!end && i + 1 == count) /* nothing at all, or after the last comma */
+            break;
         while (end > 0 && item[end - 1] == ' ')
             end--;
-        item[end] = '\0';
         ho_tree *child = ho_tree_new(arena, HO_TREE_SCALAR, place);
-        child->text = item;
+        child->text = ho_arena_format(arena, "%.*s", end, item);
         ho_tree_append(tree, child);
     }
     return tree;
@@ -51,17 +49,11 @@ static ho_status check_range(const ho_option *option, double value, ho_place pla
 static ho_status check_choice(const ho_option *option, const char *text, ho_place place, ho_arena *arena,
                               ho_error *error)
 {
-    char *rest = ho_arena_strdup(arena, option->choices);
-    const char **words = ho_arena_alloc(arena, (strlen(rest) + 1) * sizeof *words);
-    size_t count = 0;
-    for (char *bar; rest; rest = bar) {
-        bar = strchr(rest, '|');
-        if (bar)
-            *bar++ = '\0';
-        words[count++] = rest;
-        if (strcmp(rest, text) == 0)
+    size_t count;
+    const char **words = ho_arena_split(arena, option->choices, '|', &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], text) == 0)
             return HO_OK;
-    }
     char suggestion[HO_SUGGESTION];
     char *list = ho_join(words, count);
     ho_fail_at(error, HO_INVALID, place, "%s: \"%s\" is not one of its choices%s (known: %s)", option->name, text,

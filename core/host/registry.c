@@ -32,14 +32,13 @@ static bool started;
 /* Adds the folders of a ':'-separated list. Empty entries are passed over: they would mean the current folder. */
 static void add_folders(ho_registry *registry, const char *list)
 {
-    while (list && *list) {
-        size_t length = strcspn(list, ":");
-        if (length > 0) {
-            ho_grow((void **)&registry->folders, &registry->folder_capacity, registry->folder_count,
-                    sizeof *registry->folders);
-            registry->folders[registry->folder_count++] = ho_arena_format(registry->arena, "%.*s", (int)length, list);
-        }
-        list += length + (list[length] == ':');
+    size_t count;
+    const char **folders = ho_arena_split(registry->arena, list ? list : "", ':', &count);
+    for (size_t i = 0; i < count; i++) {
+        ho_grow((void **)&registry->folders, &registry->folder_capacity, registry->folder_count,
+                sizeof *registry->folders);
+        registry->folders[registry->folder_count] = folders[i];
+        registry->folder_count += *folders[i] != '\0';
     }
 }
 

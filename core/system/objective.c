@@ -196,6 +196,18 @@ const ho_node *ho_trace_forward(ho_training *training, const ho_part *part)
     return answers;
 }
 
+/* Traces a term's callback, which binds `name`, and closes env. */
+static ho_node trace_term(const ho_owner *owner, ho_trace_env *env, const char *callback_name,
+                          ho_status (*callback)(void *self, ho_trace *x), const char *name, ho_shape shape)
+{
+    ho_bind_hypers(env->scope, owner->instance, owner->hypers);
+    ho_node node = HO_POISON;
+    if (!ho_trace_call(owner->instance, callback_name, callback, env))
+        node = ho_trace_result(owner->instance, callback_name, env, name, &shape);
+    ho_scope_free(env->scope);
+    return node;
+}
+
 /* A term's loss of each example, without its weight. */
 static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho_part *part, const ho_node *answers)
 {
@@ -212,7 +224,6 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
         return HO_POISON;
     }
     ho_trace_env env = env_of(training, part->count, NULL, used);
-    ho_bind_hypers(env.scope, owner->instance, owner->hypers);
     ho_scope_bind(env.scope, "outputs", outputs);
     if (used->labels) {
         ho_scope_bind(env.scope, "labels", target);
@@ -220,27 +231,15 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
         target = ho_node_binary_broadcast(graph, HO_OP_EQUAL, column, ho_node_iota(graph, used->outputs));
     }
     ho_scope_bind(env.scope, "targets", target);
-    ho_node loss = HO_POISON;
-    if (!ho_trace_call(owner->instance, "per_example", owner->instance->loaded->calls.loss.per_example, &env)) {
-        ho_shape shape = ho_shape_of(1, &part->count);
-        loss = ho_trace_result(owner->instance, "per_example", &env, "loss", &shape);
-    }
-    ho_scope_free(env.scope);
-    return loss;
+    return trace_term(owner, &env, "per_example", owner->instance->loaded->calls.loss.per_example, "loss",
+                      ho_shape_of(1, &part->count));
 }
 
 static ho_node trace_penalty(ho_training *training, const ho_owner *owner, const ho_weight_tensor *weight, ho_node w)
 {
     ho_trace_env env = env_of(training, 0, &weight->shape, NULL);
-    ho_bind_hypers(env.scope, owner->instance, owner->hypers);
     ho_scope_bind(env.scope, "w", w);
-    ho_node value = HO_POISON;
-    if (!ho_trace_call(owner->instance, "value", owner->instance->loaded->calls.penalty.value, &env)) {
-        ho_shape shape = ho_scalar_shape();
-        value = ho_trace_result(owner->instance, "value", &env, "penalty", &shape);
-    }
-    ho_scope_free(env.scope);
-    return value;
+    return trace_term(owner, &env, "value", owner->instance->loaded->calls.penalty.value, "penalty", ho_scalar_shape());
 }
 
 static bool is_loss(const ho_owner *owner)

@@ -86,6 +86,24 @@ Test(memory, large_array_that_overflows_is_an_error)
     cr_assert_not_null(strstr(error.text, "the state of all steps"));
 }
 
+Test(memory, a_text_is_split_at_every_separator)
+{
+    static const struct {
+        const char *text;
+        size_t count;
+        const char *pieces[4];
+    } cases[] = {{"", 1, {""}}, {"a", 1, {"a"}}, {"a|bc", 2, {"a", "bc"}}, {"|a||", 4, {"", "a", "", ""}}};
+    ho_arena *arena = ho_arena_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t count = 9;
+        const char **pieces = ho_arena_split(arena, cases[i].text, '|', &count);
+        cr_assert_eq(count, cases[i].count, "\"%s\"", cases[i].text);
+        for (size_t j = 0; j < count; j++)
+            cr_expect_str_eq(pieces[j], cases[i].pieces[j]);
+    }
+    ho_arena_free(arena);
+}
+
 Test(memory, arena_pieces_are_zeroed_aligned_and_apart)
 {
     ho_arena *arena = ho_arena_new();
