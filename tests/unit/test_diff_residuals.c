@@ -112,6 +112,16 @@ Test(residuals, are_as_few_entries_as_possible)
     out = bin(&f, HO_OP_MUL, sum, f.d);
     expect(&f, "a number", &out, 1, &sum, 1);
 
+    /* 5 and 3 entries make 15. */
+    f = open_graph();
+    const ho_shape wide = ho_shape_of(2, (int64_t[]){ROWS, COLUMNS});
+    ho_node sums[] = {ho_node_reduce(f.graph, HO_OP_SUM, f.x, 1, 1), ho_node_reduce(f.graph, HO_OP_SUM, f.x, 2, 1)};
+    ho_node down = ho_node_reshape(f.graph, sums[0], ho_shape_of(2, (int64_t[]){ROWS, 1}));
+    ho_node across = ho_node_reshape(f.graph, sums[1], ho_shape_of(2, (int64_t[]){1, COLUMNS}));
+    down = ho_node_expand(f.graph, down, wide);
+    out = bin(&f, HO_OP_MUL, bin(&f, HO_OP_MUL, down, ho_node_expand(f.graph, across, wide)), f.c);
+    expect(&f, "two short ones", &out, 1, sums, 2);
+
     /* p and q go two ways each; the first path found has to give way: keeping e alone serves both. */
     f = open_graph();
     e = un(&f, HO_OP_EXP, f.x);
