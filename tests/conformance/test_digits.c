@@ -279,3 +279,26 @@ Test(digits, an_unstable_training_has_fewer_and_tells_what_grew)
         cr_expect(made[1][m].digits.fewest - d->fewest < 9, "f64 has u in its favour, no more");
     }
 }
+
+/* What was noted of one hypergradient does not stay for the next. */
+Test(digits, a_second_hypergradient_has_the_same)
+{
+    char text[2000];
+    snprintf(text, sizeof text, base, 40, 0.1);
+    cr_assert_eq(ho_file_write(file, text, strlen(text), &error), HO_OK);
+    const ho_pipeline_request request = {.file = file, .precision = "f32"};
+    ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
+    cr_assert_not_null(pipeline, "%s", error.text);
+    ho_training *training = ho_training_new(&pipeline->problem, &error);
+    cr_assert_not_null(training, "%s", error.text);
+    for (int m = 0; m < MODES; m++) {
+        measured one = {0}, two = {0};
+        measure(training, modes[m], 40, &one);
+        measure(training, modes[m], 40, &two);
+        cr_expect_eq(one.count, 2);
+        cr_expect(memcmp(one.errors, two.errors, one.count * sizeof *one.errors) == 0, "%s: %g, then %g", modes[m],
+                  one.errors[0], two.errors[0]);
+    }
+    ho_training_free(training);
+    ho_pipeline_free(pipeline);
+}
