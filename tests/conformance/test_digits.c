@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "pipeline/pipeline.h"
 #include "system/gradient.h"
+#include "system/mode.h"
 
 #define MOST_LAMBDA 8
 #define MODES       3
@@ -298,6 +299,37 @@ Test(digits, a_second_hypergradient_has_the_same)
         cr_expect_eq(one.count, 2);
         cr_expect(memcmp(one.errors, two.errors, one.count * sizeof *one.errors) == 0, "%s: %g, then %g", modes[m],
                   one.errors[0], two.errors[0]);
+    }
+    ho_training_free(training);
+    ho_pipeline_free(pipeline);
+}
+
+/* Nor for the next of one run: the sweep backwards starts anew. */
+Test(digits, asked_twice_a_run_says_the_same)
+{
+    char text[2000];
+    snprintf(text, sizeof text, base, 40, 0.1);
+    cr_assert_eq(ho_file_write(file, text, strlen(text), &error), HO_OK);
+    const ho_pipeline_request request = {.file = file, .precision = "f32"};
+    ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
+    cr_assert_not_null(pipeline, "%s", error.text);
+    ho_training *training = ho_training_new(&pipeline->problem, &error);
+    cr_assert_not_null(training, "%s", error.text);
+    double lambda[MOST_LAMBDA], gradient[MOST_LAMBDA], value, left[2];
+    ho_training_lambda_initial(training, lambda);
+    for (int m = 0; m < MODES; m++) {
+        ho_instance *mode = ho_instance_new(ho_registry_find(registry, HO_MODE, modes[m], (ho_place){0}, &error),
+                                            modes[m], NULL, NULL, (ho_place){0}, &error);
+        ho_mode_run run = {0};
+        cr_assert_eq(ho_mode_start(&run, training, mode, lambda, &error), HO_OK, "%s", error.text);
+        cr_assert_eq(ho_mode_advance(&run, 0, 40, lambda, &error), HO_OK, "%s", error.text);
+        for (int k = 0; k < 2; k++) {
+            cr_assert_eq(ho_mode_hypergradient(&run, lambda, &value, gradient, &error), HO_OK, "%s", error.text);
+            left[k] = ho_training_digits(training)->fewest;
+        }
+        cr_expect_eq(left[0], left[1], "%s: %g, then %g", modes[m], left[0], left[1]);
+        ho_mode_end(&run);
+        ho_instance_free(mode);
     }
     ho_training_free(training);
     ho_pipeline_free(pipeline);
