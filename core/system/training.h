@@ -131,8 +131,8 @@ ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FI
 const ho_digits *ho_training_digits(const ho_training *training);
 
 /* The cost of all steps so far, in evaluations of the objective's gradient: a step is 1, a step with k tangents 1 + 2k,
- * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). Residuals, which save
- * the gradient, change nothing: what is counted must not depend on how much memory there is. */
+ * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). Residuals, which
+ * save the gradient, change nothing: what is counted must not depend on how much memory there is. */
 int64_t ho_training_evaluations(const ho_training *training);
 
 /* Bytes of one state. */

@@ -134,9 +134,9 @@ typedef struct ho_mode_costs {
  * call, only end follows. */
 typedef struct ho_mode_calls {
     uint32_t struct_size;
-    /* 0: the gradient is exact, that of the T steps but for rounding; `hotool check` holds it to 1e-10 against the other
-     * exact modes, in f64. 1: it approximates (truncated, implicit, ...); check prints its angle and its distance to the
-     * exact gradient. */
+    /* 0: the gradient is exact, that of the T steps but for rounding; `hotool check` holds it to 1e-10 against the
+     * other exact modes, in f64. 1: it approximates (truncated, implicit, ...); check prints its angle and its distance
+     * to the exact gradient. */
     uint32_t approximate;
     /* Computes s_0. If it fails it must free what it allocated and leave *run NULL. */
     ho_status (*start)(void *self, ho_system *s, const double *lambda, void **run);
