@@ -17,7 +17,7 @@ static int64_t own_memory(const char *line_name)
     FILE *file = fopen("/proc/self/status", "re");
     while (file && !kibibytes && fgets(line, sizeof line, file))
         if (strncmp(line, line_name, strlen(line_name)) == 0)
-            sscanf(line + strlen(line_name), ": %lld", &kibibytes);
+            kibibytes = strtoll(line + strlen(line_name) + 1, NULL, 10); /* after the colon */
     if (file)
         fclose(file);
     return kibibytes * 1024;
@@ -31,10 +31,11 @@ static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mo
     const ho_weight_tensor *tensors = ho_training_weights(training, &count);
     for (size_t i = 0; i < count; i++)
         weights += tensors[i].count;
-    const char *precision = p->problem.precision == HO_F64 ? "f64" : "f32";
+    const bool twice = p->problem.precision == HO_F64;
+    const int64_t bytes = weights * (twice ? 8 : 4);
     printf("  weights               %lld in %zu tensors\n", (long long)weights, count);
     printf("  state                 %.4g MiB: %lld times the weights, in %s\n", MEBIBYTES(costs->state_bytes),
-           (long long)(costs->state_bytes / (weights * (int64_t)(precision[1] == '6' ? 8 : 4))), precision);
+           (long long)(bytes > 0 ? costs->state_bytes / bytes : 0), twice ? "f64" : "f32");
     printf("  steps T               %lld%s\n", (long long)costs->steps,
            p->problem.steps ? "" : " (unbounded: 1000 updates are taken)");
     printf("  hyperparameters m     %lld entries, %lld free directions\n", (long long)ho_training_lambda_size(training),
