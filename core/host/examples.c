@@ -92,7 +92,7 @@ static void copy_rows(const void *from, const int64_t *rows, int64_t count, size
 
 static void copy_inputs(const ho_examples *from, const int64_t *rows, int64_t count, ho_examples *to, int64_t at)
 {
-    if (!to->x64 == !from->x64)
+    if (!to->x64 || from->x64)
         copy_rows(inputs_of(from), rows, count, input_bytes(to), inputs_of(to), at);
     else /* all of them, widened */
         for (int64_t i = 0; i < count * from->features; i++)
