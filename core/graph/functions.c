@@ -38,22 +38,22 @@ static ho_node norm(ho_graph *graph, const ho_node *in)
     return ho_node_unary(graph, HO_OP_SQRT, ho_node_sum_all(graph, ho_node_binary(graph, HO_OP_MUL, in[0], in[0])));
 }
 
-/* stop_noise(x, size, largest, epsilon, moved): x, stopped where `size` and epsilon |moved|, the gradient that would
- * have brought the weight from 0 to where it is, are lost beside both bounds, which makes them relative to the
- * precision that the program runs in. The test itself is stopped: no derivative of a comparison is needed, so none is
- * built. An entry of 1024 units of rounding of the largest gradient may be noise of the sums that gradients are; one of
- * 2^18 units of epsilon still moves its weight, by up to 2 % of a full step in f32. Where `largest` is 0 there is
- * nothing to tell noise by, and nothing is stopped. */
+/* stop_noise(x, square, largest, epsilon, moved): x, stopped where the root of `square` and epsilon |moved|, the
+ * gradient that would have brought the weight from 0 to where it is, is lost beside both bounds, which makes them
+ * relative to the precision that the program runs in. The test itself is stopped: no derivative of a comparison is
+ * needed, so none is built. An entry of 1024 units of rounding of the largest gradient may be noise of the sums that
+ * gradients are; one of 2^18 units of epsilon still moves its weight, by up to 2 % of a full step in f32. Where
+ * `largest` is 0 there is nothing to tell noise by, and nothing is stopped. */
 static ho_node stop_noise(ho_graph *graph, const ho_node *in)
 {
     ho_node given[5];
     for (int i = 1; i < 5; i++)
         given[i] = ho_node_unary(graph, HO_OP_STOP, in[i]);
-    const ho_node largest = given[2], epsilon = given[3];
-    /* |moved|, but smooth: a kink that no derivative passes is none. */
-    const ho_node moved = ho_node_unary(graph, HO_OP_SQRT, ho_node_binary(graph, HO_OP_MUL, given[4], given[4]));
-    const ho_node way = ho_node_binary_broadcast(graph, HO_OP_MUL, epsilon, moved);
-    const ho_node size = ho_node_binary_broadcast(graph, HO_OP_ADD, given[1], way);
+    const ho_node largest = ho_node_unary(graph, HO_OP_SQRT, given[2]), epsilon = given[3];
+    const ho_node way = ho_node_binary_broadcast(graph, HO_OP_MUL, epsilon, given[4]);
+    const ho_node square =
+        ho_node_binary_broadcast(graph, HO_OP_ADD, given[1], ho_node_binary(graph, HO_OP_MUL, way, way));
+    const ho_node size = ho_node_unary(graph, HO_OP_SQRT, square);
     const ho_node relative = ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 1024), largest);
     const ho_node absolute = ho_node_binary_broadcast(graph, HO_OP_MUL, ho_node_const(graph, 262144), epsilon);
     const ho_node bound = ho_node_binary_broadcast(graph, HO_OP_MIN, relative, absolute);

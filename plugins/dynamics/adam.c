@@ -24,13 +24,13 @@ static const ho_slot slots[] = {
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
-    ho_let(x, "largest", "sqrt(maximum(v))");
+    ho_let(x, "largest", "maximum(v)");
     ho_let(x, "m", "beta1*m + (1 - beta1)*g");
     ho_let(x, "v", "beta2*v + (1 - beta2)*g^2");
     /* Both bias corrections in one number per step, not in two more tensors. */
     ho_let(x, "rate", "learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)");
     /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
-    ho_let(x, "w", "w - stop_noise(rate*m * rsqrt(v + epsilon^2), sqrt(m^2 + v), largest, epsilon, w/learning_rate)");
+    ho_let(x, "w", "w - stop_noise(rate*m * rsqrt(v + epsilon^2), m^2 + v, largest, epsilon, w/learning_rate)");
     return ho_ok(x);
 }
 

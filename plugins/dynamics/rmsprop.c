@@ -20,11 +20,11 @@ static const ho_slot slots[] = {{.name = "v", .doc = "running mean of the square
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
-    ho_let(x, "largest", "sqrt(maximum(v))");
+    ho_let(x, "largest", "maximum(v)");
     ho_let(x, "v", "decay*v + (1 - decay)*g^2");
     /* Where no gradient has arrived but rounding noise, the derivative is that of standing still: see FORMULAS.md. */
     ho_let(x, "w",
-           "w - stop_noise(learning_rate*g * rsqrt(v + epsilon^2), sqrt(g^2 + v), largest, epsilon, w/learning_rate)");
+           "w - stop_noise(learning_rate*g * rsqrt(v + epsilon^2), g^2 + v, largest, epsilon, w/learning_rate)");
     return ho_ok(x);
 }
 

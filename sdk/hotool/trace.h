@@ -167,7 +167,8 @@ typedef struct ho_dynamics_calls {
     uint32_t granularity;
     ho_table slots; /* rows: ho_slot */
     /* One step. In scope: w; g, the gradient of the objective at w; the slots; t, the number of this step, from 1.
-     * Bind: w and every slot, with unchanged shapes. grad(p) and ho_gradient_at: only if HO_WHOLE. */
+     * Bind: w and every slot, with unchanged shapes. grad(p) and ho_gradient_at: only if HO_WHOLE. A step that is
+     * divided by a root of gradients, as Adam's is, needs stop_noise (sdk/FORMULAS.md). */
     ho_status (*step)(void *self, ho_trace *x);
 } ho_dynamics_calls;
 

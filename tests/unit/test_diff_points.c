@@ -200,18 +200,18 @@ static void expect_noise_stopped(ho_precision precision, const char *formula, co
 
 Test(diff_points, noise_is_relative_to_the_precision_and_to_both_bounds)
 {
-    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1, 1e9, 0)", (double[]){0, 1.1e-13, 1.2e-13, 5});
-    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1e-150, 1e9, 0)", (double[]){0, 5e-164, 2.4e-163, 1e-150});
-    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1e9, 1e-6, 0)", (double[]){0, 2.7e-17, 2.8e-17, 5});
-    expect_noise_stopped(HO_F32, "stop_noise(a^2, b, 1, 1e9, 0)", (double[]){0, 6.0e-5, 6.2e-5, 5});
-    expect_noise_stopped(HO_F32, "stop_noise(a^2, b, 1e9, 0.25, 0)", (double[]){0, 3.8e-3, 4.0e-3, 5});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b^2, 1^2, 1e9, 0)", (double[]){0, 1.1e-13, 1.2e-13, 5});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b^2, 1e-100^2, 1e9, 0)", (double[]){0, 5e-114, 2.4e-113, 1e-100});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b^2, 1e9^2, 1e-6, 0)", (double[]){0, 2.7e-17, 2.8e-17, 5});
+    expect_noise_stopped(HO_F32, "stop_noise(a^2, b^2, 1^2, 1e9, 0)", (double[]){0, 6.0e-5, 6.2e-5, 5});
+    expect_noise_stopped(HO_F32, "stop_noise(a^2, b^2, 1e9^2, 0.25, 0)", (double[]){0, 3.8e-3, 4.0e-3, 5});
     /* Nothing but 0 is noise where epsilon is 0. */
-    expect_noise_stopped(HO_F64, "stop_noise(a^2, b, 1, 0, 0)", (double[]){0, 0, 1e-300, 5});
+    expect_noise_stopped(HO_F64, "stop_noise(a^2, b^2, 1^2, 0, 0)", (double[]){0, 0, 1e-150, 5});
     /* Where nothing has received a gradient, nothing is still: a is 3, 4, 5 and 6. */
     expect_noise_stopped(HO_F64, "stop_noise(a^2, 0*b, a < 5, 1, 0)", (double[]){0, 0, 0, 0});
     /* A weight away from 0 is not still: epsilon |moved| is a size too. */
     expect_noise_stopped(HO_F64, "stop_noise(a^2, 0, 1, 1e-6, b)", (double[]){0, -2.7e-11, 2.9e-11, -5});
-    expect_noise_stopped(HO_F32, "stop_noise(a^2, 0, 1e9, 0.25, b)", (double[]){0, -0.0155, -0.0158, 5});
+    expect_noise_stopped(HO_F32, "stop_noise(a^2, 0, 1e18, 0.25, b)", (double[]){0, -0.0155, -0.0158, 5});
     expect_noise_stopped(HO_F32, "stop_noise(a^2, 0, 1, 1, 1/b)", (double[]){-1e8, 1e8, 0, 5});
 }
 
