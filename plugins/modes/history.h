@@ -77,8 +77,8 @@ static inline ho_status history_add(history *h, int64_t position, int64_t t0, co
     return added->lambda ? HO_OK : HO_FAILED;
 }
 
-/* The segment of step position + 1, which has been added. */
-static inline const segment *history_at(const history *h, int64_t position)
+/* The number in the training of step position + 1, which has been added; *lambda is what it was taken with. */
+static inline int64_t history_step(const history *h, int64_t position, const double **lambda)
 {
     int64_t low = 0, high = h->count - 1;
     while (low < high) {
@@ -88,7 +88,8 @@ static inline const segment *history_at(const history *h, int64_t position)
         else
             high = middle - 1;
     }
-    return h->segments + low;
+    *lambda = h->segments[low].lambda;
+    return h->segments[low].first_t + position - h->segments[low].first + 1;
 }
 
 #endif

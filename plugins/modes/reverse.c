@@ -240,14 +240,6 @@ static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda
 
 /* ---- back -------------------------------------------------------------------------------------------------------- */
 
-/* The step from a position, which its history knows. */
-static int64_t step_from(const reverse_run *r, int64_t position, const double **lambda)
-{
-    const segment *part = history_at(&r->history, position);
-    *lambda = part->lambda;
-    return part->first_t + (position - part->first) + 1;
-}
-
 /* The states after the stored one at `first`, up to that of position `last`. */
 static ho_status compute_between(reverse_run *r, int64_t first, int64_t last)
 {
@@ -255,7 +247,7 @@ static ho_status compute_between(reverse_run *r, int64_t first, int64_t last)
     ho_status status = HO_OK;
     for (int64_t position = first; position < last && status == HO_OK; position++) {
         const double *lambda;
-        const int64_t t = step_from(r, position, &lambda);
+        const int64_t t = history_step(&r->history, position, &lambda);
         ho_vector *to = vector_at(r, &r->between, position - first);
         status = to ? r->api->poll(r->system) : HO_FAILED;
         if (status == HO_OK)
@@ -268,7 +260,7 @@ static ho_status compute_between(reverse_run *r, int64_t first, int64_t last)
 static ho_status step_back(reverse_run *r, int64_t position, const ho_vector *state, double *gradient)
 {
     const double *lambda;
-    const int64_t t = step_from(r, position, &lambda);
+    const int64_t t = history_step(&r->history, position, &lambda);
     ho_status status = r->api->poll(r->system);
     if (status != HO_OK)
         return status;

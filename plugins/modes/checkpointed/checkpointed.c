@@ -121,9 +121,9 @@ static ho_status start(void *self, ho_system *s, const double *lambda, void **ru
 /* Step position + 1 of the trajectory, which its history knows. */
 static ho_status take_step(checkpointed_run *r, int64_t position, const ho_vector *from, ho_vector *to)
 {
-    const segment *part = history_at(&r->history, position);
-    const int64_t t = part->first_t + position - part->first + 1;
-    return r->api->step(r->system, t, part->lambda, from, to);
+    const double *lambda;
+    const int64_t t = history_step(&r->history, position, &lambda);
+    return r->api->step(r->system, t, lambda, from, to);
 }
 
 static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
@@ -166,11 +166,11 @@ static ho_status advance_to(checkpointed_run *r, const ho_vector *from, int64_t 
 
 static ho_status reverse_step(checkpointed_run *r, int64_t position, const ho_vector *state, double *gradient)
 {
-    const segment *part = history_at(&r->history, position);
+    const double *lambda;
+    const int64_t t = history_step(&r->history, position, &lambda);
     ho_status status = r->api->poll(r->system);
     if (status == HO_OK)
-        status = r->api->vjp(r->system, part->first_t + (position - part->first) + 1, part->lambda, state, r->adjoint,
-                             r->next, gradient);
+        status = r->api->vjp(r->system, t, lambda, state, r->adjoint, r->next, gradient);
     ho_vector *old = r->adjoint;
     r->adjoint = r->next;
     r->next = old;
