@@ -105,7 +105,7 @@ static ho_status sweep(line *l, double size, double exact, double scale, ho_slop
 }
 
 /* The slope along the line, for comparison with `exact`. Where kinks leave too little, differences across them count if
- * they do not contradict it: a kink may be of no weight, or of derivatives alone (stop_where). */
+ * they do not contradict it: a kink may be of no weight, or of derivatives alone (stop_noise). */
 static ho_status slope_along(line *l, double size, double exact, double scale, ho_slope *best)
 {
     const int before = l->crossed;
