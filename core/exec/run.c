@@ -2,8 +2,8 @@
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "exec/kernels.h"
 #include "exec/plan.h"
 
@@ -40,16 +40,9 @@ void ho_exec_threads(int threads)
 
 static _Thread_local double worker_seconds;
 
-static double thread_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double ho_exec_cpu_seconds(void)
 {
-    return thread_seconds() + worker_seconds;
+    return ho_thread_seconds() + worker_seconds;
 }
 
 /* OpenBLAS computes smaller products with the calling thread alone. */
@@ -77,6 +70,9 @@ static void run_blas(ho_precision precision, const ho_product *p, void *const *a
     blasint m = (blasint)p->m, n = (blasint)p->n, k = (blasint)p->k;
     blasint lda = (blasint)leading(&p->a), ldb = (blasint)leading(&p->b), ldc = (blasint)p->c.row;
     float beta = p->add ? 1.0f : 0.0f;
+    const int workers = openblas_get_num_threads() - 1;
+    const bool shared = workers > 0 && (double)m * (double)n * (double)k > THREADED_PRODUCT;
+    const double begun = shared ? ho_thread_seconds() : 0;
     for (int64_t i = 0; i < p->batch; i++) {
         const void *a = address[p->a.buffer], *b = address[p->b.buffer];
         void *c = address[p->c.buffer];
@@ -89,6 +85,8 @@ static void run_blas(ho_precision precision, const ho_product *p, void *const *a
             cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)a + at_a, lda, (const double *)b + at_b,
                         ldb, (double)beta, (double *)c + at_c, ldc);
     }
+    if (shared)
+        worker_seconds += workers * (ho_thread_seconds() - begun);
 }
 
 static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)
@@ -143,19 +141,12 @@ static void run_step(const ho_plan *plan, const ho_step *step)
     }
 }
 
-static double wall_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void run_measured(ho_plan *plan)
 {
-    double before = wall_seconds();
+    double before = ho_seconds();
     for (size_t i = 0; i < plan->step_count; i++) {
         run_step(plan, &plan->steps[i]);
-        const double after = wall_seconds();
+        const double after = ho_seconds();
         ho_profile_add(plan, i, after - before);
         before = after;
     }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "run/rounding.h"
 #include "system/gradient.h"
 

@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "system/gradient.h"
 
 #define BAR            24
 #define REDRAW_SECONDS 0.1

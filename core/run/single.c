@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "run/example_weights.h"
 #include "run/head.h"
 #include "run/optimize.h"

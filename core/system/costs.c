@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
-#include "system/gradient.h"
 #include "system/internal.h"
 
 /* ---- counted ----------------------------------------------------------------------------------------------------- */

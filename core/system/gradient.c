@@ -1,16 +1,9 @@
 #include "system/gradient.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "system/mode.h"
-
-double ho_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 double ho_cpu_seconds(void)
 {

@@ -1,4 +1,4 @@
-/* One hypergradient through a mode, and plain training without one; a divergence is located. Clocks. */
+/* One hypergradient through a mode, and plain training without one; a divergence is located. Processor time. */
 #ifndef HO_SYSTEM_GRADIENT_H
 #define HO_SYSTEM_GRADIENT_H
 
@@ -21,8 +21,6 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
 ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, double *value,
                    ho_error *error);
 
-/* Seconds of a clock that only goes forward. */
-double ho_seconds(void);
 /* Seconds of processor time of the calling thread, and of the threads of its matrix products (an estimate). */
 double ho_cpu_seconds(void);
 

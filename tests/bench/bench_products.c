@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "exec/exec.h"
-#include "system/gradient.h"
 
 typedef struct shape {
     const char *what;

@@ -1,4 +1,5 @@
 /* Monitored training: what is kept, what ends it, what is reported. */
+#include "base/clock.h"
 #include "online.h"
 
 #include "system/gradient.h"

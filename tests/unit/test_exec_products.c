@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "exec/exec.h"
 #include "whole_numbers.h"
 
@@ -291,4 +292,39 @@ Test(exec_products, products_agree_with_two_threads)
 {
     ho_exec_threads(2);
     check_all_products();
+}
+
+/* Seconds that the processor time of a product of two matrices of this size exceeds the calling thread's by, as a share
+ * of the latter. */
+static double others_share(int64_t size, int threads)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const ho_node in[2] = {ho_node_leaf(g, "a", ho_shape_of(2, (int64_t[]){size, size})),
+                           ho_node_leaf(g, "b", ho_shape_of(2, (int64_t[]){size, size}))};
+    const ho_node out = ho_node_matmul(g, in[0], in[1]);
+    double *numbers = whole_numbers(size * size, 1);
+    float *values = as_precision(numbers, size * size, HO_F32),
+          *product = ho_alloc((size_t)(size * size) * sizeof *product);
+    ho_plan *plan = ho_plan_new(g, HO_F32, in, 2, &out, 1, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    ho_exec_threads(threads);
+    const double own = ho_thread_seconds(), all = ho_exec_cpu_seconds();
+    for (int i = 0; i < 5; i++)
+        ho_plan_run(plan, (const void *const[]){values, values}, (void *const[]){product});
+    const double own_seconds = ho_thread_seconds() - own, others = ho_exec_cpu_seconds() - all - own_seconds;
+    ho_exec_threads(1);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+    free(numbers);
+    free(values);
+    free(product);
+    return others / own_seconds;
+}
+
+Test(products, processor_time_holds_that_of_the_threads_of_large_products)
+{
+    cr_expect_gt(others_share(512, 2), 0.8);
+    cr_expect_lt(others_share(512, 1), 0.2);
+    cr_expect_lt(others_share(32, 2), 0.2);
 }
