@@ -318,6 +318,12 @@ bool ho_file_exists(const char *path)
     return stat(path, &about) == 0 && S_ISREG(about.st_mode) && access(path, R_OK) == 0;
 }
 
+const char *ho_path_last(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 char *ho_path_beside(const char *base, const char *path)
 {
     const char *slash = base ? strrchr(base, '/') : NULL;

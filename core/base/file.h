@@ -32,5 +32,7 @@ bool ho_file_exists(const char *path); /* a regular file that can be read */
 
 /* `path` as seen from the folder of the file `base`; absolute paths stay. Free with free(). */
 char *ho_path_beside(const char *base, const char *path);
+/* What stands after the last slash, in `path` itself. */
+const char *ho_path_last(const char *path);
 
 #endif

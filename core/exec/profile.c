@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "exec/plan.h"
 
 /* A share of a step, which belongs to one plugin call. */
@@ -68,12 +69,6 @@ static bool same_call(const ho_profile_row *a, const ho_profile_row *b)
            same_text(a->file, b->file);
 }
 
-static const char *last_of_path(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
-}
-
 /* The bytes of an item's result and of its operands. */
 static double bytes_of(const ho_lowered *low, const ho_item *item)
 {
@@ -110,7 +105,7 @@ void ho_profile_note(ho_plan *plan, const ho_lowered *low, const int32_t *items,
         const bool product = plan->steps[step].kind == HO_STEP_PRODUCT;
         const ho_product *p = &plan->steps[step].as.product;
         ho_profile_row row = {.plugin = source.plugin ? source.plugin : "host",
-                              .file = source.line ? last_of_path(source.file) : NULL,
+                              .file = source.line ? ho_path_last(source.file) : NULL,
                               .line = source.line,
                               .product = product,
                               .bytes = bytes_of(low, item)};

@@ -1,6 +1,7 @@
 /* Graphs in readable form: one line per node, and Graphviz. */
 #include "graph/graph.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -33,12 +34,6 @@ static void print_attributes(const ho_graph_node *node, const char *before, FILE
         fprintf(out, "%s%s=%" PRId64, before, extent, node->extent);
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out)
 {
     char shape[HO_SHAPE_TEXT];
@@ -54,7 +49,7 @@ void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, 
         print_attributes(node, ", ", out);
         fprintf(out, "%s %s", node->arity ? ")" : "", ho_shape_print(&node->shape, shape));
         if (source.line > 0)
-            fprintf(out, "  # %s:%d", base_name(source.file), source.line);
+            fprintf(out, "  # %s:%d", ho_path_last(source.file), source.line);
         fputc('\n', out);
     }
     for (size_t i = 0; i < count; i++)
