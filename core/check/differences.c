@@ -36,7 +36,7 @@ static ho_status train(check *c, const double *lambda, double *value, uint64_t *
         *value = NAN;
         return HO_OK;
     }
-    return status == HO_OK ? HO_OK : ho_fail(error, status, "%s", own.text);
+    return ho_fail_as(error, &own);
 }
 
 static ho_status along(void *self, double h, double *value)

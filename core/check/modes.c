@@ -68,7 +68,7 @@ static ho_status shake(check *c, const ho_instance *mode, const double *gradient
             continue;
         }
         if (status != HO_OK) {
-            ho_fail(error, status, "%s", own.text);
+            ho_fail_as(error, &own);
             break;
         }
         for (int64_t i = 0; i < c->size; i++)
@@ -166,7 +166,7 @@ static ho_status compare(check *c, const ho_instance *mode, ho_error *error)
         say_diverged(c, name, approximate, &own);
         status = HO_OK;
     } else if (status != HO_OK) {
-        ho_fail(error, status, "%s", own.text);
+        ho_fail_as(error, &own);
     } else if (approximate) {
         say_approximate(c, name, value, other);
     } else {
