@@ -90,7 +90,7 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
     ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, jobs, &request, error);
     ho_error own = {0};
     if (cli->profile && shown_folder && ho_profile_print(shown_folder, &own) != HO_OK)
-        ho_fail(error, own.status, "%s", own.text);
+        ho_fail_as(error, &own);
     free(shown_folder);
     return error->status;
 }
@@ -111,7 +111,7 @@ static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *er
     ho_pipeline *pipeline = read_pipeline(cli, cli->precision, registry, error);
     if (!pipeline)
         return error->status;
-    ho_status status = ho_forecast(pipeline, registry, &ho_cli_interrupted, error);
+    ho_status status = ho_forecast(pipeline, &ho_cli_interrupted, error);
     ho_pipeline_free(pipeline);
     return status;
 }

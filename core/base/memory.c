@@ -88,12 +88,25 @@ int64_t ho_memory_limit(void)
     return least(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", ""));
 }
 
+/* Of a line in KiB: bytes; 0 where there is no such line. */
+static int64_t bytes_in(const char *path, const char *name)
+{
+    const int64_t kibibytes = number_in(path, name);
+    return kibibytes <= INT64_MAX / 1024 ? kibibytes * 1024 : 0;
+}
+
+void ho_memory_held(int64_t *now, int64_t *peak)
+{
+    *now = bytes_in("/proc/self/status", "VmRSS:");
+    *peak = bytes_in("/proc/self/status", "VmHWM:");
+}
+
 int64_t ho_memory_available(void)
 {
-    const int64_t most = INT64_MAX / 1024, limit = ho_memory_limit();
-    const int64_t held = least(number_in("/proc/self/status", "VmRSS:"), most) * 1024;
-    const int64_t left = least(number_in("/proc/meminfo", "MemAvailable:"), most) * 1024;
-    return least(left, held < limit ? limit - held : limit);
+    const int64_t limit = ho_memory_limit(), left = bytes_in("/proc/meminfo", "MemAvailable:");
+    int64_t held, peak;
+    ho_memory_held(&held, &peak);
+    return least(left > 0 ? left : INT64_MAX, held < limit ? limit - held : limit);
 }
 
 /* A block of an arena; pieces are cut off its front. */

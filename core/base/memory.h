@@ -21,6 +21,8 @@ int64_t ho_memory_limit(void);
 /* What of it is left: what the system can hand out without swapping, and no more than the limit less what this process
  * holds. */
 int64_t ho_memory_available(void);
+/* What this process holds, now and at its peak; 0 where the system does not tell. */
+void ho_memory_held(int64_t *now, int64_t *peak);
 
 /* Large arrays: zeroed, aligned to 64 bytes, sized count*size with overflow check; NULL with an error naming `what`.
  * Free with ho_large_free. */

@@ -3,25 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "system/costs.h"
+#include "base/memory.h"
 
 #define MEBIBYTES(bytes) ((double)(bytes) / 0x1p20)
-
-/* A line of /proc/self/status that holds kibibytes, in bytes; 0 where there is none. */
-static int64_t own_memory(const char *line_name)
-{
-    char line[256];
-    long long kibibytes = 0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file && !kibibytes && fgets(line, sizeof line, file))
-        if (strncmp(line, line_name, strlen(line_name)) == 0)
-            kibibytes = strtoll(line + strlen(line_name) + 1, NULL, 10); /* after the colon */
-    if (file)
-        fclose(file);
-    return kibibytes * 1024;
-}
 
 static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mode_costs *costs, double flops,
                         double entries)
@@ -48,50 +33,55 @@ static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mo
            1e3 * costs->vjp.seconds);
 }
 
-/* `now`: of the process without what a mode takes; `most`: its peak so far. */
-static void print_offers(const ho_mode_offer *offers, size_t count, size_t best, const ho_mode_costs *costs,
-                         int64_t now, int64_t most)
+/* `now`: of the process without what a mode takes; `most`: its peak so far; `costs`: with measured times. */
+static void print_offers(const ho_mode_choice *choice, const ho_mode_costs *costs, int64_t now, int64_t most)
 {
     const double training = (double)costs->steps * costs->step.seconds;
     printf("\n  mode              seconds   trainings   mode's MiB   process's MiB\n");
-    for (size_t i = 0; i < count; i++) {
-        const int64_t own = offers[i].cost.bytes, peak = now + own > most ? now + own : most;
-        const double seconds = offers[i].instance->loaded->calls.mode.estimate(offers[i].instance->self, costs).seconds;
-        printf("%c %-16s %8.4g %11.3g %12.4g %15.4g\n", i == best ? '*' : ' ', offers[i].mode->plugin.name, seconds,
-               training > 0 ? seconds / training : 0, MEBIBYTES(own), MEBIBYTES(peak));
+    for (size_t i = 0; i < choice->count; i++) {
+        const ho_instance *mode = choice->offers[i].instance;
+        const int64_t own = choice->offers[i].cost.bytes, peak = now + own > most ? now + own : most;
+        const double seconds = mode->loaded->calls.mode.estimate(mode->self, costs).seconds;
+        printf("%c %-16s %8.4g %11.3g %12.4g %15.4g\n", i == choice->best ? '*' : ' ', mode->loaded->plugin.name,
+               seconds, training > 0 ? seconds / training : 0, MEBIBYTES(own), MEBIBYTES(peak));
     }
+    printf("\n* the mode that `auto` takes: of those within %.4g MiB, the one with the fewest operations\n",
+           MEBIBYTES(choice->memory));
 }
 
-ho_status ho_forecast(ho_pipeline *pipeline, ho_registry *registry, const volatile int *interrupt, ho_error *error)
+static ho_status forecast(ho_pipeline *pipeline, ho_training *training, const ho_mode_choice *choice, int64_t now,
+                          int64_t most, ho_error *error)
+{
+    double *lambda = ho_alloc((size_t)ho_training_lambda_size(training) * sizeof *lambda), flops, entries;
+    ho_mode_costs costs = choice->costs;
+    ho_training_lambda_initial(training, lambda);
+    if (ho_costs_step(training, &flops, &entries, error) == HO_OK &&
+        ho_costs_measure(training, lambda, &costs, error) == HO_OK) {
+        ho_announce_data(pipeline);
+        print_sizes(pipeline, training, &costs, flops, entries);
+        print_offers(choice, &costs, now, most);
+    }
+    free(lambda);
+    return error->status;
+}
+
+ho_status ho_forecast(ho_pipeline *pipeline, const volatile int *interrupt, ho_error *error)
 {
     ho_training *training = ho_training_new(&pipeline->problem, error);
     if (!training)
         return error->status;
     ho_training_interrupt(training, interrupt);
-    if (ho_training_lambda_size(training) == 0)
+    if (ho_training_lambda_size(training) == 0) {
         ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
                 pipeline->file);
-    double *lambda = ho_alloc((size_t)ho_training_lambda_size(training) * sizeof *lambda), flops = 0, entries = 0;
-    const int64_t now = own_memory("VmRSS"), most = own_memory("VmHWM"), memory = ho_pipeline_memory(pipeline);
-    int64_t steps;
-    const int64_t hypergradients = ho_pipeline_hypergradients(pipeline, &steps);
-    ho_mode_costs costs;
-    size_t count = 0, best = 0;
-    ho_mode_offer *offers = NULL;
-    ho_training_lambda_initial(training, lambda);
-    if (error->status == HO_OK && ho_costs_count(training, steps, hypergradients, &costs, error) == HO_OK &&
-        ho_costs_step(training, &flops, &entries, error) == HO_OK)
-        offers = ho_mode_offers(registry, &costs, memory, &count, error);
-    if (offers && ho_mode_best(offers, count, memory, &best, error) == HO_OK &&
-        ho_costs_measure(training, lambda, &costs, error) == HO_OK) {
-        ho_announce_data(pipeline);
-        print_sizes(pipeline, training, &costs, flops, entries);
-        print_offers(offers, count, best, &costs, now, most);
-        printf("\n* the mode that `auto` takes: of those within %.4g MiB, the one with the fewest operations\n",
-               MEBIBYTES(memory));
+    } else {
+        ho_mode_choice choice;
+        int64_t now, most;
+        ho_memory_held(&now, &most); /* before the plans are made, which offers hold */
+        if (ho_pipeline_choice(pipeline, training, &choice, error) == HO_OK)
+            forecast(pipeline, training, &choice, now, most, error);
+        ho_mode_choice_free(&choice);
     }
-    ho_mode_offers_free(offers, count);
-    free(lambda);
     ho_training_free(training);
     return error->status;
 }

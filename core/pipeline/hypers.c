@@ -147,7 +147,6 @@ static ho_status describe_automatic(ho_reading *r, const ho_tree *node)
     ho_pipeline *p = r->pipeline;
     p->mode_automatic = true;
     p->mode_place = node ? node->place : (ho_place){.file = p->file};
-    p->registry = r->registry;
     if (!node || node->kind != HO_TREE_MAP || ho_tree_only(node, "the mode \"auto\"", known, r->error) != HO_OK)
         return r->error->status;
     const ho_tree *memory = ho_tree_get(node, "memory");

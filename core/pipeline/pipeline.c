@@ -95,6 +95,7 @@ ho_pipeline *ho_experiment_pipeline(ho_experiment *e, ho_registry *registry, con
     ho_arena *arena = ho_arena_new();
     ho_pipeline *pipeline = ho_alloc(sizeof *pipeline);
     pipeline->arena = arena;
+    pipeline->registry = registry;
     pipeline->file = ho_arena_strdup(arena, e->request.file);
     ho_reading r = {.registry = registry, .cache = e->cache, .pipeline = pipeline, .arena = arena, .error = error};
     if (read_root(&r, e, variant) == HO_OK && read_run(&r, repetition) == HO_OK) {

@@ -4,6 +4,7 @@
 
 #include "host/data_cache.h"
 #include "host/registry.h"
+#include "system/costs.h"
 #include "system/training.h"
 
 /* What the command line adds to the file. */
@@ -111,10 +112,10 @@ void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
 /* The pipeline's system, with its mode chosen where that is `auto`: the exact mode that takes the least time within the
  * memory, counted and not measured, so that the same pipeline gets the same mode again. */
 ho_training *ho_pipeline_training(ho_pipeline *pipeline, ho_error *error);
-/* The memory that `auto` may use: the pipeline's, or half of the machine's. */
-int64_t ho_pipeline_memory(const ho_pipeline *pipeline);
-/* How many hypergradients one training takes, and its steps; `unbounded` ones are taken as 1,000 updates. */
-int64_t ho_pipeline_hypergradients(const ho_pipeline *pipeline, int64_t *steps);
+/* What `auto` chooses from: ho_mode_choose for the pipeline's steps (`unbounded` ones are taken as 1,000 updates) and
+ * memory. Free with ho_mode_choice_free, after an error too. */
+ho_status ho_pipeline_choice(const ho_pipeline *pipeline, ho_training *training, ho_mode_choice *choice,
+                             ho_error *error);
 
 /* Refuses, with HO_INVALID, a pipeline whose number of steps is unbounded: there is no E(s_T) then. `what` needs it. */
 ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error);

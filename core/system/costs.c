@@ -87,11 +87,14 @@ ho_status ho_costs_step(ho_training *training, double *product_flops, double *en
 
 /* ---- measured ---------------------------------------------------------------------------------------------------- */
 
+/* The vectors of a trial; tangents, before and after a step, of one and of two columns. */
+enum { STATE, NEXT, ADJOINT, BY_STATE, ONE, NEXT_ONE, TWO, NEXT_TWO, VECTORS };
+
 typedef struct trial {
     ho_system *system;
     const double *lambda;
-    double *directions, *gradient;                                /* two directions; lambda_size entries */
-    ho_vector *state, *next, *adjoint, *by_state, *z[2], *out[2]; /* tangents of one and of two columns */
+    double *directions, *gradient; /* two directions; lambda_size entries */
+    ho_vector *v[VECTORS];
     ho_residuals *residuals;
 } trial;
 
@@ -99,44 +102,44 @@ typedef ho_status (*trial_call)(const trial *t);
 
 static ho_status try_step(const trial *t)
 {
-    return t->system->api->step(t->system, 1, t->lambda, t->state, t->next);
+    return t->system->api->step(t->system, 1, t->lambda, t->v[STATE], t->v[NEXT]);
 }
 
-static ho_status try_jvp(const trial *t, int64_t columns)
+static ho_status try_jvp(const trial *t, int64_t columns, int from, int to)
 {
-    return t->system->api->jvp(t->system, 1, t->lambda, t->state, t->next, columns, t->z[columns - 1], t->directions,
-                               t->out[columns - 1]);
+    return t->system->api->jvp(t->system, 1, t->lambda, t->v[STATE], t->v[NEXT], columns, t->v[from], t->directions,
+                               t->v[to]);
 }
 
 static ho_status try_one_column(const trial *t)
 {
-    return try_jvp(t, 1);
+    return try_jvp(t, 1, ONE, NEXT_ONE);
 }
 
 static ho_status try_two_columns(const trial *t)
 {
-    return try_jvp(t, 2);
+    return try_jvp(t, 2, TWO, NEXT_TWO);
 }
 
 static ho_status try_vjp(const trial *t)
 {
-    return t->system->api->vjp(t->system, 1, t->lambda, t->state, t->adjoint, t->by_state, t->gradient);
+    return t->system->api->vjp(t->system, 1, t->lambda, t->v[STATE], t->v[ADJOINT], t->v[BY_STATE], t->gradient);
 }
 
 static ho_status try_linearize(const trial *t)
 {
-    return t->system->api->linearize(t->system, 1, t->lambda, t->state, t->next, t->residuals);
+    return t->system->api->linearize(t->system, 1, t->lambda, t->v[STATE], t->v[NEXT], t->residuals);
 }
 
 static ho_status try_residual_step(const trial *t)
 {
-    return t->system->api->residual_step(t->system, t->residuals, 1, t->lambda, t->state, t->next);
+    return t->system->api->residual_step(t->system, t->residuals, 1, t->lambda, t->v[STATE], t->v[NEXT]);
 }
 
 static ho_status try_residual_vjp(const trial *t)
 {
-    return t->system->api->residual_vjp(t->system, t->residuals, 1, t->lambda, t->state, t->adjoint, t->by_state,
-                                        t->gradient);
+    return t->system->api->residual_vjp(t->system, t->residuals, 1, t->lambda, t->v[STATE], t->v[ADJOINT],
+                                        t->v[BY_STATE], t->gradient);
 }
 
 static int compare(const void *a, const void *b)
@@ -166,19 +169,17 @@ static ho_status measure(trial *t, ho_mode_costs *costs)
 {
     ho_system *s = t->system;
     const ho_system_api *api = s->api;
-    ho_vector **vectors[] = {&t->state, &t->next,   &t->adjoint, &t->by_state,
-                             &t->z[0],  &t->out[0], &t->z[1],    &t->out[1]};
     ho_call_cost one = {0}, two = {0};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        if (!(*vectors[i] = api->vector_new(s, i < 6 ? 1 : 2)))
+    for (int i = 0; i < VECTORS; i++)
+        if (!(t->v[i] = api->vector_new(s, i < TWO ? 1 : 2)))
             return HO_FAILED;
-    api->zero(s, t->z[0]);
-    api->zero(s, t->z[1]);
+    api->zero(s, t->v[ONE]);
+    api->zero(s, t->v[TWO]);
     if (!(t->residuals = api->residuals_new(s)))
         return HO_FAILED;
-    ho_status status = api->initial(s, t->lambda, t->state);
+    ho_status status = api->initial(s, t->lambda, t->v[STATE]);
     if (status == HO_OK)
-        api->copy(s, t->state, t->adjoint); /* numbers of an ordinary size; zeros might be quicker */
+        api->copy(s, t->v[STATE], t->v[ADJOINT]); /* numbers of an ordinary size; zeros might be quicker */
     if (status || (status = time_call(t, try_step, &costs->step.seconds)) ||
         (status = time_call(t, try_one_column, &one.seconds)) ||
         (status = time_call(t, try_two_columns, &two.seconds)) ||
@@ -203,9 +204,8 @@ ho_status ho_costs_measure(ho_training *training, const double *lambda, ho_mode_
     for (int64_t i = 0; i < 2 && i < costs->directions; i++)
         s->api->direction(s, i, t.directions + (size_t)i * size);
     const ho_status status = measure(&t, costs);
-    ho_vector *vectors[] = {t.state, t.next, t.adjoint, t.by_state, t.z[0], t.out[0], t.z[1], t.out[1]};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        s->api->vector_free(s, vectors[i]);
+    for (int i = 0; i < VECTORS; i++)
+        s->api->vector_free(s, t.v[i]);
     s->api->residuals_free(s, t.residuals);
     free(t.directions);
     free(t.gradient);
@@ -239,7 +239,7 @@ static ho_instance *within_budget(const ho_loaded *mode, int64_t memory, ho_erro
 static ho_status make_offer(const ho_loaded *mode, const ho_mode_costs *costs, int64_t memory, ho_mode_offer *offer,
                             ho_error *error)
 {
-    *offer = (ho_mode_offer){.mode = mode, .instance = ho_instance_new(mode, NULL, NULL, NULL, (ho_place){0}, error)};
+    *offer = (ho_mode_offer){.instance = ho_instance_new(mode, NULL, NULL, NULL, (ho_place){0}, error)};
     if (!offer->instance)
         return error->status;
     offer->cost = estimate(offer->instance, costs);
@@ -256,22 +256,22 @@ static ho_status make_offer(const ho_loaded *mode, const ho_mode_costs *costs, i
     return HO_OK;
 }
 
-ho_mode_offer *ho_mode_offers(ho_registry *registry, const ho_mode_costs *costs, int64_t memory, size_t *count,
-                              ho_error *error)
+static bool can_be_chosen(const ho_loaded *mode)
+{
+    return mode->calls.mode.estimate && !mode->calls.mode.approximate;
+}
+
+static ho_status make_offers(ho_mode_choice *choice, ho_registry *registry, ho_error *error)
 {
     size_t modes;
     const ho_loaded **all = ho_registry_list(registry, HO_MODE, &modes, NULL, NULL);
-    ho_mode_offer *offers = ho_alloc((modes + 1) * sizeof *offers);
-    *count = 0;
+    choice->offers = ho_alloc((modes + 1) * sizeof *choice->offers);
     for (size_t i = 0; i < modes && error->status == HO_OK; i++)
-        if (all[i]->calls.mode.estimate && make_offer(all[i], costs, memory, &offers[*count], error) == HO_OK)
-            ++*count;
+        if (can_be_chosen(all[i]) &&
+            make_offer(all[i], &choice->costs, choice->memory, &choice->offers[choice->count], error) == HO_OK)
+            choice->count++;
     free(all);
-    if (error->status == HO_OK)
-        return offers;
-    ho_mode_offers_free(offers, *count);
-    *count = 0;
-    return NULL;
+    return error->status;
 }
 
 #define MEBIBYTES(bytes) ((double)(bytes) / 0x1p20)
@@ -291,14 +291,23 @@ ho_status ho_mode_best(const ho_mode_offer *offers, size_t count, int64_t memory
         return ho_fail(error, HO_INVALID, "no installed mode says what it costs, so none can be chosen; name one");
     if (!fastest)
         return ho_fail(error, HO_INVALID, "no mode fits into %.4g MiB; the least is %.4g MiB, by the mode \"%s\"",
-                       MEBIBYTES(memory), MEBIBYTES(smallest->cost.bytes), smallest->mode->plugin.name);
+                       MEBIBYTES(memory), MEBIBYTES(smallest->cost.bytes), smallest->instance->loaded->plugin.name);
     *best = (size_t)(fastest - offers);
     return HO_OK;
 }
 
-void ho_mode_offers_free(ho_mode_offer *offers, size_t count)
+ho_status ho_mode_choose(ho_training *training, ho_registry *registry, int64_t steps, int64_t hypergradients,
+                         ho_mode_choice *choice, ho_error *error)
 {
-    for (size_t i = 0; i < count; i++)
-        ho_instance_free(offers[i].instance);
-    free(offers);
+    if (ho_costs_count(training, steps, hypergradients, &choice->costs, error) == HO_OK &&
+        make_offers(choice, registry, error) == HO_OK)
+        ho_mode_best(choice->offers, choice->count, choice->memory, &choice->best, error);
+    return error->status;
+}
+
+void ho_mode_choice_free(ho_mode_choice *choice)
+{
+    for (size_t i = 0; i < choice->count; i++)
+        ho_instance_free(choice->offers[i].instance);
+    free(choice->offers);
 }

@@ -19,17 +19,25 @@ ho_status ho_costs_step(ho_training *training, double *product_flops, double *en
 
 /* A mode that could be used: an installed one that is exact and knows its cost. */
 typedef struct ho_mode_offer {
-    const ho_loaded *mode;
     ho_instance *instance; /* with its defaults; or with "memory" set to the budget, if the defaults exceed it */
     ho_call_cost cost;
 } ho_mode_offer;
 
-/* All offers, by name; ho_mode_offers_free(). `memory` is the budget in bytes. NULL with count 0: the error. */
-ho_mode_offer *ho_mode_offers(ho_registry *registry, const ho_mode_costs *costs, int64_t memory, size_t *count,
-                              ho_error *error);
-/* The one that takes the least time within the budget; of equal ones, the one that needs the least memory. None fits:
+typedef struct ho_mode_choice {
+    int64_t memory;      /* the budget in bytes */
+    ho_mode_costs costs; /* counted */
+    ho_mode_offer *offers;
+    size_t count, best;
+} ho_mode_choice;
+
+/* Counts what steps cost, and chooses among the installed modes by that. `choice` comes with its memory, else zeroed;
+ * after an error too, it is freed with ho_mode_choice_free(). */
+ho_status ho_mode_choose(ho_training *training, ho_registry *registry, int64_t steps, int64_t hypergradients,
+                         ho_mode_choice *choice, ho_error *error);
+void ho_mode_choice_free(ho_mode_choice *choice);
+
+/* The offer that takes the least time within the budget; of equal ones, the one that needs the least memory. None fits:
  * HO_INVALID, with the one that needs the least. */
 ho_status ho_mode_best(const ho_mode_offer *offers, size_t count, int64_t memory, size_t *best, ho_error *error);
-void ho_mode_offers_free(ho_mode_offer *offers, size_t count);
 
 #endif

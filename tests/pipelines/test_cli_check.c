@@ -201,6 +201,9 @@ Test(check, an_approximate_mode_is_measured_and_not_held_to_exactness)
     cr_expect(ends_with(line_of(r.out, "mode truncated: hypergradient, distance"), "approximate"), "%s", r.out);
     r = cli_run("plugins", "truncated", NULL);
     cr_expect(strstr(r.out, "approximate"), "%s", r.out);
+    r = cli_run("plan", "c.yaml", "--set", tuned, NULL);
+    cli_expect_done(r);
+    cr_expect(!strstr(r.out, "truncated"), "auto does not choose an approximate mode: %s", r.out);
 }
 
 /* Symmetric matrices with a zero diagonal, at their bound: directions point inwards, in pairs. */

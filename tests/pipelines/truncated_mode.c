@@ -98,6 +98,14 @@ static const ho_vector *state(void *run)
     return r->states[r->t % r->room];
 }
 
+/* It claims to cost nothing: if approximate modes could be chosen, this one would be. */
+static ho_call_cost estimate(void *self, const ho_mode_costs *costs)
+{
+    (void)self;
+    (void)costs;
+    return (ho_call_cost){0};
+}
+
 static ho_status forget(void *run)
 {
     (void)run;
@@ -119,6 +127,7 @@ static const ho_mode_calls calls = {
     .state = state,
     .forget = forget,
     .bytes = bytes,
+    .estimate = estimate,
     .end = end,
 };
 

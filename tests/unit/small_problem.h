@@ -214,15 +214,22 @@ static inline double small_run(ho_training *training, const double *lambda, int6
     return value;
 }
 
-/* The hypergradient by a mode plugin. */
-static inline double small_hypergradient(small *s, ho_training *training, const char *mode, const double *lambda,
-                                         int64_t steps, double *gradient)
+/* A mode with its defaults; free with ho_instance_free(). */
+static inline ho_instance *small_mode(small *s, const char *mode)
 {
     const ho_loaded *loaded = ho_registry_find(s->registry, HO_MODE, mode, (ho_place){0}, &s->error);
     cr_assert_not_null(loaded, "%s", s->error.text);
     ho_instance *instance = ho_instance_new(loaded, mode, NULL, NULL, (ho_place){0}, &s->error);
     cr_assert_not_null(instance, "%s", s->error.text);
-    const ho_mode_calls *calls = &loaded->calls.mode;
+    return instance;
+}
+
+/* The hypergradient by a mode plugin. */
+static inline double small_hypergradient(small *s, ho_training *training, const char *mode, const double *lambda,
+                                         int64_t steps, double *gradient)
+{
+    ho_instance *instance = small_mode(s, mode);
+    const ho_mode_calls *calls = &instance->loaded->calls.mode;
     void *run = NULL;
     double value = NAN;
     cr_assert_eq(calls->start(instance->self, ho_training_system(training), lambda, &run), HO_OK, "%s",
