@@ -65,17 +65,29 @@ const ho_cli_command *ho_cli_find(const char *name, ho_error *error)
     return found;
 }
 
+/* A word as the shell reads it back: within single quotes everything stands for itself but a single quote. */
+static void quote(const char *word, FILE *line)
+{
+    bool plain = *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") ==
+                              strlen(word);
+    fputs(plain ? "" : "'", line);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, line);
+    fputs(plain ? "" : "'", line);
+}
+
 static char *quoted_line(int argc, char **argv)
 {
-    char *line = ho_strdup("hotool");
+    char *text;
+    size_t size;
+    FILE *line = ho_text_open(&text, &size);
+    fputs("hotool", line);
     for (int i = 1; i < argc; i++) {
-        bool plain = argv[i][0] && strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                                   "_-./=:,+@%") == strlen(argv[i]);
-        char *longer = ho_format(plain ? "%s %s" : "%s '%s'", line, argv[i]);
-        free(line);
-        line = longer;
+        fputc(' ', line);
+        quote(argv[i], line);
     }
-    return line;
+    ho_text_close(line);
+    return text;
 }
 
 static const flag *find_flag(const ho_cli_command *command, const char *word, ho_error *error)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/version.h"
 #include "cli.h"
@@ -79,6 +80,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
 
 int main(int argc, char **argv)
 {
+    ho_standard_streams();
     ho_error error = {0};
     ho_status status = run(argc, argv, &error);
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -20,17 +20,13 @@ static void print_row(const ho_profile_row *r, double whole)
 
 static ho_status write_stacks(const ho_profile_row *rows, size_t count, const char *folder, ho_error *error)
 {
-    char *text = NULL, *path = ho_format("%s/profile.folded", folder);
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory) {
-        ho_fail(error, HO_FAILED, "out of memory for %s", path);
-    } else {
-        ho_profile_write_stacks(rows, count, memory);
-        fclose(memory);
-        if (ho_file_write(path, text, size, error) == HO_OK)
-            printf("stacks for a flame graph: %s\n", path);
-    }
+    char *text, *path = ho_format("%s/profile.folded", folder);
+    size_t size;
+    FILE *memory = ho_text_open(&text, &size);
+    ho_profile_write_stacks(rows, count, memory);
+    ho_text_close(memory);
+    if (ho_file_write(path, text, size, error) == HO_OK)
+        printf("stacks for a flame graph: %s\n", path);
     free(text);
     free(path);
     return error->status;

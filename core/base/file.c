@@ -255,6 +255,49 @@ static ho_status open_beside(const char *path, mode_t mode, int *fd, char **name
     return HO_FAILED;
 }
 
+/* The entry of a file in its folder is on the disk once the folder is. Some file systems cannot say so of a folder. */
+static void sync_folder_of(const char *path)
+{
+    char *folder = ho_path_beside(path, ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+/* Where there are no hard links, an empty file of that name comes first. */
+static int claim(const char *name, const char *path)
+{
+    if (link(name, path) == 0)
+        return unlink(name);
+    int fd = errno == EEXIST ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return fd >= 0 && close(fd) == 0 ? rename(name, path) : -1;
+}
+
+static ho_status write_whole(const char *path, bool fresh, mode_t mode, const void *bytes, uint64_t size,
+                             ho_error *error)
+{
+    int fd;
+    char *name;
+    if (open_beside(path, mode, &fd, &name, error) != HO_OK)
+        return error->status;
+    ho_status status = ho_file_append(fd, path, bytes, size, error);
+    if (status == HO_OK && fsync(fd) != 0)
+        status = cannot_write(path, error);
+    if (close(fd) != 0 && status == HO_OK)
+        status = cannot_write(path, error);
+    if (status == HO_OK && (fresh ? claim(name, path) : rename(name, path)) != 0)
+        status = errno == EEXIST ? ho_fail(error, HO_INVALID, "%s: exists already", path) : cannot_write(path, error);
+    if (status == HO_OK)
+        sync_folder_of(path);
+    else
+        unlink(name);
+    free(name);
+    return status;
+}
+
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error)
 {
     mode_t mode = 0666;
@@ -265,27 +308,27 @@ ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_e
             return ho_fail(error, HO_INVALID, "%s: cannot be written: it exists and is not a regular file", path);
         mode = about.st_mode & 0777;
     }
-    int fd;
-    char *name;
-    if (open_beside(path, mode, &fd, &name, error) != HO_OK)
-        return error->status;
-    ho_status status = ho_file_append(fd, path, bytes, size, error);
-    if (status == HO_OK && fsync(fd) != 0)
-        status = cannot_write(path, error);
-    if (close(fd) != 0 && status == HO_OK)
-        status = cannot_write(path, error);
-    if (status == HO_OK && rename(name, path) != 0)
-        status = cannot_write(path, error);
-    if (status != HO_OK)
-        unlink(name);
-    free(name);
-    return status;
+    return write_whole(path, false, mode, bytes, size, error);
+}
+
+ho_status ho_file_create(const char *path, const void *bytes, uint64_t size, ho_error *error)
+{
+    return write_whole(path, true, 0666, bytes, size, error);
+}
+
+void ho_standard_streams(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        while (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) >= 0)
+            ;
 }
 
 static ho_status make_one_folder(const char *path, ho_error *error)
 {
-    if (mkdir(path, 0777) == 0)
+    if (mkdir(path, 0777) == 0) {
+        sync_folder_of(path);
         return HO_OK;
+    }
     int reason = errno;
     struct stat about;
     if (stat(path, &about) != 0)

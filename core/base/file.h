@@ -17,14 +17,21 @@ ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_
 ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
-/* Replaces `path` by these bytes through a temporary file in the same folder, fsync and rename: readers see the old
- * file or the new one. */
+/* Replaces `path` by these bytes through a temporary file in the same folder, fsync, rename and fsync of the folder:
+ * readers see the old file or the new one, after a power loss too. */
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error);
+/* The same for a file that must not exist yet: of several that create it at once, one succeeds. HO_INVALID: it exists.
+ */
+ho_status ho_file_create(const char *path, const void *bytes, uint64_t size, ho_error *error);
 
 /* Writes these bytes to an open file, in one write where the system takes them at once: a line appended to a file that
  * was opened with O_APPEND never mixes with another's. Where they do not all fit, a
  * regular file goes back to the length it had. `path` is for messages. */
 ho_status ho_file_append(int fd, const char *path, const void *bytes, uint64_t size, ho_error *error);
+
+/* Opens descriptors 0 to 2 where the process was started without them, so that no file gets one of these numbers and
+ * receives what is printed. Reading and printing there fail. For the start of main. */
+void ho_standard_streams(void);
 
 /* Makes a folder and its parents; an existing folder is fine. */
 ho_status ho_folder_make(const char *path, ho_error *error);

@@ -2,7 +2,6 @@
 #include "base/memory.h"
 
 #include <stdalign.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -55,6 +54,21 @@ char *ho_format(const char *format, ...)
     vsnprintf(text, size, format, args);
     va_end(args);
     return text;
+}
+
+FILE *ho_text_open(char **text, size_t *size)
+{
+    FILE *stream = open_memstream(text, size);
+    if (!stream)
+        out_of_memory();
+    return stream;
+}
+
+void ho_text_close(FILE *stream)
+{
+    bool failed = ferror(stream) != 0;
+    if (fclose(stream) != 0 || failed)
+        out_of_memory();
 }
 
 static int64_t least(int64_t a, int64_t b)

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -14,6 +15,9 @@ void *ho_realloc(void *old, size_t bytes);
 char *ho_strdup(const char *text);
 /* A formatted text; free with free(). */
 char *ho_format(const char *format, ...) HO_PRINTF(1, 2);
+/* A stream into memory: ho_text_close sets *text and *size; free(*text). */
+FILE *ho_text_open(char **text, size_t *size);
+void ho_text_close(FILE *stream);
 
 /* The memory that this process may use, in bytes: the machine's, or the limit of its control group or of its address
  * space (ulimit -v) where that is less. */

@@ -90,14 +90,12 @@ static bool lies_in(const ho_data_file *file, const char *folder)
 }
 
 /* Hashes the list of a folder's files, which leave the files. */
-static ho_status settle_folder(ho_data_files *files, size_t index, ho_error *error)
+static void settle_folder(ho_data_files *files, size_t index)
 {
     ho_data_file *folder = &files->of[index];
-    char *text = NULL;
-    size_t size = 0, kept = index + 1; /* the files of no option come last */
-    FILE *list = open_memstream(&text, &size);
-    if (!list)
-        return ho_fail(error, HO_FAILED, "%s: out of memory for its list of files", folder->path);
+    char *text;
+    size_t size, kept = index + 1; /* the files of no option come last */
+    FILE *list = ho_text_open(&text, &size);
     folder->size = 0;
     for (size_t i = kept; i < files->count; i++) {
         ho_data_file *file = &files->of[i];
@@ -110,10 +108,9 @@ static ho_status settle_folder(ho_data_files *files, size_t index, ho_error *err
         free(file->path);
     }
     files->count = kept;
-    fclose(list);
+    ho_text_close(list);
     hash(folder, text, size);
     free(text);
-    return HO_OK;
 }
 
 ho_status ho_data_files_end(ho_data_files *files, ho_error *error)
@@ -125,7 +122,7 @@ ho_status ho_data_files_end(ho_data_files *files, ho_error *error)
         qsort(files->of + options, files->count - options, sizeof *files->of, by_path);
     for (size_t i = 0; i < options && error->status == HO_OK; i++)
         if (files->of[i].folder)
-            settle_folder(files, i, error);
+            settle_folder(files, i);
         else
             settle_file(&files->of[i], error);
     return error->status;

@@ -52,13 +52,9 @@ const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho
 {
     if (!strchr(text, '$'))
         return ho_arena_strdup(arena, text);
-    char *bytes = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&bytes, &size);
-    if (!out) {
-        ho_fail_at(error, HO_FAILED, place, "out of memory");
-        return NULL;
-    }
+    char *bytes;
+    size_t size;
+    FILE *out = ho_text_open(&bytes, &size);
     while (text && *text) {
         size_t plain = strcspn(text, "$");
         fwrite(text, 1, plain, out);
@@ -70,7 +66,7 @@ const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho
             text += text[1] == '$' ? 2 : 1;
         }
     }
-    fclose(out);
+    ho_text_close(out);
     const char *expanded = text ? ho_arena_strdup(arena, bytes) : NULL;
     free(bytes);
     return expanded;

@@ -69,15 +69,13 @@ static void print_csv(const ho_pipeline *p, const ho_target *target, const weigh
 static ho_status write_csv(ho_run_folder *folder, const char *name, const ho_pipeline *p, const ho_term *term,
                            const weighted *list, int64_t count, ho_error *error)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory)
-        return ho_fail(error, HO_FAILED, "out of memory for examples/%s", name);
+    char *text;
+    size_t size;
+    FILE *memory = ho_text_open(&text, &size);
     /* The training has been made: the target is there. */
     print_csv(p, term->target ? ho_examples_target(&p->training, term->target) : p->training.targets, list, count,
               memory);
-    fclose(memory);
+    ho_text_close(memory);
     ho_status status = ho_run_folder_text(folder, "examples", name, text, size, error);
     free(text);
     return status;

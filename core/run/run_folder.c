@@ -50,11 +50,16 @@ static char *next_folder(const char *name, ho_error *error)
     return NULL;
 }
 
+static ho_status not_empty(const char *out, ho_error *error)
+{
+    return ho_fail(error, HO_INVALID, "%s: is not empty; results never overwrite anything: choose another --out", out);
+}
+
 static char *given_folder(const char *out, ho_error *error)
 {
     if (ho_folder_make(out, error) == HO_OK && is_empty(out))
         return ho_strdup(out);
-    ho_fail(error, HO_INVALID, "%s: is not empty; results never overwrite anything: choose another --out", out);
+    not_empty(out, error);
     return NULL;
 }
 
@@ -68,18 +73,21 @@ static char *path_in(const ho_run_folder *f, const char *subfolder, const char *
     return path;
 }
 
+/* pipeline.yaml claims the folder: of runs that were started into it at once, one creates the file. */
 static ho_status write_pipeline(ho_run_folder *f, const ho_tree *root, ho_error *error)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory)
-        return ho_fail(error, HO_FAILED, "out of memory for pipeline.yaml");
-    ho_yaml_write(root, memory);
-    fclose(memory);
-    ho_status status = ho_run_folder_text(f, "", "pipeline.yaml", text, size, error);
+    char *text, *path = ho_format("%s/pipeline.yaml", f->path);
+    size_t size;
+    ho_error own = {0};
+    FILE *stream = ho_text_open(&text, &size);
+    ho_yaml_write(root, stream);
+    ho_text_close(stream);
+    if (ho_file_create(path, text, size, &own) == HO_INVALID)
+        not_empty(f->path, error);
+    ho_fail_as(error, &own);
+    free(path);
     free(text);
-    return status;
+    return error->status;
 }
 
 static ho_status write_truths(ho_run_folder *f, const ho_pipeline *pipeline, ho_error *error)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -219,6 +220,40 @@ Test(file, write_is_atomic)
     cr_assert_eq(fread(content, 1, sizeof content, reader), 3);
     cr_assert_str_eq(content, "old");
     fclose(reader);
+}
+
+/* Whatever the moment, exactly one of several creators gets the file, and it is whole. */
+Test(file, create_succeeds_once)
+{
+    enum { WRITERS = 8, ROUNDS = 25 };
+    for (int round = 0; round < ROUNDS; round++) {
+        int gate[2], won = 0;
+        cr_assert_eq(pipe(gate), 0);
+        for (int i = 0; i < WRITERS; i++)
+            if (fork() == 0) {
+                char go;
+                close(gate[1]);
+                ssize_t none = read(gate[0], &go, 1); /* all begin when the pipe is closed */
+                ho_status status = none == 0 ? ho_file_create(path, "whole", 5, &error) : HO_FAILED;
+                _exit(status == HO_OK ? 0 : status == HO_INVALID ? 1 : 2);
+            }
+        close(gate[0]);
+        close(gate[1]);
+        for (int i = 0, state; i < WRITERS; i++) {
+            cr_assert(wait(&state) > 0 && WIFEXITED(state) && WEXITSTATUS(state) < 2);
+            won += WEXITSTATUS(state) == 0;
+        }
+        cr_assert_eq(won, 1, "%d of %d created the file", won, WRITERS);
+        cr_assert_eq(get(0), HO_OK);
+        cr_assert_str_eq((char *)bytes, "whole");
+        ho_large_free(bytes);
+        bytes = NULL;
+        cr_assert_eq(unlink(path), 0);
+    }
+    cr_assert_eq(ho_file_create(path, "first", 5, &error), HO_OK);
+    cr_assert_eq(ho_file_create(path, "second", 6, &error), HO_INVALID);
+    cr_assert_not_null(strstr(error.text, "exists already"));
+    cr_assert_eq(empty_folder(), 1);
 }
 
 Test(file, failed_write_keeps_the_target)

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "report/program.h"
-#include "report/text.h"
 
 void ho_script_begin(ho_script *s, int width, int height)
 {
@@ -31,9 +31,9 @@ void ho_script_plot(ho_script *s)
 ho_status ho_script_draw(ho_script *s, char **svg, ho_error *error)
 {
     static char *const gnuplot[] = {"gnuplot", "-d", NULL};
-    fclose(s->plots);
+    ho_text_close(s->plots);
     fprintf(s->text, "%s\n", s->plot_bytes);
-    fclose(s->text);
+    ho_text_close(s->text);
     *svg = NULL;
     if (s->drawn)
         ho_program_run(gnuplot, "gnuplot-nox", s->bytes, svg, error);

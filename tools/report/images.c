@@ -159,7 +159,7 @@ ho_status ho_images_address(const ho_images *images, int i, char **address, ho_e
     FILE *out = ho_text_open(address, &length);
     fputs("data:image/png;base64,", out);
     put_base64(png, size, out);
-    fclose(out);
+    ho_text_close(out);
     free(png);
     return HO_OK;
 }

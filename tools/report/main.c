@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/version.h"
 #include "report/report.h"
 
@@ -62,6 +63,7 @@ static ho_status parse(char **argv, command_line *line, ho_error *error)
 int main(int argc, char **argv)
 {
     (void)argc;
+    ho_standard_streams();
     signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit on the size of files fails, and tells the file */
     ho_error error = {0};
     command_line line = {0};

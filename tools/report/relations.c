@@ -99,7 +99,7 @@ char *ho_relations_dot(const double *matrix, int64_t size, const char *const *na
             put_edge(&edges[i], strongest, dot);
     fputs("}\n", dot);
     free(edges);
-    fclose(dot);
+    ho_text_close(dot);
     return text;
 }
 

@@ -151,7 +151,7 @@ static ho_status make_page(ho_page *page, ho_error *error)
     fputs("<footer>Written by hotool report. Graphs by Graphviz, curves and heat maps by gnuplot.</footer>\n"
           "</main></body>\n</html>\n",
           html);
-    return ferror(html) ? ho_fail(error, HO_FAILED, "out of memory for the page") : HO_OK;
+    return HO_OK;
 }
 
 ho_status ho_report_write(const char *run_folder, const char *out, ho_error *error)
@@ -163,8 +163,7 @@ ho_status ho_report_write(const char *run_folder, const char *out, ho_error *err
     if (ho_report_run_read(run_folder, &run, error) == HO_OK) {
         page.html = ho_text_open(&html, &size);
         make_page(&page, error);
-        if (fclose(page.html) != 0)
-            ho_fail(error, HO_FAILED, "out of memory for the page");
+        ho_text_close(page.html);
     }
     if (error->status == HO_OK)
         ho_file_write(out ? out : ho_arena_format(run.arena, "%s/report.html", run.folder), html, size, error);

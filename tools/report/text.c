@@ -1,16 +1,5 @@
 #include "report/text.h"
 
-#include <stdlib.h>
-
-FILE *ho_text_open(char **text, size_t *size)
-{
-    FILE *stream = open_memstream(text, size);
-    if (stream)
-        return stream;
-    fputs("hotool: out of memory\n", stderr);
-    exit(1);
-}
-
 void ho_text_html(const char *text, FILE *html)
 {
     for (; *text; text++)
