@@ -9,15 +9,12 @@
 
 volatile int ho_cli_interrupted;
 
-typedef struct flag {
-    const char *name;     /* "--mode" */
-    const char *argument; /* "MODE"; NULL: none */
-    const char *doc;
-    unsigned bit; /* 0: every command takes it */
-    size_t at;    /* the member of ho_cli that takes the value; 0: see store */
-} flag;
+const char ho_cli_about[] = "exact gradients of the validation error with respect to every hyperparameter";
+const char ho_cli_environment[] =
+    "HOTOOL_PLUGIN_PATH: folders of plugins, separated by ':', searched before the installed ones";
+const char ho_cli_exit_status[] = "0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong";
 
-static const flag flags[] = {
+static const ho_flag flags[] = {
     {"--mode", "MODE", "hypergradient mode instead of the pipeline's (hotool plugins lists them)", HO_CLI_MODE,
      offsetof(ho_cli, mode)},
     {"--precision", "P", "f32 or f64 instead of the pipeline's", HO_CLI_PRECISION, offsetof(ho_cli, precision)},
@@ -37,16 +34,16 @@ static const flag flags[] = {
 };
 #define FLAGS (sizeof flags / sizeof *flags)
 
-static bool taken(const ho_cli_command *command, const flag *f)
+const ho_flag *ho_cli_flag_of(const ho_cli_command *command, size_t *i)
 {
-    return f->bit == 0 || (command->takes & f->bit);
-}
-
-void ho_cli_options(const ho_cli_command *command)
-{
-    for (size_t i = 0; i < FLAGS; i++)
-        if (taken(command, &flags[i]))
-            printf("  %-11s %-9s %s\n", flags[i].name, flags[i].argument ? flags[i].argument : "", flags[i].doc);
+    if (command->own)
+        return command->own[*i].name ? &command->own[(*i)++] : NULL;
+    while (*i < FLAGS) {
+        const ho_flag *f = &flags[(*i)++];
+        if (f->bit == 0 || (command->takes & f->bit))
+            return f;
+    }
+    return NULL;
 }
 
 const ho_cli_command *ho_cli_find(const char *name, ho_error *error)
@@ -90,16 +87,14 @@ static char *quoted_line(int argc, char **argv)
     return text;
 }
 
-static const flag *find_flag(const ho_cli_command *command, const char *word, ho_error *error)
+static const ho_flag *find_flag(const ho_cli_command *command, const char *word, ho_error *error)
 {
     const char *names[FLAGS];
-    size_t count = 0;
-    for (size_t i = 0; i < FLAGS; i++) {
-        if (!taken(command, &flags[i]))
-            continue;
-        names[count++] = flags[i].name;
-        if (strcmp(word, flags[i].name) == 0)
-            return &flags[i];
+    size_t count = 0, i = 0;
+    for (const ho_flag *f; (f = ho_cli_flag_of(command, &i));) {
+        names[count++] = f->name;
+        if (strcmp(word, f->name) == 0)
+            return f;
     }
     char near[HO_SUGGESTION];
     const char *nearest = ho_nearest(word, names, count);
@@ -108,7 +103,39 @@ static const flag *find_flag(const ho_cli_command *command, const char *word, ho
     return NULL;
 }
 
-static void store(ho_cli *cli, const flag *f, const char *value)
+/* Puts one more operand where there is room for it. */
+static ho_status store_operand(const ho_cli_command *command, ho_cli *cli, const char *word, ho_error *error)
+{
+    const char *expected = command->operand;
+    for (size_t i = 0; i < HO_CLI_OPERANDS && *expected; i++) {
+        if (!cli->operands[i]) {
+            cli->operands[i] = word;
+            return HO_OK;
+        }
+        expected += strcspn(expected, " ");
+        expected += *expected == ' ';
+    }
+    bool several = strchr(command->operand, ' ');
+    return ho_fail(error, HO_INVALID, "%s: expected %s%s, got another: \"%s\"", command->name, several ? "" : "one ",
+                   command->operand, word);
+}
+
+/* Refuses what is too little: "check: which FILE?". */
+static ho_status expect_operands(const ho_cli_command *command, const ho_cli *cli, ho_error *error)
+{
+    const char *expected = command->operand;
+    for (size_t i = 0; *expected && *expected != '['; i++) {
+        int length = (int)strcspn(expected, " ");
+        if (!cli->operands[i])
+            return ho_fail(error, HO_INVALID, "%s: which %.*s? See hotool %s --help", command->name, length, expected,
+                           command->name);
+        expected += length;
+        expected += *expected == ' ';
+    }
+    return HO_OK;
+}
+
+static void store(ho_cli *cli, const ho_flag *f, const char *value)
 {
     if (f->at)
         *(const char **)(void *)((char *)cli + f->at) = value;
@@ -138,15 +165,13 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
             continue;
         }
         if (!options || word[0] != '-' || word[1] == '\0') {
-            if (cli->operand)
-                return ho_fail(error, HO_INVALID, "%s: expected one %s, got another: \"%s\"", command->name,
-                               command->operand, word);
-            cli->operand = word;
+            if (store_operand(command, cli, word, error) != HO_OK)
+                return error->status;
             continue;
         }
         char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
         char *name = equals ? ho_format("%.*s", (int)(equals - word), word) : ho_strdup(word);
-        const flag *f = find_flag(command, strcmp(name, "-h") == 0 ? "--help" : name, error);
+        const ho_flag *f = find_flag(command, strcmp(name, "-h") == 0 ? "--help" : name, error);
         free(name);
         if (!f)
             return error->status;
@@ -164,10 +189,7 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
         }
         store(cli, f, value);
     }
-    if (!cli->operand && command->operand[0] != '[')
-        return ho_fail(error, HO_INVALID, "%s: which %s? See hotool %s --help", command->name, command->operand,
-                       command->name);
-    return HO_OK;
+    return expect_operands(command, cli, error);
 }
 
 void ho_cli_free(ho_cli *cli)

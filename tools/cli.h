@@ -6,11 +6,17 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "flag.h"
 #include "host/registry.h"
+
+enum { HO_CLI_OPERANDS = 3 };
 
 /* What any command may have been given; a command's table says which it takes. */
 typedef struct ho_cli {
-    const char *operand; /* FILE or NAME; NULL: not given */
+    union {
+        const char *operand; /* the first: FILE or NAME; NULL: not given */
+        const char *operands[HO_CLI_OPERANDS];
+    };
     const char **sets;
     size_t set_count;
     const char **variants;
@@ -36,16 +42,20 @@ enum {
 
 typedef struct ho_cli_command {
     const char *name;
-    const char *operand; /* "FILE", "[NAME]" */
+    const char *operand; /* "FILE", "[NAME]"; several with a blank between, those in brackets last */
     const char *summary; /* one line */
     const char *details; /* what its help adds */
     unsigned takes;
     /* NULL: a program of its own, hotool-NAME, which reads its own arguments. */
     ho_status (*run)(const ho_cli *cli, ho_registry *registry, ho_error *error);
+    const ho_flag *own; /* the options of such a program, ending with one without a name */
 } ho_cli_command;
 
 extern const ho_cli_command ho_cli_commands[];
 extern const size_t ho_cli_command_count;
+
+/* What the overview and the manual say of every command. */
+extern const char ho_cli_about[], ho_cli_environment[], ho_cli_exit_status[];
 
 /* Set by Ctrl-C; asked by whatever takes long. */
 extern volatile int ho_cli_interrupted;
@@ -55,7 +65,7 @@ const ho_cli_command *ho_cli_find(const char *name, ho_error *error);
 /* Parses everything after the command's name. *help: --help was given. */
 ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_cli *cli, bool *help, ho_error *error);
 void ho_cli_free(ho_cli *cli);
-/* Prints the options that a command takes, one a line. */
-void ho_cli_options(const ho_cli_command *command);
+/* The options that a command takes, one after another: *i starts at 0; NULL after the last. */
+const ho_flag *ho_cli_flag_of(const ho_cli_command *command, size_t *i);
 
 #endif

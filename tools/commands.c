@@ -11,6 +11,7 @@
 #include "exec/profile.h"
 #include "plugins_help.h"
 #include "profile_print.h"
+#include "report/usage.h"
 #include "run/head.h"
 #include "run/run.h"
 #include "tables.h"
@@ -145,25 +146,27 @@ const ho_cli_command ho_cli_commands[] = {
      "rate "
      "and the bytes that they read and wrote, and puts profile.folded into the folder, stacks that flamegraph.pl and "
      "speedscope draw.\n\n"
-     "FILE may be -, standard input: paths in it are relative to the current folder.\n\n"
+     "FILE may be -, standard input: paths in it are relative to the current folder. Where there is no such file, it "
+     "is "
+     "the name of one of the pipelines that come with hotool: hotool pipeline fashion_mtl.\n\n"
      "--set KEY=VALUE: levels of KEY are separated by '/', VALUE is YAML, null deletes. A hyperparameter goes by its "
      "name: "
      "--set l2.rho=0.1 is its initial value where it is tuned, its value where it is not. No variant takes back what "
      "--set "
      "says; --set variants/NAME/... changes one.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE, run_pipeline},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE, .run = run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
      "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, run_hypergradient},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, .run = run_hypergradient},
     {"plan", "FILE", "say what a pipeline's hypergradients cost, in time and memory, by each mode",
      "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the sizes of the "
      "problem and, for each installed mode, the time of one training with its hypergradients, in seconds and in plain "
      "trainings, and the memory: that of its vectors and plans, and the peak of the whole process. A star marks the "
      "mode that "
      "`auto` takes.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION, run_plan},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION, .run = run_plan},
     {"check", "FILE", "verify a pipeline's hypergradients, in f64",
      "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against differences, at steps along the "
      "trajectory; compares all modes with each other, and the hypergradient with differences of E, over steps of "
@@ -184,9 +187,10 @@ const ho_cli_command ho_cli_commands[] = {
      "the pipeline's hyperparameters, until it can be judged: a wrong derivative does not hide there. What is unstable "
      "or "
      "on a kink wherever it is looked at has FAILED.",
-     RUNS | HO_CLI_MODE, run_check},
-    {"report", "RUN", "make one self-contained page of a run folder", .run = NULL}, /* hotool-report */
+     RUNS | HO_CLI_MODE, .run = run_check},
+    {"report", "RUN", "make one self-contained page of a run folder", ho_report_about, .own = ho_report_flags},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
-     "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0, run_plugins},
+     "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,
+     .run = run_plugins},
 };
 const size_t ho_cli_command_count = sizeof ho_cli_commands / sizeof *ho_cli_commands;

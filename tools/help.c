@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "external.h"
-#include "pipeline/keys.h"
 
 enum { WIDTH = 100, COLUMN = 20 };
 
@@ -35,43 +34,58 @@ void ho_help_wrap(const char *text, int first, int indent)
 
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
 
+const ho_flag ho_help_commands[] = {
+    {.name = "help", .argument = "COMMAND", .doc = "what a command does and its options; also hotool COMMAND --help"},
+    {.name = "help pipeline", .argument = "[KEY]", .doc = "the keys of pipeline files"},
+    {.name = "--version", .doc = "the version"},
+    {0},
+};
+
 void ho_help_command(const ho_cli_command *command)
 {
     if (command) {
         printf("usage: hotool %s %s [OPTIONS]\n\n", command->name, command->operand);
         ho_help_wrap(command->details, 0, 0);
         putchar('\n');
-        ho_cli_options(command);
+        size_t i = 0;
+        for (const ho_flag *f; (f = ho_cli_flag_of(command, &i));)
+            printf(HO_FLAG_LINE, HO_FLAG_PARTS(f));
         return;
     }
-    printf("hotool: exact gradients of the validation error with respect to every hyperparameter\n\n"
-           "usage: hotool COMMAND [OPTIONS]\n\n");
+    printf("hotool: %s\n\nusage: hotool COMMAND [OPTIONS]\n\n", ho_cli_about);
     for (size_t i = 0; i < ho_cli_command_count; i++)
-        printf("  %-14s %-7s %s\n", ho_cli_commands[i].name, ho_cli_commands[i].operand, ho_cli_commands[i].summary);
+        printf("  %-14s %-9s %s\n", ho_cli_commands[i].name, ho_cli_commands[i].operand, ho_cli_commands[i].summary);
+    putchar('\n');
+    for (const ho_flag *f = ho_help_commands; f->name; f++)
+        printf("  %-14s %-9s %s\n", f->name, f->argument ? f->argument : "", f->doc);
     printf("\n"
-           "  hotool help COMMAND          what a command does and its options; also hotool COMMAND --help\n"
-           "  hotool help pipeline [KEY]   the keys of pipeline files\n"
-           "  hotool --version             the version\n\n"
-           "environment: HOTOOL_PLUGIN_PATH: folders of plugins, separated by ':', searched before the installed ones\n"
-           "exit status: 0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong\n");
+           "environment: %s\n"
+           "exit status: %s\n",
+           ho_cli_environment, ho_cli_exit_status);
 }
 
 /* ---- keys of a pipeline ------------------------------------------------------------------------------------------ */
 
-static void print_key(const ho_key *key)
+char *ho_help_key_form(const ho_key *key)
 {
     char *type = ho_key_type_text(key);
     const char *with = ho_key_with_text(key);
-    int used = printf("  %-*s ", COLUMN - 3, key->name);
-    char *line = ho_format("%s%s%s%s%s%s", type, key->initial ? "; default " : "", key->initial ? key->initial : "",
+    char *form = ho_format("%s%s%s%s%s%s", type, key->initial ? "; default " : "", key->initial ? key->initial : "",
                            key->required ? "; required" : "", with ? "; only with " : "", with ? with : "");
-    ho_help_wrap(line, used, COLUMN);
-    ho_help_wrap(key->doc, 0, COLUMN);
-    free(line);
     free(type);
+    return form;
 }
 
-static const char *title_of(ho_section section)
+static void print_key(const ho_key *key)
+{
+    int used = printf("  %-*s ", COLUMN - 3, key->name);
+    char *form = ho_help_key_form(key);
+    ho_help_wrap(form, used, COLUMN);
+    ho_help_wrap(key->doc, 0, COLUMN);
+    free(form);
+}
+
+const char *ho_help_title(ho_section section)
 {
     return section == HO_PIPELINE ? "the file" : ho_key_sections[section].path;
 }
@@ -87,7 +101,7 @@ static void print_example(const char *text)
 static void print_section(ho_section section)
 {
     const ho_key_section *about = &ho_key_sections[section];
-    printf("\n%s\n", title_of(section));
+    printf("\n%s\n", ho_help_title(section));
     ho_help_wrap(about->doc, 0, 2);
     putchar('\n');
     print_example(about->example);
@@ -128,7 +142,7 @@ static ho_status print_word(const char *word, ho_error *error)
         names[i] = ho_keys[i].name;
         for (ho_section s = 0; s < HO_SECTIONS; s++)
             if ((ho_keys[i].in & HO_IN(s)) && strcmp(names[i], word) == 0) {
-                printf("\nin %s:\n", title_of(s));
+                printf("\nin %s:\n", ho_help_title(s));
                 print_key(&ho_keys[i]);
                 found++;
             }

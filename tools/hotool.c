@@ -3,15 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/version.h"
 #include "cli.h"
 #include "external.h"
 #include "help.h"
 #include "host/signals.h"
+#include "own.h"
 
 static void interrupted(int signal_number)
 {
@@ -27,20 +26,6 @@ static void listen(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) fails the write, which tells the file */
-}
-
-/* Plugins are found from the program's own folder, so that an installation, or the build tree, may be moved. */
-static char *installed_folders(void)
-{
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length <= 0)
-        return ho_strdup(HOTOOL_PLUGIN_FOLDER);
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash)
-        *slash = '\0';
-    return ho_format("%s/../%s:%s/../plugins", path, HOTOOL_PLUGIN_FOLDER_FROM_BIN, path);
 }
 
 static ho_status run(int argc, char **argv, ho_error *error)
@@ -62,19 +47,25 @@ static ho_status run(int argc, char **argv, ho_error *error)
         return ho_run_external(command->name, argv, error);
     ho_cli cli;
     bool help;
+    char *file = NULL;
     ho_status status = ho_cli_parse(command, argc, argv, &cli, &help, error);
     if (help)
         ho_help_command(command);
+    else if (status == HO_OK && strncmp(command->operand, "FILE", 4) == 0) {
+        cli.operand = file = ho_own_pipeline(cli.operand, error);
+        status = error->status;
+    }
     if (status == HO_OK && !help) {
         listen();
         ho_fatal_signals();
-        char *folders = installed_folders();
+        char *folders = ho_own_plugins();
         ho_registry *registry = ho_registry_new(folders, error);
         free(folders);
         status = registry ? command->run(&cli, registry, error) : error->status;
         ho_registry_free(registry);
     }
     ho_cli_free(&cli);
+    free(file);
     return status;
 }
 

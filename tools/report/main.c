@@ -1,27 +1,25 @@
 /* The hotool-report command: `hotool report` runs it. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/version.h"
 #include "report/report.h"
-
-static const char help[] =
-    "usage: hotool report RUN [OPTIONS]\n\n"
-    "Turns the folder of a run into one self-contained page, RUN/report.html: the results as a table, curves, the "
-    "graph\n"
-    "of learned relations, the weights of the training examples with a contact sheet of those that count least, the\n"
-    "resolved pipeline, machine and data. Graphviz and gnuplot draw the figures (Debian packages graphviz and\n"
-    "gnuplot-nox).\n\n"
-    "  --out FILE         where to write the page (default: report.html in the run folder)\n"
-    "  --help             show this text\n"
-    "  --version          show the version\n";
+#include "report/usage.h"
 
 typedef struct command_line {
     const char *run, *out;
-    const char *answer; /* printed instead of making a page; NULL: none */
+    bool help, version; /* print this instead of making a page */
 } command_line;
+
+static void print_help(void)
+{
+    printf("usage: hotool report RUN [OPTIONS]\n\n%s\n\n", ho_report_about);
+    for (const ho_flag *f = ho_report_flags; f->name; f++)
+        printf(HO_FLAG_LINE, HO_FLAG_PARTS(f));
+}
 
 /* The value of --out, as --out=FILE or as the next word; NULL: an error. */
 static const char *out_of(char **argv, int *i, ho_error *error)
@@ -44,10 +42,10 @@ static ho_status parse(char **argv, command_line *line, ho_error *error)
         } else if (strcmp(word, "--") == 0) {
             options = false;
         } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-            line->answer = help;
+            line->help = true;
             return HO_OK;
         } else if (strcmp(word, "--version") == 0) {
-            line->answer = "hotool-report " HOTOOL_VERSION "\n";
+            line->version = true;
             return HO_OK;
         } else if (strncmp(word, "--out", 5) == 0 && (word[5] == '=' || word[5] == '\0')) {
             line->out = out_of(argv, &i, error);
@@ -67,8 +65,10 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit on the size of files fails, and tells the file */
     ho_error error = {0};
     command_line line = {0};
-    if (parse(argv, &line, &error) == HO_OK && line.answer)
-        fputs(line.answer, stdout);
+    if (parse(argv, &line, &error) == HO_OK && line.help)
+        print_help();
+    else if (line.version)
+        printf("hotool-report %s\n", HOTOOL_VERSION);
     else if (error.status == HO_OK && ho_report_write(line.run, line.out, &error) == HO_OK)
         printf("%s%s\n", line.out ? line.out : line.run, line.out ? "" : "/report.html");
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -1,0 +1,19 @@
+/* An option of a command line: a row of the tables that parsing, help, manual pages and completion read. */
+#ifndef HO_TOOLS_FLAG_H
+#define HO_TOOLS_FLAG_H
+
+#include <stddef.h>
+
+typedef struct ho_flag {
+    const char *name;     /* "--mode" */
+    const char *argument; /* "MODE"; NULL: none */
+    const char *doc;
+    unsigned bit; /* of ho_cli_command.takes; 0: every command takes it */
+    size_t at;    /* the member of ho_cli that takes the value; 0: see store in cli.c */
+} ho_flag;
+
+/* As a line of a help text. */
+#define HO_FLAG_LINE        "  %-11s %-9s %s\n"
+#define HO_FLAG_PARTS(flag) (flag)->name, (flag)->argument ? (flag)->argument : "", (flag)->doc
+
+#endif
