@@ -12,7 +12,8 @@ volatile int ho_cli_interrupted;
 const char ho_cli_about[] = "exact gradients of the validation error with respect to every hyperparameter";
 const char ho_cli_environment[] =
     "HOTOOL_PLUGIN_PATH: folders of plugins, separated by ':', searched before the installed ones";
-const char ho_cli_exit_status[] = "0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong";
+const char ho_cli_exit_status[] = "0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong; "
+                                  "128 + the signal's number: interrupted (130: Ctrl-C)";
 
 static const ho_flag flags[] = {
     {"--mode", "MODE", "hypergradient mode instead of the pipeline's (hotool plugins lists them)", HO_CLI_MODE,

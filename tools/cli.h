@@ -57,7 +57,7 @@ extern const size_t ho_cli_command_count;
 /* What the overview and the manual say of every command. */
 extern const char ho_cli_about[], ho_cli_environment[], ho_cli_exit_status[];
 
-/* Set by Ctrl-C; asked by whatever takes long. */
+/* The signal that asked to stop; 0: none. Whatever takes long looks at it. */
 extern volatile int ho_cli_interrupted;
 
 /* The command of that name; NULL with an error that has the nearest. */

@@ -88,7 +88,9 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
     if (cli->jobs && cli->threads && jobs * threads > cores)
         ho_note("warning: --jobs %d with --threads %d is more than the %d processors of this machine", jobs, threads,
                 cores);
-    ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, jobs, &request, error);
+    if (cli->profile && cli->jobs)
+        return ho_fail(error, HO_INVALID, "--profile measures one run after another: not with --jobs");
+    ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, cli->profile ? 0 : jobs, &request, error);
     ho_error own = {0};
     if (cli->profile && shown_folder && ho_profile_print(shown_folder, &own) != HO_OK)
         ho_fail_as(error, &own);

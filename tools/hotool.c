@@ -14,17 +14,23 @@
 
 static void interrupted(int signal_number)
 {
-    (void)signal_number;
-    ho_cli_interrupted = 1;
+    ho_cli_interrupted = signal_number;
 }
 
-/* Ctrl-C asks to stop; a second one kills. SA_RESTART: writes under way are completed. */
+/* Ctrl-C asks to stop; a second one kills. So does the end of the terminal, or of the program that reads what is
+ * printed: that may be told many times. SA_RESTART: writes under way are completed. */
 static void listen(void)
 {
-    struct sigaction action = {.sa_handler = interrupted, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const struct {
+        int number, flags;
+    } asking[] = {{SIGINT, (int)SA_RESETHAND}, {SIGTERM, (int)SA_RESETHAND}, {SIGHUP, 0}, {SIGPIPE, 0}};
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++) {
+        struct sigaction before, action = {.sa_handler = interrupted, .sa_flags = SA_RESTART | asking[i].flags};
+        sigemptyset(&action.sa_mask);
+        sigaction(asking[i].number, NULL, &before);
+        if (asking[i].flags || before.sa_handler != SIG_IGN) /* as under nohup */
+            sigaction(asking[i].number, &action, NULL);
+    }
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) fails the write, which tells the file */
 }
 
@@ -79,5 +85,7 @@ int main(int argc, char **argv)
     if (status == HO_OK)
         return 0;
     fprintf(stderr, "hotool: %s\n", error.text[0] ? error.text : "failed");
+    if (status == HO_INTERRUPTED && ho_cli_interrupted)
+        return 128 + ho_cli_interrupted;
     return status == HO_INVALID ? 2 : 1;
 }

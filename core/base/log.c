@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static bool notes_quiet;
 
@@ -23,4 +25,22 @@ void ho_note(const char *format, ...)
     va_end(args);
     putc('\n', stderr);
     funlockfile(stderr);
+}
+
+static int last_words_fd = STDERR_FILENO;
+
+void ho_last_words_to(int fd)
+{
+    last_words_fd = fd;
+}
+
+void ho_last_words(const char *text)
+{
+    for (size_t length = strlen(text); length > 0;) {
+        ssize_t written = write(last_words_fd, text, length);
+        if (written <= 0)
+            return;
+        text += written;
+        length -= (size_t)written;
+    }
 }

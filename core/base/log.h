@@ -11,4 +11,8 @@ void ho_note(const char *format, ...) HO_PRINTF(1, 2);
 /* Notes are on until this is called with true; call it before threads start. */
 void ho_notes_quiet(bool quiet);
 
+/* What a process says that cannot go on, in pieces, to stderr or to where it was told to. Async-signal-safe. */
+void ho_last_words(const char *text);
+void ho_last_words_to(int fd);
+
 #endif

@@ -7,9 +7,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 _Noreturn static void out_of_memory(void)
 {
-    fputs("hotool: out of memory\n", stderr);
+    ho_last_words("hotool: out of memory\n");
     exit(1);
 }
 

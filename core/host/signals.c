@@ -3,8 +3,9 @@
 #include "host/signals.h"
 
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 /* A crash is handled on the thread that crashed. */
 static _Thread_local const ho_loaded *volatile running_plugin;
@@ -14,18 +15,6 @@ void ho_calling(const ho_loaded *plugin, const char *callback)
 {
     running_plugin = plugin;
     running_callback = callback;
-}
-
-static void say(const char *text)
-{
-    size_t length = strlen(text);
-    while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, text, length);
-        if (written <= 0)
-            return;
-        text += written;
-        length -= (size_t)written;
-    }
 }
 
 static const struct {
@@ -45,23 +34,23 @@ static void on_fatal_signal(int signal_number)
 {
     const ho_loaded *plugin = running_plugin;
     const char *callback = running_callback;
-    say("hotool: ");
+    ho_last_words("hotool: ");
     if (plugin) {
-        say("plugin \"");
-        say(plugin->plugin.name);
-        say("\" (");
-        say(plugin->path);
-        say(") crashed in its ");
-        say(callback ? callback : "code");
+        ho_last_words("plugin \"");
+        ho_last_words(plugin->plugin.name);
+        ho_last_words("\" (");
+        ho_last_words(plugin->path);
+        ho_last_words(") crashed in its ");
+        ho_last_words(callback ? callback : "code");
     } else {
-        say("crashed outside of any plugin");
+        ho_last_words("crashed outside of any plugin");
     }
     for (size_t i = 0; i < FATAL; i++)
         if (fatal[i].number == signal_number) {
-            say(" (");
-            say(fatal[i].what);
+            ho_last_words(" (");
+            ho_last_words(fatal[i].what);
         }
-    say(")\n");
+    ho_last_words(")\n");
     _exit(1);
 }
 

@@ -1,17 +1,19 @@
 /* `hotool pipeline`: one run, or each variant over a number of splits and seeds. */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "host/signals.h"
+#include "record/read.h"
 #include "run/head.h"
 #include "run/progress.h"
 #include "run/rows.h"
 #include "run/run.h"
 #include "run/single.h"
+#include "run/workers.h"
 
 typedef struct many many;
 
@@ -26,51 +28,70 @@ typedef struct task {
     ho_single_request request;
     ho_result result;
     double share;             /* of it that is done */
-    const struct task *after; /* it may take as long as this task took, which therefore comes before; NULL: none */
-    bool over;
+    const struct task *after; /* it may take as long as this task took; NULL: no such limit */
+    bool begun, over;
 } task;
 
 struct many {
     ho_registry *registry;
     const ho_run_request *request;
     ho_experiment *experiment;
-    bool alone;              /* one task, whose folder is the run's */
+    ho_arena *arena; /* of results that were read back */
+    bool alone;      /* one task, whose folder is the run's */
+    bool apart;      /* tasks run in processes of their own */
+    bool worker;     /* this is one of them, which told how far it is at that time */
+    double told;
     const char **strategies; /* of each variant */
     size_t *like_variant;    /* whose time each variant takes; its own index: none */
     size_t variants;
     ho_run_folder *folder;
-    task *tasks;                  /* the first one's pipeline is kept: it heads the table and the results */
-    task **order;                 /* in which tasks are taken: those that wait for another are last */
-    size_t count, next, finished; /* tasks; the first in order that nobody has taken; how many are over */
+    task *tasks;  /* the first one's pipeline is kept: it heads the table and the results */
+    task **order; /* in which tasks are taken */
+    size_t count, finished;
     ho_progress progress;
-    pthread_mutex_t mutex; /* of everything above that changes */
-    pthread_cond_t ended;  /* a task is over */
 };
 
-/* ---- one task ---------------------------------------------------------------------------------------------------- */
+/* ---- what tasks tell: to the crew's leader, where they have a process of their own --------------------------------
+ */
+
+#define TELLING_SECONDS 0.05 /* between telling how far it is: more often, nobody could read */
+enum { SAYS_PROGRESS = 'p', SAYS_NOTE = 'n', SAYS_OUTCOME = 'o' };
+
+static void show_progress(task *t, double share, const char *text)
+{
+    many *m = t->all;
+    char whole[256];
+    double sum = 0;
+    t->share = share;
+    for (size_t i = 0; i < m->count; i++)
+        sum += m->tasks[i].share;
+    snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->count, t->name, text);
+    ho_progress_tell(&m->progress, sum, m->alone ? text : whole);
+}
 
 static void tell(void *context, double share, const char *text)
 {
     task *t = context;
     many *m = t->all;
-    char whole[256];
-    pthread_mutex_lock(&m->mutex);
-    t->share = share;
-    double sum = 0;
-    for (size_t i = 0; i < m->count; i++)
-        sum += m->tasks[i].share;
-    snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->count, t->name, text);
-    ho_progress_tell(&m->progress, sum, m->alone ? text : whole);
-    pthread_mutex_unlock(&m->mutex);
+    const double now = ho_seconds();
+    if (!m->worker) {
+        show_progress(t, share, text);
+    } else if (share >= 1 || now - m->told >= TELLING_SECONDS) {
+        m->told = now;
+        ho_crew_say(SAYS_PROGRESS, "%.17g %s", share, text);
+    }
 }
 
 static void note(void *context, const char *text)
 {
     task *t = context;
-    pthread_mutex_lock(&t->all->mutex);
-    ho_progress_end(&t->all->progress);
-    ho_note("%s%s%s", t->all->alone ? "" : t->name, t->all->alone ? "" : ": ", text);
-    pthread_mutex_unlock(&t->all->mutex);
+    many *m = t->all;
+    if (m->worker) {
+        ho_crew_say(SAYS_NOTE, "%s", text);
+        return;
+    }
+    ho_progress_end(&m->progress);
+    ho_note("%s%s%s", m->alone ? "" : t->name, m->alone ? "" : ": ", text);
 }
 
 /* The only run shows its own record, all others a row of the table each. */
@@ -83,6 +104,25 @@ static void show(void *context, const ho_record *record)
     if (m->request->show)
         m->request->show(record, ho_run_folder_path(m->folder));
 }
+
+static void hear(void *context, size_t index, char kind, const char *text)
+{
+    task *t = &((many *)context)->tasks[index];
+    char *end;
+    if (kind == SAYS_PROGRESS) {
+        double share = strtod(text, &end);
+        show_progress(t, share, end + 1);
+    } else if (kind == SAYS_OUTCOME) {
+        long status = strtol(text, &end, 10);
+        t->result.outcome = (ho_error){0};
+        if (status != HO_OK)
+            ho_fail(&t->result.outcome, (ho_status)status, "%s", end + 1);
+    } else {
+        note(t, text);
+    }
+}
+
+/* ---- one task ---------------------------------------------------------------------------------------------------- */
 
 /* Reads it, and makes everything that can be refused. */
 static ho_status prepare(task *t, ho_error *error)
@@ -104,83 +144,125 @@ static void let_go(task *t)
     t->pipeline = NULL;
 }
 
-/* Waits for the task whose time this one may take too. Tasks that wait come last in order, so it is
- * already running. */
-static ho_status wait_for(many *m, task *t, ho_error *error)
+/* How long the task may take that follows another. */
+static ho_status limit_time(task *t, ho_error *error)
 {
-    const task *other = t->after;
-    if (!other)
+    if (!t->after)
         return HO_OK;
-    pthread_mutex_lock(&m->mutex);
-    while (!other->over)
-        pthread_cond_wait(&m->ended, &m->mutex);
-    const ho_result *like = &other->result;
+    const ho_result *like = &t->after->result;
     t->request.cpu_seconds = like->cpu_seconds;
     if (like->outcome.status == HO_INTERRUPTED)
-        ho_fail(error, HO_INTERRUPTED, "interrupted before this run began");
-    else if (!(t->request.cpu_seconds > 0))
-        ho_fail(error, HO_FAILED, "as_long_as: %s did not run, so how long it takes is unknown", other->name);
-    pthread_mutex_unlock(&m->mutex);
-    return error->status;
+        return ho_fail(error, HO_INTERRUPTED, "interrupted before this run began");
+    if (!(t->request.cpu_seconds > 0))
+        return ho_fail(error, HO_FAILED, "as_long_as: %s did not run, so how long it takes is unknown", t->after->name);
+    return HO_OK;
+}
+
+static char *folder_of(const task *t)
+{
+    return ho_format("%s/%s", ho_run_folder_path(t->all->folder), t->name);
 }
 
 /* Its folder is made once everything that can be refused has been. */
-static void run_in_folder(many *m, task *t, ho_result *result)
+static void run_task(task *t, ho_result *result)
 {
+    many *m = t->all;
     ho_error *error = &result->outcome;
-    if (wait_for(m, t, error) != HO_OK || (!t->single && prepare(t, error) != HO_OK))
-        return;
-    char *path = ho_format("%s/%s", ho_run_folder_path(m->folder), t->name);
-    ho_run_folder *own = m->alone ? NULL : ho_run_folder_new(t->pipeline, t->pipeline->root, path, error);
-    if (error->status == HO_OK)
-        ho_single_run(t->single, m->alone ? m->folder : own, result);
-    ho_run_folder_close(own);
+    if (limit_time(t, error) == HO_OK && (t->single || prepare(t, error) == HO_OK)) {
+        char *path = folder_of(t);
+        ho_run_folder *own = m->alone ? NULL : ho_run_folder_new(t->pipeline, t->pipeline->root, path, error);
+        if (error->status == HO_OK)
+            ho_single_run(t->single, m->alone ? m->folder : own, result);
+        ho_run_folder_close(own);
+        free(path);
+    }
+    let_go(t);
+}
+
+static void work(void *context, size_t index)
+{
+    many *m = context;
+    ho_result result = {0};
+    m->worker = true;
+    run_task(&m->tasks[index], &result);
+    ho_crew_say(SAYS_OUTCOME, "%d %s", (int)result.outcome.status, result.outcome.text);
+}
+
+/* What a worker has left of its result, if it came that far. */
+static void read_result(task *t)
+{
+    char *path = folder_of(t), *file = ho_format("%s/result.json", path);
+    ho_error outcome = t->result.outcome, unread = {0};
+    ho_record record;
+    if (ho_file_exists(file) && ho_record_read(path, t->all->arena, &record, &unread) == HO_OK) {
+        t->result = record.result;
+        const ho_statistic *figures = record.rows.count ? record.rows.items[0].figures : NULL;
+        if (figures)
+            t->result.detection =
+                (ho_detection){figures[HO_PRECISION].mean, figures[HO_RECALL].mean, figures[HO_F1].mean};
+        t->result.outcome = outcome;
+    }
+    ho_fail_as(&t->result.outcome, &unread);
+    free(file);
     free(path);
 }
 
-static void run_task(many *m, task *t)
+static void end(task *t)
 {
-    ho_result own = {0};
-    run_in_folder(m, t, &own);
-    if (!m->alone && own.outcome.status != HO_OK && own.outcome.status != HO_INTERRUPTED)
-        note(t, own.outcome.text);
-    let_go(t);
-    pthread_mutex_lock(&m->mutex);
-    t->result = own;
+    const ho_error *outcome = &t->result.outcome;
+    if (!t->all->alone && outcome->status != HO_OK && outcome->status != HO_INTERRUPTED)
+        note(t, outcome->text);
     t->share = 1;
     t->over = true;
-    m->finished++;
-    pthread_cond_broadcast(&m->ended);
-    pthread_mutex_unlock(&m->mutex);
+    t->all->finished++;
 }
 
-static void *work(void *context)
+static void over(void *context, size_t index, const char *death)
+{
+    task *t = &((many *)context)->tasks[index];
+    if (death) {
+        t->result = (ho_result){0};
+        ho_fail(&t->result.outcome, HO_FAILED, "%s", death);
+    } else {
+        read_result(t);
+    }
+    end(t);
+}
+
+/* The first in order that can begin. */
+static bool next(void *context, size_t *index)
 {
     many *m = context;
-    ho_signals_thread();
-    for (;;) {
-        pthread_mutex_lock(&m->mutex);
-        /* The only run records that it was interrupted, however early. */
-        bool stop = !m->alone && m->request->interrupt && *m->request->interrupt;
-        task *t = stop || m->next == m->count ? NULL : m->order[m->next++];
-        pthread_mutex_unlock(&m->mutex);
-        if (!t)
-            return NULL;
-        run_task(m, t);
+    /* The only run records that it was interrupted, however early. */
+    if (!m->alone && m->request->interrupt && *m->request->interrupt)
+        return false;
+    for (size_t i = 0; i < m->count; i++) {
+        task *t = m->order[i];
+        if (t->begun || (t->after && !t->after->over))
+            continue;
+        t->begun = true;
+        *index = (size_t)(t - m->tasks);
+        return true;
     }
+    return false;
 }
 
-/* The calling thread works too. */
-static void work_together(many *m, int jobs)
+static void run_tasks(many *m, int jobs)
 {
-    size_t wanted = (size_t)jobs < m->count ? (size_t)jobs : m->count, started = 0;
-    pthread_t *threads = ho_alloc(wanted * sizeof *threads);
-    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, m) == 0)
-        started++;
-    work(m);
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    free(threads);
+    const ho_crew crew = {.most = (size_t)jobs < m->count ? (size_t)jobs : m->count,
+                          .context = m,
+                          .interrupt = m->request->interrupt,
+                          .next = next,
+                          .work = work,
+                          .hear = hear,
+                          .over = over};
+    if (m->apart)
+        ho_crew_run(&crew);
+    for (size_t i; !m->apart && next(m, &i);) {
+        m->tasks[i].result = (ho_result){0};
+        run_task(&m->tasks[i], &m->tasks[i].result);
+        end(&m->tasks[i]);
+    }
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
@@ -312,8 +394,9 @@ static void sum_up(const many *m, ho_error *error)
 }
 
 /* The rows of the variants, then those of the choices among them. */
-static void make_rows(const many *m, ho_record *record, ho_arena *arena)
+static void make_rows(const many *m, ho_record *record)
 {
+    ho_arena *arena = m->arena;
     const ho_experiment *experiment = m->experiment;
     size_t repeat = (size_t)experiment->repeat;
     ho_runs *runs = ho_arena_alloc(arena, m->variants * sizeof *runs);
@@ -347,18 +430,16 @@ static ho_status finish(const many *m, ho_error *error)
             ho_note("what is done so far is kept in %s", path);
         return error->status;
     }
-    ho_arena *arena = ho_arena_new();
-    ho_record record = ho_record_of(HO_RECORD_RUNS, m->tasks->pipeline, m->request->command_line, true, arena);
+    ho_record record = ho_record_of(HO_RECORD_RUNS, m->tasks->pipeline, m->request->command_line, true, m->arena);
     ho_error later = {0};
     sum_up(m, error);
     record.repeat = m->experiment->repeat;
     record.result.outcome = *error;
-    make_rows(m, &record, arena);
+    make_rows(m, &record);
     ho_run_folder_record(m->folder, &record, &later);
     ho_fail_as(error, &later);
     if (m->request->show)
         m->request->show(&record, path);
-    ho_arena_free(arena);
     return error->status;
 }
 
@@ -367,7 +448,8 @@ static void many_free(many *m)
     ho_run_folder_close(m->folder);
     for (size_t i = 0; i < m->count; i++) {
         let_go(&m->tasks[i]);
-        ho_result_free(&m->tasks[i].result);
+        if (!m->apart)
+            ho_result_free(&m->tasks[i].result);
         free(m->tasks[i].name);
     }
     ho_pipeline_free(m->tasks->pipeline);
@@ -375,8 +457,7 @@ static void many_free(many *m)
     free(m->like_variant);
     free(m->order);
     free(m->tasks);
-    pthread_cond_destroy(&m->ended);
-    pthread_mutex_destroy(&m->mutex);
+    ho_arena_free(m->arena);
     ho_experiment_free(m->experiment);
 }
 
@@ -390,7 +471,7 @@ static ho_status run_all(many *m, int jobs, ho_error *error)
         return error->status;
     ho_announce_data(first);
     ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
-    work_together(m, jobs);
+    run_tasks(m, jobs);
     ho_progress_end(&m->progress);
     return finish(m, error);
 }
@@ -403,9 +484,9 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
               .experiment = ho_experiment_read(asked, variants, variant_count, error)};
     if (!m.experiment)
         return error->status;
-    pthread_mutex_init(&m.mutex, NULL);
-    pthread_cond_init(&m.ended, NULL);
+    m.arena = ho_arena_new();
     make_tasks(&m);
+    m.apart = !m.alone && jobs > 0;
     run_all(&m, jobs, error);
     many_free(&m);
     return error->status;

@@ -2,7 +2,10 @@
 #include <hotool/plugin.h>
 
 #include <math.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 typedef struct scripted {
     int64_t at;        /* the hypergradient, from 1, that is strange; 0: all are */
@@ -24,7 +27,7 @@ static const ho_option options[] = {
      .type = HO_STRING,
      .initial = "none",
      .doc = "error: E is NaN; gradient: its last entry is; norms: that, and the last norm infinite; state: its end is; "
-            "nothing: there is no state"},
+            "nothing: there is no state; crash, kill, exit, memory: the process comes to grief"},
 };
 
 static ho_status create(ho_setup *u, void **self)
@@ -82,11 +85,32 @@ static int strange(const scripted_run *r, const char *fault)
     return (r->mode->at == 0 || r->mode->at == r->asked) && strcmp(r->mode->fault, fault) == 0;
 }
 
+/* At the hypergradient of that number in this process. */
+static void come_to_grief(const scripted *mode)
+{
+    static int64_t asked;
+    if (++asked != mode->at)
+        return;
+    if (strcmp(mode->fault, "crash") == 0)
+        raise(SIGSEGV);
+    if (strcmp(mode->fault, "kill") == 0)
+        raise(SIGKILL);
+    if (strcmp(mode->fault, "exit") == 0)
+        exit(0); /* as if all were well */
+    if (strcmp(mode->fault, "memory") == 0) {
+        setrlimit(RLIMIT_AS, &(struct rlimit){1, RLIM_INFINITY});
+        for (size_t size = 1 << 20; size > 0; size /= 2)
+            while (malloc(size))
+                ;
+    }
+}
+
 static ho_status hypergradient(void *run, const double *lambda, double *value, double *gradient)
 {
     scripted_run *r = run;
     int64_t size = r->system->api->lambda_size(r->system);
     r->asked++;
+    come_to_grief(r->mode);
     double slope = r->mode->at == 0 || r->mode->at == r->asked ? r->mode->slope : 0.0;
     for (int64_t i = 0; i < size; i++)
         gradient[i] = slope * (double)(i + 1);

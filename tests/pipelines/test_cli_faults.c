@@ -1,9 +1,11 @@
 /* Results are what they say, whatever the world does to a run: closed descriptors, two runs into one folder, files that
  * change, names and numbers of any kind. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "cli_support.h"
 #include "json_check.h"
@@ -101,4 +103,134 @@ Test(faults, the_command_is_safe_to_paste)
         cr_expect_str_eq(cli_read("words"), cli_format("<pipeline><base.yaml><--out><%s><--set><%s>", out, set));
     }
     cr_expect_not(cli_exists("PWN"));
+}
+
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
+
+/* Variants of which the second to fifth come to grief at their third hypergradient. */
+static void write_griefs(void)
+{
+    const char *mode = cli_format("hypergradient: {mode: scripted, path: %s/scripted_mode.so, slope: 0.001",
+                                  cli_environment("HOTOOL_PIPELINE_PLUGINS"));
+    cli_pipeline("g.yaml", "hypergradient: {mode: reverse}\n",
+                 cli_format("%s}\nvariants:\n  WELL: {}\n  CRASH: {%s, at: 3, fault: crash}}\n"
+                            "  KILL: {%s, at: 3, fault: kill}}\n  EXIT: {%s, at: 3, fault: exit}}\n"
+                            "  MEMORY: {%s, at: 3, fault: memory}}\n  LAST: {}\n",
+                            mode, mode, mode, mode, mode));
+}
+
+static void expect_the_others(const char *folder)
+{
+    static const char *const said[] = {NULL,
+                                       "scripted_mode.so) crashed in its hypergradient",
+                                       "ended by signal 9 (Killed)",
+                                       "ended early, with exit status 0",
+                                       "out of memory",
+                                       NULL};
+    const char *result = cli_read(cli_format("%s/result.json", folder));
+    cr_expect(json_is(result, "outcome", "failed"), "%s", result);
+    for (int v = 0; v < 6; v++) {
+        const char *row = cli_format("rows/%d", v), *name = v == 0 ? "WELL" : "LAST";
+        cr_expect(json_is(result, cli_format("%s/outcome", row), said[v] ? "failed" : "done"), "%d: %s", v, result);
+        if (said[v])
+            cr_expect(strstr(json_at(result, cli_format("%s/message", row)), said[v]), "%d: %s", v, result);
+        else
+            cr_expect_float_eq(
+                json_number(result, cli_format("%s/test_loss/mean", row)),
+                json_number(cli_read(cli_format("%s/%s/1/result.json", folder, name)), "tuned/test_loss"), 0);
+    }
+    cr_expect_eq(whole_lines(cli_format("%s/CRASH/1/metrics.jsonl", folder)), 2, "what was done is kept");
+}
+
+Test(faults, a_dead_worker_is_named_and_the_others_go_on)
+{
+    static const char *const jobs[] = {"1", "3"};
+    write_griefs();
+    for (int i = 0; i < 2; i++) {
+        cli_result r = cli_run("pipeline", "g.yaml", "--jobs", jobs[i], "--out", jobs[i], NULL);
+        cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+        cr_expect(strstr(r.err, "hotool: 4 of 6 runs failed; CRASH/1: plugin \"scripted\" ("), "%s", r.err);
+        cr_expect(strstr(r.err, "scripted_mode.so) crashed in its hypergradient (SIGSEGV: a bad memory access)"), "%s",
+                  r.err);
+        static const char *const notes[] = {"CRASH/1: plugin ", "KILL/1: its process was ended by signal 9",
+                                            "EXIT/1: its process ended early", "MEMORY/1: out of memory"};
+        for (size_t n = 0; n < sizeof notes / sizeof *notes; n++)
+            cr_expect(strstr(r.err, notes[n]), "%s: %s", notes[n], r.err);
+        cr_expect(strstr(r.out, "LAST") && strstr(r.out, "[1 of 1 runs failed]"), "%s", r.out);
+        expect_the_others(jobs[i]);
+    }
+}
+
+static void wait_for_lines(const char *metrics, int lines)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    for (int tries = 0; tries < 3000; tries++) {
+        int seen = 0;
+        for (const char *p = cli_exists(metrics) ? cli_read(metrics) : ""; (p = strchr(p, '\n')); p++)
+            seen++;
+        if (seen >= lines)
+            return;
+        nanosleep(&moment, NULL);
+    }
+    cr_assert_fail("%s: not %d lines in half a minute", metrics, lines);
+}
+
+static pid_t start_long_runs(void)
+{
+    return cli_start("pipeline", "base.yaml", "--out", "r", "--jobs", "2", "--set", "outer/iterations=1000000", "--set",
+                     "outer/learning_rate=1e-6", "--set", "steps=100", "--set", "repeat=2", NULL);
+}
+
+Test(faults, workers_die_with_the_whole)
+{
+    const pid_t child = start_long_runs();
+    wait_for_lines("r/2/metrics.jsonl", 3);
+    kill(child, SIGKILL);
+    cr_expect_eq(cli_finish(child).status, 128 + SIGKILL);
+    const struct timespec moment = {.tv_nsec = 200 * 1000 * 1000};
+    nanosleep(&moment, NULL);
+    const size_t size = strlen(cli_read("r/1/metrics.jsonl")) + strlen(cli_read("r/2/metrics.jsonl"));
+    nanosleep(&moment, NULL);
+    cr_expect_eq(strlen(cli_read("r/1/metrics.jsonl")) + strlen(cli_read("r/2/metrics.jsonl")), size,
+                 "a worker goes on");
+}
+
+/* ---- signals ----------------------------------------------------------------------------------------------------- */
+
+static void expect_interrupted(const char *folder)
+{
+    const char *result = cli_read(cli_format("%s/result.json", folder));
+    cr_expect(json_valid(result, strlen(result)) && json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect_geq(whole_lines(cli_format("%s/metrics.jsonl", folder)), 3);
+    cr_expect(cli_exists(cli_format("%s/hyperparameters/mtl.rho.npy", folder)));
+}
+
+Test(faults, whatever_signal_asks_to_stop_keeps_what_is_done)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < 4; i++) {
+        const pid_t child = start_long_runs();
+        wait_for_lines("r/1/metrics.jsonl", 3);
+        wait_for_lines("r/2/metrics.jsonl", 3);
+        kill(child, signals[i]);
+        cli_result r = cli_finish(child);
+        cr_expect_eq(r.status, 128 + signals[i], "signal %d: exit status %d: %s", signals[i], r.status, r.err);
+        expect_interrupted("r/1");
+        expect_interrupted("r/2");
+        const char *result = cli_read("r/result.json");
+        cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
+        cr_expect_eq(shell("rm -r r"), 0);
+    }
+}
+
+/* Nobody reads what is printed: neither the lines of progress nor the table. */
+Test(faults, a_closed_pipe_keeps_what_is_done)
+{
+    cr_expect_eq(shell("{ $HOTOOL pipeline base.yaml --out r --set outer/iterations=1000000 --set "
+                       "outer/learning_rate=1e-6; echo $? >status; } 2>&1 | true"),
+                 0);
+    cr_expect_str_eq(cli_read("status"), cli_format("%d\n", 128 + SIGPIPE));
+    const char *result = cli_read("r/result.json");
+    cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
+    cr_expect(cli_exists("r/hyperparameters/mtl.rho.npy"));
 }

@@ -133,7 +133,7 @@ Test(trouble, ctrl_c_before_the_only_run_begins_is_recorded)
                    cli_environment("HOTOOL_PIPELINE_PLUGINS"));
     setenv("HOTOOL_TEST_INTERRUPT", "1", 1);
     cli_result r = cli_run("pipeline", "base.yaml", "--out", "r", "--set", data, NULL);
-    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err, "interrupted") && strstr(r.err, "kept in r"), "%s", r.err);
     const char *result = cli_read("r/result.json");
     cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
@@ -150,7 +150,7 @@ Test(trouble, ctrl_c_ends_soon_and_keeps_what_is_done)
     cli_result r = cli_finish(child);
     clock_gettime(CLOCK_MONOTONIC, &ended);
     cr_expect_lt(ended.tv_sec - begun.tv_sec, 5, "it took too long to end");
-    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err, "interrupted") && strstr(r.err, "kept in r"), "%s", r.err);
     int lines = whole_lines("r/metrics.jsonl");
     cr_expect_geq(lines, 3);
@@ -170,7 +170,7 @@ Test(trouble, ctrl_c_within_one_long_training_ends_it_too)
     nanosleep(&moment, NULL);
     kill(child, SIGINT);
     cli_result r = cli_finish(child);
-    cr_expect(r.status == 1 && strstr(r.err, "interrupted"), "%d %s", r.status, r.err);
+    cr_expect(r.status == 130 && strstr(r.err, "interrupted"), "%d %s", r.status, r.err);
 }
 
 /* The bar is drawn over itself: what stands between two carriage returns must fit one line. */

@@ -331,7 +331,7 @@ Test(variants, ctrl_c_keeps_the_runs_that_are_done)
     wait_for_lines("r/RHO/1/metrics.jsonl", 3);
     kill(child, SIGINT);
     cli_result r = cli_finish(child);
-    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err, "hotool: interrupted; 1 of 4 runs are done"), "%s", r.err);
     const char *result = result_of("r");
     cr_expect(json_is(result, "outcome", "interrupted") && json_is(result, "rows/0/outcome", "done"), "%s", result);
