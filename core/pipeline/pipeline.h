@@ -148,7 +148,7 @@ ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char
                                   ho_error *error);
 /* One of its pipelines: a variant (NULL: the file as it is) and a repetition, from 0; otherwise as the request that the
  * experiment was read by. The file is not read again, nor are data that were read before. It must be freed before the
- * experiment. Thread: any; several may be read at once. */
+ * experiment. Thread: one at a time. */
 ho_pipeline *ho_experiment_pipeline(ho_experiment *experiment, ho_registry *registry, const char *variant,
                                     int64_t repetition, ho_error *error);
 /* Makes the paths that reading `pipeline`, one of the experiment's, made absolute so in the experiment's tree too: what

@@ -410,7 +410,7 @@ Test(online, ctrl_c_keeps_the_best_weights)
     pid_t child = cli_start("pipeline", "o.yaml", "--set", "steps=unbounded", "--set", "stop={every: 12, epochs: 1e9}",
                             "--out", "r", NULL);
     cli_result r = interrupt_after(child, "\"look\": 3", 0);
-    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
     const char *result = result_of("r");
     cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
     cr_expect(json_number(result, "tuned/test_accuracy") > 0, "%s", result);
@@ -422,7 +422,7 @@ Test(online, ctrl_c_keeps_the_best_weights_of_plain_training_too)
     pid_t child = cli_start("pipeline", "o.yaml", "--set", "outer=null", "--set", "hyperparameters=null", "--set",
                             "steps=unbounded", "--set", "stop={every: 12, epochs: 1e9}", "--out", "r", NULL);
     cli_result r = interrupt_after(child, "\"look\": 3", 0);
-    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
     const char *result = result_of("r");
     cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
     cr_expect(json_number(result, "initial/test_accuracy") > 0, "%s", result);
@@ -436,7 +436,7 @@ Test(online, ctrl_c_in_a_search_keeps_weights_and_hyperparameters_of_one_candida
                             "--set", "hyperparameters={mtl.A: null, mtl.rho: {range: {values: [1, 0.001]}}}", "--set",
                             "outer={strategy: grid, schedule: null, every: null}", "--out", "r", NULL);
     cli_result r = interrupt_after(child, "\"iteration\": 1", 500);
-    cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
     const char *result = result_of("r");
     cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
     cr_expect_eq(*cli_array("r/hyperparameters/mtl.rho.npy", 1), 0.001);
