@@ -1,5 +1,6 @@
 #include "host/data_cache.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ typedef struct cached {
 } cached;
 
 struct ho_data_cache {
+    pthread_mutex_t mutex;
     ho_arena *arena;
     cached *entries; /* the one used last is last */
     size_t count, capacity;
@@ -21,6 +23,7 @@ struct ho_data_cache {
 ho_data_cache *ho_data_cache_new(void)
 {
     ho_data_cache *cache = ho_alloc(sizeof *cache);
+    pthread_mutex_init(&cache->mutex, NULL);
     cache->arena = ho_arena_new();
     return cache;
 }
@@ -58,6 +61,7 @@ void ho_data_cache_free(ho_data_cache *cache)
         ho_dataset_free(cache->entries[i].dataset);
     free(cache->entries);
     ho_arena_free(cache->arena);
+    pthread_mutex_destroy(&cache->mutex);
     free(cache);
 }
 
@@ -86,7 +90,12 @@ static ho_dataset *find(ho_data_cache *cache, const ho_loaded *loaded, const ho_
 
 bool ho_data_cache_has(ho_data_cache *cache, const ho_loaded *loaded, const ho_tree *settings)
 {
-    return cache && find(cache, loaded, settings);
+    if (!cache)
+        return false;
+    pthread_mutex_lock(&cache->mutex);
+    bool has = find(cache, loaded, settings) != NULL;
+    pthread_mutex_unlock(&cache->mutex);
+    return has;
 }
 
 static ho_dataset *read_new(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
@@ -110,6 +119,7 @@ ho_dataset *ho_data_cache_get(ho_data_cache *cache, const ho_loaded *loaded, con
 {
     if (!cache)
         return read_new(loaded, settings, reserved, place, error);
+    pthread_mutex_lock(&cache->mutex);
     ho_dataset *dataset = find(cache, loaded, settings);
     if (!dataset && (dataset = read_new(loaded, settings, reserved, place, error)))
         enter(cache, loaded, settings, dataset);
@@ -117,5 +127,6 @@ ho_dataset *ho_data_cache_get(ho_data_cache *cache, const ho_loaded *loaded, con
         ho_dataset_share(dataset);
     if (cache->count)
         forget(cache);
+    pthread_mutex_unlock(&cache->mutex);
     return dataset;
 }

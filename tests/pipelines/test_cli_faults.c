@@ -184,6 +184,7 @@ static pid_t start_long_runs(void)
 Test(faults, workers_die_with_the_whole)
 {
     const pid_t child = start_long_runs();
+    wait_for_lines("r/1/metrics.jsonl", 3);
     wait_for_lines("r/2/metrics.jsonl", 3);
     kill(child, SIGKILL);
     cr_expect_eq(cli_finish(child).status, 128 + SIGKILL);
