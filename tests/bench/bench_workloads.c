@@ -1,305 +1,272 @@
 /*
- * Five workloads on which hypergradients are compared: plain training and one hypergradient, which includes training.
+ * The table: five workloads in f32 and f64, with one and two threads.
  *
- *     bench_workloads [--mode MODE] [--OPTION VALUE]... [--f64] [--repeats N] [NAME]...
+ *     bench_workloads [--quick] [--rounds N] [--json FILE] [--precision f32|f64] [--threads N]
+ *                     [--mode MODE [--OPTION VALUE]...] [NAME]...
  *
- * OPTION is one of the mode's own, such as `--store state`. Examples are made up. Time is the thread's own with its
- * BLAS threads; `to hand` is plain training to the same loop written by hand (by_hand.c), where there is one; `first`
- * is the first hypergradient of the process, `best` the best of all. Peak memory is that of the process: name one
- * workload for its own.
+ * NAME is W1 to W5; OPTION one of the mode's own, such as --store state. --quick: one round of few steps.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "base/rng.h"
-#include "bench.h"
-#include "by_hand.h"
-#include "system/gradient.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "measure.h"
 
-#define MOST 6 /* tuned hyperparameters, layers, penalties */
+/* What a workload is measured with, unless the command line says otherwise. */
+typedef struct way {
+    const char *workload, *mode;
+    int64_t every;
+} way;
 
-typedef struct workload {
-    const char *name, *what;
-    int64_t examples, features, classes, reals; /* reals: a second head's */
-    const char *hidden[MOST];                   /* widths; none: softmax */
-    int64_t batch, steps;
-    const char *dynamics, *penalty;
-    bool each_layer; /* a penalty of its own for each layer */
-    bool weighted;   /* each example has a weight */
-    bool by_hand;    /* there is a loop written by hand, in f32 */
-    const char *tuned[MOST][2];
-} workload;
+static const way ways[] = {{"W1", "reverse", 0}, {"W2", "reverse", 0}, {"W2", "forward", 0}, {"W2", "forward", 10},
+                           {"W3", "reverse", 0}, {"W4", "reverse", 0}, {"W5", "reverse", 0}};
+enum { WAYS = sizeof ways / sizeof *ways };
 
-static const workload workloads[] = {
-    {.name = "W1",
-     .what = "softmax with task interaction, 50 x 2048 x 10, full batch, Adam, T = 400",
-     .examples = 50,
-     .features = 2048,
-     .classes = 10,
-     .steps = 400,
-     .dynamics = "adam",
-     .penalty = "task_interaction",
-     .by_hand = true,
-     .tuned = {{"penalty0.A", "0.01"}, {"penalty0.rho", "0.01"}}},
-    {.name = "W2",
-     .what = "123 - 4 x 512 - 183 and 300, tanh, batch 200, momentum, m = 3, T = 50",
-     .examples = 2000,
-     .features = 123,
-     .classes = 183,
-     .reals = 300,
-     .hidden = {"512", "512", "512", "512"},
-     .batch = 200,
-     .steps = 50,
-     .dynamics = "momentum",
-     .tuned = {{"dynamics.learning_rate", "0.001"}, {"dynamics.momentum", "0.5"}, {"second.weight", "0.01"}}},
-    {.name = "W3",
-     .what = "softmax with a weight for each example, 5000 x 784 x 10, full batch, SGD, T = 200",
-     .examples = 5000,
-     .features = 784,
-     .classes = 10,
-     .steps = 200,
-     .dynamics = "sgd",
-     .weighted = true,
-     .by_hand = true,
-     .tuned = {{"loss.weights", "1"}}},
-    {.name = "W4",
-     .what = "784 - 300 - 10, tanh, batch 100, momentum, T = 500",
-     .examples = 5000,
-     .features = 784,
-     .classes = 10,
-     .hidden = {"300"},
-     .batch = 100,
-     .steps = 500,
-     .dynamics = "momentum",
-     .penalty = "l2",
-     .each_layer = true,
-     .tuned = {{"dynamics.learning_rate", "0.01"},
-               {"dynamics.momentum", "0.5"},
-               {"penalty0.rho", "0.0001"},
-               {"penalty1.rho", "0.0001"}}},
-    {.name = "W5",
-     .what = "64 - 32 - 10, tanh, batch 32, Adam, T = 2000",
-     .examples = 1024,
-     .features = 64,
-     .classes = 10,
-     .hidden = {"32"},
-     .batch = 32,
-     .steps = 2000,
-     .dynamics = "adam",
-     .penalty = "l2",
-     .by_hand = true,
-     .tuned = {{"dynamics.learning_rate", "0.001"}, {"penalty0.rho", "0.0001"}}},
-};
-#define COUNT (sizeof workloads / sizeof *workloads)
+typedef struct request {
+    bool quick, wanted[WORKLOADS], some;
+    int rounds, threads, precision; /* threads and precision (1: f32, 2: f64): 0: both */
+    const char *json, *mode, *options[MOST_OPTIONS][2];
+} request;
 
-static int64_t depth_of(const workload *w)
+static _Noreturn void refuse(const char *what, const char *word)
 {
-    int64_t depth = 0;
-    while (depth < MOST && w->hidden[depth])
-        depth++;
-    return depth;
+    fprintf(stderr, "bench_workloads: %s \"%s\"\n", what, word);
+    exit(2);
 }
 
-static ho_examples made_up(const workload *w, bool f64, int64_t count, uint64_t stream)
+static int whole(const char *option, const char *word, int most)
 {
-    ho_examples e = {.count = count, .features = w->features, .target_count = w->reals ? 2 : 1};
-    const uint64_t inputs = (uint64_t)(count * w->features), reals = (uint64_t)(count * w->reals);
-    e.targets = calloc(2, sizeof *e.targets);
-    e.targets[0] = (ho_target){.name = strdup("labels"), .labels = true, .classes = w->classes, .width = 1};
-    e.targets[1] = (ho_target){.name = strdup("reals"), .width = w->reals};
-    e.targets[0].values = calloc((size_t)count, sizeof(double));
-    e.targets[1].values = calloc(reals + 1, sizeof(double));
-    e.x32 = f64 ? NULL : calloc(inputs, sizeof(float));
-    e.x64 = f64 ? calloc(inputs, sizeof(double)) : NULL;
-    for (uint64_t i = 0; i < inputs; i++)
-        if (f64)
-            e.x64[i] = ho_normal_number(1, stream, i);
-        else
-            e.x32[i] = (float)ho_normal_number(1, stream, i);
-    for (int64_t i = 0; i < count; i++)
-        e.targets[0].values[i] = (double)(i % w->classes);
-    for (uint64_t i = 0; i < reals; i++)
-        e.targets[1].values[i] = ho_normal_number(1, stream + 1, i);
-    return e;
+    char *end;
+    const long value = strtol(word, &end, 10);
+    if (*end || value < 1 || value > most)
+        refuse(option, word);
+    return (int)value;
 }
 
-static void set(ho_tree *map, const char *key, ho_tree *value)
+static void read_option(request *r, const char *name, const char *value, size_t *options)
 {
-    value->key = key;
-    ho_tree_append(map, value);
-}
-
-static ho_instance *model_of(bench *b, const workload *w)
-{
-    if (!w->hidden[0])
-        return make(b, HO_MODEL, "softmax", "model", NULL);
-    ho_tree *options = ho_tree_new(b->arena, HO_TREE_MAP, (ho_place){0});
-    ho_tree *widths = ho_tree_new(b->arena, HO_TREE_LIST, (ho_place){0});
-    for (int64_t i = 0; i < depth_of(w); i++)
-        ho_tree_append(widths, scalar(b, w->hidden[i]));
-    set(options, "shared", widths);
-    set(options, "activation", scalar(b, "tanh"));
-    if (w->reals) {
-        ho_tree *heads = ho_tree_new(b->arena, HO_TREE_LIST, (ho_place){0});
-        ho_tree_append(heads, scalar(b, "labels"));
-        ho_tree_append(heads, scalar(b, "reals"));
-        set(options, "heads", heads);
+    if (!value)
+        refuse("no value for", name);
+    if (!strcmp(name, "--rounds"))
+        r->rounds = whole("--rounds takes 1 to 25, not", value, MOST_ROUNDS);
+    else if (!strcmp(name, "--threads"))
+        r->threads = whole("--threads takes 1 to 8, not", value, 8);
+    else if (!strcmp(name, "--precision"))
+        r->precision = !strcmp(value, "f32") ? 1 : !strcmp(value, "f64") ? 2 : (refuse("no such precision", value), 0);
+    else if (!strcmp(name, "--json"))
+        r->json = value;
+    else if (!strcmp(name, "--mode"))
+        r->mode = value;
+    else if (!r->mode || *options == MOST_OPTIONS)
+        refuse("unknown option", name);
+    else {
+        r->options[*options][0] = name + 2;
+        r->options[(*options)++][1] = value;
     }
-    return make(b, HO_MODEL, "shared_trunk", "model", options);
 }
 
-/* The problem, and what it borrows. */
-typedef struct problem {
-    ho_examples training, validation;
-    ho_term objective[2 + MOST], checked;
-    ho_hyper_setting settings[MOST];
-    const char *on[MOST];
-    ho_problem p;
-} problem;
-
-static void describe(bench *b, problem *q, const workload *w, bool f64)
+static request read_arguments(char **arguments)
 {
-    static const char *const layers[] = {"*1*", "*2*", "*3*"}, *const names[] = {"penalty0", "penalty1", "penalty2"};
-    static const char *const heads[] = {"outputs*"};
-    q->training = made_up(w, f64, w->examples, 1);
-    q->validation = made_up(w, f64, w->batch ? w->batch : 1000 < w->examples ? 1000 : w->examples, 3);
-    q->p = (ho_problem){.seed = 1,
-                        .precision = f64 ? HO_F64 : HO_F32,
-                        .training = &q->training,
-                        .validation = &q->validation,
-                        .classes_or_width = w->classes,
-                        .batch = w->batch,
-                        .steps = w->steps,
-                        .model = model_of(b, w),
-                        .dynamics = make(b, HO_DYNAMICS, w->dynamics, "dynamics", NULL),
-                        .objective = q->objective,
-                        .validation_terms = &q->checked,
-                        .validation_count = 1,
-                        .settings = q->settings};
-    size_t n = 0;
-    q->objective[n++] = (ho_term){.plugin = make(b, HO_LOSS, "cross_entropy", "loss", NULL),
-                                  .mean = true,
-                                  .target = "labels",
-                                  .per_example = w->weighted};
-    if (w->reals)
-        q->objective[n++] =
-            (ho_term){.plugin = make(b, HO_LOSS, "squared_error", "second", NULL), .mean = true, .target = "reals"};
-    for (int64_t i = 0; w->penalty && i <= (w->each_layer ? depth_of(w) : 0); i++) {
-        q->on[i] = i < depth_of(w) ? layers[i] : heads[0];
-        q->objective[n++] = (ho_term){.plugin = make(b, HO_PENALTY, w->penalty, names[i], NULL),
-                                      .on = w->each_layer ? &q->on[i] : NULL,
-                                      .on_count = w->each_layer};
+    request r = {.rounds = 5};
+    size_t options = 0;
+    for (char **a = arguments; *a; a++) {
+        if (!strcmp(*a, "--quick")) {
+            r.quick = true;
+            r.rounds = 1;
+        } else if (!strncmp(*a, "--", 2)) {
+            read_option(&r, a[0], a[1], &options);
+            a++;
+        } else {
+            bool known = false;
+            for (size_t k = 0; k < WORKLOADS; k++)
+                if (!strcmp(*a, workloads[k].name))
+                    known = r.some = r.wanted[k] = true;
+            if (!known)
+                refuse("no such workload", *a);
+        }
     }
-    q->p.objective_count = n;
-    q->checked =
-        (ho_term){.plugin = make(b, HO_LOSS, "cross_entropy", "validation", NULL), .mean = true, .target = "labels"};
-    for (size_t i = 0; i < MOST && w->tuned[i][0]; i++)
-        q->settings[q->p.setting_count++] =
-            (ho_hyper_setting){.name = w->tuned[i][0], .tuned = true, .value = scalar(b, w->tuned[i][1])};
+    return r;
 }
 
-static double megabytes_at_most(void)
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+static void print_head(void)
 {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return 1024e-6 * (double)used.ru_maxrss;
+    printf("%-30s %9s %5s %9s %5s %9s %6s %6s %8s %6s %6s %7s %6s %6s %8s %8s\n", "", "plain s", "+- %", "gradient",
+           "+- %", "first", "ratio", "hand", "GFLOP/s", "GEMM%", "alone%", "GB/s", "copy%", "digit%", "held MB",
+           "peak MB");
 }
 
-/* Seconds of plain training written by hand for this workload. */
-static double seconds_by_hand(const workload *w, const ho_examples *e)
+/* Half the way from the least to the most, in percent of the median. */
+static double around(const spread *s)
 {
-    float interaction[100], *ones = malloc((size_t)e->count * sizeof *ones);
-    for (int i = 0; i < 100; i++)
-        interaction[i] = i % 11 ? -0.02f : 0.2f;
-    for (int64_t i = 0; i < e->count; i++)
-        ones[i] = 1;
-    by_hand p = {.examples = e->count,
-                 .features = e->features,
-                 .batch = w->batch,
-                 .steps = w->steps,
-                 .hidden = w->hidden[0] != NULL,
-                 .adam = !strcmp(w->dynamics, "adam"),
-                 .rate = 1e-3f,
-                 .rho = 1e-4f,
-                 .x = e->x32,
-                 .weights = w->weighted ? ones : NULL,
-                 .interaction = w->hidden[0] || !w->penalty ? NULL : interaction,
-                 .labels = e->targets[0].values};
-    double begun = ho_cpu_seconds(), squares = by_hand_train(&p), seconds = ho_cpu_seconds() - begun;
-    free(ones);
-    if (!isfinite(squares) || squares <= 0) {
-        fprintf(stderr, "bench: the loop written by hand gave %g\n", squares);
+    return 50 * (s->most - s->least) / s->median;
+}
+
+static void print_row(const bench_row *row, const figures *f)
+{
+    char name[64], hand[16] = "-", alone[16] = "-";
+    snprintf(name, sizeof name, "%s %s, %d thread%s, %s%s", row->w.name, row->f64 ? "f64" : "f32", row->threads,
+             row->threads > 1 ? "s" : "", row->mode, row->every ? " *" : "");
+    if (f->by_hand.median > 0)
+        snprintf(hand, sizeof hand, "%.2f", f->plain.median / f->by_hand.median);
+    if (f->products.median > 0)
+        snprintf(alone, sizeof alone, "%.0f", 100 * f->products.median / f->plain.median);
+    const double rate = f->plain_flops / f->plain.median, moved = f->plain_bytes / f->plain.median;
+    printf("%-30s %9.4f %5.1f %9.4f %5.1f %9.4f %6.2f %6s %8.1f %6.0f %6s %7.1f %6.0f %6.2f %8.1f %8.1f\n", name,
+           f->plain.median, around(&f->plain), f->gradient.median, around(&f->gradient), f->first,
+           f->gradient.median / f->plain.median, hand, 1e-9 * rate, 100 * rate / f->product_rate.median, alone,
+           1e-9 * moved, 100 * moved / f->copy_rate.median, 100 * f->digits, 1e-6 * f->held, 1e-6 * f->peak);
+    fflush(stdout);
+}
+
+static void json_spread(ho_json *json, const char *key, const spread *s)
+{
+    ho_json_open(json, key, '{');
+    ho_json_real(json, "median", s->median);
+    ho_json_real(json, "least", s->least);
+    ho_json_real(json, "most", s->most);
+    ho_json_close(json, '}');
+}
+
+static void json_row(ho_json *json, const bench_row *row, const figures *f)
+{
+    ho_json_open(json, NULL, '{');
+    ho_json_string(json, "workload", row->w.name);
+    ho_json_string(json, "precision", row->f64 ? "f64" : "f32");
+    ho_json_integer(json, "threads", row->threads);
+    ho_json_string(json, "mode", row->mode);
+    ho_json_integer(json, "hypergradient_every", row->every ? row->every : row->w.steps);
+    ho_json_integer(json, "steps", row->w.steps);
+    ho_json_real(json, "lambda_size", f->directions);
+    json_spread(json, "plain_seconds", &f->plain);
+    json_spread(json, "hypergradient_seconds", &f->gradient);
+    ho_json_real(json, "first_hypergradient_seconds", f->first);
+    ho_json_real(json, "ratio", f->gradient.median / f->plain.median);
+    if (f->by_hand.median > 0) {
+        json_spread(json, "by_hand_seconds", &f->by_hand);
+        ho_json_real(json, "plain_to_by_hand", f->plain.median / f->by_hand.median);
+    }
+    json_spread(json, "products_alone_seconds", &f->products);
+    ho_json_real(json, "plain_flops", f->plain_flops);
+    ho_json_real(json, "hypergradient_flops", f->gradient_flops);
+    ho_json_real(json, "plain_gflops_per_second", 1e-9 * f->plain_flops / f->plain.median);
+    ho_json_real(json, "hypergradient_gflops_per_second", 1e-9 * f->gradient_flops / f->gradient.median);
+    json_spread(json, "gemm_flops_per_second", &f->product_rate);
+    ho_json_real(json, "plain_gbytes_per_second", 1e-9 * f->plain_bytes / f->plain.median);
+    json_spread(json, "copy_bytes_per_second", &f->copy_rate);
+    ho_json_real(json, "digits_share", f->digits);
+    ho_json_real(json, "held_bytes", f->held);
+    ho_json_real(json, "residual_bytes", f->residuals);
+    ho_json_real(json, "plain_peak_bytes", f->plain_peak);
+    ho_json_real(json, "peak_bytes", f->peak);
+    ho_json_real(json, "clock_to_processor", f->waited);
+    ho_json_real(json, "validation_error", f->error);
+    ho_json_real(json, "hypergradient_norm", f->norm);
+    ho_json_close(json, '}');
+}
+
+/* ---- all rows ---------------------------------------------------------------------------------------------------- */
+
+/* The sums that the lines below the table come from. */
+typedef struct totals {
+    double waited, one; /* of rows with one thread */
+    double product[2][2], copy[2], rows[2][2], copies[2];
+} totals;
+
+static void measure_row(const request *r, bench_row *row, ho_json *json, totals *all)
+{
+    figures f;
+    row->rounds = r->rounds;
+    row->w.steps = r->quick ? row->w.few : row->w.steps;
+    memcpy(row->options, r->options, sizeof r->options);
+    measure(row, &f);
+    print_row(row, &f);
+    json_row(json, row, &f);
+    const int several = row->threads > 1;
+    if (!several) {
+        all->waited += f.waited;
+        all->one++;
+    }
+    all->product[several][row->f64] += f.product_rate.median;
+    all->rows[several][row->f64]++;
+    all->copy[several] += f.copy_rate.median;
+    all->copies[several]++;
+}
+
+static void measure_way(const request *r, const way *w, ho_json *json, totals *all)
+{
+    for (int precision = 1; precision <= 2; precision++)
+        for (int threads = r->threads ? r->threads : 1; threads <= (r->threads ? r->threads : 2); threads++) {
+            if (r->precision && r->precision != precision)
+                continue;
+            bench_row row = {
+                .mode = r->mode ? r->mode : w->mode, .every = w->every, .f64 = precision == 2, .threads = threads};
+            for (size_t k = 0; k < WORKLOADS; k++)
+                if (!strcmp(workloads[k].name, w->workload))
+                    row.w = workloads[k];
+            if (r->quick && row.every)
+                row.every = 1;
+            measure_row(r, &row, json, all);
+        }
+}
+
+static void print_foot(const totals *all)
+{
+    static const char *const precisions[] = {"f32", "f64"};
+    printf("* a hypergradient every 10 steps\n");
+    for (int several = 0; several < 2; several++) {
+        if (!all->copies[several])
+            continue;
+        printf("ceilings, %s:", several ? "several threads" : "1 thread");
+        for (int p = 0; p < 2; p++)
+            if (all->rows[several][p] > 0)
+                printf(" GEMM %s %.1f GFLOP/s,", precisions[p],
+                       1e-9 * all->product[several][p] / all->rows[several][p]);
+        printf(" copy %.1f GB/s\n", 1e-9 * all->copy[several] / all->copies[several]);
+    }
+    if (all->one > 0)
+        printf("with 1 thread, a second of the processor took %.2f s by the clock (1: a quiet machine)\n",
+               all->waited / all->one);
+}
+
+static void write_json(ho_json *json, const char *path)
+{
+    ho_error error = {0};
+    if (path && ho_file_write(path, json->text, json->length, &error) != HO_OK) {
+        fprintf(stderr, "bench_workloads: %s\n", error.text);
         exit(1);
     }
-    return seconds;
-}
-
-static void run(bench *b, const workload *w, const ho_instance *mode, bool f64, int repeats)
-{
-    problem q = {0};
-    describe(b, &q, w, f64);
-    ho_training *training = ho_training_new(&q.p, &b->error);
-    must(b, training != NULL);
-    const size_t size = (size_t)ho_training_lambda_size(training);
-    double *lambda = calloc(size, sizeof *lambda), *gradient = calloc(size, sizeof *gradient);
-    ho_training_lambda_initial(training, lambda);
-    double hand = INFINITY, plain = INFINITY, first = 0, best = INFINITY, value, norm = 0;
-    ho_gradient_cost cost = {0};
-    for (int r = 0; r < repeats; r++) {
-        double begun = ho_cpu_seconds();
-        must(b, ho_hypergradient(training, mode, w->steps, lambda, &value, gradient, &cost, &b->error) == HO_OK);
-        const double seconds = ho_cpu_seconds() - begun;
-        first = r ? first : seconds;
-        best = fmin(best, seconds);
-        begun = ho_cpu_seconds();
-        must(b, ho_train(training, w->steps, lambda, NULL, &value, &b->error) == HO_OK);
-        plain = fmin(plain, ho_cpu_seconds() - begun);
-        if (w->by_hand && !f64)
-            hand = fmin(hand, seconds_by_hand(w, &q.training));
-    }
-    for (size_t i = 0; i < size; i++)
-        norm += gradient[i] * gradient[i];
-    char ratio[16] = "";
-    if (isfinite(hand))
-        snprintf(ratio, sizeof ratio, "%.2f", plain / hand);
-    printf("%-4s %8s %8.3f %8.3f %8.3f %7.2f %10.1f %10.1f  %.17g\n", w->name, ratio, plain, first, best, best / plain,
-           1e-6 * (double)cost.bytes, megabytes_at_most(), sqrt(norm));
-    ho_training_free(training);
-    free(lambda);
-    free(gradient);
+    ho_json_free(json);
 }
 
 int main(int count, char **arguments)
 {
-    bench b = {.arena = ho_arena_new()};
-    b.registry = ho_registry_new(NULL, &b.error);
-    must(&b, b.registry != NULL);
-    ho_exec_threads(1);
-    ho_tree *options = ho_tree_new(b.arena, HO_TREE_MAP, (ho_place){0});
-    const char *mode = "reverse";
-    bool f64 = false, some = false, wanted[COUNT] = {false};
-    int repeats = 3;
-    for (int i = 1; i < count; i++) {
-        const char *argument = arguments[i], *value = i + 1 < count ? arguments[i + 1] : "";
-        if (!strcmp(argument, "--f64"))
-            f64 = true;
-        else if (!strcmp(argument, "--repeats"))
-            repeats = atoi(arguments[++i]);
-        else if (!strcmp(argument, "--mode"))
-            mode = arguments[++i];
-        else if (!strncmp(argument, "--", 2))
-            set(options, arguments[i++] + 2, scalar(&b, value));
-        for (size_t k = 0; k < COUNT; k++)
-            some |= wanted[k] |= !strcmp(argument, workloads[k].name);
+    const request r = read_arguments(arguments + (count > 0));
+    ho_json json = {.pretty = true};
+    totals all = {0};
+    ho_json_open(&json, NULL, '{');
+    ho_json_boolean(&json, "quick", r.quick);
+    ho_json_integer(&json, "rounds", r.rounds);
+    ho_json_open(&json, "rows", '[');
+    print_head();
+    const way *before = NULL;
+    for (const way *w = ways; w < ways + WAYS; w++) {
+        bool wanted = !r.some;
+        for (size_t k = 0; k < WORKLOADS; k++)
+            wanted |= r.wanted[k] && !strcmp(workloads[k].name, w->workload);
+        /* With a mode of the command line there is one way for each workload. */
+        if (!wanted || (r.mode && before && before->workload == w->workload))
+            continue;
+        measure_way(&r, w, &json, &all);
+        before = w;
     }
-    const ho_instance *instance = make(&b, HO_MODE, mode, mode, options);
-    printf("%-4s %8s %8s %8s %8s %7s %10s %10s  mode %s, %s, 1 thread, seconds; the gradient's norm\n", "", "to hand",
-           "plain", "first", "best", "ratio", "MB held", "peak MB", mode, f64 ? "f64" : "f32");
-    for (size_t k = 0; k < COUNT; k++)
-        if (wanted[k] || !some)
-            run(&b, &workloads[k], instance, f64, repeats);
+    ho_json_close(&json, ']');
+    ho_json_close(&json, '}');
+    ho_json_end(&json);
+    print_foot(&all);
+    write_json(&json, r.json);
     return 0;
 }

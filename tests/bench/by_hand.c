@@ -310,5 +310,7 @@ static double train_network(const by_hand *p)
 
 double by_hand_train(const by_hand *problem)
 {
-    return problem->hidden ? train_network(problem) : train_softmax(problem);
+    if (problem->layers == 0)
+        return train_softmax(problem);
+    return problem->layers == 1 && problem->width == HIDDEN ? train_network(problem) : by_hand_train_trunk(problem);
 }

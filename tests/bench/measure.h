@@ -1,0 +1,43 @@
+/* One row of the table: plain training and a hypergradient of one workload, measured in a process of its own. */
+#ifndef MEASURE_H
+#define MEASURE_H
+
+#include "workloads.h"
+
+enum {
+    MOST_ROUNDS = 25,
+    MOST_OPTIONS = 4,
+};
+
+typedef struct bench_row {
+    workload w;
+    const char *mode, *options[MOST_OPTIONS][2]; /* the mode's options, up to a NULL */
+    int64_t every;                               /* a hypergradient after so many steps each; 0: one, in the end */
+    bool f64;
+    int threads, rounds;
+    bool alone; /* neither ceilings nor a loop by hand: for curves */
+} bench_row;
+
+typedef struct spread {
+    double median, least, most;
+} spread;
+
+/* Seconds are the processor's with one thread, the clock's with more. What is not measured is 0. */
+typedef struct figures {
+    spread plain, gradient;             /* seconds; a gradient's include training */
+    double first;                       /* seconds of the first hypergradient of the process */
+    spread by_hand, products;           /* seconds: plain training by hand; its products alone */
+    spread product_rate, copy_rate;     /* operations and bytes in a second */
+    double plain_flops, gradient_flops; /* operations in products, in all */
+    double plain_bytes;             /* that plain training must at least move: a batch read, a state read and written */
+    double digits;                  /* share of the hypergradient's time that its estimate of digits takes */
+    double held, residuals;         /* bytes that the mode held; of these, residuals */
+    double plain_peak, peak;        /* most resident bytes of the process after plain training, and in all */
+    double waited;                  /* seconds by the clock for each one of the processor: how busy the machine is */
+    double directions, error, norm; /* m; the validation error; the hypergradient's norm */
+} figures;
+
+/* Ends the program where the measurement fails. Thread: before any other uses the BLAS. */
+void measure(const bench_row *row, figures *f);
+
+#endif
