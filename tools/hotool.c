@@ -64,6 +64,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
     if (status == HO_OK && !help) {
         listen();
         ho_fatal_signals();
+        ho_watch_calls(10, false);
         char *folders = ho_own_plugins();
         ho_registry *registry = ho_registry_new(folders, error);
         free(folders);

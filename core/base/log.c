@@ -34,10 +34,20 @@ void ho_last_words_to(int fd)
     last_words_fd = fd;
 }
 
+int ho_last_words_fd(void)
+{
+    return last_words_fd;
+}
+
 void ho_last_words(const char *text)
 {
+    ho_say(last_words_fd, text);
+}
+
+void ho_say(int fd, const char *text)
+{
     for (size_t length = strlen(text); length > 0;) {
-        ssize_t written = write(last_words_fd, text, length);
+        ssize_t written = write(fd, text, length);
         if (written <= 0)
             return;
         text += written;

@@ -14,5 +14,8 @@ void ho_notes_quiet(bool quiet);
 /* What a process says that cannot go on, in pieces, to stderr or to where it was told to. Async-signal-safe. */
 void ho_last_words(const char *text);
 void ho_last_words_to(int fd);
+int ho_last_words_fd(void);
+/* Writes a text, whole if it can be. Async-signal-safe. */
+void ho_say(int fd, const char *text);
 
 #endif

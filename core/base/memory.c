@@ -12,7 +12,8 @@
 _Noreturn static void out_of_memory(void)
 {
     ho_last_words("hotool: out of memory\n");
-    exit(1);
+    fflush(NULL);
+    _exit(1); /* and not exit(), which the host takes for a plugin's while one is running */
 }
 
 void *ho_alloc(size_t bytes)

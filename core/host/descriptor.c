@@ -306,6 +306,7 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
         return refuse(r, "is a plugin of the unknown kind %u", plugin->kind);
     if (!is_plugin_name(plugin->name))
         return refuse(r, "its plugin has no valid name (a small letter, then small letters, digits and '_')");
+    r->loaded->title = ho_arena_format(r->arena, "plugin \"%s\" (%s)", plugin->name, r->path);
     plugin->version = or_empty(plugin->version);
     plugin->doc = or_empty(plugin->doc);
     return HO_OK;

@@ -16,6 +16,8 @@
 #include "base/text.h"
 #include "host/descriptor.h"
 #include "host/elf.h"
+#include "host/signals.h"
+#include "host/trial.h"
 
 struct ho_registry {
     ho_arena *arena;
@@ -125,6 +127,27 @@ static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, ui
     return symbol;
 }
 
+/* A file by its absolute path, which has a '/', so that neither libltdl nor the loader searches its own folders. */
+static ho_loaded *read_module(ho_registry *registry, const char *path, const char *real, ho_error *error)
+{
+    uint64_t size = 0;
+    lt_dlhandle handle = open_module(real, error);
+    const ho_plugin *symbol = handle ? find_descriptor(handle, path, &size, error) : NULL;
+    ho_loaded *loaded = symbol ? ho_arena_alloc(registry->arena, sizeof *loaded) : NULL;
+    if (loaded && ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded,
+                                     error) == HO_OK)
+        return loaded;
+    return NULL;
+}
+
+static ho_loaded *find_loaded(const ho_registry *registry, const char *real)
+{
+    for (size_t i = 0; i < registry->loaded_count; i++)
+        if (strcmp(registry->loaded[i]->real_path, real) == 0)
+            return registry->loaded[i];
+    return NULL;
+}
+
 /* With the mutex held. */
 static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *error)
 {
@@ -135,26 +158,20 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
         ho_fail(error, HO_INVALID, "%s: cannot be examined: %s", path, strerror(errno));
         return NULL;
     }
-    char *kept = ho_arena_strdup(registry->arena, real);
+    ho_loaded *loaded = find_loaded(registry, real);
+    if (!loaded) {
+        const char *kept = ho_arena_strdup(registry->arena, real);
+        ho_loading(kept);
+        loaded = read_module(registry, path, kept, error);
+        ho_calling(NULL, NULL);
+        if (loaded) {
+            loaded->real_path = kept;
+            ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count,
+                    sizeof *registry->loaded);
+            registry->loaded[registry->loaded_count++] = loaded;
+        }
+    }
     free(real);
-    for (size_t i = 0; i < registry->loaded_count; i++)
-        if (strcmp(registry->loaded[i]->real_path, kept) == 0)
-            return registry->loaded[i];
-    /* The absolute path has a '/', so that neither libltdl nor the loader searches its own folders for it. */
-    lt_dlhandle handle = open_module(kept, error);
-    if (!handle)
-        return NULL;
-    uint64_t size = 0;
-    const ho_plugin *symbol = find_descriptor(handle, path, &size, error);
-    if (!symbol)
-        return NULL;
-    ho_loaded *loaded = ho_arena_alloc(registry->arena, sizeof *loaded);
-    if (ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded, error) !=
-        HO_OK)
-        return NULL;
-    loaded->real_path = kept;
-    ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count, sizeof *registry->loaded);
-    registry->loaded[registry->loaded_count++] = loaded;
     return loaded;
 }
 
@@ -168,6 +185,8 @@ const ho_loaded *ho_registry_load(ho_registry *registry, const char *path, ho_er
 
 /* What a listing gathers. */
 typedef struct listing {
+    char **paths; /* of all files in the folders, in the order of search */
+    size_t path_count, path_capacity;
     const ho_loaded **plugins;
     size_t count, capacity;
     uint32_t kind;
@@ -194,23 +213,48 @@ static int is_shared_object(const struct dirent *entry)
     return entry->d_name[0] != '.' && length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0;
 }
 
-static void list_folder(ho_registry *registry, const char *folder, listing *list)
+static void list_folder(const char *folder, listing *list)
 {
     struct dirent **entries;
     int count = scandir(folder, &entries, is_shared_object, alphasort);
     for (int i = 0; i < count; i++) {
-        char *path = ho_format("%s/%s", folder, entries[i]->d_name);
-        ho_error error = {0};
-        const ho_loaded *loaded = load(registry, path, &error);
-        if (loaded)
-            add_plugin(list, loaded);
-        else if (list->refused)
-            list->refused(list->context, error.text);
-        free(path);
+        ho_grow((void **)&list->paths, &list->path_capacity, list->path_count, sizeof *list->paths);
+        list->paths[list->path_count++] = ho_format("%s/%s", folder, entries[i]->d_name);
         free(entries[i]);
     }
     if (count >= 0)
         free(entries);
+}
+
+/* For a child process: what loading a file does to it. */
+static void try_to_load(void *context, const char *path)
+{
+    ho_error error = {0};
+    char *real = realpath(path, NULL);
+    if (real && !find_loaded(context, real))
+        load(context, path, &error);
+    free(real);
+}
+
+/* Loads what can be loaded. A file that would end the program, nobody having asked for it by name, is passed over. */
+static void load_listed(ho_registry *registry, listing *list)
+{
+    char **trouble = ho_alloc((list->path_count + 1) * sizeof *trouble);
+    ho_try_files((const char *const *)list->paths, list->path_count, try_to_load, registry, trouble);
+    for (size_t i = 0; i < list->path_count; i++) {
+        ho_error error = {0};
+        if (trouble[i])
+            ho_fail(&error, HO_INVALID, "%s: %s", list->paths[i], trouble[i]);
+        const ho_loaded *loaded = trouble[i] ? NULL : load(registry, list->paths[i], &error);
+        if (loaded)
+            add_plugin(list, loaded);
+        else if (list->refused)
+            list->refused(list->context, error.text);
+        free(trouble[i]);
+        free(list->paths[i]);
+    }
+    free(trouble);
+    free(list->paths);
 }
 
 static int by_kind_and_name(const void *a, const void *b)
@@ -229,11 +273,12 @@ static void list_all(ho_registry *registry, listing *list)
             if (list->kind != 0 && kind != list->kind)
                 continue;
             char *folder = ho_format("%s/%s", registry->folders[i], ho_kind_folder(kind));
-            list_folder(registry, folder, list);
+            list_folder(folder, list);
             free(folder);
         }
-        list_folder(registry, registry->folders[i], list);
+        list_folder(registry->folders[i], list);
     }
+    load_listed(registry, list);
     if (list->count > 1)
         qsort(list->plugins, list->count, sizeof *list->plugins, by_kind_and_name);
 }

@@ -1,20 +1,62 @@
-/* Everything that the handler does is async-signal-safe. */
-#define _XOPEN_SOURCE 700 /* sigaltstack */
+/* Everything that the handlers do is async-signal-safe. What they print is the host's own memory: a plugin's file may
+ * have been cut short under it, and its strings with it. */
+#define _XOPEN_SOURCE 700 /* sigaltstack, setitimer */
 #include "host/signals.h"
 
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
-/* A crash is handled on the thread that crashed. */
-static _Thread_local const ho_loaded *volatile running_plugin;
-static _Thread_local const char *volatile running_callback;
+/* A call of a plugin: its title and the callback; loading a file: its path and NULL. */
+typedef struct call {
+    const char *volatile who;
+    const char *volatile callback;
+} call;
+
+/* A crash is handled on the thread that crashed; an alarm on any. */
+static _Thread_local call running;
+static call watched;
+static unsigned watch_seconds;
+static volatile sig_atomic_t watch_ends;
+
+static void set(call *to, const char *who, const char *callback)
+{
+    to->who = NULL; /* a handler may run in between */
+    to->callback = callback;
+    to->who = who;
+}
+
+static void enter(const char *who, const char *callback, bool slow)
+{
+    set(&running, who, callback);
+    if (watch_seconds == 0 || watch_ends || slow || (!who && !watched.who))
+        return;
+    set(&watched, who, callback);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = who ? (time_t)watch_seconds : 0}, NULL);
+}
 
 void ho_calling(const ho_loaded *plugin, const char *callback)
 {
-    running_plugin = plugin;
-    running_callback = callback;
+    const uint32_t kind = plugin ? plugin->plugin.kind : 0;
+    enter(plugin ? plugin->title : NULL, callback, kind == HO_MODE || kind == HO_DATA);
+}
+
+void ho_loading(const char *path)
+{
+    enter(path, NULL, false);
+}
+
+/* "hotool: plugin "x" (PATH) DID in its step" or "hotool: PATH DID while it was loaded". */
+static void say_call(int fd, call where, const char *did)
+{
+    ho_say(fd, "hotool: ");
+    ho_say(fd, where.who);
+    ho_say(fd, did);
+    ho_say(fd, where.callback ? " in its " : " while it was loaded");
+    ho_say(fd, where.callback ? where.callback : "");
 }
 
 static const struct {
@@ -32,19 +74,10 @@ static const struct {
 
 static void on_fatal_signal(int signal_number)
 {
-    const ho_loaded *plugin = running_plugin;
-    const char *callback = running_callback;
-    ho_last_words("hotool: ");
-    if (plugin) {
-        ho_last_words("plugin \"");
-        ho_last_words(plugin->plugin.name);
-        ho_last_words("\" (");
-        ho_last_words(plugin->path);
-        ho_last_words(") crashed in its ");
-        ho_last_words(callback ? callback : "code");
-    } else {
-        ho_last_words("crashed outside of any plugin");
-    }
+    if (running.who)
+        say_call(ho_last_words_fd(), running, " crashed");
+    else
+        ho_last_words("hotool: crashed outside of any plugin");
     for (size_t i = 0; i < FATAL; i++)
         if (fatal[i].number == signal_number) {
             ho_last_words(" (");
@@ -52,6 +85,52 @@ static void on_fatal_signal(int signal_number)
         }
     ho_last_words(")\n");
     _exit(1);
+}
+
+/* exit() runs this on the thread that called it. */
+static void on_exit_by_plugin(void)
+{
+    if (!running.who)
+        return;
+    say_call(ho_last_words_fd(), running, " ended the program");
+    ho_last_words(" (it called exit)\n");
+    _exit(1);
+}
+
+static void say_number(int fd, unsigned number)
+{
+    char digits[12];
+    size_t at = sizeof digits - 1;
+    digits[at] = '\0';
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    ho_say(fd, digits + at);
+}
+
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+    const call late = watch_ends ? running : watched;
+    if (late.who) {
+        say_call(STDERR_FILENO, late, " is still");
+        ho_say(STDERR_FILENO, " after ");
+        say_number(STDERR_FILENO, watch_seconds);
+        ho_say(STDERR_FILENO, " s\n");
+    }
+    if (watch_ends)
+        _exit(1);
+}
+
+void ho_watch_calls(unsigned seconds, bool end)
+{
+    const struct itimerval timer = {.it_value.tv_sec = end ? (time_t)seconds : 0};
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    watch_seconds = seconds;
+    watch_ends = end;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 void ho_signals_thread(void)
@@ -69,5 +148,6 @@ void ho_fatal_signals(void)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < FATAL; i++)
         sigaction(fatal[i].number, &action, NULL);
+    atexit(on_exit_by_plugin);
     ho_signals_thread();
 }
