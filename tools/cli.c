@@ -30,6 +30,10 @@ static const ho_flag flags[] = {
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
     {"--profile", NULL, "measure where the time goes: a table, and stacks for a flame graph in the results",
      HO_CLI_PROFILE, 0},
+    {"--only", "CHECK", "of a plugin: this check alone", HO_CLI_PROOF, offsetof(ho_cli, only)},
+    {"--seed", "N", "of a plugin: seed of the random numbers (default: 1)", HO_CLI_PROOF, offsetof(ho_cli, seed)},
+    {"--limit", "SECONDS", "of a plugin: for each check (default: 20)", HO_CLI_PROOF, offsetof(ho_cli, limit)},
+    {"--in-process", NULL, "of a plugin: no child processes and no limit, for debuggers", HO_CLI_PROOF, 0},
     {"--quiet", NULL, "no progress", HO_CLI_QUIET, 0},
     {"--help", NULL, "this text", 0, 0},
 };
@@ -146,6 +150,8 @@ static void store(ho_cli *cli, const ho_flag *f, const char *value)
         cli->sets[cli->set_count++] = value;
     else if (f->bit == HO_CLI_PROFILE)
         cli->profile = true;
+    else if (f->bit == HO_CLI_PROOF)
+        cli->in_process = true;
     else if (f->bit == HO_CLI_GENERATED)
         cli->allow_generated = true;
     else

@@ -22,7 +22,8 @@ typedef struct ho_cli {
     const char **variants;
     size_t variant_count;
     const char *mode, *precision, *out, *threads, *jobs;
-    bool quiet, profile, allow_generated;
+    const char *only, *seed, *limit; /* of the check of a plugin */
+    bool quiet, profile, allow_generated, in_process;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
 
@@ -38,6 +39,7 @@ enum {
     HO_CLI_JOBS = 128,
     HO_CLI_PROFILE = 256,
     HO_CLI_GENERATED = 512,
+    HO_CLI_PROOF = 1024,
 };
 
 typedef struct ho_cli_command {

@@ -1,6 +1,7 @@
 /* What each command does with what it was given. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -11,6 +12,7 @@
 #include "exec/profile.h"
 #include "plugins_help.h"
 #include "profile_print.h"
+#include "proof/proof.h"
 #include "report/usage.h"
 #include "run/head.h"
 #include "run/run.h"
@@ -119,8 +121,39 @@ static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *er
     return status;
 }
 
+/* Whether an operand is a shared object and not a pipeline. */
+static bool is_shared_object(const char *path)
+{
+    const size_t length = strlen(path);
+    return length > 3 && strcmp(path + length - 3, ".so") == 0;
+}
+
+static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    int seed = 1, limit = 20;
+    if (cli->mode)
+        return ho_fail(error, HO_INVALID, "check: --mode is for pipelines; a plugin is checked with every exact mode");
+    if (count_option("--seed", cli->seed, 1, &seed, error) != HO_OK ||
+        count_option("--limit", cli->limit, 20, &limit, error) != HO_OK)
+        return error->status;
+    ho_exec_threads(1);
+    const ho_proof_request request = {.path = cli->operand,
+                                      .sets = cli->sets,
+                                      .set_count = cli->set_count,
+                                      .only = cli->only,
+                                      .seed = (uint64_t)seed,
+                                      .limit = (unsigned)limit,
+                                      .in_process = cli->in_process,
+                                      .interrupt = &ho_cli_interrupted};
+    return ho_prove(&request, registry, error);
+}
+
 static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
+    if (is_shared_object(cli->operand))
+        return run_proof(cli, registry, error);
+    if (cli->only || cli->seed || cli->limit || cli->in_process)
+        return ho_fail(error, HO_INVALID, "check: --only, --seed, --limit and --in-process are for plugins (NAME.so)");
     ho_pipeline *pipeline = read_pipeline(cli, "f64", registry, error);
     if (!pipeline)
         return error->status;
@@ -169,7 +202,7 @@ const ho_cli_command ho_cli_commands[] = {
      "mode that "
      "`auto` takes.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION, .run = run_plan},
-    {"check", "FILE", "verify a pipeline's hypergradients, in f64",
+    {"check", "FILE", "verify a pipeline's hypergradients, or a plugin (NAME.so)",
      "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against differences, at steps along the "
      "trajectory; compares all modes with each other, and the hypergradient with differences of E, over steps of "
      "several "
@@ -189,7 +222,7 @@ const ho_cli_command ho_cli_commands[] = {
      "the pipeline's hyperparameters, until it can be judged: a wrong derivative does not hide there. What is unstable "
      "or "
      "on a kink wherever it is looked at has FAILED.",
-     RUNS | HO_CLI_MODE, .run = run_check},
+     RUNS | HO_CLI_MODE | HO_CLI_PROOF, .run = run_check},
     {"report", "RUN", "make one self-contained page of a run folder", ho_report_about, .own = ho_report_flags},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,

@@ -11,8 +11,8 @@ void ho_calling(const ho_loaded *plugin, const char *callback);
 void ho_loading(const char *path);
 
 /* Installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT (a failed assertion, an uncaught C++
- * exception), which print the plugin and its call and exit with status 1; the same where a plugin calls exit(). Prepares
- * the calling thread as below. */
+ * exception), which print the plugin and its call and exit with status 1; the same where a plugin calls exit().
+ * Prepares the calling thread as below. */
 void ho_fatal_signals(void);
 
 /* From now on a call that has not returned after so many seconds is told on stderr, once. Readers and modes, whose

@@ -47,6 +47,8 @@ static tracing *enter(ho_trace *x, const char *file, int32_t line)
     tracing *t = trace_of(x);
     if (!failed(t))
         ho_graph_source_enter(t->graph, t->instance->loaded->plugin.name, file, line > 0 ? line : 0);
+    if (t->env->watch && ++t->env->watch->calls == t->env->watch->fail_at)
+        fail(t, "call %" PRIu32 " of the trace was made to fail", t->env->watch->fail_at);
     return t;
 }
 
@@ -416,6 +418,8 @@ static ho_status trace_fail(ho_trace *x, const char *file, int32_t line, const c
 {
     tracing *t = enter(x, file, line);
     char text[1024] = "refuses this pipeline";
+    if (t->env->watch && !failed(t))
+        t->env->watch->refused = true;
     if (format) {
         va_list args;
         va_start(args, format);

@@ -15,6 +15,12 @@ typedef struct ho_named_size {
 /* The size of that name; 0: none. */
 int64_t ho_size_find(const ho_named_size *sizes, const char *symbol);
 
+/* To see what a plugin does about errors: calls that can fail are counted, and number `fail_at` fails (0: none). */
+typedef struct ho_trace_watch {
+    uint32_t calls, fail_at;
+    bool refused; /* the plugin refused by itself, with ho_trace_fail */
+} ho_trace_watch;
+
 /* What a callback may use beside names in scope. Zero-initialise what does not apply. */
 typedef struct ho_trace_env {
     ho_graph *graph;
@@ -27,6 +33,7 @@ typedef struct ho_trace_env {
     ho_node (*weight)(void *context, const char *name, ho_node initial);
     ho_node (*normal)(void *context, const char *name, ho_shape shape);
     void *context;
+    struct ho_trace_watch *watch; /* NULL: none */
 } ho_trace_env;
 
 /* Binds the instance's numeric options as constants. */

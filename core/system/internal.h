@@ -17,7 +17,9 @@
 #define HO_SYSTEM_INTERNAL_H
 
 #include "system/batch.h"
+#include "system/branches.h"
 #include "system/digits.h"
+#include "system/dynamics.h"
 #include "system/hypers.h"
 #include "system/state.h"
 
@@ -135,24 +137,11 @@ ho_node ho_trace_losses(ho_training *training, const ho_owner *owners, size_t co
 /* The terms' value: reduced losses and penalties, weighted and added. */
 ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t count, const ho_part *part);
 
-/* ---- dynamics.c (shared with optimizer.c) -------------------------------------------------------------------------
- */
+/* ---- dynamics.c -------------------------------------------------------------------------------------------------- */
 
-/* Puts a plugin's hyperparameters (nodes in the order of its table) into a scope by their own names. */
-void ho_bind_hypers(ho_scope *scope, const ho_instance *instance, const ho_node *hypers);
-/* Traces one step at (w, g, slots, t); next receives w and every slot. `like` gives graph, sizes and grad(p). */
-ho_status ho_dynamics_step(const ho_instance *dynamics, const ho_trace_env *like, const ho_node *hypers, ho_node t,
-                           ho_node w, ho_node g, const ho_node *slots, ho_node *next);
-/* The slots' initial values where the initial weights are w. */
-void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_node *hypers, ho_node w, ho_node *slots);
 /* The training's initial map and its step. */
 void ho_trace_initial(ho_training *training);
 void ho_trace_step(ho_training *training);
-
-/* ---- branches.c -------------------------------------------------------------------------------------------------- */
-
-/* One row of numbers that tells which branches the outputs take; a single 0 where they have none. */
-ho_node ho_branches_of(ho_graph *graph, const ho_node *outputs, size_t count);
 
 /* ---- programs.c -------------------------------------------------------------------------------------------------- */
 

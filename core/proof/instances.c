@@ -1,0 +1,243 @@
+/* Settings and instances of the plugin; what its tables say of it. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "host/options.h"
+#include "pipeline/yaml.h"
+#include "proof/internal.h"
+
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
+
+static ho_tree *put_text(ho_arena *arena, ho_tree *map, const char *key, const char *text)
+{
+    ho_tree *node = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
+    node->text = ho_arena_strdup(arena, text);
+    ho_tree_remove(map, key);
+    ho_tree_put(map, key, (ho_place){0}, node);
+    return node;
+}
+
+/* A legal value of an option, as it would be written; NULL: the kit has no file of the right form. */
+static const char *made_up(ho_arena *arena, const ho_option *o)
+{
+    char number[32];
+    const bool limits = o->least != 0 || o->most != 0;
+    double middle = limits ? fmin(fmax(1.0, o->least), o->most) : 1.0;
+    switch (o->type) {
+    case HO_BOOLEAN:
+        return "true";
+    case HO_STRING:
+    case HO_STRINGS:
+        return "text";
+    case HO_CHOICE:
+        return ho_arena_format(arena, "%.*s", (int)strcspn(o->choices, "|"), o->choices);
+    case HO_PATH:
+        return NULL;
+    case HO_BYTES:
+        middle = limits ? fmin(fmax(0x1p20, o->least), o->most) : 0x1p20;
+        break;
+    default:
+        break;
+    }
+    ho_print_real(middle, number);
+    return ho_arena_strdup(arena, number);
+}
+
+ho_status proof_settings(proof *p, ho_error *error)
+{
+    static const char *const none[] = {NULL};
+    p->settings = ho_tree_new(p->arena, HO_TREE_MAP, (ho_place){0});
+    p->lacks = NULL;
+    for (size_t i = 0; i < p->request->set_count; i++)
+        if (ho_tree_set(p->arena, p->settings, p->request->sets[i], error) != HO_OK)
+            return error->status;
+    for (uint32_t i = 0; i < p->loaded->option_count; i++) {
+        const ho_option *o = &p->loaded->options[i];
+        if (!o->required || ho_tree_get(p->settings, o->name))
+            continue;
+        const char *text = made_up(p->arena, o);
+        if (text)
+            put_text(p->arena, p->settings, o->name, text);
+        else
+            p->lacks = o->name;
+    }
+    struct ho_option_value *values = ho_arena_alloc(p->arena, (p->loaded->option_count + 1) * sizeof *values);
+    return p->lacks ? HO_OK : ho_options_read(p->loaded, p->settings, none, (ho_place){0}, p->arena, values, error);
+}
+
+ho_instance *proof_instance(proof *p, const char *name, ho_error *error)
+{
+    return ho_instance_new(p->loaded, name, p->settings, NULL, (ho_place){0}, error);
+}
+
+double proof_hyper_value(const proof *p, const ho_loaded *loaded, uint32_t hyper)
+{
+    const ho_hyper *h = &loaded->hypers[hyper];
+    const ho_tree *given = loaded == p->loaded ? ho_tree_get(p->settings, h->name) : NULL;
+    double lower, upper, value;
+    if (given && given->kind == HO_TREE_SCALAR && ho_parse_real(given->text, &value))
+        return value;
+    ho_domain_bounds(h->domain, &lower, &upper);
+    if (h->initial > lower && h->initial < upper && h->initial != 0)
+        return h->initial;
+    if (isfinite(lower) && isfinite(upper))
+        return lower + 0.3 * (upper - lower);
+    return isfinite(lower) ? lower + 0.05 : 0.1;
+}
+
+/* ---- guarded memory ---------------------------------------------------------------------------------------------- */
+
+static size_t whole_pages(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) / page * page;
+}
+
+void *proof_guarded_new(size_t bytes, bool read_only, const void *contents)
+{
+    const size_t rounded = (bytes + 7) / 8 * 8, pages = whole_pages(rounded), page = (size_t)sysconf(_SC_PAGESIZE);
+    char *start = mmap(NULL, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED || mprotect(start + pages, page, PROT_NONE) != 0)
+        return NULL;
+    char *memory = start + pages - rounded;
+    if (contents)
+        memcpy(memory, contents, bytes);
+    if (read_only)
+        mprotect(start, pages, PROT_READ);
+    return memory;
+}
+
+void proof_guarded_free(void *memory, size_t bytes)
+{
+    const size_t rounded = (bytes + 7) / 8 * 8, pages = whole_pages(rounded);
+    if (memory)
+        munmap((char *)memory + rounded - pages, pages + (size_t)sysconf(_SC_PAGESIZE));
+}
+
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
+
+ho_status check_load(proof *p, ho_error *error)
+{
+    (void)error;
+    proof_note(p, "plugin ABI %u.%u", p->loaded->plugin.abi_major, p->loaded->plugin.abi_minor);
+    return HO_OK;
+}
+
+/* A sentence's worth of documentation on one line. */
+static ho_status documented(const char *what, const char *name, const char *doc, ho_error *error)
+{
+    if (!doc || !doc[strspn(doc, " ")])
+        return proof_fail(error, "%s%s%s%s has no doc: write one line for hotool plugins", what, *name ? " \"" : "",
+                          name, *name ? "\"" : "");
+    const char *at = doc;
+    while (*at) {
+        const int32_t c = ho_utf8_next(&at);
+        if (c < 32 || c == 127)
+            return proof_fail(error, "the doc of %s%s%s%s is not one line of UTF-8", what, *name ? " \"" : "", name,
+                              *name ? "\"" : "");
+    }
+    return HO_OK;
+}
+
+ho_status check_tables(proof *p, ho_error *error)
+{
+    const ho_loaded *l = p->loaded;
+    const char *file = strrchr(l->path, '/') ? strrchr(l->path, '/') + 1 : l->path;
+    char *due = ho_arena_format(p->arena, "%s.so", l->plugin.name);
+    if (strcmp(file, due) != 0)
+        return proof_fail(error, "the file is called %s, and the plugin \"%s\": call it %s, as pipelines look for it",
+                          file, l->plugin.name, due);
+    if (!*l->plugin.version)
+        return proof_fail(error, "the plugin has no version");
+    documented("the plugin", "", l->plugin.doc, error);
+    for (uint32_t i = 0; i < l->option_count; i++)
+        documented("option", l->options[i].name, l->options[i].doc, error);
+    for (uint32_t i = 0; i < l->hyper_count; i++)
+        documented("hyperparameter", l->hypers[i].name, l->hypers[i].doc, error);
+    for (uint32_t i = 0; i < l->slot_count; i++)
+        documented("slot", l->slots[i].name, l->slots[i].doc, error);
+    proof_note(p, "%u options, %u hyperparameters, %u slots", l->option_count, l->hyper_count, l->slot_count);
+    return error->status;
+}
+
+/* Whether the plugin can be created with an option set so; a refusal must say why. */
+static ho_status try_option(proof *p, const char *name, const char *text, int *refused, ho_error *error)
+{
+    ho_error own = {0};
+    ho_tree *changed = ho_tree_copy(p->arena, p->settings);
+    put_text(p->arena, changed, name, text);
+    ho_instance *instance = ho_instance_new(p->loaded, NULL, changed, NULL, (ho_place){0}, &own);
+    ho_instance_free(instance);
+    *refused += !instance;
+    if (!instance && strstr(own.text, "without saying why"))
+        return proof_fail(error, "with %s = %s: %s", name, text, own.text);
+    return HO_OK;
+}
+
+/* Each option at both ends of its range and at each choice. */
+ho_status check_options(proof *p, ho_error *error)
+{
+    int tried = 0, refused = 0;
+    for (uint32_t i = 0; i < p->loaded->option_count && error->status == HO_OK; i++) {
+        const ho_option *o = &p->loaded->options[i];
+        size_t count = 0;
+        const char **texts = ho_arena_alloc(p->arena, 3 * sizeof *texts);
+        if (o->type == HO_CHOICE) {
+            texts = ho_arena_split(p->arena, o->choices, '|', &count);
+        } else if (o->type == HO_BOOLEAN) {
+            texts[count++] = "true";
+            texts[count++] = "false";
+        } else if (o->type == HO_REAL || o->type == HO_INTEGER || o->type == HO_BYTES) {
+            const bool limits = o->least != 0 || o->most != 0;
+            const double ends[] = {limits ? o->least : -1e6, limits && o->most < 1e15 ? o->most : 1e6};
+            for (int k = 0; k < 2; k++)
+                if (o->type != HO_BYTES || ends[k] >= 0)
+                    texts[count++] = ho_arena_format(p->arena, o->type == HO_REAL ? "%.17g" : "%.0f", ends[k]);
+        }
+        for (size_t k = 0; k < count && error->status == HO_OK; k++, tried++)
+            try_option(p, o->name, texts[k], &refused, error);
+    }
+    proof_note(p, "%d values tried, %d of them refused", tried, refused);
+    return error->status;
+}
+
+/* Many instances at once, freed in another order than they were made. */
+ho_status check_instances(proof *p, ho_error *error)
+{
+    enum { MANY = 64 };
+    ho_instance *made[MANY];
+    int count = 0;
+    for (int round = 0; round < 3 && error->status == HO_OK; round++) {
+        for (count = 0; count < MANY && (made[count] = proof_instance(p, NULL, error)); count++)
+            continue;
+        for (int i = 0; i < count; i++)
+            ho_instance_free(made[i * 5 % MANY < count ? (count == MANY ? i * 5 % MANY : i) : i]);
+    }
+    proof_note(p, "%d at once", MANY);
+    return error->status;
+}
+
+/* create, with each of its own allocations failing in turn. */
+ho_status check_setup_memory(proof *p, ho_error *error)
+{
+    int64_t calls, at = 0;
+    if (proof_allocations(p, 0) < 0)
+        return proof_skip(p, "its allocations cannot be led astray on this system");
+    do { /* until so many are not asked for */
+        ho_error own = {0};
+        proof_allocations(p, ++at);
+        ho_instance *instance = proof_instance(p, NULL, &own);
+        ho_instance_free(instance);
+        calls = proof_allocations(p, 0);
+        if (instance && calls >= at)
+            return proof_fail(error, "create returns HO_OK although its allocation number %" PRId64 " failed", at);
+    } while (calls >= at);
+    proof_note(p, "%" PRId64 " allocations", at - 1);
+    return HO_OK;
+}

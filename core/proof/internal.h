@@ -1,0 +1,118 @@
+/* What the checks of a plugin share. */
+#ifndef HO_PROOF_INTERNAL_H
+#define HO_PROOF_INTERNAL_H
+
+#include "base/tree.h"
+#include "host/instance.h"
+#include "proof/proof.h"
+
+/* What a check comes to. In memory that the child shares with its parent. */
+typedef struct outcome {
+    bool done; /* else it crashed, ended the program or took too long */
+    bool skipped;
+    ho_status status;
+    char text[2048]; /* what was looked at; why it was skipped, or failed */
+    uint32_t kind;   /* of the plugin, once it is loaded */
+    char title[256]; /* "dynamics adam 1.0.0" */
+} outcome;
+
+typedef struct proof {
+    const ho_proof_request *request;
+    ho_registry *registry;
+    ho_arena *arena;
+    const ho_loaded *loaded;
+    ho_tree *settings; /* of instances: what was given, and what is required and can be made up */
+    const char *lacks; /* a required option that cannot be made up; NULL: none */
+    outcome *outcome;
+    uint64_t draws; /* random numbers drawn so far */
+} proof;
+
+/* A check: HO_OK, or an error that says what is wrong. */
+typedef ho_status (*check_call)(proof *p, ho_error *error);
+typedef struct check_row {
+    const char *name;
+    uint32_t kinds;    /* bits, 1 << kind */
+    const char *after; /* the check without which it would only say the same again; or NULL */
+    check_call run;
+    const char *about;
+} check_row;
+
+#define MOST_CHECKS 32
+
+#define TRACED_KINDS (1u << HO_DYNAMICS | 1u << HO_MODEL | 1u << HO_LOSS | 1u << HO_PENALTY)
+#define ALL_KINDS    (TRACED_KINDS | 1u << HO_MODE | 1u << HO_DATA | 1u << HO_CONSTRAINT)
+
+/* In the order in which they are run; the last has no name. */
+extern const check_row proof_checks[];
+
+/* ---- proof.c ----------------------------------------------------------------------------------------------------- */
+
+/* What an ok check has looked at: "12 shapes". */
+void proof_note(proof *p, const char *format, ...) HO_PRINTF(2, 3);
+/* Says why there is nothing to check, and returns HO_OK. */
+ho_status proof_skip(proof *p, const char *format, ...) HO_PRINTF(2, 3);
+/* Reports what is wrong with the plugin, and returns HO_FAILED. */
+ho_status proof_fail(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
+/* Numbers of the proof's seed: uniform in [0, 1); standard normal. */
+double proof_uniform(proof *p);
+double proof_normal(proof *p);
+
+/* ---- instances.c ------------------------------------------------------------------------------------------------- */
+
+/* Reads what was given, and makes up what is required. */
+ho_status proof_settings(proof *p, ho_error *error);
+/* An instance of the plugin with the proof's settings; NULL with an error. */
+ho_instance *proof_instance(proof *p, const char *name, ho_error *error);
+/* A value for entries of a hyperparameter: the one given; else its default, where that is no end of its domain. */
+double proof_hyper_value(const proof *p, const ho_loaded *loaded, uint32_t hyper);
+
+/* Memory that ends at a page that cannot be touched, so that a write past its end is a crash. Where it starts is
+ * aligned to 8 bytes. */
+void *proof_guarded_new(size_t bytes, bool read_only, const void *contents);
+void proof_guarded_free(void *memory, size_t bytes);
+
+/* ---- faults.c ---------------------------------------------------------------------------------------------------- */
+
+/* From now on the plugin's own calls of malloc, calloc, realloc, strdup and the like are counted, and number `fail_at`
+ * fails (0: none). How many there were since the last call of this comes back; -1: its calls cannot be led astray. */
+int64_t proof_allocations(const proof *p, int64_t fail_at);
+
+/* ---- standins.c -------------------------------------------------------------------------------------------------- */
+
+/* A plugin of the host's own that stands beside the one that is checked: of each traced kind there is one. NULL with an
+ * error. */
+const ho_loaded *proof_standin(proof *p, uint32_t kind, ho_error *error);
+
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
+
+ho_status check_file(proof *p, ho_error *error);
+ho_status check_load(proof *p, ho_error *error);
+ho_status check_tables(proof *p, ho_error *error);
+ho_status check_options(proof *p, ho_error *error);
+ho_status check_instances(proof *p, ho_error *error);
+ho_status check_setup_memory(proof *p, ho_error *error);
+
+ho_status check_shapes(proof *p, ho_error *error);
+ho_status check_repeat(proof *p, ho_error *error);
+ho_status check_poison(proof *p, ho_error *error);
+ho_status check_trace_memory(proof *p, ho_error *error);
+ho_status check_values(proof *p, ho_error *error);
+ho_status check_precision(proof *p, ho_error *error);
+ho_status check_examples(proof *p, ho_error *error);
+ho_status check_derivatives(proof *p, ho_error *error);
+ho_status check_second(proof *p, ho_error *error);
+ho_status check_training(proof *p, ho_error *error);
+ho_status check_outer(proof *p, ho_error *error);
+
+ho_status check_projection(proof *p, ho_error *error);
+ho_status check_nearest(proof *p, ho_error *error);
+
+ho_status check_read(proof *p, ho_error *error);
+ho_status check_read_memory(proof *p, ho_error *error);
+ho_status check_damage(proof *p, ho_error *error);
+
+ho_status check_mode_gradient(proof *p, ho_error *error);
+ho_status check_mode_online(proof *p, ho_error *error);
+ho_status check_mode_failures(proof *p, ho_error *error);
+
+#endif

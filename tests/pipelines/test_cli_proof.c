@@ -1,0 +1,91 @@
+/* `hotool check PLUGIN.so`: every plugin of ours passes, and what is wrong with one is found by the check for it. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_support.h"
+
+TestSuite(proof, .init = cli_enter, .fini = cli_leave, .timeout = 170);
+
+/* The file of a plugin made for tests. */
+static const char *wrong(const char *name)
+{
+    return cli_format("%s/%s.so", cli_environment("HOTOOL_TEST_PLUGINS"), name);
+}
+
+static const char *line_of(const char *out, const char *check)
+{
+    const char *at = strstr(out, cli_format("\n  %s ", check));
+    cr_assert(at, "no check %s in: %s", check, out);
+    return cli_format("%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+}
+
+static const char *const kinds[] = {"dynamics", "models", "losses", "penalties", "modes", "data", "constraints"};
+
+/* Whatever is built, so that a new plugin cannot be forgotten. */
+Test(proof, every_plugin_of_ours_passes)
+{
+    int checked = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *folder = cli_format("%s/%s", cli_environment("HOTOOL_PLUGIN_PATH"), kinds[i]);
+        DIR *entries = opendir(folder);
+        cr_assert(entries, "%s", folder);
+        for (const struct dirent *entry; (entry = readdir(entries));) {
+            if (!strstr(entry->d_name, ".so") || strstr(entry->d_name, ".so.p"))
+                continue;
+            const cli_result result = cli_run("check", cli_format("%s/%s", folder, entry->d_name), NULL);
+            cr_expect_eq(result.status, 0, "%s: %s%s", entry->d_name, result.out, result.err);
+            checked++;
+        }
+        closedir(entries);
+    }
+    cr_expect_geq(checked, 20);
+}
+
+Test(proof, crashes_exits_and_exceptions_are_found_by_the_check)
+{
+    static const struct {
+        const char *name, *check, *verdict, *text;
+    } rows[] = {
+        {"crashing", "shapes", "crashed", "crashed in its step (SIGSEGV"},
+        {"aborting", "shapes", "crashed", "crashed in its step (SIGABRT"},
+        {"throwing", "shapes", "crashed", "crashed in its step (SIGABRT"},
+        {"exiting", "shapes", "ended", "ended the program in its step (it called exit)"},
+        {"endless", "shapes", "timed out", "is still in its step after 1 s"},
+        {"crashing_load", "load", "crashed", "crashed while it was loaded (SIGSEGV"},
+        {"exiting_load", "load", "ended", "ended the program while it was loaded (it called exit)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const cli_result result = cli_run("check", wrong(rows[i].name), "--limit", "1", NULL);
+        cr_expect_eq(result.status, 1, "%s: %s%s", rows[i].name, result.out, result.err);
+        cr_expect(strstr(line_of(result.out, rows[i].check), rows[i].verdict), "%s: %s", rows[i].name, result.out);
+        cr_expect(strstr(result.out, rows[i].text), "%s: %s", rows[i].name, result.out);
+        cr_expect(strstr(result.out, " checks, "), "%s: the table has no end: %s", rows[i].name, result.out);
+    }
+}
+
+Test(proof, bad_files_cost_their_own_rows_of_a_listing)
+{
+    setenv("HOTOOL_PLUGIN_PATH",
+           cli_format("%s:%s", cli_environment("HOTOOL_TEST_PLUGINS"), cli_environment("HOTOOL_PLUGIN_PATH")), 1);
+    const cli_result result = cli_run("plugins", NULL);
+    cli_expect_done(result);
+    cr_expect(strstr(result.out, "  adam "), "%s", result.out);
+    cr_expect(strstr(result.err, "crashing_load.so: crashes while it is loaded"), "%s", result.err);
+    cr_expect(strstr(result.err, "exiting_load.so: ends the program while it is loaded"), "%s", result.err);
+}
+
+Test(proof, what_is_no_plugin_is_refused)
+{
+    cli_write("text.so", "hello\n");
+    cli_expect_refused("a missing file", cli_run("check", "none.so", NULL), "none.so: no such file", NULL);
+    cli_expect_refused("a text", cli_run("check", "text.so", NULL), "text.so: is not a plugin: it is a text file",
+                       NULL);
+    cli_expect_refused("no such check", cli_run("check", wrong("good"), "--only", "shape", NULL), "--only shape",
+                       "did you mean \"shapes\"?", NULL);
+    cli_expect_refused("--mode", cli_run("check", wrong("good"), "--mode", "reverse", NULL), "--mode is for pipelines",
+                       NULL);
+    cli_expect_refused("--seed of a pipeline", cli_run("check", "base.yaml", "--seed", "2", NULL), "are for plugins",
+                       NULL);
+}
