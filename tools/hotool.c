@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/version.h"
 #include "cli.h"
+#include "complete.h"
 #include "external.h"
 #include "help.h"
 #include "host/signals.h"
@@ -34,6 +35,23 @@ static void listen(void)
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) fails the write, which tells the file */
 }
 
+static ho_registry *own_registry(ho_error *error)
+{
+    char *folders = ho_own_plugins();
+    ho_registry *registry = ho_registry_new(folders, error);
+    free(folders);
+    return registry;
+}
+
+static ho_status complete(int argc, char **argv, ho_error *error)
+{
+    ho_registry *registry = own_registry(error);
+    if (registry)
+        ho_complete(argc - 2, argv + 2, registry);
+    ho_registry_free(registry);
+    return error->status;
+}
+
 static ho_status run(int argc, char **argv, ho_error *error)
 {
     if (argc < 2)
@@ -46,6 +64,8 @@ static ho_status run(int argc, char **argv, ho_error *error)
         printf("hotool %s (plugin ABI %u.%u)\n", HOTOOL_VERSION, HO_ABI_MAJOR, HO_ABI_MINOR);
         return HO_OK;
     }
+    if (strcmp(argv[1], "complete") == 0)
+        return complete(argc, argv, error);
     const ho_cli_command *command = ho_cli_find(argv[1], error);
     if (!command)
         return error->status;
@@ -65,9 +85,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
         listen();
         ho_fatal_signals();
         ho_watch_calls(10, false);
-        char *folders = ho_own_plugins();
-        ho_registry *registry = ho_registry_new(folders, error);
-        free(folders);
+        ho_registry *registry = own_registry(error);
         status = registry ? command->run(&cli, registry, error) : error->status;
         ho_registry_free(registry);
     }

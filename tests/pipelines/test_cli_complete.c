@@ -1,0 +1,118 @@
+/* Completion: what hotool offers, and what the scripts of bash and zsh make of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_support.h"
+
+TestSuite(complete, .init = cli_enter, .fini = cli_leave, .timeout = 60);
+
+/* Expects these candidates, in this order, for a command line whose last word is the one that is typed. */
+static void offers(const char *line, const char *candidates)
+{
+    char words[256], *arguments[8] = {NULL};
+    size_t count = 0;
+    snprintf(words, sizeof words, "%s", line);
+    for (char *p = words, *blank; count < 6; p = blank + 1) {
+        arguments[count++] = p;
+        if (!(blank = strchr(p, ' ')))
+            break;
+        *blank = '\0';
+    }
+    cli_result r =
+        cli_run("complete", arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], NULL);
+    cli_expect_done(r);
+    char *got = strdup(r.out);
+    for (char *p = got; *p; p++)
+        *p = *p == '\n' ? ' ' : *p;
+    cr_expect_str_eq(got, candidates, "%s: \"%s\"", line, got);
+    free(got);
+}
+
+Test(complete, commands_options_and_plugins)
+{
+    offers("p", "pipeline plan plugins ");
+    offers("help ch", "check ");
+    offers("help pipeline strat", "stratified strategy ");
+    offers("pipeline x.yaml --p", "--precision --profile ");
+    offers("check x.yaml --p", "");
+    offers("report run --o", "--out ");
+    offers("plugins ad", "adam ");
+    offers("pipeline x.yaml --mode r", "reverse ");
+    offers("pipeline --mode=r", "--mode=reverse ");
+    offers("pipeline --precision ", "f32 f64 ");
+    offers("pipeline --out ", ""); /* a folder, which the shell knows better */
+    offers("pipeline ", "");
+    offers("pipelin --", "");
+}
+
+Test(complete, keys_of_set)
+{
+    offers("pipeline x --set ste", "steps= ");
+    offers("pipeline x --set out", "outer/ outer= ");
+    offers("pipeline x --set outer/it", "outer/iterations= ");
+    offers("plan --set=outer/it", "--set=outer/iterations= ");
+    offers("pipeline x --set data/test/pl", "data/test/plugin= ");
+    offers("pipeline x --set hyperparameters/l2.rho/c", "hyperparameters/l2.rho/constraint/ "
+                                                        "hyperparameters/l2.rho/constraint= ");
+    offers("pipeline x --set hyperparameters/l2.rho/range/s", "hyperparameters/l2.rho/range/scale= ");
+    offers("pipeline x --set objective/ridge/red", "objective/ridge/reduce= ");
+    offers("pipeline x --set variants/a/outer/it", "variants/a/outer/iterations= ");
+    offers("pipeline x --set outer/it/", "");
+    offers("pipeline x --set nothing/s", "");
+}
+
+Test(complete, values_of_set)
+{
+    offers("pipeline x --set precision=", "precision=f32 precision=f64 ");
+    offers("pipeline x --set data/split/stratified=", "data/split/stratified=true data/split/stratified=false ");
+    offers("pipeline x --set model=so", "model=softmax ");
+    offers("pipeline x --set dynamics/plugin=a", "dynamics/plugin=adam ");
+    offers("pipeline x --set outer/plugin=a", "outer/plugin=adam ");
+    offers("pipeline x --set hyperparameters/l2.rho/constraint/plugin=b",
+           "hyperparameters/l2.rho/constraint/plugin=box ");
+    offers("pipeline x --set objective/a/loss=c", "objective/a/loss=cross_entropy ");
+    offers("pipeline x --set variants/a/hypergradient/mode=f", "variants/a/hypergradient/mode=forward ");
+    offers("pipeline x --set steps=", "steps=unbounded ");
+}
+
+/* Runs a script of a shell, with these lines after it, and returns what it printed; NULL: there is no such shell. */
+static const char *in_shell(const char *shell, const char *script, const char *lines)
+{
+    if (system(cli_format("command -v %s >/dev/null", shell)) != 0)
+        return NULL;
+    cli_write("lines", lines);
+    int status = system(cli_format("%s lines '%s/../tools/completion/%s' >printed 2>&1", shell,
+                                   cli_environment("HOTOOL_CONFIGS"), script));
+    cr_expect_eq(status, 0, "%s", cli_read("printed"));
+    return cli_read("printed");
+}
+
+/* Of a word with '=' in it bash replaces only what follows. */
+Test(complete, bash)
+{
+    const char *printed = in_shell("bash", "hotool.bash",
+                                   "source \"$1\"\n"
+                                   "try() {\n"
+                                   "    COMP_LINE=$1 COMP_POINT=${#1} COMP_WORDS=(\"$HOTOOL_BIN\")\n"
+                                   "    _hotool; echo \"${#COMPREPLY[@]} ${COMPREPLY[*]}\"\n"
+                                   "}\n"
+                                   "try 'hotool plug'\ntry 'hotool pipeline x --set outer/it'\n"
+                                   "try 'hotool pipeline --set model=s'\ntry 'hotool plan '\n"
+                                   "complete -p hotool\n");
+    cr_expect_str_eq(printed, "1 plugins\n1 outer/iterations=\n2 shared_trunk softmax\n0 \n"
+                              "complete -o default -F _hotool hotool\n");
+}
+
+Test(complete, zsh)
+{
+    const char *printed = in_shell("zsh", "_hotool",
+                                   "compadd() { shift $(( ${@[(i)--]} )); for c; do echo $c; done }\n"
+                                   "_files() { echo files }\n"
+                                   "script=$1\n"
+                                   "try() { words=($HOTOOL_BIN $@) PREFIX=$@[-1] CURRENT=$#words; source $script }\n"
+                                   "try plug\ntry pipeline x --set outer/it\ntry pipeline --set model=s\n"
+                                   "try plan x\n");
+    if (printed)
+        cr_expect_str_eq(printed, "plugins\nouter/iterations=\nmodel=shared_trunk\nmodel=softmax\nfiles\n");
+}
