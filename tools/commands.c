@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "exec/exec.h"
 #include "exec/profile.h"
+#include "new.h"
 #include "plugins_help.h"
 #include "profile_print.h"
 #include "proof/proof.h"
@@ -168,6 +169,11 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
     return ho_plugins_print(registry, cli->operand, error);
 }
 
+static ho_status run_new(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    return ho_new_project(cli->operands[0], cli->operands[1], cli->operands[2], registry, error);
+}
+
 #define RUNS (HO_CLI_SET | HO_CLI_GENERATED | HO_CLI_VARIANT | HO_CLI_THREADS | HO_CLI_QUIET)
 
 const ho_cli_command ho_cli_commands[] = {
@@ -227,5 +233,15 @@ const ho_cli_command ho_cli_commands[] = {
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,
      .run = run_plugins},
+    {"new", "KIND NAME [DIR]", "start a plugin: a small project that builds and passes its check",
+     "Writes into DIR (default: NAME), which must be new or empty: the source of a plugin, a Makefile and a "
+     "meson.build, "
+     "a pipeline that uses it and a README. `make check` builds the plugin and runs `hotool check`, `make run` the "
+     "pipeline. KIND is dynamics, model, loss, penalty, constraint, data or mode. NAME consists of lower-case letters, "
+     "digits and '_'.\n\n"
+     "Building needs the SDK, which pkg-config finds as hotool-sdk. The source is C; renamed to NAME.cpp, it is "
+     "compiled "
+     "as C++.",
+     0, .run = run_new},
 };
 const size_t ho_cli_command_count = sizeof ho_cli_commands / sizeof *ho_cli_commands;

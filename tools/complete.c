@@ -164,10 +164,13 @@ static void complete_value(ho_registry *registry, const ho_flag *flag, const cha
             offer_values(registry, &ho_keys[i], "", 0, word, before);
 }
 
-static void complete_operand(const ho_cli_command *command, ho_registry *registry, const char *word)
+static void complete_operand(const ho_cli_command *command, ho_registry *registry, const char *word, bool first)
 {
     if (strcmp(command->operand, "[NAME]") == 0)
         offer_plugins(registry, 0, word, "");
+    for (uint32_t kind = HO_DYNAMICS; first && strncmp(command->operand, "KIND", 4) == 0 && kind <= HO_CONSTRAINT;
+         kind++)
+        offer(word, "", ho_kind_name(kind), "");
 }
 
 void ho_complete(int count, char *const *words, ho_registry *registry)
@@ -203,6 +206,6 @@ void ho_complete(int count, char *const *words, ho_registry *registry)
         for (const ho_flag *f; (f = ho_cli_flag_of(command, &i));)
             offer(word, "", f->name, "");
     } else {
-        complete_operand(command, registry, word);
+        complete_operand(command, registry, word, count == 2);
     }
 }

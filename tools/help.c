@@ -54,10 +54,10 @@ void ho_help_command(const ho_cli_command *command)
     }
     printf("hotool: %s\n\nusage: hotool COMMAND [OPTIONS]\n\n", ho_cli_about);
     for (size_t i = 0; i < ho_cli_command_count; i++)
-        printf("  %-14s %-9s %s\n", ho_cli_commands[i].name, ho_cli_commands[i].operand, ho_cli_commands[i].summary);
+        printf("  %-14s %-15s %s\n", ho_cli_commands[i].name, ho_cli_commands[i].operand, ho_cli_commands[i].summary);
     putchar('\n');
     for (const ho_flag *f = ho_help_commands; f->name; f++)
-        printf("  %-14s %-9s %s\n", f->name, f->argument ? f->argument : "", f->doc);
+        printf("  %-14s %-15s %s\n", f->name, f->argument ? f->argument : "", f->doc);
     printf("\n"
            "environment: %s\n"
            "exit status: %s\n",

@@ -38,9 +38,16 @@ extern "C" {
 #define HO_PLUGIN_SYMBOL_NAME "hotool_plugin_v0"
 
 #if defined(_WIN32)
-#define HO_EXPORT __declspec(dllexport)
+#define HO_VISIBLE __declspec(dllexport)
 #else
-#define HO_EXPORT __attribute__((visibility("default")))
+#define HO_VISIBLE __attribute__((visibility("default")))
+#endif
+
+/* What a plugin's definition begins with. In C++ a constant would be the file's own without extern. */
+#ifdef __cplusplus
+#define HO_EXPORT extern "C" HO_VISIBLE
+#else
+#define HO_EXPORT HO_VISIBLE
 #endif
 
 #if defined(__GNUC__)
@@ -199,7 +206,7 @@ typedef struct ho_plugin {
 } ho_plugin;
 
 /* The definition that each plugin provides; declared here so that it has C linkage in C++ too. */
-extern HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL;
+extern HO_VISIBLE const ho_plugin HO_PLUGIN_SYMBOL;
 
 /* Fills the first four members:  HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {HO_PLUGIN_HEAD(HO_LOSS), .name = ...};
  */

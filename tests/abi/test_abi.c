@@ -589,8 +589,18 @@ Test(abi, plugins_of_every_kind_run, .timeout = 60)
     expect_success(text);
 }
 
-Test(abi, the_template_is_built_and_used_outside_of_the_tree, .timeout = 300)
+static void run_script(const char *name)
 {
-    snprintf(text, sizeof text, "sh '%s/../tests/abi/template.sh'", getenv("HOTOOL_CONFIGS"));
+    snprintf(text, sizeof text, "sh '%s/../tests/abi/%s'", getenv("HOTOOL_CONFIGS"), name);
     expect_success(text);
+}
+
+Test(abi, an_installation_may_be_moved, .timeout = 300)
+{
+    run_script("installed.sh");
+}
+
+Test(abi, new_projects_build_and_pass_with_an_installation_alone, .timeout = 600)
+{
+    run_script("new.sh");
 }

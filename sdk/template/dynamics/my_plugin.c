@@ -1,11 +1,7 @@
 /*
- * Your own optimizer, outside hotool's source tree. Change the name, the tables and the formulas.
+ * An optimizer: gradient descent with momentum. Change the tables and the formulas.
  *
- *     make                                  # builds my_momentum.so with the installed SDK (pkg-config hotool-sdk)
- *     export HOTOOL_PLUGIN_PATH=$PWD        # hotool searches here first
- *     hotool plugins my_momentum            # what hotool sees in it
- *
- * In a pipeline:  dynamics: {plugin: my_momentum, learning_rate: 0.1}
+ * In a pipeline:  dynamics: {plugin: my_plugin, learning_rate: 0.1}
  *
  * There are no derivatives here: hotool differentiates the formulas.
  */
@@ -28,13 +24,13 @@ static ho_status step(void *self, ho_trace *x)
 }
 
 static const ho_dynamics_calls calls = {
-    .struct_size = sizeof calls,
+    .struct_size = sizeof(ho_dynamics_calls),
     .granularity = HO_WHOLE,
     .slots = HO_TABLE(slots),
     .step = step,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "my_momentum", .version = "0.1", .doc = "gradient descent with momentum",
+    HO_PLUGIN_HEAD(HO_DYNAMICS), .name = "my_plugin", .version = "0.1", .doc = "gradient descent with momentum",
     .hypers = HO_TABLE(hypers),  .calls = &calls,
 };
