@@ -64,27 +64,39 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-uint64_t ho_permute(uint64_t seed, uint64_t stream, uint64_t n, uint64_t i)
+ho_permutation ho_permutation_of(uint64_t seed, uint64_t stream, uint64_t n)
 {
-    if (n < 2 || i >= n)
-        return i;
+    ho_permutation p = {.n = n};
     int bits = 1;
-    while (bits < 64 && (n - 1) >> bits)
+    while (bits < 64 && n > 1 && (n - 1) >> bits)
         bits++;
-    const int low_bits = bits - bits / 2; /* 1..32; the high half has as many or one less */
-    const uint64_t low_mask = ((uint64_t)1 << low_bits) - 1, high_mask = ((uint64_t)1 << bits / 2) - 1;
-    uint32_t keys[8];
-    ho_philox(seed, stream, 0, keys);
-    ho_philox(seed, stream, 1, keys + 4);
+    p.low_bits = bits - bits / 2; /* 1..32; the high half has as many or one less */
+    p.low_mask = ((uint64_t)1 << p.low_bits) - 1;
+    p.high_mask = ((uint64_t)1 << bits / 2) - 1;
+    ho_philox(seed, stream, 0, p.keys);
+    ho_philox(seed, stream, 1, p.keys + 4);
+    return p;
+}
+
+uint64_t ho_permuted(const ho_permutation *p, uint64_t i)
+{
+    if (p->n < 2 || i >= p->n)
+        return i;
     /* Each round changes one half by a function of the other, so it can be undone: a permutation of 0..2^bits-1.
      * Walking on from whatever falls outside 0..n-1 makes it one of 0..n-1; fewer than half fall outside. */
     do {
-        uint64_t low = i & low_mask, high = i >> low_bits;
+        uint64_t low = i & p->low_mask, high = i >> p->low_bits;
         for (int round = 0; round < 8; round += 2) {
-            low ^= mix((uint64_t)keys[round] << 32 | high) & low_mask;
-            high ^= mix((uint64_t)keys[round + 1] << 32 | low) & high_mask;
+            low ^= mix((uint64_t)p->keys[round] << 32 | high) & p->low_mask;
+            high ^= mix((uint64_t)p->keys[round + 1] << 32 | low) & p->high_mask;
         }
-        i = high << low_bits | low;
-    } while (i >= n);
+        i = high << p->low_bits | low;
+    } while (i >= p->n);
     return i;
+}
+
+uint64_t ho_permute(uint64_t seed, uint64_t stream, uint64_t n, uint64_t i)
+{
+    const ho_permutation p = ho_permutation_of(seed, stream, n);
+    return ho_permuted(&p, i);
 }

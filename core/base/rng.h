@@ -18,4 +18,15 @@ uint64_t ho_stream(const char *name);
 /* Where i goes under a random permutation of 0..n-1, without storing it (a Feistel network with cycle walking). */
 uint64_t ho_permute(uint64_t seed, uint64_t stream, uint64_t n, uint64_t i);
 
+/* The same permutation, made once for many places. */
+typedef struct ho_permutation {
+    uint64_t n, low_mask, high_mask;
+    int low_bits;
+    uint32_t keys[8];
+} ho_permutation;
+
+ho_permutation ho_permutation_of(uint64_t seed, uint64_t stream, uint64_t n);
+/* Where i goes. */
+uint64_t ho_permuted(const ho_permutation *p, uint64_t i);
+
 #endif

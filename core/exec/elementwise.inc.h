@@ -24,6 +24,12 @@ static void unary(const ho_instruction *instruction, const block *b)
         return;
     }
 #endif
+#if defined(VECTOR_RSQRT)
+    if (instruction->op == HO_OP_RSQRT) {
+        map_floats(rsqrt_floats, d, a, n);
+        return;
+    }
+#endif
     switch (instruction->op) {
 #define UNARY(NAME, name, number, sign, value, ...) \
     case HO_OP_##NAME:                              \

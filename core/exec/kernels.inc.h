@@ -3,6 +3,7 @@
  * kernels_f64.c, which are compiled with -fno-math-errno -fno-trapping-math -ffp-contract=off: every entry is rounded
  * after each op, so its bits do not depend on its position in a block.
  */
+#include <float.h>
 #include <string.h>
 #include <tgmath.h>
 
@@ -235,11 +236,19 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
     }
 HO_REDUCTION_OPS(FOLD)
 
-/* Eight partial sums, so that the loop can be vectorised; their order depends on the segment alone. */
+/* Partial sums, so that the loop can be vectorised and additions need not wait for one another; their order depends on
+ * the segment alone. */
+#define SUMS 32
+
 static inline double sum_of_segment(const REAL *a, int64_t n)
 {
-    double s[8] = {0};
+    double s[8] = {0}, more[SUMS] = {0};
     int64_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (int j = 0; j < SUMS; j++)
+            more[j] += (double)a[i + j];
+    for (int j = 0; j < SUMS && i > 0; j++)
+        s[j % 8] += more[j];
     for (; i + 8 <= n; i += 8)
         for (int j = 0; j < 8; j++)
             s[j] += (double)a[i + j];

@@ -42,7 +42,21 @@ typedef INTEGER bits __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef INTEGER loose_bits __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(INTEGER)), may_alias));
 typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
-#define UNROLL     _Pragma("GCC unroll 16")
+/* Groups of four lanes in a vector (0: there are only two lanes), and shuffles of two vectors group by group. */
+#define QUADS (VECTOR_BYTES / (REAL_IS_F32 ? 16 : 32))
+#if QUADS == 4
+#define SHUFFLE(a, b, of) __builtin_shufflevector(a, b, of(0, 16), of(4, 20), of(8, 24), of(12, 28))
+#elif QUADS == 2
+#define SHUFFLE(a, b, of) __builtin_shufflevector(a, b, of(0, 8), of(4, 12))
+#elif QUADS == 1
+#define SHUFFLE(a, b, of) __builtin_shufflevector(a, b, of(0, 4))
+#endif
+#define LOW_ENTRIES(i, j)  i, j, i + 1, j + 1
+#define HIGH_ENTRIES(i, j) i + 2, j + 2, i + 3, j + 3
+#define LOW_PAIRS(i, j)    i, i + 1, j, j + 1
+#define HIGH_PAIRS(i, j)   i + 2, i + 3, j + 2, j + 3
+
+#define UNROLL     _Pragma("GCC unroll 20")
 #define LANES      ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define PANEL      (2 * LANES)
 #define CACHE_LINE 64
@@ -114,18 +128,44 @@ INLINE void copy_row(REAL *to, const REAL *from, int64_t n)
     }
 }
 
-/* Four rows of four entries, from four columns that are `column` apart. */
-INLINE void turn_quads(REAL *to, int64_t row, const REAL *from, int64_t column)
+INLINE vector at(const REAL *first)
 {
-    quad a = *(const quad *)from, b = *(const quad *)(from + column);
-    quad d = *(const quad *)(from + 2 * column), e = *(const quad *)(from + 3 * column);
-    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
-    *(quad *)to = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-    *(quad *)(to + row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-    ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    de = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-    *(quad *)(to + 2 * row) = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-    *(quad *)(to + 3 * row) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+    return *(const loose *)first;
+}
+
+INLINE quad quad_of(vector v, const int q)
+{
+    union {
+        vector v;
+        quad quads[(LANES + 3) / 4];
+    } all = {v};
+    return all.quads[q];
+}
+
+/* How many rows are turned at a time. */
+#define TURNED (QUADS ? LANES : 4)
+
+/* Rows of four entries, from four columns that are `column` apart. */
+INLINE void turn(REAL *to, int64_t row, const REAL *from, int64_t column)
+{
+#if QUADS
+    vector a = at(from), b = at(from + column), d = at(from + 2 * column), e = at(from + 3 * column);
+    vector ab = SHUFFLE(a, b, LOW_ENTRIES), de = SHUFFLE(d, e, LOW_ENTRIES);
+    vector rows[4] = {SHUFFLE(ab, de, LOW_PAIRS), SHUFFLE(ab, de, HIGH_PAIRS)};
+    ab = SHUFFLE(a, b, HIGH_ENTRIES);
+    de = SHUFFLE(d, e, HIGH_ENTRIES);
+    rows[2] = SHUFFLE(ab, de, LOW_PAIRS);
+    rows[3] = SHUFFLE(ab, de, HIGH_PAIRS);
+    UNROLL
+    for (int q = 0; q < QUADS; q++)
+        UNROLL
+    for (int r = 0; r < 4; r++)
+        *(quad *)(to + (4 * q + r) * row) = quad_of(rows[r], q);
+#else
+    for (int r = 0; r < 4; r++)
+        for (int j = 0; j < 4; j++)
+            to[r * row + j] = from[r + j * column];
+#endif
 }
 
 /* to[i * to_row + j] = from[i * row + j * column], for i < m and j < n; row or column is 1. */
@@ -134,12 +174,12 @@ static void arrange(REAL *to, int64_t to_row, const REAL *from, int64_t row, int
     if (column == 1) {
         for (int64_t i = 0; i < m; i++)
             copy_row(to + i * to_row, from + i * row, n);
-    } else if (row == 1 && m >= 4 && n >= 4) {
-        for (int64_t i0 = 0; i0 < m; i0 += 4) { /* the last quads may overlap the previous ones */
-            int64_t i = least_of(i0, m - 4);
+    } else if (row == 1 && m >= TURNED && n >= 4) {
+        for (int64_t i0 = 0; i0 < m; i0 += TURNED) { /* the last ones may overlap the previous ones */
+            int64_t i = least_of(i0, m - TURNED);
             for (int64_t j0 = 0; j0 < n; j0 += 4) {
                 int64_t j = least_of(j0, n - 4);
-                turn_quads(to + i * to_row + j, to_row, from + i + j * column, column);
+                turn(to + i * to_row + j, to_row, from + i + j * column, column);
             }
         }
     } else {
@@ -158,11 +198,6 @@ typedef struct factors {
     const REAL *b;
     int64_t b_row, depth, ahead; /* ahead: how far to fetch b ahead, if it is not in a cache */
 } factors;
-
-INLINE vector at(const REAL *first)
-{
-    return *(const loose *)first;
-}
 
 /* c (+)= a @ b. */
 INLINE void multiply(const int rows, const int vectors, const factors *f, REAL *c, int64_t c_row, bool add)
@@ -229,25 +264,23 @@ static void multiply_tile(int64_t rows, int64_t vectors, const factors *f, REAL 
     }
 }
 
-/* The lanes are summed by halves. */
-INLINE REAL sum_of_lanes(vector v)
+/* The sums of the lanes of four vectors. */
+INLINE quad sums_of_lanes(vector a, vector b, vector d, vector e)
 {
-    union {
-        vector v;
-        quad quads[(LANES + 3) / 4];
-        REAL lanes[LANES];
-    } all = {v};
-    UNROLL
-    for (int64_t half = LANES / 8; half > 0; half /= 2)
-        UNROLL
-    for (int64_t i = 0; i < half; i++)
-        all.quads[i] += all.quads[i + half];
-    UNROLL
-    for (int64_t half = least_of(LANES / 2, 2); half > 0; half /= 2)
-        UNROLL
-    for (int64_t i = 0; i < half; i++)
-        all.lanes[i] += all.lanes[i + half];
-    return all.lanes[0];
+#if QUADS
+    vector ab = SHUFFLE(a, b, LOW_ENTRIES) + SHUFFLE(a, b, HIGH_ENTRIES);
+    vector de = SHUFFLE(d, e, LOW_ENTRIES) + SHUFFLE(d, e, HIGH_ENTRIES);
+    vector all = SHUFFLE(ab, de, LOW_PAIRS) + SHUFFLE(ab, de, HIGH_PAIRS);
+#if QUADS == 4
+    return (quad_of(all, 0) + quad_of(all, 2)) + (quad_of(all, 1) + quad_of(all, 3));
+#elif QUADS == 2
+    return quad_of(all, 0) + quad_of(all, 1);
+#else
+    return quad_of(all, 0);
+#endif
+#else
+    return (quad){a[0] + a[1], b[0] + b[1], d[0] + d[1], e[0] + e[1]};
+#endif
 }
 
 /* v with zeros in the first n lanes. */
@@ -272,14 +305,15 @@ typedef struct rows_along {
 /* c (+)= the dot products of some rows and columns. */
 INLINE void dot(const int rows, const int columns, const rows_along *d, bool add)
 {
-    vector sum[DOT_ROWS][DOT_COLUMNS], x[DOT_ROWS];
+    vector sum[DOT_ROWS * DOT_COLUMNS], x[DOT_ROWS];
+    const vector none = {0};
     const REAL *b = d->b, *a = d->a;
-    const int64_t row = d->row, whole = d->depth / LANES * LANES, ahead = 2 * DOT_ROWS * row;
+    const int64_t row = d->row, whole = d->depth / LANES * LANES;
+    /* Rows that lie a multiple of a page apart have the same few places in the first-level cache: no more of them. */
+    const int64_t ahead = row * (int64_t)sizeof(REAL) % 4096 ? 2 * DOT_ROWS * row : 0;
     UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int j = 0; j < columns; j++)
-        sum[r][j] = (vector){0};
+    for (int i = 0; i < rows * columns; i++)
+        sum[i] = none;
     for (int64_t k = 0; k < d->depth; k += LANES, b += d->step) {
         UNROLL
         for (int r = 0; r < rows; r++) {
@@ -293,14 +327,20 @@ INLINE void dot(const int rows, const int columns, const rows_along *d, bool add
             vector y = at(b + j * LANES);
             UNROLL
             for (int r = 0; r < rows; r++)
-                sum[r][j] = MULTIPLY_ADD(x[r], y, sum[r][j]);
+                sum[r * columns + j] = MULTIPLY_ADD(x[r], y, sum[r * columns + j]);
         }
     }
+    REAL sums[DOT_ROWS * DOT_COLUMNS + 3];
+    UNROLL
+    for (int i = 0; i < rows * columns; i += 4)
+        *(quad *)(sums + i) =
+            sums_of_lanes(sum[i], i + 1 < rows * columns ? sum[i + 1] : none,
+                          i + 2 < rows * columns ? sum[i + 2] : none, i + 3 < rows * columns ? sum[i + 3] : none);
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
         for (int j = 0; j < columns; j++) {
-            REAL *c = d->c + r * d->c_row + d->at[j], value = sum_of_lanes(sum[r][j]);
+            REAL *c = d->c + r * d->c_row + d->at[j], value = sums[r * columns + j];
             *c = add ? *c + value : value;
         }
     }

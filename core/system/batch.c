@@ -182,16 +182,17 @@ static void copy_rows(const ho_ground *ground, const float *narrow, const double
 void ho_part_fill(const ho_feeds *data, const ho_examples *examples, const int64_t *rows, int64_t first, int64_t count,
                   ho_part *part)
 {
-    const bool own = part->inputs != examples->x32 && part->inputs != examples->x64;
-    for (int64_t i = 0; i < part->count; i++) {
-        const int64_t place = first + (i < count ? i : count - 1), row = rows ? rows[place] : place;
-        if (own)
-            copy_rows(data->ground, examples->x32, examples->x64, examples->features, row, i, (void *)part->inputs);
-        for (size_t j = 0; j < data->targets.count; j++) {
-            const ho_target *target = target_in(data, examples, j);
-            if (target && part->targets[j] != target->values)
-                copy_rows(data->ground, NULL, target->values, target->width, row, i, (void *)part->targets[j]);
-        }
+    const int64_t last = first + count - 1;
+    if (part->inputs != examples->x32 && part->inputs != examples->x64)
+        for (int64_t i = 0, place = first; i < part->count; i++, place += place < last)
+            copy_rows(data->ground, examples->x32, examples->x64, examples->features, rows ? rows[place] : place, i,
+                      (void *)part->inputs);
+    for (size_t j = 0; j < data->targets.count; j++) {
+        const ho_target *target = target_in(data, examples, j);
+        for (int64_t i = 0, place = first; i < part->count && target && part->targets[j] != target->values;
+             i++, place += place < last)
+            copy_rows(data->ground, NULL, target->values, target->width, rows ? rows[place] : place, i,
+                      (void *)part->targets[j]);
     }
 }
 
@@ -244,24 +245,28 @@ int64_t ho_epoch_steps(int64_t examples, int64_t batch)
     return batch > 0 && batch <= examples ? examples / batch : 1;
 }
 
-/* Which example stands at place i of batch number t. */
-static int64_t drawn(uint64_t seed, uint64_t stream, int64_t examples, int64_t batch, int64_t t, int64_t i)
+/* Which examples stand at places first .. first+count-1 of batch number t. A batch lies within one epoch. */
+static void draw(uint64_t seed, uint64_t stream, int64_t examples, int64_t batch, int64_t t, int64_t first,
+                 int64_t count, int64_t *chosen)
 {
-    int64_t steps = ho_epoch_steps(examples, batch);
-    int64_t epoch = (t - 1) / steps, place = (t - 1) % steps * batch + i;
-    return (int64_t)ho_permute(seed, stream ^ (uint64_t)epoch, (uint64_t)examples, (uint64_t)place);
+    const int64_t steps = ho_epoch_steps(examples, batch), epoch = (t - 1) / steps;
+    const int64_t place = (t - 1) % steps * batch + first;
+    const ho_permutation order = ho_permutation_of(seed, stream ^ (uint64_t)epoch, (uint64_t)examples);
+    for (int64_t i = 0; i < count; i++)
+        chosen[i] = (int64_t)ho_permuted(&order, (uint64_t)(place + i));
 }
 
 int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t t, int64_t i)
 {
-    return drawn(seed, ho_stream("batch"), examples, batch, t, i);
+    int64_t chosen;
+    draw(seed, ho_stream("batch"), examples, batch, t, i, 1, &chosen);
+    return chosen;
 }
 
 /* The examples of batch number t. */
 static void load(const ho_feeds *data, const char *stream, const ho_examples *all, int64_t t, ho_part *batch)
 {
-    for (int64_t i = 0; i < batch->count; i++)
-        batch->chosen[i] = drawn(data->ground->problem->seed, ho_stream(stream), all->count, batch->count, t, i);
+    draw(data->ground->problem->seed, ho_stream(stream), all->count, batch->count, t, 0, batch->count, batch->chosen);
     ho_part_fill(data, all, batch->chosen, 0, batch->count, batch);
     for (int64_t i = 0; batch->rows && i < batch->count; i++)
         ho_numbers_put(data->ground, &(double){(double)batch->chosen[i]}, 1,

@@ -155,8 +155,8 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
 }
 
 /* Ops that an implementation may compute some entries at a time. */
-static const uint32_t functions[] = {HO_OP_EXP,  HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P,
-                                     HO_OP_TANH, HO_OP_SIN,   HO_OP_COS, HO_OP_ERF};
+static const uint32_t functions[] = {HO_OP_EXP, HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P, HO_OP_TANH,
+                                     HO_OP_SIN, HO_OP_COS,   HO_OP_ERF, HO_OP_RSQRT};
 
 /* Units in the last place of float between two values; 0 for NaN and NaN. */
 static double ulps(float got, double want)
