@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,7 +56,7 @@ static unsigned piece(uint64_t bytes)
     return bytes < most ? (unsigned)bytes : most;
 }
 
-static ho_status open_regular(const char *path, int *fd, uint64_t *size, ho_error *error)
+static ho_status open_regular(const char *path, int *fd, ho_error *error)
 {
     /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -76,7 +77,6 @@ static ho_status open_regular(const char *path, int *fd, uint64_t *size, ho_erro
         close(*fd);
         return ho_fail(error, HO_INVALID, "%s: %s", path, trouble);
     }
-    *size = about.st_size > 0 ? (uint64_t)about.st_size : 0;
     return HO_OK;
 }
 
@@ -175,17 +175,80 @@ static ho_status hand_over(gather *g, ho_status status, uint8_t **bytes, uint64_
     return HO_OK;
 }
 
+/* ---- files that must not change ---------------------------------------------------------------------------------- */
+
+static struct known {
+    char *path;
+    uint64_t sum;
+} * known; /* lives as long as the process */
+static size_t known_count, known_capacity;
+static bool files_stay;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of what is known */
+
+void ho_files_stay(void)
+{
+    files_stay = true;
+}
+
+/* Eight bytes at a time; the zero byte behind the last belongs to the buffer, but what follows it does not. */
+static uint64_t sum_of(const uint8_t *bytes, uint64_t size)
+{
+    uint64_t sum = size, word;
+    for (; size >= sizeof word; bytes += sizeof word, size -= sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        sum = (sum ^ word) * 0x9E3779B97F4A7C15U;
+        sum ^= sum >> 29;
+    }
+    word = 0;
+    memcpy(&word, bytes, size);
+    return (sum ^ word) * 0x9E3779B97F4A7C15U;
+}
+
+static ho_status check_unchanged(const char *path, const uint8_t *bytes, uint64_t size, ho_error *error)
+{
+    const uint64_t sum = sum_of(bytes, size);
+    pthread_mutex_lock(&mutex);
+    size_t i = 0;
+    while (i < known_count && strcmp(known[i].path, path) != 0)
+        i++;
+    if (i == known_count) {
+        ho_grow((void **)&known, &known_capacity, known_count, sizeof *known);
+        known[known_count++] = (struct known){ho_strdup(path), sum};
+    }
+    const bool same = known[i].sum == sum;
+    pthread_mutex_unlock(&mutex);
+    return same ? HO_OK : ho_fail(error, HO_INVALID, "%s: has changed since it was first read", path);
+}
+
+static bool same_time(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Reads what is open. A change meanwhile would leave some of the old bytes and some of the new. */
+static ho_status read_still(gather *g, int fd, ho_error *error)
+{
+    struct stat before, after;
+    if (fstat(fd, &before) != 0)
+        return ho_fail(error, HO_FAILED, "%s: %s", g->path, strerror(errno));
+    if (read_all(g, fd, (uint64_t)before.st_size, error) != HO_OK)
+        return error->status;
+    if (fstat(fd, &after) != 0 || !same_time(&before, &after))
+        return ho_fail(error, HO_INVALID, "%s: changed while it was being read", g->path);
+    return files_stay ? check_unchanged(g->path, g->bytes, g->size, error) : HO_OK;
+}
+
 ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
 {
     int fd;
-    uint64_t file_size = 0;
-    if (open_regular(path, &fd, &file_size, error) != HO_OK)
+    if (open_regular(path, &fd, error) != HO_OK)
         return error->status;
     uint8_t magic[2];
     bool packed = pread(fd, magic, 2, 0) == 2 && is_gzip(magic, 2);
     most = limit(most);
     gather g = {.path = path, .allowed = packed ? most_packed(most) : most};
-    ho_status status = read_all(&g, fd, file_size, error);
+    ho_status status = read_still(&g, fd, error);
     close(fd);
     return hand_over(&g, status, bytes, size);
 }

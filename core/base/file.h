@@ -17,6 +17,10 @@ ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_
 ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
+/* From now on what is read again must hold the bytes that were read first: "PATH: has changed since it was first read".
+ * So that all runs of an experiment are of the same files. Thread: before others start. */
+void ho_files_stay(void);
+
 /* Replaces `path` by these bytes through a temporary file in the same folder, fsync, rename and fsync of the folder:
  * readers see the old file or the new one, after a power loss too. */
 ho_status ho_file_write(const char *path, const void *bytes, uint64_t size, ho_error *error);

@@ -479,6 +479,7 @@ static ho_status run_all(many *m, int jobs, ho_error *error)
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *asked, const char *const *variants,
                           size_t variant_count, int jobs, const ho_run_request *request, ho_error *error)
 {
+    ho_files_stay();
     many m = {.registry = registry,
               .request = request,
               .experiment = ho_experiment_read(asked, variants, variant_count, error)};

@@ -31,6 +31,20 @@ static int whole_lines(const char *path)
     return lines;
 }
 
+static void wait_for_lines(const char *metrics, int lines)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    for (int tries = 0; tries < 3000; tries++) {
+        int seen = 0;
+        for (const char *p = cli_exists(metrics) ? cli_read(metrics) : ""; (p = strchr(p, '\n')); p++)
+            seen++;
+        if (seen >= lines)
+            return;
+        nanosleep(&moment, NULL);
+    }
+    cr_assert_fail("%s: not %d lines in half a minute", metrics, lines);
+}
+
 /* ---- closed descriptors ------------------------------------------------------------------------------------------ */
 
 /* The first files opened would be descriptors 0 to 2, and hold what is printed. */
@@ -73,6 +87,41 @@ Test(faults, of_runs_into_one_folder_one_goes_on)
         cr_expect_eq(done, 1, "%d runs share a folder", done);
         cr_expect_eq(whole_lines(cli_format("d%d/metrics.jsonl", i)), 6);
     }
+}
+
+/* ---- edits during a run ------------------------------------------------------------------------------------------ */
+
+/* Writes initial weights, all of them this number. */
+static void write_start(double value)
+{
+    double weights[FEATURES * CLASSES];
+    for (int i = 0; i < FEATURES * CLASSES; i++)
+        weights[i] = value;
+    cli_npy("w.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (12, 4), }", weights, sizeof weights);
+}
+
+/* Every variant is what it was when the run began, or is refused. */
+Test(faults, edits_during_a_run_change_no_result)
+{
+    cli_pipeline("v.yaml", "steps: 15\n",
+                 "steps: 15\nvariants:\n  FIRST: {}\n  START: {start: {W: w.npy}}\n  LAST: {}\n");
+    write_start(0.1);
+    const pid_t child = cli_start("pipeline", "v.yaml", "--jobs", "1", "--set", "variants/FIRST/outer/iterations=300",
+                                  "--set", "variants/FIRST/steps=200", "--out", "r", NULL);
+    wait_for_lines("r/FIRST/1/metrics.jsonl", 1);
+    cli_change("v.yaml", "steps: 15\n", "steps: 3\n");
+    cli_npy_blobs("x.npy", "y.npy", 1, BLOBS);
+    write_start(0.2);
+    cli_result r = cli_finish(child);
+    cr_expect_eq(r.status, 2, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "START/1: ") && strstr(r.err, "w.npy: has changed since it was first read"), "%s", r.err);
+    cli_change("v.yaml", "steps: 3\n", "steps: 15\n");
+    cli_npy_blobs("x.npy", "y.npy", 0, BLOBS);
+    cli_expect_done(cli_run("pipeline", "v.yaml", "--variant", "LAST", "--out", "again", NULL));
+    const char *last = cli_read("r/LAST/1/result.json"), *again = cli_read("again/LAST/1/result.json");
+    cr_expect_float_eq(json_number(last, "best_validation_error"), json_number(again, "best_validation_error"), 0);
+    cr_expect_float_eq(json_number(last, "steps"), 15, 0);
+    cr_expect(strstr(cli_read("r/LAST/1/pipeline.yaml"), "steps: 15\n"));
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
@@ -159,20 +208,6 @@ Test(faults, a_dead_worker_is_named_and_the_others_go_on)
         cr_expect(strstr(r.out, "LAST") && strstr(r.out, "[1 of 1 runs failed]"), "%s", r.out);
         expect_the_others(jobs[i]);
     }
-}
-
-static void wait_for_lines(const char *metrics, int lines)
-{
-    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
-    for (int tries = 0; tries < 3000; tries++) {
-        int seen = 0;
-        for (const char *p = cli_exists(metrics) ? cli_read(metrics) : ""; (p = strchr(p, '\n')); p++)
-            seen++;
-        if (seen >= lines)
-            return;
-        nanosleep(&moment, NULL);
-    }
-    cr_assert_fail("%s: not %d lines in half a minute", metrics, lines);
 }
 
 static pid_t start_long_runs(void)

@@ -222,6 +222,30 @@ Test(file, write_is_atomic)
     fclose(reader);
 }
 
+/* All runs of an experiment read the same bytes; the time of a file does not matter. */
+Test(file, what_changed_is_not_read_again)
+{
+    char content[20];
+    for (size_t length = 0; length < sizeof content; length++) {
+        char *name = ho_format("%s/%zu", folder, length);
+        /* Before anything must stay; at first; unchanged; changed in the last byte, or longer. */
+        for (int when = length ? 1 : 0; when < 4; when++) {
+            memset(content, 'a', sizeof content);
+            content[length ? length - 1 : 0] = when == 0 ? 'b' : when == 3 ? 'c' : 'a';
+            if (when == 1)
+                ho_files_stay();
+            error = (ho_error){0};
+            cr_assert_eq(ho_file_write(name, content, when == 3 && !length ? 1 : length, &error), HO_OK);
+            ho_status status = ho_file_read(name, 0, &bytes, &size, &error);
+            cr_expect_eq(status, when == 3 ? HO_INVALID : HO_OK, "%zu bytes, %d: %s", length, when, error.text);
+            ho_large_free(bytes);
+            bytes = NULL;
+        }
+        cr_expect(strstr(error.text, ": has changed since it was first read"), "%s", error.text);
+        free(name);
+    }
+}
+
 /* Whatever the moment, exactly one of several creators gets the file, and it is whole. */
 Test(file, create_succeeds_once)
 {
