@@ -269,12 +269,11 @@ static ho_status update(ho_monitored *m, double *gradient, ho_error *error)
 
 /* ---- the training ------------------------------------------------------------------------------------------------ */
 
-/* The step that ends the last epoch. */
-static int64_t last_of_epochs(const ho_monitored *m)
+int64_t ho_last_of_epochs(const ho_pipeline *pipeline)
 {
-    const ho_problem *p = &m->pipeline->problem;
-    double last = ceil(m->pipeline->stop.epochs * (double)ho_epoch_steps(p->training->count, p->batch));
-    return m->pipeline->stop.epochs > 0 && last < 9e18 ? (int64_t)last : INT64_MAX;
+    const ho_problem *p = &pipeline->problem;
+    double last = ceil(pipeline->stop.epochs * (double)ho_epoch_steps(p->training->count, p->batch));
+    return pipeline->stop.epochs > 0 && last < 9e18 ? (int64_t)last : INT64_MAX;
 }
 
 /* Why training ends at this step; NULL: it goes on. */
@@ -283,7 +282,7 @@ static const char *ends(const ho_monitored *m)
     const ho_pipeline *p = m->pipeline;
     if (p->problem.steps > 0 && m->step >= p->problem.steps)
         return "steps";
-    if (m->step >= last_of_epochs(m))
+    if (m->step >= ho_last_of_epochs(m->pipeline))
         return "epochs";
     if (p->stop.seconds > 0 && ho_seconds() - m->begun >= p->stop.seconds)
         return "seconds";
@@ -308,7 +307,7 @@ static int64_t sooner(int64_t a, int64_t b)
 static int64_t next_event(const ho_monitored *m)
 {
     const ho_pipeline *p = m->pipeline;
-    int64_t next = sooner(next_multiple(m->step, p->stop.every), last_of_epochs(m));
+    int64_t next = sooner(next_multiple(m->step, p->stop.every), ho_last_of_epochs(m->pipeline));
     if (m->mode.mode)
         next = sooner(next, next_multiple(m->step, p->update_every));
     if (p->stop.seconds > 0 || m->question->cpu_until > 0)

@@ -23,4 +23,7 @@ void ho_monitored_free(ho_monitored *monitored); /* NULL is fine */
 ho_status ho_monitored_train(ho_monitored *m, const ho_question *question, double *gradient, ho_best *best,
                              ho_answer *answer);
 
+/* The step that ends the last epoch of `stop`; INT64_MAX: it sets none. */
+int64_t ho_last_of_epochs(const ho_pipeline *pipeline);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "run/example_weights.h"
 #include "run/head.h"
+#include "run/monitored.h"
 #include "run/optimize.h"
 #include "run/rows.h"
 #include "system/gradient.h"
@@ -321,12 +322,14 @@ static ho_status open_both(ho_single *s, ho_error *error)
 /* Updates come between steps: none follows the last. */
 static ho_status check_updates(const ho_pipeline *p, ho_error *error)
 {
-    if (!p->online || p->problem.steps == 0 || p->update_every < p->problem.steps)
+    const int64_t epochs = ho_last_of_epochs(p), steps = p->problem.steps > 0 ? p->problem.steps : INT64_MAX;
+    const int64_t last = steps < epochs ? steps : epochs;
+    if (!p->online || p->update_every < last)
         return HO_OK;
     return ho_fail_at(error, HO_INVALID, ho_tree_get(ho_tree_get(p->root, "outer"), "every")->place,
                       "every: the hyperparameters would never move: %lld steps from update to update, and training has "
-                      "%lld",
-                      (long long)p->update_every, (long long)p->problem.steps);
+                      "%lld%s",
+                      (long long)p->update_every, (long long)last, epochs < steps ? ", by the epochs of `stop`" : "");
 }
 
 ho_single *ho_single_new(const ho_single_request *request, ho_error *error)

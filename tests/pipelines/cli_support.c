@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,6 +160,18 @@ cli_result cli_finish(pid_t child)
 {
     int status = wait_for(child);
     return (cli_result){status, cli_read(cli_format("%s/stdout", top)), cli_read(cli_format("%s/stderr", top))};
+}
+
+bool cli_over(pid_t child)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
+}
+
+int cli_shell(const char *line)
+{
+    int state = system(cli_format("HOTOOL='%s'; %s", cli_environment("HOTOOL_BIN"), line));
+    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 }
 
 cli_result cli_run(const char *first, ...)

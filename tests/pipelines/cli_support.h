@@ -26,6 +26,10 @@ cli_result cli_run(const char *first, ...);
 /* The same in two parts, for what happens between. */
 pid_t cli_start(const char *first, ...);
 cli_result cli_finish(pid_t child);
+/* Whether it has ended, before cli_finish. */
+bool cli_over(pid_t child);
+/* Runs a line of the shell in which $HOTOOL is hotool; its exit status. */
+int cli_shell(const char *line);
 /* Like cli_run, with a terminal of so many columns as stderr; err is what arrived there. */
 cli_result cli_run_on_terminal(int columns, const char *first, ...);
 

@@ -2,22 +2,13 @@
  * change, names and numbers of any kind. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "cli_support.h"
 #include "json_check.h"
 
 TestSuite(faults, .init = cli_enter, .fini = cli_leave, .timeout = 120);
-
-/* Runs a line of the shell in which $HOTOOL is hotool; its exit status. */
-static int shell(const char *line)
-{
-    int state = system(cli_format("HOTOOL='%s'; %s", cli_environment("HOTOOL_BIN"), line));
-    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-}
 
 static int whole_lines(const char *path)
 {
@@ -54,15 +45,15 @@ Test(faults, closed_descriptors_leave_the_results_alone)
     static const int status[] = {0, 1, 1}; /* 1: the table could not be printed */
     for (size_t i = 0; i < 3; i++) {
         const char *out = cli_format("r%zu", i);
-        cr_expect_eq(shell(cli_format("$HOTOOL pipeline base.yaml --set outer/learning_rate=1e6 --set "
-                                      "outer/iterations=3 --out %s %s",
-                                      out, closed[i])),
+        cr_expect_eq(cli_shell(cli_format("$HOTOOL pipeline base.yaml --set outer/learning_rate=1e6 --set "
+                                          "outer/iterations=3 --out %s %s",
+                                          out, closed[i])),
                      status[i], "%s", closed[i]);
         cr_expect_eq(whole_lines(cli_format("%s/metrics.jsonl", out)), 4, "%s", closed[i]);
         const char *result = cli_read(cli_format("%s/result.json", out));
         cr_expect(json_valid(result, strlen(result)) && json_is(result, "outcome", "done"), "%s", result);
     }
-    cr_expect_eq(shell("$HOTOOL report r0 >&- 2>/dev/null"), 1);
+    cr_expect_eq(cli_shell("$HOTOOL report r0 >&- 2>/dev/null"), 1);
     cr_expect(strstr(cli_read("r0/report.html"), "</html>\n"), "the page is not whole");
 }
 
@@ -74,10 +65,11 @@ Test(faults, of_runs_into_one_folder_one_goes_on)
     const char *held_up = cli_format("HOTOOL_TEST_CLOSEDIR=300 LD_PRELOAD=%s/troubled_libc.so",
                                      cli_environment("HOTOOL_PIPELINE_PLUGINS"));
     for (int i = 0; i < 2; i++) {
-        cr_expect_eq(shell(cli_format("for k in 1 2 3 4 5 6; do { %s $HOTOOL pipeline base.yaml --out d%d >/dev/null "
-                                      "2>e$k; echo $? >s$k; } & done; wait",
-                                      i > 0 ? held_up : "", i)),
-                     0);
+        cr_expect_eq(
+            cli_shell(cli_format("for k in 1 2 3 4 5 6; do { %s $HOTOOL pipeline base.yaml --out d%d >/dev/null "
+                                 "2>e$k; echo $? >s$k; } & done; wait",
+                                 i > 0 ? held_up : "", i)),
+            0);
         int done = 0;
         for (int k = 1; k <= 6; k++) {
             const char *status = cli_read(cli_format("s%d", k)), *said = cli_read(cli_format("e%d", k));
@@ -148,7 +140,7 @@ Test(faults, the_command_is_safe_to_paste)
         cli_expect_done(cli_run("pipeline", "base.yaml", "--out", out, "--set", set, NULL));
         const char *command = unescaped(json_at(cli_read(cli_format("%s/result.json", out)), "command"));
         cr_assert_eq(strncmp(command, "hotool ", 7), 0, "%s", command);
-        cr_expect_eq(shell(cli_format("printf '<%%s>' %s >words", command + 7)), 0, "%s", command);
+        cr_expect_eq(cli_shell(cli_format("printf '<%%s>' %s >words", command + 7)), 0, "%s", command);
         cr_expect_str_eq(cli_read("words"), cli_format("<pipeline><base.yaml><--out><%s><--set><%s>", out, set));
     }
     cr_expect_not(cli_exists("PWN"));
@@ -255,15 +247,15 @@ Test(faults, whatever_signal_asks_to_stop_keeps_what_is_done)
         expect_interrupted("r/2");
         const char *result = cli_read("r/result.json");
         cr_expect(json_is(result, "outcome", "interrupted"), "%s", result);
-        cr_expect_eq(shell("rm -r r"), 0);
+        cr_expect_eq(cli_shell("rm -r r"), 0);
     }
 }
 
 /* Nobody reads what is printed: neither the lines of progress nor the table. */
 Test(faults, a_closed_pipe_keeps_what_is_done)
 {
-    cr_expect_eq(shell("{ $HOTOOL pipeline base.yaml --out r --set outer/iterations=1000000 --set "
-                       "outer/learning_rate=1e-6; echo $? >status; } 2>&1 | true"),
+    cr_expect_eq(cli_shell("{ $HOTOOL pipeline base.yaml --out r --set outer/iterations=1000000 --set "
+                           "outer/learning_rate=1e-6; echo $? >status; } 2>&1 | true"),
                  0);
     cr_expect_str_eq(cli_read("status"), cli_format("%d\n", 128 + SIGPIPE));
     const char *result = cli_read("r/result.json");
