@@ -166,7 +166,8 @@ ho_status ho_new_project(const char *kind, const char *name, const char *folder,
         return error->status;
     char *templates = ho_own_data("template", "sdk/template");
     if (!templates)
-        return ho_fail(error, HO_FAILED, "new: the templates that come with hotool's SDK are not installed");
+        return ho_fail(error, HO_FAILED,
+                       "new: the templates of hotool's SDK are not installed (Debian package hotool-dev)");
     if (open_folder(p.folder, &made, error) == HO_OK && copy_folder(&p, templates, "common", error) == HO_OK &&
         copy_folder(&p, templates, kind, error) == HO_OK)
         print_next(&p);

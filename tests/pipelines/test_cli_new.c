@@ -95,6 +95,7 @@ Test(new, nothing_is_left_of_what_fails)
     setenv("HOTOOL_BIN", "bin/hotool", 1);
     cli_result r = cli_run("new", "model", "mine", NULL);
     cr_expect_eq(r.status, 1);
-    cr_expect_str_eq(r.err, "hotool: new: the templates that come with hotool's SDK are not installed\n");
+    cr_expect_str_eq(r.err,
+                     "hotool: new: the templates of hotool's SDK are not installed (Debian package hotool-dev)\n");
     cr_expect(!is_folder("mine"));
 }
