@@ -13,7 +13,7 @@ typedef struct ho_flag {
 } ho_flag;
 
 /* As a line of a help text. */
-#define HO_FLAG_LINE        "  %-11s %-9s %s\n"
+#define HO_FLAG_LINE        "  %-17s %-9s %s\n"
 #define HO_FLAG_PARTS(flag) (flag)->name, (flag)->argument ? (flag)->argument : "", (flag)->doc
 
 #endif

@@ -33,6 +33,8 @@ for kind in dynamics model loss penalty constraint data mode; do
         exit 1
     fi
     try "$kind in C" make -C "$name" check CFLAGS="$flags"
+    grep -q ' checks, 0 failed$' "$work/log" || { cat "$work/log"; exit 1; }
+    if grep -q ' skipped ' "$work/log"; then cat "$work/log"; exit 1; fi
     try "$kind: its pipeline" make -C "$name" run
     grep -q "results in runs/$name-1" "$work/log" || { cat "$work/log"; exit 1; }
     HOTOOL_PLUGIN_PATH=$name hotool plugins "$name" | grep -q "^$kind $name 0.1: " || { echo "no page of $name"; exit 1; }
@@ -65,6 +67,15 @@ for name in dynamics.learning_rate dynamics.momentum; do
     cmp "own/$name.npy" "shipped/$name.npy"
 done
 unset HOTOOL_PLUGIN_PATH
+
+# What the guide shows of this is what is printed, but for the figures that rounding decides.
+plain() { sed 's/  *[0-9.e+-]*   (at most/ (at most/' "$@"; }
+(cd mine && make -s check 2>&1) | plain >printed
+sed -n '/^\$ hotool check .\/mine.so/,/^```/p' "$work"/moved/share/doc/hotool-sdk/README.md | grep -v '^\$\|^\.\.\.$\|^```' | plain >shown
+[ "$(wc -l <shown)" -ge 10 ] || { echo "the guide shows no check"; exit 1; }
+while IFS= read -r line; do
+    grep -qF -- "$line" printed || { echo "the guide shows \"$line\", which is not printed:"; cat printed; exit 1; }
+done <shown
 
 # A wrong formula is found, and make says so.
 hotool new dynamics wrong >/dev/null

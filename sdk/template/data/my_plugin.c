@@ -17,7 +17,7 @@ typedef struct instance {
 static const ho_option options[] = {
     {.name = "file",
      .type = HO_PATH,
-     .required = 1,
+     .initial = "examples.csv",
      .doc = "lines of numbers, the last of which is the class, 0, 1, ..."},
 };
 
