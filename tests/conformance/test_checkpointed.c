@@ -1,7 +1,9 @@
 /* Checkpoint schedules against dynamic programming; the mode against reverse mode, step by step. */
-#include "fake_system.h"
 #include "loading.h"
+#include "proof/fake_system.h"
+
 #include "schedule.h"
+#include <math.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -114,7 +116,7 @@ static outcome run_mode(const char *file, given option, int64_t steps, bool know
     const ho_plugin *plugin = load_plugin(file);
     cr_assert_eq(make_instance(&setup, plugin, &self), HO_OK);
     const ho_mode_calls *calls = plugin->calls;
-    fake f = {.head = {&api}, .steps = known ? steps : 0};
+    fake f = {.head = {&fake_api}, .steps = known ? steps : 0};
     o.status = calls->start(self, &f.head, lambda, &run);
     if (o.status == HO_OK) {
         cr_assert_eq(calls->advance(run, 0, steps, lambda), HO_OK);

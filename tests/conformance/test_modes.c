@@ -1,73 +1,8 @@
 /* Every mode on a small nonlinear system, against central differences. */
-#include "fake_system.h"
 #include "loading.h"
+#include "proof/mode_actions.h"
 
-/* ---- what is done with a run, and what should come out ------------------------------------------------------------
- */
-
-/* lambda of an action: the base point plus `change` on every entry. */
-enum { ADVANCE, ASK, FORGET };
-
-typedef struct action {
-    int what;
-    int64_t t0, t1;
-    double change;
-} action;
-
-static const double base[LAMBDA] = {0.7, -0.4, 0.55, 0.15};
-
-static void lambda_of(const action *a, double *lambda)
-{
-    for (int i = 0; i < LAMBDA; i++)
-        lambda[i] = base[i] + a->change * (i % 2 ? 1.0 : -0.5);
-}
-
-/* E when actions[count] asks, with entry `entry` of every lambda since the last forget shifted by h. */
-static real shifted_error(const action *actions, size_t count, int entry, real h)
-{
-    real l[LAMBDA], s[STATE], next[STATE];
-    double plain[LAMBDA];
-    size_t forgotten = 0;
-    for (size_t i = 0; i < count; i++)
-        if (actions[i].what == FORGET)
-            forgotten = i + 1;
-    widen(base, LAMBDA, l);
-    l[entry] += forgotten ? 0.0L : h;
-    initial_map(l, s);
-    for (size_t i = 0; i <= count; i++) {
-        lambda_of(actions + i, plain);
-        widen(plain, LAMBDA, l);
-        l[entry] += i >= forgotten ? h : 0.0L;
-        for (int64_t t = actions[i].t0 + 1; actions[i].what == ADVANCE && t <= actions[i].t1; t++) {
-            step_map(t, l, s, next);
-            memcpy(s, next, sizeof(s));
-        }
-    }
-    return error_map(l, s);
-}
-
-/* Onto the free subspace, as the host does. */
-static void project_gradient(double *gradient)
-{
-    gradient[1] = gradient[2] = 0.5 * (gradient[1] + gradient[2]);
-}
-
-static void check_answer(const action *actions, size_t count, double value, double *gradient)
-{
-    double expected[LAMBDA];
-    const real h = 1e-5L;
-    cr_expect_float_eq(value, (double)shifted_error(actions, count, 0, 0.0L), 1e-12);
-    for (int i = 0; i < LAMBDA; i++)
-        expected[i] = (double)((8.0L * (shifted_error(actions, count, i, h) - shifted_error(actions, count, i, -h)) -
-                                (shifted_error(actions, count, i, 2 * h) - shifted_error(actions, count, i, -2 * h))) /
-                               (12.0L * h));
-    project_gradient(expected);
-    project_gradient(gradient);
-    for (int i = 0; i < LAMBDA; i++)
-        cr_expect_float_eq(gradient[i], expected[i], 1e-10 * (1.0 + fabs(expected[i])),
-                           "action %zu: entry %d of the gradient is %.15g, differences say %.15g", count, i,
-                           gradient[i], expected[i]);
-}
+#include <math.h>
 
 static const struct {
     const char *file;
@@ -108,25 +43,11 @@ static opened open_mode(size_t i)
 /* Does the actions and checks each answer; the status of the first call that fails. */
 static ho_status act(const opened *m, fake *f, const action *actions, size_t count)
 {
-    void *run;
-    ho_status status = m->calls->start(m->self, &f->head, base, &run);
-    if (status != HO_OK)
-        return status;
-    for (size_t i = 0; status == HO_OK && i < count; i++) {
-        double lambda[LAMBDA], value, gradient[LAMBDA] = {9.0, 9.0, 9.0, 9.0};
-        lambda_of(actions + i, lambda);
-        if (actions[i].what == ADVANCE) {
-            status = m->calls->advance(run, actions[i].t0, actions[i].t1, lambda);
-        } else if (actions[i].what == FORGET) {
-            status = m->calls->forget(run);
-        } else {
-            status = m->calls->hypergradient(run, lambda, &value, gradient);
-            if (status == HO_OK)
-                check_answer(actions, i, value, gradient);
-        }
-        cr_expect_not_null(m->calls->state(run));
-    }
-    m->calls->end(run);
+    ho_error wrong = {0};
+    const acting_mode mode = {NULL, m->calls, m->self};
+    const ho_status status = actions_do(&mode, f, actions, count, &wrong);
+    cr_expect_eq(wrong.status, HO_OK, "%s", wrong.text);
+    cr_expect_str_eq(f->misuse, "");
     return status;
 }
 
@@ -136,7 +57,7 @@ static void check_actions(const action *actions, size_t count)
     for (size_t i = 0; i < COUNT(modes) * COUNT(steps); i++) {
         const size_t mode = i / COUNT(steps);
         opened m = open_mode(mode);
-        fake f = {.head = {&api}, .steps = steps[i % COUNT(steps)]};
+        fake f = {.head = {&fake_api}, .steps = steps[i % COUNT(steps)]};
         cr_expect_eq(act(&m, &f, actions, count), HO_OK);
         cr_expect_eq(f.live, 0, "%s leaves %lld pieces of memory", modes[mode].file, (long long)f.live);
         free_instance(&m.setup, m.self);
@@ -184,10 +105,10 @@ Test(modes, reach_the_same_bits_and_compute_each_state_once)
     double states[COUNT(modes)][STATE];
     for (size_t i = 0; i < COUNT(modes); i++) {
         opened m = open_mode(i);
-        fake f = {.head = {&api}};
+        fake f = {.head = {&fake_api}};
         void *run;
-        cr_assert_eq(m.calls->start(m.self, &f.head, base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 20, base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 20, action_base), HO_OK);
         memcpy(states[i], m.calls->state(run)->x[0], sizeof(states[i]));
         cr_expect_eq(f.states_computed, 20);
         cr_expect_geq(f.polls, 20);
@@ -203,10 +124,10 @@ Test(forward, carries_no_more_columns_than_it_is_told)
         static const int64_t widest[] = {3, 2, 1};
         static const int64_t vectors[] = {6, 6, 4}; /* Z, and room to write each width of its chunks */
         opened m = open_mode(i);
-        fake f = {.head = {&api}};
+        fake f = {.head = {&fake_api}};
         void *run;
-        cr_assert_eq(m.calls->start(m.self, &f.head, base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 3, base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 3, action_base), HO_OK);
         cr_expect_eq(f.largest_chunk, widest[i]);
         /* Two states beside. */
         cr_expect_eq(m.calls->bytes(run), (vectors[i] + 2) * STATE * (int64_t)sizeof(double));
@@ -220,12 +141,12 @@ static void shifted_state(int64_t i, real h, real *s)
 {
     real l[LAMBDA], next[STATE];
     double d[LAMBDA];
-    direction(NULL, i, d);
+    fake_direction(&(fake){0}.head, i, d);
     for (int k = 0; k < LAMBDA; k++)
-        l[k] = base[k] + h * (real)d[k];
-    initial_map(l, s);
+        l[k] = action_base[k] + h * (real)d[k];
+    fake_initial(l, s);
     for (int64_t t = 1; t <= 9; t++) {
-        step_map(t, l, s, next);
+        fake_step(t, l, s, next);
         memcpy(s, next, sizeof(next));
     }
 }
@@ -234,11 +155,11 @@ Test(forward, tells_the_norms_of_its_tangents)
 {
     for (size_t k = 0; k < 3; k++) {
         opened m = open_mode(k);
-        fake f = {.head = {&api}};
+        fake f = {.head = {&fake_api}};
         void *run;
         double found[DIRECTIONS] = {0};
-        cr_assert_eq(m.calls->start(m.self, &f.head, base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 9, base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 9, action_base), HO_OK);
         cr_assert_eq(m.calls->tangent_norms(run, found), HO_OK);
         for (int64_t i = 0; i < DIRECTIONS; i++) {
             real above[STATE], below[STATE], squares = 0;
@@ -256,14 +177,14 @@ Test(forward, tells_the_norms_of_its_tangents)
 Test(reverse, holds_each_state_once_and_uses_forgotten_ones_again)
 {
     opened m = open_mode(BY_STATES);
-    fake f = {.head = {&api}};
+    fake f = {.head = {&fake_api}};
     void *run;
-    cr_assert_eq(m.calls->start(m.self, &f.head, base, &run), HO_OK);
-    cr_assert_eq(m.calls->advance(run, 0, 100, base), HO_OK);
+    cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
+    cr_assert_eq(m.calls->advance(run, 0, 100, action_base), HO_OK);
     const int64_t bytes = 101 * STATE * (int64_t)sizeof(double);
     cr_expect_eq(m.calls->bytes(run), bytes);
     cr_assert_eq(m.calls->forget(run), HO_OK);
-    cr_assert_eq(m.calls->advance(run, 100, 200, base), HO_OK);
+    cr_assert_eq(m.calls->advance(run, 100, 200, action_base), HO_OK);
     cr_expect_eq(m.calls->bytes(run), bytes);
     m.calls->end(run);
     free_instance(&m.setup, m.self);
@@ -279,7 +200,7 @@ typedef struct kept {
 static kept start_reverse(size_t how, fake *f)
 {
     kept k = {.mode = open_mode(how)};
-    cr_assert_eq(k.mode.calls->start(k.mode.self, &f->head, base, &k.run), HO_OK, "%s", f->message);
+    cr_assert_eq(k.mode.calls->start(k.mode.self, &f->head, action_base, &k.run), HO_OK, "%s", f->message);
     return k;
 }
 
@@ -294,15 +215,15 @@ static void end_reverse(kept *k, const fake *f)
 
 Test(reverse, with_residuals_holds_few_states_and_computes_the_others_again)
 {
-    fake f = {.head = {&api}, .steps = 100, .residual_bytes = 40};
+    fake f = {.head = {&fake_api}, .steps = 100, .residual_bytes = 40};
     kept k = start_reverse(BY_RESIDUALS, &f);
     double value, gradient[LAMBDA];
-    cr_assert_eq(k.mode.calls->advance(k.run, 0, 95, base), HO_OK);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 95, action_base), HO_OK);
     cr_expect_eq(f.linearized, 95);
     /* Of 96 states every tenth, and two on the way. */
     cr_expect_eq(k.mode.calls->residual_bytes(k.run), 95 * 40);
     cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + (10 + 2) * STATE_BYTES);
-    cr_assert_eq(k.mode.calls->hypergradient(k.run, base, &value, gradient), HO_OK);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, action_base, &value, gradient), HO_OK);
     /* The first of each stretch follows from a stored state: 8 more of ten, 4 of five. */
     cr_expect_eq(f.recomputed, 9 * 9 + 4);
     cr_expect_eq(f.states_computed, 95);
@@ -312,11 +233,11 @@ Test(reverse, with_residuals_holds_few_states_and_computes_the_others_again)
 
 Test(reverse, stores_small_states_beside_large_residuals)
 {
-    fake f = {.head = {&api}, .steps = 100, .residual_bytes = 8 * STATE_BYTES};
+    fake f = {.head = {&fake_api}, .steps = 100, .residual_bytes = 8 * STATE_BYTES};
     kept k = start_reverse(BY_RESIDUALS, &f);
     double value, gradient[LAMBDA];
-    cr_assert_eq(k.mode.calls->advance(k.run, 0, 50, base), HO_OK);
-    cr_assert_eq(k.mode.calls->hypergradient(k.run, base, &value, gradient), HO_OK);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 50, action_base), HO_OK);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, action_base, &value, gradient), HO_OK);
     cr_expect_eq(f.recomputed, 0);
     cr_expect_eq(k.mode.calls->bytes(k.run), 51 * STATE_BYTES + 50 * f.residual_bytes);
     end_reverse(&k, &f);
@@ -325,9 +246,9 @@ Test(reverse, stores_small_states_beside_large_residuals)
 /* Whether reverse mode, left to itself, keeps residuals. */
 static bool keeps_residuals(int64_t steps, int64_t residual_bytes, int64_t available)
 {
-    fake f = {.head = {&api}, .steps = steps, .residual_bytes = residual_bytes, .memory = available};
+    fake f = {.head = {&fake_api}, .steps = steps, .residual_bytes = residual_bytes, .memory = available};
     kept k = start_reverse(BY_ITSELF, &f);
-    cr_assert_eq(k.mode.calls->advance(k.run, 0, 3, base), HO_OK);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 3, action_base), HO_OK);
     const bool keeps = f.linearized == 3;
     cr_expect_eq(k.mode.calls->residual_bytes(k.run), keeps ? 3 * residual_bytes : 0);
     end_reverse(&k, &f);
@@ -347,14 +268,14 @@ Test(reverse, keeps_residuals_where_they_fit_in_half_of_the_memory_or_take_less_
 
 static void expect_refusal(size_t how, int64_t available, given budget, const char *why)
 {
-    fake f = {.head = {&api}, .steps = 200000000, .residual_bytes = 5 * STATE_BYTES, .memory = available};
+    fake f = {.head = {&fake_api}, .steps = 200000000, .residual_bytes = 5 * STATE_BYTES, .memory = available};
     opened m = open_mode(how);
     void *run = NULL;
     free_instance(&m.setup, m.self);
     m.setup.taken = 0;
     m.setup.options[0] = budget;
     cr_assert_eq(make_instance(&m.setup, load_plugin("modes/reverse.so"), &m.self), HO_OK);
-    cr_expect_eq(m.calls->start(m.self, &f.head, base, &run), HO_FAILED);
+    cr_expect_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_FAILED);
     cr_expect_null(run);
     cr_expect_eq(f.live, 0);
     cr_expect(strstr(f.message, why), "\"%s\" should say \"%s\"", f.message, why);
@@ -380,10 +301,10 @@ Test(modes, pass_on_any_failure_and_free_everything)
     };
     for (size_t i = 0; i < COUNT(modes); i++) {
         opened m = open_mode(i);
-        fake whole = {.head = {&api}};
+        fake whole = {.head = {&fake_api}};
         cr_assert_eq(act(&m, &whole, actions, COUNT(actions)), HO_OK);
         for (int64_t call = 1; call <= whole.calls; call++) {
-            fake f = {.head = {&api}, .fail_at = call, .fail_status = HO_FAILED};
+            fake f = {.head = {&fake_api}, .fail_at = call, .fail_status = HO_FAILED};
             cr_expect_eq(act(&m, &f, actions, COUNT(actions)), HO_FAILED, "%s hides that call %lld failed",
                          modes[i].file, (long long)call);
             cr_expect_eq(f.live, 0, "%s leaks after call %lld failed", modes[i].file, (long long)call);
@@ -396,20 +317,22 @@ Test(modes, stop_between_steps_when_the_user_asks)
 {
     for (size_t i = 0; i < COUNT(modes); i++) {
         opened m = open_mode(i);
-        fake f = {.head = {&api}};
+        fake f = {.head = {&fake_api}};
         void *run;
         double value, gradient[LAMBDA];
-        cr_assert_eq(m.calls->start(m.self, &f.head, base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 4, base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 4, action_base), HO_OK);
         /* Allocations beside, the next call that may fail is the poll before step 5. */
         f.fail_at = f.calls + 1;
         f.fail_status = HO_INTERRUPTED;
         const int64_t polls = f.polls;
-        cr_expect_eq(m.calls->advance(run, 4, 9, base), HO_INTERRUPTED);
+        cr_expect_eq(m.calls->advance(run, 4, 9, action_base), HO_INTERRUPTED);
         cr_expect_eq(f.polls, polls + 1);
         static const action actions[] = {{ADVANCE, 0, 4, 0.0}, {ASK, 0, 0, 0.0}};
-        cr_assert_eq(m.calls->hypergradient(run, base, &value, gradient), HO_OK);
-        check_answer(actions, 1, value, gradient);
+        cr_assert_eq(m.calls->hypergradient(run, action_base, &value, gradient), HO_OK);
+        ho_error wrong = {0};
+        action_check(actions, 1, value, gradient, &wrong);
+        cr_expect_eq(wrong.status, HO_OK, "%s", wrong.text);
         m.calls->end(run);
         free_instance(&m.setup, m.self);
     }

@@ -1,40 +1,28 @@
-/* A small nonlinear system with derivatives worked out by hand, as modes see one. It has what can go wrong: an initial
- * map, a direct term, dependence on t, and a subspace of free directions. It counts, and fails when told to. */
-#ifndef TEST_FAKE_SYSTEM_H
-#define TEST_FAKE_SYSTEM_H
+#include "proof/fake_system.h"
 
-#include <criterion/criterion.h>
-#include <hotool/mode.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE      3
-#define LAMBDA     4
-#define DIRECTIONS 3 /* lambda[1] and lambda[2] are one hyperparameter's mirrored entries */
-
-typedef long double real;
-
 /* ---- the system, in long double so that differences are good to 1e-12 ------------------------------------------- */
 
-static void initial_map(const real *l, real *s)
+void fake_initial(const real *l, real *s)
 {
     s[0] = l[0];
     s[1] = sinl(l[1]) + l[2] * l[2];
     s[2] = l[3] * l[0] - 0.5L;
 }
 
-static void step_map(int64_t t, const real *l, const real *s, real *next)
+void fake_step(int64_t t, const real *l, const real *s, real *next)
 {
     next[0] = tanhl(l[0] * s[0] + l[1] * s[1]) + 0.1L * cosl((real)t) * l[3];
     next[1] = 0.8L * s[1] + 0.3L * l[2] * s[0] * s[2] + l[3];
     next[2] = 0.9L * sinl(s[2] + 0.1L * l[1] * (real)t) + 0.1L * l[0] * s[1] * s[1];
 }
 
-static real error_map(const real *l, const real *s)
+real fake_error(const real *l, const real *s)
 {
     return 0.5L * (s[0] * s[0] + 2.0L * s[1] * s[1] + 3.0L * s[2] * s[2]) + l[3] * s[0] + l[1] * l[1];
 }
@@ -62,33 +50,29 @@ static void step_derivatives(int64_t t, const double *l, const double *s, double
 
 /* ---- the host's side --------------------------------------------------------------------------------------------- */
 
-struct ho_vector {
-    int64_t columns;
-    double x[][STATE]; /* by column */
-};
-
 /* What a mode must hand over again. */
 struct ho_residuals {
     int64_t t;
     double lambda[LAMBDA], state[STATE];
 };
 
-typedef struct fake {
-    ho_system head;
-    int64_t live, polls, states_computed, calls;
-    int64_t fail_at;       /* the call that fails, counted over everything that may; 0: none */
-    ho_status fail_status; /* of steps and polls; allocations answer NULL */
-    int64_t largest_chunk;
-    int64_t steps;  /* 0: not known */
-    int64_t memory; /* 0: plenty */
-    int64_t residual_bytes;
-    int64_t linearized, recomputed; /* steps */
-    char message[256];              /* of a mode's own failure */
-} fake;
+/* Notes what a call has been wrongly asked; from then on calls fail. */
+static bool must(ho_system *s, bool right, const char *what)
+{
+    fake *f = (fake *)s;
+    if (!right && !f->misuse[0])
+        snprintf(f->misuse, sizeof f->misuse, "%s", what);
+    return right;
+}
 
 static bool fails(fake *f)
 {
-    return ++f->calls == f->fail_at;
+    return ++f->calls == f->fail_at || f->misuse[0];
+}
+
+static ho_status failure(const fake *f)
+{
+    return f->misuse[0] ? HO_FAILED : f->fail_status;
 }
 
 static int64_t lambda_size(ho_system *s)
@@ -103,10 +87,10 @@ static int64_t directions(ho_system *s)
     return DIRECTIONS;
 }
 
-static void direction(ho_system *s, int64_t i, double *lambda)
+void fake_direction(ho_system *s, int64_t i, double *lambda)
 {
-    (void)s;
-    cr_assert(i >= 0 && i < DIRECTIONS);
+    if (!must(s, i >= 0 && i < DIRECTIONS, "direction: there is no such direction"))
+        return;
     memset(lambda, 0, LAMBDA * sizeof(double));
     if (i == 1)
         lambda[1] = lambda[2] = sqrt(0.5);
@@ -131,7 +115,8 @@ static void free_memory(ho_system *s, void *memory)
 
 static ho_vector *vector_new(ho_system *s, int64_t columns)
 {
-    cr_assert_gt(columns, 0);
+    if (!must(s, columns > 0 && columns < 1 << 20, "vector_new: not a number of columns"))
+        return NULL;
     ho_vector *v = alloc(s, sizeof(ho_vector) + (uint64_t)columns * STATE * sizeof(double));
     if (v)
         v->columns = columns;
@@ -159,15 +144,15 @@ static int64_t vector_bytes(ho_system *s, const ho_vector *v)
 
 static void copy(ho_system *s, const ho_vector *from, ho_vector *to)
 {
-    (void)s;
-    cr_assert(from != to && from->columns == to->columns);
+    if (!must(s, from != to && from->columns == to->columns, "copy: one vector twice, or other columns"))
+        return;
     memcpy(to->x, from->x, (size_t)from->columns * sizeof(from->x[0]));
 }
 
 static void axpby(ho_system *s, double a, const ho_vector *x, double b, ho_vector *y)
 {
-    (void)s;
-    cr_assert(x != y && x->columns == y->columns);
+    if (!must(s, x != y && x->columns == y->columns, "axpby: one vector twice, or other columns"))
+        return;
     for (int64_t j = 0; j < x->columns; j++)
         for (int i = 0; i < STATE; i++)
             y->x[j][i] = a * x->x[j][i] + b * y->x[j][i];
@@ -175,8 +160,8 @@ static void axpby(ho_system *s, double a, const ho_vector *x, double b, ho_vecto
 
 static void dot(ho_system *s, const ho_vector *a, const ho_vector *b, double *result)
 {
-    (void)s;
-    cr_assert_eq(a->columns, 1);
+    if (!must(s, a->columns == 1, "dot: the first vector has more than one column"))
+        return;
     for (int64_t j = 0; j < b->columns; j++) {
         result[j] = 0.0;
         for (int i = 0; i < STATE; i++)
@@ -184,7 +169,7 @@ static void dot(ho_system *s, const ho_vector *a, const ho_vector *b, double *re
     }
 }
 
-static void widen(const double *from, int count, real *to)
+void fake_widen(const double *from, int count, real *to)
 {
     for (int i = 0; i < count; i++)
         to[i] = (real)from[i];
@@ -194,9 +179,9 @@ static ho_status initial(ho_system *s, const double *lambda, ho_vector *state)
 {
     real l[LAMBDA], out[STATE];
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
-    widen(lambda, LAMBDA, l);
-    initial_map(l, out);
+        return failure((fake *)s);
+    fake_widen(lambda, LAMBDA, l);
+    fake_initial(l, out);
     for (int i = 0; i < STATE; i++)
         state->x[0][i] = (double)out[i];
     return HO_OK;
@@ -205,9 +190,9 @@ static ho_status initial(ho_system *s, const double *lambda, ho_vector *state)
 static ho_status initial_jvp(ho_system *s, const double *lambda, int64_t columns, const double *d, ho_vector *out)
 {
     double b[STATE][LAMBDA];
-    cr_assert_eq(out->columns, columns);
+    must(s, out->columns == columns, "initial_jvp: `out` has other columns");
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
+        return failure((fake *)s);
     initial_derivative(lambda, b);
     for (int64_t j = 0; j < columns; j++)
         for (int i = 0; i < STATE; i++) {
@@ -222,7 +207,7 @@ static ho_status initial_vjp(ho_system *s, const double *lambda, const ho_vector
 {
     double b[STATE][LAMBDA];
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
+        return failure((fake *)s);
     initial_derivative(lambda, b);
     for (int i = 0; i < STATE; i++)
         for (int k = 0; k < LAMBDA; k++)
@@ -233,10 +218,11 @@ static ho_status initial_vjp(ho_system *s, const double *lambda, const ho_vector
 static void compute_next(fake *f, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next)
 {
     real l[LAMBDA], in[STATE], out[STATE];
-    cr_assert_neq(state, next);
-    widen(lambda, LAMBDA, l);
-    widen(state->x[0], STATE, in);
-    step_map(t, l, in, out);
+    if (!must(&f->head, state != next, "step: state and next are one vector"))
+        return;
+    fake_widen(lambda, LAMBDA, l);
+    fake_widen(state->x[0], STATE, in);
+    fake_step(t, l, in, out);
     for (int i = 0; i < STATE; i++)
         next->x[0][i] = (double)out[i];
     f->states_computed++;
@@ -256,7 +242,7 @@ static void norms(ho_system *s, const ho_vector *v, double *result)
 static ho_status step(ho_system *s, int64_t t, const double *lambda, const ho_vector *state, ho_vector *next)
 {
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
+        return failure((fake *)s);
     compute_next((fake *)s, t, lambda, state, next);
     return HO_OK;
 }
@@ -266,10 +252,10 @@ static ho_status jvp(ho_system *s, int64_t t, const double *lambda, const ho_vec
 {
     fake *f = (fake *)s;
     double a[STATE][STATE], b[STATE][LAMBDA];
-    cr_assert(z != out && z != state && out != state && next != z && next != out);
-    cr_assert(z->columns == columns && out->columns == columns);
+    must(s, z != out && z != state && out != state && next != z && next != out, "jvp: one vector twice");
+    must(s, z->columns == columns && out->columns == columns, "jvp: z or out has other columns");
     if (fails(f))
-        return f->fail_status;
+        return failure(f);
     f->largest_chunk = columns > f->largest_chunk ? columns : f->largest_chunk;
     step_derivatives(t, lambda, state->x[0], a, b);
     for (int64_t j = 0; j < columns; j++)
@@ -289,9 +275,9 @@ static ho_status vjp(ho_system *s, int64_t t, const double *lambda, const ho_vec
                      ho_vector *out, double *gradient)
 {
     double by_state[STATE][STATE], by_lambda[STATE][LAMBDA];
-    cr_assert(a != out && a != state && out != state);
+    must(s, a != out && a != state && out != state, "vjp: one vector twice");
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
+        return failure((fake *)s);
     step_derivatives(t, lambda, state->x[0], by_state, by_lambda);
     memset(out->x[0], 0, sizeof(out->x[0]));
     for (int i = 0; i < STATE; i++) {
@@ -307,9 +293,9 @@ static ho_status error(ho_system *s, const double *lambda, const ho_vector *stat
 {
     real l[LAMBDA], in[STATE];
     (void)s;
-    widen(lambda, LAMBDA, l);
-    widen(state->x[0], STATE, in);
-    *value = (double)error_map(l, in);
+    fake_widen(lambda, LAMBDA, l);
+    fake_widen(state->x[0], STATE, in);
+    *value = (double)fake_error(l, in);
     return HO_OK;
 }
 
@@ -317,9 +303,9 @@ static ho_status error_gradient(ho_system *s, const double *lambda, const ho_vec
                                 ho_vector *by_state, double *gradient)
 {
     const double *x = state->x[0];
-    cr_assert_neq(state, by_state);
+    must(s, state != by_state, "error_gradient: one vector twice");
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
+        return failure((fake *)s);
     by_state->x[0][0] = x[0] + lambda[3];
     by_state->x[0][1] = 2 * x[1];
     by_state->x[0][2] = 3 * x[2];
@@ -356,19 +342,21 @@ static ho_status linearize(ho_system *s, int64_t t, const double *lambda, const 
     return HO_OK;
 }
 
-static void expect_step(const ho_residuals *residuals, int64_t t, const double *lambda, const ho_vector *state)
+static void expect_step(ho_system *s, const ho_residuals *residuals, int64_t t, const double *lambda,
+                        const ho_vector *state)
 {
-    cr_assert_eq(residuals->t, t);
-    cr_assert_eq(memcmp(residuals->lambda, lambda, sizeof(residuals->lambda)), 0);
-    cr_assert_eq(memcmp(residuals->state, state->x[0], sizeof(residuals->state)), 0);
+    must(s,
+         residuals->t == t && memcmp(residuals->lambda, lambda, sizeof residuals->lambda) == 0 &&
+             memcmp(residuals->state, state->x[0], sizeof residuals->state) == 0,
+         "residuals of another step, lambda or state");
 }
 
 static ho_status residual_step(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
                                const ho_vector *state, ho_vector *next)
 {
-    expect_step(residuals, t, lambda, state);
+    expect_step(s, residuals, t, lambda, state);
     if (fails((fake *)s))
-        return ((fake *)s)->fail_status;
+        return failure((fake *)s);
     compute_next((fake *)s, t, lambda, state, next);
     ((fake *)s)->states_computed--;
     ((fake *)s)->recomputed++;
@@ -379,14 +367,14 @@ static ho_status residual_jvp(ho_system *s, ho_residuals *residuals, int64_t t, 
                               const ho_vector *state, int64_t columns, const ho_vector *z, const double *d,
                               ho_vector *out)
 {
-    expect_step(residuals, t, lambda, state);
+    expect_step(s, residuals, t, lambda, state);
     return jvp(s, t, lambda, state, NULL, columns, z, d, out);
 }
 
 static ho_status residual_vjp(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
                               const ho_vector *state, const ho_vector *a, ho_vector *out, double *gradient)
 {
-    expect_step(residuals, t, lambda, state);
+    expect_step(s, residuals, t, lambda, state);
     return vjp(s, t, lambda, state, a, out, gradient);
 }
 
@@ -417,14 +405,14 @@ static ho_status poll(ho_system *s)
 {
     fake *f = (fake *)s;
     f->polls++;
-    return fails(f) ? f->fail_status : HO_OK;
+    return fails(f) ? failure(f) : HO_OK;
 }
 
-static const ho_system_api api = {
+const ho_system_api fake_api = {
     .struct_size = sizeof(ho_system_api),
     .lambda_size = lambda_size,
     .directions = directions,
-    .direction = direction,
+    .direction = fake_direction,
     .vector_new = vector_new,
     .vector_free = vector_free,
     .vector_bytes = vector_bytes,
@@ -455,5 +443,3 @@ static const ho_system_api api = {
     .residual_vjp = residual_vjp,
     .memory = memory,
 };
-
-#endif

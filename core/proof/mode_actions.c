@@ -1,0 +1,110 @@
+#include "proof/mode_actions.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "host/signals.h"
+#include "proof/internal.h"
+
+const double action_base[LAMBDA] = {0.7, -0.4, 0.55, 0.15};
+
+void action_lambda(const action *a, double *lambda)
+{
+    for (int i = 0; i < LAMBDA; i++)
+        lambda[i] = action_base[i] + a->change * (i % 2 ? 1.0 : -0.5);
+}
+
+real action_error(const action *actions, size_t count, int entry, real h)
+{
+    real l[LAMBDA], s[STATE], next[STATE];
+    double plain[LAMBDA];
+    size_t forgotten = 0;
+    for (size_t i = 0; i < count; i++)
+        if (actions[i].what == FORGET)
+            forgotten = i + 1;
+    fake_widen(action_base, LAMBDA, l);
+    l[entry] += forgotten ? 0.0L : h;
+    fake_initial(l, s);
+    for (size_t i = 0; i <= count; i++) {
+        action_lambda(actions + i, plain);
+        fake_widen(plain, LAMBDA, l);
+        l[entry] += i >= forgotten ? h : 0.0L;
+        for (int64_t t = actions[i].t0 + 1; actions[i].what == ADVANCE && t <= actions[i].t1; t++) {
+            fake_step(t, l, s, next);
+            memcpy(s, next, sizeof s);
+        }
+    }
+    return fake_error(l, s);
+}
+
+static double slope(const action *actions, size_t count, int entry)
+{
+    const real h = 1e-5L;
+    return (double)((8.0L * (action_error(actions, count, entry, h) - action_error(actions, count, entry, -h)) -
+                     (action_error(actions, count, entry, 2 * h) - action_error(actions, count, entry, -2 * h))) /
+                    (12.0L * h));
+}
+
+ho_status action_check(const action *actions, size_t count, double value, double *gradient, ho_error *error)
+{
+    double expected[LAMBDA];
+    const double due = (double)action_error(actions, count, 0, 0.0L);
+    for (int i = 0; i < LAMBDA; i++)
+        expected[i] = slope(actions, count, i);
+    expected[1] = expected[2] = 0.5 * (expected[1] + expected[2]);
+    gradient[1] = gradient[2] = 0.5 * (gradient[1] + gradient[2]);
+    if (!(fabs(value - due) <= 1e-12))
+        return proof_fail(error, "action %zu: E is %.15g, should be %.15g", count, value, due);
+    for (int i = 0; i < LAMBDA; i++)
+        if (!(fabs(gradient[i] - expected[i]) <= 1e-10 * (1.0 + fabs(expected[i]))))
+            return proof_fail(error, "action %zu: entry %d of the gradient is %.15g, differences say %.15g", count, i,
+                              gradient[i], expected[i]);
+    return HO_OK;
+}
+
+/* One action, with memory as strict as it can be. */
+static ho_status act(const acting_mode *m, void *run, const action *actions, size_t i, ho_error *error)
+{
+    const action *a = &actions[i];
+    double lambda[LAMBDA], value = NAN, gradient[LAMBDA] = {9.0, 9.0, 9.0, 9.0};
+    action_lambda(a, lambda);
+    double *given = proof_guarded_new(sizeof lambda, true, lambda);
+    double *written = proof_guarded_new(sizeof gradient, false, gradient);
+    ho_status status = HO_FAILED;
+    if (given && written) {
+        ho_calling(m->loaded, a->what == ADVANCE ? "advance" : a->what == FORGET ? "forget" : "hypergradient");
+        status = a->what == ADVANCE  ? m->calls->advance(run, a->t0, a->t1, given)
+                 : a->what == FORGET ? m->calls->forget(run)
+                                     : m->calls->hypergradient(run, given, &value, written);
+        memcpy(gradient, written, sizeof gradient);
+    }
+    proof_guarded_free(given, sizeof lambda);
+    proof_guarded_free(written, sizeof gradient);
+    if (status == HO_OK && a->what == ASK && !m->calls->approximate)
+        action_check(actions, i, value, gradient, error);
+    for (int k = 0; status == HO_OK && a->what == ASK && k < LAMBDA; k++)
+        if (!isfinite(gradient[k]) && error->status == HO_OK)
+            proof_fail(error, "action %zu: entry %d of the gradient is %g", i, k, gradient[k]);
+    return status;
+}
+
+ho_status actions_do(const acting_mode *m, fake *f, const action *actions, size_t count, ho_error *error)
+{
+    void *run = NULL;
+    double *base = proof_guarded_new(sizeof action_base, true, action_base);
+    ho_calling(m->loaded, "start");
+    ho_status status = base ? m->calls->start(m->self, &f->head, base, &run) : HO_FAILED;
+    const bool started = status == HO_OK;
+    for (size_t i = 0; status == HO_OK && error->status == HO_OK && i < count; i++) {
+        status = act(m, run, actions, i, error);
+        ho_calling(m->loaded, "state");
+        if (!m->calls->state(run))
+            proof_fail(error, "action %zu: state returns NULL", i);
+    }
+    ho_calling(m->loaded, "end");
+    if (started)
+        m->calls->end(run);
+    ho_calling(NULL, NULL);
+    proof_guarded_free(base, sizeof action_base);
+    return status;
+}

@@ -1,0 +1,170 @@
+/* Data readers: the same again, and files that are cut short or damaged. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "host/dataset.h"
+#include "proof/internal.h"
+
+static ho_dataset *read_once(proof *p, const ho_tree *settings, ho_error *error)
+{
+    ho_instance *instance = ho_instance_new(p->loaded, NULL, settings, NULL, (ho_place){0}, error);
+    ho_dataset *data = instance ? ho_dataset_read(instance, error) : NULL;
+    ho_instance_free(instance);
+    return data;
+}
+
+/* ---- the same again ---------------------------------------------------------------------------------------------- */
+
+static bool same_values(const void *a, const void *b, int64_t count, size_t size)
+{
+    return (!a && !b) || (a && b && memcmp(a, b, (size_t)count * size) == 0);
+}
+
+static ho_status compare(const ho_examples *a, const ho_examples *b, bool unordered, ho_error *error)
+{
+    if (a->count != b->count || a->features != b->features || a->target_count != b->target_count)
+        return proof_fail(error,
+                          "a second read gives %" PRId64 " examples of %" PRId64 " features, the first %" PRId64
+                          " of %" PRId64,
+                          b->count, b->features, a->count, a->features);
+    bool same = same_values(a->x32, b->x32, a->count * a->features, sizeof *a->x32) &&
+                same_values(a->x64, b->x64, a->count * a->features, sizeof *a->x64);
+    for (size_t i = 0; same && i < a->target_count; i++)
+        same = a->targets[i].width == b->targets[i].width &&
+               same_values(a->targets[i].values, b->targets[i].values, a->count * a->targets[i].width, sizeof(double));
+    return same || unordered
+               ? HO_OK
+               : proof_fail(error, "a second read gives other values: where the order may change, set `unordered`");
+}
+
+ho_status check_read(proof *p, ho_error *error)
+{
+    ho_dataset *first = read_once(p, p->settings, error), *second = first ? read_once(p, p->settings, error) : NULL;
+    int64_t count = 0;
+    for (int part = 0; second && part < 4 && error->status == HO_OK; part++) {
+        count += first->parts[part].count;
+        compare(&first->parts[part], &second->parts[part], p->loaded->calls.data.unordered, error);
+    }
+    proof_note(p, "%" PRId64 " examples, twice", count);
+    ho_dataset_free(first);
+    ho_dataset_free(second);
+    return error->status;
+}
+
+ho_status check_read_memory(proof *p, ho_error *error)
+{
+    int64_t calls, at = 0;
+    if (proof_allocations(p, 0) < 0)
+        return proof_skip(p, "its allocations cannot be led astray on this system");
+    do {
+        ho_error own = {0};
+        ho_instance *instance = proof_instance(p, NULL, error);
+        proof_allocations(p, ++at);
+        ho_dataset *data = instance ? ho_dataset_read(instance, &own) : NULL;
+        calls = proof_allocations(p, 0);
+        ho_dataset_free(data);
+        ho_instance_free(instance);
+        if (data && calls >= at)
+            return proof_fail(error, "read returns HO_OK although its allocation number %" PRId64 " failed", at);
+    } while (calls >= at && error->status == HO_OK);
+    proof_note(p, "%" PRId64 " allocations", at - 1);
+    return error->status;
+}
+
+/* ---- damaged files ----------------------------------------------------------------------------------------------- */
+
+/* One file that the reader reads, and the damaged copy that stands in its place for a while. */
+typedef struct damage {
+    proof *p;
+    ho_tree *settings; /* with the copy */
+    const char *copy;
+    uint8_t *bytes;
+    uint64_t size;
+    int tried, refused;
+} damage;
+
+/* Reads the copy as it now is: data or a refusal that names the file. */
+static ho_status try_copy(damage *d, const char *how, uint64_t at, ho_error *error)
+{
+    ho_error own = {0};
+    ho_dataset *data = read_once(d->p, d->settings, &own);
+    d->tried++;
+    d->refused += !data;
+    if (!data && !strstr(own.text, ho_path_last(d->copy)))
+        proof_fail(error, "with %s %s byte %" PRIu64 ": the refusal does not name the file: %s", ho_path_last(d->copy),
+                   how, at, own.text);
+    ho_dataset_free(data);
+    return error->status;
+}
+
+static ho_status write_copy(const damage *d, uint64_t size, ho_error *error)
+{
+    FILE *file = fopen(d->copy, "wb");
+    const bool written = file && fwrite(d->bytes, 1, size, file) == size;
+    if ((file && fclose(file) != 0) || !written)
+        return ho_fail(error, HO_FAILED, "%s cannot be written", d->copy);
+    return HO_OK;
+}
+
+static ho_status damage_file(damage *d, ho_error *error)
+{
+    const uint64_t cuts[] = {0, 1, 8, d->size / 3, d->size / 2, d->size - 1};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts && error->status == HO_OK; i++)
+        if (cuts[i] < d->size && write_copy(d, cuts[i], error) == HO_OK)
+            try_copy(d, "cut at", cuts[i], error);
+    for (int i = 0; i < 24 && d->size > 0 && error->status == HO_OK; i++) {
+        /* The first bytes say what all others mean. */
+        const uint64_t head = d->size < 64 ? d->size : 64, range = i < 16 ? head : d->size;
+        const uint64_t at = (uint64_t)(proof_uniform(d->p) * (double)range);
+        const uint8_t kept = d->bytes[at];
+        d->bytes[at] = (uint8_t)(kept ^ (i % 2 ? 0xff : 1 + (int)(proof_uniform(d->p) * 254)));
+        if (write_copy(d, d->size, error) == HO_OK)
+            try_copy(d, "changed at", at, error);
+        d->bytes[at] = kept;
+    }
+    return error->status;
+}
+
+/* The option's file, damaged in a folder of its own. */
+static ho_status damage_option(proof *p, const char *name, const char *path, const char *folder, int *tried,
+                               int *refused, ho_error *error)
+{
+    damage d = {.p = p, .settings = ho_tree_copy(p->arena, p->settings)};
+    d.copy = ho_arena_format(p->arena, "%s/%s", folder, ho_path_last(path));
+    ho_tree *node = ho_tree_get(d.settings, name);
+    if (ho_file_read_raw(path, (uint64_t)64 << 20, &d.bytes, &d.size, error) != HO_OK)
+        return error->status;
+    node->text = d.copy;
+    damage_file(&d, error);
+    unlink(d.copy);
+    ho_large_free(d.bytes);
+    *tried += d.tried;
+    *refused += d.refused;
+    return error->status;
+}
+
+ho_status check_damage(proof *p, ho_error *error)
+{
+    char folder[] = "/tmp/hotool-damage-XXXXXX";
+    int tried = 0, refused = 0;
+    if (!mkdtemp(folder))
+        return ho_fail(error, HO_FAILED, "no folder for copies of files can be made in /tmp");
+    for (uint32_t i = 0; i < p->loaded->option_count && error->status == HO_OK; i++) {
+        const ho_option *o = &p->loaded->options[i];
+        const ho_tree *given = o->type == HO_PATH ? ho_tree_get(p->settings, o->name) : NULL;
+        struct stat about;
+        if (given && given->text && stat(given->text, &about) == 0 && S_ISREG(about.st_mode))
+            damage_option(p, o->name, given->text, folder, &tried, &refused, error);
+    }
+    rmdir(folder);
+    if (error->status == HO_OK && tried == 0)
+        return proof_skip(p, "no file was given (--set OPTION=FILE)");
+    proof_note(p, "%d damaged files, %d of them refused", tried, refused);
+    return error->status;
+}
