@@ -53,7 +53,7 @@ ho_status proof_settings(proof *p, ho_error *error)
 {
     static const char *const none[] = {NULL};
     p->settings = ho_tree_new(p->arena, HO_TREE_MAP, (ho_place){0});
-    p->lacks = NULL;
+    p->lacks = p->made_up = NULL;
     for (size_t i = 0; i < p->request->set_count; i++)
         if (ho_tree_set(p->arena, p->settings, p->request->sets[i], error) != HO_OK)
             return error->status;
@@ -63,7 +63,7 @@ ho_status proof_settings(proof *p, ho_error *error)
             continue;
         const char *text = made_up(p->arena, o);
         if (text)
-            put_text(p->arena, p->settings, o->name, text);
+            put_text(p->arena, p->settings, p->made_up = o->name, text);
         else
             p->lacks = o->name;
     }

@@ -21,8 +21,9 @@ typedef struct proof {
     ho_registry *registry;
     ho_arena *arena;
     const ho_loaded *loaded;
-    ho_tree *settings; /* of instances: what was given, and what is required and can be made up */
-    const char *lacks; /* a required option that cannot be made up; NULL: none */
+    ho_tree *settings;   /* of instances: what was given, and what is required and can be made up */
+    const char *made_up; /* a required option whose value has been made up; NULL: none */
+    const char *lacks;   /* a required option that cannot be made up, or the one before if it is refused; NULL: none */
     outcome *outcome;
     uint64_t draws; /* random numbers drawn so far */
 } proof;

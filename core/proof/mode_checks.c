@@ -81,7 +81,7 @@ ho_status check_mode_failures(proof *p, ho_error *error)
     if (!instance)
         return error->status;
     const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self};
-    actions_do(&mode, &whole, actions, COUNT(actions), error);
+    actions_do(&mode, &whole, actions, COUNT(actions), &(ho_error){0}); /* wrong answers are not for this check */
     for (int64_t i = 0; i < 2 * whole.calls && error->status == HO_OK; i++) {
         const int64_t call = i / 2 + 1;
         ho_error ignored = {0};

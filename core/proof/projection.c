@@ -43,7 +43,7 @@ typedef struct projected {
 static const char *describe(const projected *c)
 {
     const ho_constrained *h = c->h;
-    const char *text = ho_arena_format(c->p->arena, "%" PRId64 " entries", h->count);
+    const char *text = ho_arena_format(c->p->arena, h->rank ? "%" PRId64 " entries" : "a scalar", h->count);
     if (h->structure)
         text = ho_arena_format(c->p->arena, "%s,%s%s", text, h->structure & HO_SYMMETRIC ? " symmetric" : "",
                                h->structure & HO_ZERO_DIAGONAL ? " zero diagonal" : "");
@@ -58,9 +58,9 @@ static bool fits(projected *c, ho_error *error)
     const ho_status status = c->p->loaded->calls.constraint.fits(c->instance->self, c->h, reason, REASON);
     ho_calling(NULL, NULL);
     if (status != HO_OK && !reason[0])
-        proof_fail(error, "%s: fits refuses without a reason", describe(c));
+        proof_fail(error, "fits refuses without a reason");
     if (status != HO_OK && !memchr(reason, '\0', REASON))
-        proof_fail(error, "%s: the reason that fits gives does not end within its %d bytes", describe(c), REASON);
+        proof_fail(error, "the reason that fits gives does not end within its %d bytes", REASON);
     proof_guarded_free(reason, REASON);
     return status == HO_OK;
 }

@@ -87,8 +87,14 @@ static void carry_out(proof *p, const check_row *row)
     p->draws = 0;
     ho_status status = row->run == check_file ? HO_OK : prepare(p, &error);
     const bool bare = row->run == check_file || row->run == check_load || row->run == check_tables;
-    if (status == HO_OK && p->lacks && !bare)
-        proof_skip(p, "needs --set %s=PATH", p->lacks);
+    if (status == HO_OK && !bare && p->made_up && !p->lacks) {
+        ho_error refusal = {0};
+        ho_instance *instance = proof_instance(p, NULL, &refusal);
+        p->lacks = instance ? NULL : p->made_up;
+        ho_instance_free(instance);
+    }
+    if (status == HO_OK && !bare && p->lacks)
+        proof_skip(p, "needs --set %s=VALUE", p->lacks);
     else if (status == HO_OK)
         status = row->run(p, &error);
     p->outcome->status = status;

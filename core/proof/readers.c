@@ -1,4 +1,5 @@
 /* Data readers: the same again, and files that are cut short or damaged. */
+#define _XOPEN_SOURCE 700 /* realpath, mkdtemp, symlink */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "host/dataset.h"
 #include "proof/internal.h"
+
+#define MOST_FILES 512 /* of a folder, and of how many of them damage is tried */
+#define FEW_FILES  8
+#define DEEPEST    6
 
 static ho_dataset *read_once(proof *p, const ho_tree *settings, ho_error *error)
 {
@@ -87,6 +93,7 @@ typedef struct damage {
     uint8_t *bytes;
     uint64_t size;
     int tried, refused;
+    double end; /* when there is time for no more */
 } damage;
 
 /* Reads the copy as it now is: data or a refusal that names the file. */
@@ -112,13 +119,18 @@ static ho_status write_copy(const damage *d, uint64_t size, ho_error *error)
     return HO_OK;
 }
 
+static bool in_time(const damage *d)
+{
+    return d->p->request->in_process || ho_seconds() < d->end;
+}
+
 static ho_status damage_file(damage *d, ho_error *error)
 {
     const uint64_t cuts[] = {0, 1, 8, d->size / 3, d->size / 2, d->size - 1};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts && error->status == HO_OK; i++)
-        if (cuts[i] < d->size && write_copy(d, cuts[i], error) == HO_OK)
+        if (cuts[i] < d->size && in_time(d) && write_copy(d, cuts[i], error) == HO_OK)
             try_copy(d, "cut at", cuts[i], error);
-    for (int i = 0; i < 24 && d->size > 0 && error->status == HO_OK; i++) {
+    for (int i = 0; i < 24 && d->size > 0 && in_time(d) && error->status == HO_OK; i++) {
         /* The first bytes say what all others mean. */
         const uint64_t head = d->size < 64 ? d->size : 64, range = i < 16 ? head : d->size;
         const uint64_t at = (uint64_t)(proof_uniform(d->p) * (double)range);
@@ -131,40 +143,104 @@ static ho_status damage_file(damage *d, ho_error *error)
     return error->status;
 }
 
-/* The option's file, damaged in a folder of its own. */
-static ho_status damage_option(proof *p, const char *name, const char *path, const char *folder, int *tried,
-                               int *refused, ho_error *error)
+/* Files of a folder that an option names: its copy holds links to all of them. */
+typedef struct mirror {
+    proof *p;
+    const char *from[MOST_FILES], *to[MOST_FILES];
+    size_t count;
+} mirror;
+
+static void mirror_folder(mirror *m, const char *from, const char *to, int depth)
 {
-    damage d = {.p = p, .settings = ho_tree_copy(p->arena, p->settings)};
-    d.copy = ho_arena_format(p->arena, "%s/%s", folder, ho_path_last(path));
-    ho_tree *node = ho_tree_get(d.settings, name);
-    if (ho_file_read_raw(path, (uint64_t)64 << 20, &d.bytes, &d.size, error) != HO_OK)
+    struct dirent **entries;
+    const int count = depth < DEEPEST && mkdir(to, 0700) == 0 ? scandir(from, &entries, NULL, alphasort) : -1;
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        const char *source = ho_arena_format(m->p->arena, "%s/%s", from, name);
+        const char *copy = ho_arena_format(m->p->arena, "%s/%s", to, name);
+        struct stat about;
+        char *real = realpath(source, NULL);
+        if (real && name[0] != '.' && stat(real, &about) == 0) {
+            if (S_ISDIR(about.st_mode)) {
+                mirror_folder(m, source, copy, depth + 1);
+            } else if (S_ISREG(about.st_mode) && symlink(real, copy) == 0 && m->count < MOST_FILES) {
+                m->from[m->count] = source;
+                m->to[m->count++] = copy;
+            }
+        }
+        free(real);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *entries = opendir(path);
+    for (const struct dirent *entry; entries && (entry = readdir(entries));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *inner = ho_format("%s/%s", path, entry->d_name);
+        if (unlink(inner) != 0)
+            remove_tree(inner);
+        free(inner);
+    }
+    if (entries)
+        closedir(entries);
+    rmdir(path);
+}
+
+/* One file, damaged where `copy` is, and whole there again in the end. */
+static ho_status damage_at(damage *d, const char *from, const char *copy, ho_error *error)
+{
+    d->copy = copy;
+    if (ho_file_read_raw(from, (uint64_t)64 << 20, &d->bytes, &d->size, error) != HO_OK)
         return error->status;
-    node->text = d.copy;
-    damage_file(&d, error);
-    unlink(d.copy);
-    ho_large_free(d.bytes);
-    *tried += d.tried;
-    *refused += d.refused;
+    unlink(copy);
+    if (damage_file(d, error) == HO_OK)
+        write_copy(d, d->size, error);
+    ho_large_free(d->bytes);
+    d->bytes = NULL;
+    return error->status;
+}
+
+/* The option's file, or a few of its folder's, damaged in a folder of their own. */
+static ho_status damage_option(damage *d, const char *name, const char *path, const char *folder, ho_error *error)
+{
+    mirror *m = ho_arena_alloc(d->p->arena, sizeof *m);
+    const char *copy = ho_arena_format(d->p->arena, "%s/%s", folder, ho_path_last(path));
+    struct stat about;
+    m->p = d->p;
+    if (stat(path, &about) != 0)
+        return HO_OK;
+    d->settings = ho_tree_copy(d->p->arena, d->p->settings);
+    ho_tree_get(d->settings, name)->text = copy;
+    if (S_ISREG(about.st_mode))
+        return damage_at(d, path, copy, error);
+    mirror_folder(m, path, copy, 0);
+    for (size_t i = 0; i < m->count && i < FEW_FILES && error->status == HO_OK; i++) {
+        const size_t which = m->count > FEW_FILES ? (size_t)(proof_uniform(d->p) * (double)m->count) : i;
+        damage_at(d, m->from[which], m->to[which], error);
+    }
     return error->status;
 }
 
 ho_status check_damage(proof *p, ho_error *error)
 {
     char folder[] = "/tmp/hotool-damage-XXXXXX";
-    int tried = 0, refused = 0;
+    damage d = {.p = p, .end = ho_seconds() + 0.5 * p->request->limit};
     if (!mkdtemp(folder))
         return ho_fail(error, HO_FAILED, "no folder for copies of files can be made in /tmp");
     for (uint32_t i = 0; i < p->loaded->option_count && error->status == HO_OK; i++) {
         const ho_option *o = &p->loaded->options[i];
         const ho_tree *given = o->type == HO_PATH ? ho_tree_get(p->settings, o->name) : NULL;
-        struct stat about;
-        if (given && given->text && stat(given->text, &about) == 0 && S_ISREG(about.st_mode))
-            damage_option(p, o->name, given->text, folder, &tried, &refused, error);
+        if (given && given->text)
+            damage_option(&d, o->name, given->text, folder, error);
     }
-    rmdir(folder);
-    if (error->status == HO_OK && tried == 0)
+    remove_tree(folder);
+    if (error->status == HO_OK && d.tried == 0)
         return proof_skip(p, "no file was given (--set OPTION=FILE)");
-    proof_note(p, "%d damaged files, %d of them refused", tried, refused);
+    proof_note(p, "%d damaged files, %d of them refused", d.tried, d.refused);
     return error->status;
 }

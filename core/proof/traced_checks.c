@@ -14,13 +14,16 @@
 
 #define INNER      1e-10
 #define DIFFERENCE 1e-6
-#define FIRST      1e-2 /* of differences, against the size of what moves */
-#define MANY       3    /* tangent columns */
+#define FIRST      1e-2  /* of differences, against the size of what moves */
+#define MANY       3     /* tangent columns */
+#define ROUNDING   1e-14 /* what is no larger, among numbers of the size of 1, may be nothing but rounding */
 
 /* ---- the graph --------------------------------------------------------------------------------------------------- */
 
 static ho_status verify(traced *t, ho_error *error)
 {
+    if (t->p->loaded->plugin.kind == HO_DYNAMICS && t->outputs[0] == t->leaves[t->w].node)
+        return proof_fail(error, "step leaves w as it is: bind the new weights to the name \"w\"");
     return ho_graph_verify(t->graph, t->outputs, t->output_count, error);
 }
 
@@ -250,7 +253,7 @@ static int judged, unjudged, kinks;
 static ho_status compare(linear *l, ho_node value, double exact, double size, const char *what, ho_error *error)
 {
     ho_slope slope;
-    const double scale = fmax(size, DBL_MIN);
+    const double scale = fmax(size, ROUNDING / DIFFERENCE);
     if (differences(l, value, scale, &slope, &kinks, error) != HO_OK)
         return error->status;
     const double off = fabs(slope.value - exact);
@@ -301,7 +304,7 @@ static ho_status check_columns(linear *l, ho_error *error)
             largest = fmax(largest, fabs(one[k]));
         for (int64_t k = 0; k < MANY * count; k++) {
             const double due = (double)(1 + k / count) * one[k % count];
-            if (!(fabs(many[k] - due) <= 1e-12 * largest))
+            if (!(fabs(many[k] - due) <= 1e-12 * largest + ROUNDING))
                 return proof_fail(error, "tangent column %" PRId64 " of \"%s\" is %.17g among %d, %.17g by itself",
                                   k / count + 1, t->output_names[i], many[k], MANY, due);
         }
@@ -312,15 +315,16 @@ static ho_status check_columns(linear *l, ho_error *error)
 static ho_status first_order(traced *t, ho_error *error)
 {
     linear l;
-    double forward, backward, seen, by_v;
+    double forward, backward, seen, by_v, whole;
     if (linear_open(&l, t, error) != HO_OK)
         return error->status;
     if (run_one(t, sum_over(t, l.jv, l.u, t->output_count), &forward, error) != HO_OK ||
         run_one(t, sum_over(t, l.uj, l.v, l.inputs), &backward, error) != HO_OK ||
-        size_of(t, l.jv, t->output_count, &seen, error) != HO_OK || size_of(t, l.uj, l.inputs, &by_v, error) != HO_OK)
+        size_of(t, l.jv, t->output_count, &seen, error) != HO_OK || size_of(t, l.uj, l.inputs, &by_v, error) != HO_OK ||
+        size_of(t, t->outputs, t->output_count, &whole, error) != HO_OK)
         return error->status;
-    const double scale = fmax(seen, fabs(backward));
-    if (!(fabs(forward - backward) <= INNER * fmax(scale, DBL_MIN)))
+    const double scale = fmax(seen, fabs(backward)), floor = ROUNDING * fmax(whole, 1.0);
+    if (!(fabs(forward - backward) <= fmax(INNER * scale, floor)))
         return proof_fail(error, "<u, J v> = %.17g and <J'u, v> = %.17g differ", forward, backward);
     if (compare(&l, sum_over(t, t->outputs, l.u, t->output_count), forward, scale, "<u, J v>", error) != HO_OK)
         return error->status;
@@ -372,7 +376,7 @@ static ho_status second_order(traced *t, ho_error *error)
         size_of(t, along_v, l.inputs, &size, error) != HO_OK || size_of(t, w_nodes, l.inputs, &other, error) != HO_OK)
         return error->status;
     const double scale = fmax(size * fmax(other, 1.0), fabs(vw));
-    if (!(fabs(wv - vw) <= INNER * fmax(scale, DBL_MIN)))
+    if (!(fabs(wv - vw) <= fmax(INNER * scale, ROUNDING)))
         return proof_fail(error,
                           "<w, H v> = %.17g and <v, H w> = %.17g differ: second derivatives are not symmetric; is "
                           "there a stop()?",
