@@ -27,16 +27,26 @@ bool ho_rounding_is_total(const ho_training *training)
 char *ho_rounding_warning(const ho_training *training)
 {
     const ho_rounding r = ho_rounding_of(training);
-    if (!r.known || r.left >= HO_FEW_DIGITS)
+    const bool few = r.left<HO_FEW_DIGITS, single = ho_training_digits(training)->roundoff> 1e-10;
+    if (!r.known || !(few || (r.grew && ho_training_digits(training)->amplification > HO_MUCH_GROWTH)))
         return NULL;
-    char *why = r.grew && r.growth > 10 ? ho_format("a change of %s grows %.2g-fold from step %" PRId64
-                                                    " to step %" PRId64 ", and so do rounding errors",
-                                                    r.grew, r.growth, r.from, r.to)
-                                        : ho_format("it is a small difference of large terms");
-    char *text = ho_format("rounding leaves about %.1f digits of the hypergradient by %s: %s; %sfewer steps, a smaller "
-                           "learning rate, another epsilon or updates online with warm_restart may help",
-                           r.left, r.hyper, why,
-                           ho_training_digits(training)->roundoff > 1e-10 ? "precision f64 (8.7 digits more), " : "");
-    free(why);
+    char *growth = r.grew && r.growth > 10
+                       ? ho_format("a change of %s grows %.2g-fold from step %" PRId64 " to step %" PRId64, r.grew,
+                                   r.growth, r.from, r.to)
+                       : NULL;
+    char *what = !few     ? ho_format("the training is unstable: %s; the hypergradient says how E changes with this "
+                                          "trajectory, and another is not far",
+                                      growth)
+                 : growth ? ho_format("rounding leaves about %.1f digits of the hypergradient by %s: %s, and so do "
+                                      "rounding errors",
+                                      r.left, r.hyper, growth)
+                          : ho_format("rounding leaves about %.1f digits of the hypergradient by %s: it is a small "
+                                      "difference of large terms",
+                                      r.left, r.hyper);
+    char *text = ho_format("%s; %sfewer steps, a smaller learning rate, another epsilon or updates online with "
+                           "warm_restart may help",
+                           what, few && single ? "precision f64 (8.7 digits more), " : "");
+    free(growth);
+    free(what);
     return text;
 }

@@ -186,6 +186,25 @@ static void measure(ho_training *training, const form *f, const call *c)
         ho_meter_adjoint(&training->meter, c->t, c->state, c->seed);
 }
 
+/* Takes the shadow's step beside one of a mode, and has their distance measured. */
+static ho_status step_shadow(ho_training *training, const call *c)
+{
+    const ho_shadow *shadow = &training->meter.shadow;
+    if (shadow->stage == HO_SHADOW_RUNS && c->t == shadow->t + 1) {
+        const call own = {.t = c->t, .lambda = c->lambda, .state = shadow->state, .next = shadow->next};
+        const int64_t evaluations = training->evaluations;
+        ho_program *program = ho_program_get(training, HO_STEP, HO_VALUE, 0);
+        if (!program)
+            return training->ground.error.status;
+        bind_leaves(training, &forms[STEP], &own, program);
+        bind_outputs(training, &own, program);
+        training->evaluations = evaluations;
+        if (ho_program_run(training, program, NULL))
+            return training->ground.error.status;
+    }
+    return ho_meter_step(&training->meter, c->t, c->next, &training->ground.error);
+}
+
 static ho_status perform(ho_training *training, const form *f, const call *c)
 {
     if (check(training, f, c) || (f->map == HO_STEP && poll_interrupt(training)))
@@ -210,6 +229,8 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
         ho_hypers_collect(&training->hypers, c->gradient);
     if (status == HO_OK && f->how == HO_VALUE && f->way != HO_KEPT && f->map != HO_OBJECTIVE && training->branches)
         status = note_branches(training, f->map);
+    if (status == HO_OK && f->map == HO_STEP && f->next && !training->examine)
+        status = step_shadow(training, c);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#define SHADOWED     32 /* hypergradients from one with a shadow to the next */
 #define LOOKED_AT    64 /* of the first steps all, and as many of the others */
 #define MOST_DIGITS  16.0
 #define CANCELLATION (1.0 / 3.0)
@@ -14,12 +15,21 @@ void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hy
     *meter = (ho_meter){.layout = layout, .hypers = hypers};
     meter->by = ho_arena_alloc(arena, (hypers->tuned_count + 1) * sizeof *meter->by);
     meter->squares = ho_arena_alloc(arena, layout->weight_count * sizeof *meter->squares);
+    meter->slopes = ho_arena_alloc(arena, layout->weight_count * sizeof *meter->slopes);
     meter->errors = ho_arena_alloc(arena, (hypers->count + 1) * sizeof *meter->errors);
     for (size_t i = 0; i < hypers->tuned_count; i++) {
         meter->by[i].squares = ho_arena_alloc(arena, layout->segments * layout->weight_count * sizeof *meter->squares);
+        meter->by[i].lasts = ho_arena_alloc(arena, layout->weight_count * sizeof *meter->squares);
         meter->by[i].courses = ho_arena_alloc(arena, layout->segments * sizeof *meter->by[i].courses);
     }
+    meter->shadow.amplification = 1;
     ho_meter_start(meter);
+}
+
+void ho_meter_close(ho_meter *meter)
+{
+    ho_vector_release(meter->shadow.state);
+    ho_vector_release(meter->shadow.next);
 }
 
 static void restart(ho_course *course)
@@ -27,12 +37,24 @@ static void restart(ho_course *course)
     *course = (ho_course){.growth = 1};
 }
 
+/* Where a shadow is due, it begins with the next step. */
+static void await_shadow(ho_meter *meter)
+{
+    meter->shadow.stage = meter->hypergradients % SHADOWED == 0 ? HO_SHADOW_WAITS : HO_SHADOW_OFF;
+}
+
+void ho_meter_stop(ho_meter *meter)
+{
+    meter->shadow.stage = HO_SHADOW_OFF;
+}
+
 void ho_meter_start(ho_meter *meter)
 {
     const ho_layout *layout = meter->layout;
     for (size_t i = 0; i < meter->hypers->tuned_count; i++) {
         ho_hyper_meter *h = &meter->by[i];
-        *h = (ho_hyper_meter){.squares = h->squares, .courses = h->courses};
+        *h = (ho_hyper_meter){.squares = h->squares, .courses = h->courses, .lasts = h->lasts};
+        memset(h->lasts, 0, layout->weight_count * sizeof *h->lasts);
         memset(h->squares, 0, layout->segments * layout->weight_count * sizeof *h->squares);
         for (size_t k = 0; k < layout->segments; k++)
             restart(&h->courses[k]);
@@ -40,8 +62,9 @@ void ho_meter_start(ho_meter *meter)
     restart(&meter->course);
     meter->terms = meter->steps = 0;
     meter->t = -1;
-    meter->step_weight = meter->sum = meter->error_slope = 0;
+    meter->step_weight = meter->sum = 0;
     meter->digits = (ho_digits){.fewest = NAN, .most = NAN};
+    await_shadow(meter);
 }
 
 /* How many steps number k stands for, from 0; 0: it is passed over. */
@@ -106,7 +129,9 @@ static void add_terms(ho_meter *meter, double weight, bool initial)
 
 void ho_meter_error(ho_meter *meter, const ho_vector *by_state)
 {
-    meter->error_slope = norm_of(meter, by_state);
+    norm_of(meter, by_state);
+    for (size_t k = 0; k < meter->layout->weight_count; k++)
+        meter->slopes[k] = sqrt(meter->squares[k]);
     restart(&meter->course);
     meter->terms = 0;
     meter->size = meter->sum = 0;
@@ -139,6 +164,8 @@ static void end_step(ho_meter *meter)
     for (size_t i = 0; i < meter->hypers->tuned_count && meter->step_weight > 0; i++) {
         ho_hyper_meter *h = &meter->by[i];
         h->last = sqrt(sum(h->squares, weights));
+        for (size_t k = 0; k < weights; k++)
+            h->lasts[k] = sqrt(h->squares[k]);
         h->peak = fmax(h->peak, h->last);
         h->initial |= meter->t == 0 && h->last > 0;
         for (size_t k = 0; k < layout->segments && meter->step_state > 0; k++) {
@@ -179,12 +206,59 @@ void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *state, const
     }
 }
 
+/* ---- the shadow -------------------------------------------------------------------------------------------------- */
+
+static double roundoff_of(const ho_layout *layout)
+{
+    return 0.5 * (layout->ground->problem->precision == HO_F32 ? (double)FLT_EPSILON : DBL_EPSILON);
+}
+
+static ho_status begin_shadow(ho_meter *meter, int64_t t, const ho_vector *next, ho_error *error)
+{
+    ho_shadow *s = &meter->shadow;
+    if (!s->state)
+        s->state = ho_vector_make(meter->layout, 1, error);
+    if (!s->next)
+        s->next = ho_vector_make(meter->layout, 1, error);
+    if (!s->state || !s->next)
+        return error->status;
+    ho_vector_copy(next, s->state);
+    ho_vector_shake(s->state);
+    restart(&s->course);
+    s->farthest = 0;
+    s->stage = HO_SHADOW_RUNS;
+    s->t = t;
+    return HO_OK;
+}
+
+ho_status ho_meter_step(ho_meter *meter, int64_t t, const ho_vector *next, ho_error *error)
+{
+    ho_shadow *s = &meter->shadow;
+    if (s->stage == HO_SHADOW_WAITS)
+        return begin_shadow(meter, t, next, error);
+    if (s->stage != HO_SHADOW_RUNS || t != s->t + 1)
+        return HO_OK;
+    ho_vector *old = s->state;
+    s->state = s->next;
+    s->next = old;
+    s->t = t;
+    if (weight_of(meter, t - 1) == 0 && t != meter->layout->ground->problem->steps)
+        return HO_OK;
+    const double size = norm_of(meter, next);
+    memset(meter->squares, 0, meter->layout->weight_count * sizeof *meter->squares);
+    ho_vector_distances(s->state, next, meter->squares);
+    const double distance = size > 0 ? sqrt(sum(meter->squares, meter->layout->weight_count)) / size : 0;
+    follow(&s->course, meter->layout, distance, meter->squares, 1, t);
+    s->farthest = isnan(distance) ? INFINITY : fmax(s->farthest, distance);
+    return HO_OK;
+}
+
 /* ---- the estimate ------------------------------------------------------------------------------------------------ */
 
-static double error_backwards(const ho_meter *meter, const ho_hyper_meter *h, double size)
+static double error_backwards(const ho_hyper_meter *h, double growth, double size)
 {
     const double noise = h->initial ? 0 : h->noise;
-    return (meter->course.growth * h->sum + noise) / size;
+    return (growth * h->sum + noise) / size;
 }
 
 /* The segment that grows most, in the hyperparameter whose tangents grow least: these grow also by what is added. */
@@ -207,7 +281,10 @@ static size_t growing_segment(const ho_meter *meter, double *growth)
 
 static double error_forwards(const ho_meter *meter, const ho_hyper_meter *h, double growth, double size)
 {
-    const double cancellation = CANCELLATION * meter->error_slope * h->last / size;
+    double products = 0;
+    for (size_t k = 0; k < meter->layout->weight_count; k++)
+        products += meter->slopes[k] * h->lasts[k];
+    const double cancellation = CANCELLATION * products / size;
     return growth * cancellation + (h->initial || h->last == 0 ? 1 : h->peak / h->last);
 }
 
@@ -218,15 +295,25 @@ static double digits_of(double error)
 
 void ho_meter_estimate(ho_meter *meter, const double *gradient)
 {
-    const bool single = meter->layout->ground->problem->precision == HO_F32;
-    const double roundoff = 0.5 * (single ? (double)FLT_EPSILON : DBL_EPSILON);
+    const double roundoff = roundoff_of(meter->layout);
     end_step(meter);
-    meter->digits = (ho_digits){.fewest = NAN, .most = NAN, .roundoff = roundoff, .errors = meter->errors};
+    if (meter->shadow.stage == HO_SHADOW_RUNS)
+        meter->shadow.amplification = fmax(1, meter->shadow.farthest / roundoff);
+    meter->hypergradients++;
+    await_shadow(meter);
+    meter->digits = (ho_digits){.fewest = NAN,
+                                .most = NAN,
+                                .roundoff = roundoff,
+                                .amplification = meter->shadow.amplification,
+                                .errors = meter->errors};
     for (size_t i = 0; i < meter->hypers->count; i++)
         meter->errors[i] = NAN;
-    double growth;
-    const size_t segment = growing_segment(meter, &growth);
     const bool back = meter->terms > 0;
+    const double amplification = meter->shadow.amplification;
+    double growth = meter->course.growth;
+    const size_t segment = back ? 0 : growing_segment(meter, &growth);
+    const bool by_shadow = amplification > fmin(growth, HO_MUCH_GROWTH);
+    growth = fmax(growth, amplification);
     for (size_t i = 0; i < meter->hypers->tuned_count; i++) {
         const ho_hyperparameter *hyper = ho_tuned_hyper(meter->hypers, i);
         const ho_hyper_meter *h = &meter->by[i];
@@ -235,14 +322,16 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
             square += gradient[hyper->offset + j] * gradient[hyper->offset + j];
         if (square == 0 || (meter->terms == 0 && meter->steps == 0))
             continue; /* a gradient of 0, and one that came about in another way, say nothing */
-        const double size = sqrt(square), error = roundoff * (back ? error_backwards(meter, h, size)
+        const double size = sqrt(square), error = roundoff * (back ? error_backwards(h, growth, size)
                                                                    : error_forwards(meter, h, growth, size));
         const double digits = digits_of(error);
         meter->errors[meter->hypers->tuned[i].index] = error;
         if (!(digits >= meter->digits.fewest)) {
             meter->digits.fewest = digits;
             meter->digits.hyper = hyper->name;
-            meter->digits.growth = back ? meter->course.most : h->courses[segment].most;
+            meter->digits.growth = by_shadow ? meter->shadow.course.most
+                                   : back    ? meter->course.most
+                                             : h->courses[segment].most;
         }
         meter->digits.most = fmax(meter->digits.most, digits);
     }

@@ -1,28 +1,35 @@
 /*
  * How many digits rounding has left of a hypergradient: estimated from what modes ask for and are given.
  *
- * Each computed step has a relative error of about u, the unit roundoff. Later steps multiply it: an error of the state
- * at step j counts at step k as much larger as the adjoint is larger at j than at k, or the tangents at k than at j. So
- * of sizes x_1, x_2, ... in the order in which a mode computes them (backwards ||a_t|| ||w_t||, forwards ||Z_t|| /
- * ||w_t||, where w are the weights and Z_t those of the state's segments, weights or a slot, in which most grows),
+ * Each computed step has a relative error of about u, the unit roundoff. Later steps multiply it. For a hyperparameter
+ * with gradient G,
  *
- *     growth = max_k x_k sqrt(sum_{j <= k} x_j^-2)
+ *     relative error = u (max(growth, amplification) * cancellation + noise)
  *
- * is how much rounding errors of independent signs have gathered at worst. For a hyperparameter with gradient G,
+ * The growth is that of what the mode computes: an error of the state at step j counts at step k as much larger as the
+ * adjoint is larger at j than at k, or the tangents at k than at j. Of sizes x_1, x_2, ... in the order in which they
+ * are computed (backwards ||a_t|| ||w_t||, forwards ||Z_t|| / ||w_t||, where w are the weights and Z_t those of the
+ * state's segments, weights or a slot, in which most grows), it is max_k x_k sqrt(sum_{j <= k} x_j^-2): rounding errors
+ * of independent signs, gathered at worst. Forwards it is the least of all hyperparameters', since tangents grow also
+ * by what is added to them.
  *
- *     relative error = u (growth * cancellation + noise)
+ * The amplification is what rounding did to the weights: max_t ||w'_t - w_t|| / (u ||w_t||), where w' is a second
+ * training beside the first, the shadow, which starts from weights one rounding away. It sees what no tangent does: an
+ * instability in whose direction no hyperparameter moves the weights, and sums of large terms that cancel. A shadow
+ * takes as much time as a training without a hypergradient, so only the first hypergradient has one, and each 32nd
+ * after it; between them, the amplification stays as it was.
  *
  * Backwards, G is a sum of terms c_t = a_t B_t: the cancellation is sum ||c_t|| / ||G||. B_t carries errors of the size
  * that it had once, even where it has become small: the noise is max_t ||c_t|| / ||a_t|| sqrt(sum_{j >= t} ||a_j||^2) /
- * ||G||. Forwards, the cancellation is a third of ||dE/dw|| ||Z_T|| / ||G||, the noise max_t ||Z_t|| / ||Z_T||, and
- * growth the least of all hyperparameters', since tangents grow also by what is added to them. That sees less: an
- * instability in whose direction no hyperparameter moves the weights yet. For a hyperparameter of the initial state
- * there is no noise.
+ * ||G||. Forwards, the cancellation is a third of the sum over weight tensors of ||dE/dw|| ||Z_T|| / ||G||, and the
+ * noise max_t ||Z_t|| / ||Z_T||. For a hyperparameter of the initial state there is no noise.
  *
  * Running error analysis as in Higham, Accuracy and Stability of Numerical Algorithms (2nd ed., SIAM 2002),
  * sections 3.3 and 3.5; adjoints as sensitivities to rounding: Griewank and Walther, Evaluating Derivatives (2nd ed.,
- * SIAM 2008), section 3.4. That errors of sums over steps are combined as independent ones, and the factor of a third,
- * are experience: tests/conformance/test_digits.c. About 128 steps of a training are looked at.
+ * SIAM 2008), section 3.4; two computations that are rounded differently: Vignes, A stochastic arithmetic for reliable
+ * scientific computation (Mathematics and Computers in Simulation 35, 1993). That errors of sums over steps are
+ * combined as independent ones, and the factor of a third, are experience: tests/conformance/test_digits.c. About 128
+ * steps of a training are looked at.
  */
 #ifndef HO_SYSTEM_DIGITS_H
 #define HO_SYSTEM_DIGITS_H
@@ -43,16 +50,29 @@ typedef struct ho_hyper_meter {
     bool initial;       /* the initial state depends on it */
     double sum, noise;  /* backwards: sum ||c_t||; the noise but for 1 / ||G|| */
     double last, peak;  /* forwards: of ||Z_t|| */
+    double *lasts;      /* by weight tensor */
     ho_course *courses; /* of ||Z_t|| / ||w_t||, by segment */
     double *squares;    /* of the step under way, by segment and weight tensor */
 } ho_hyper_meter;
+
+typedef enum ho_shadow_stage { HO_SHADOW_OFF, HO_SHADOW_WAITS, HO_SHADOW_RUNS } ho_shadow_stage;
+
+/* A training beside the first, from weights that were one rounding away. */
+typedef struct ho_shadow {
+    ho_shadow_stage stage;
+    int64_t t;               /* the step that its state follows */
+    ho_vector *state, *next; /* made when first needed */
+    double amplification;    /* as measured last; 1 before */
+    double farthest;         /* distance so far */
+    ho_course course;        /* of distances */
+} ho_shadow;
 
 typedef struct ho_meter {
     const ho_layout *layout;
     const ho_hypers *hypers;
     ho_hyper_meter *by; /* of tuned hyperparameters */
     double *squares;    /* by weight tensor */
-    double error_slope; /* ||dE/dw|| */
+    double *slopes;     /* ||dE/dw||, by weight tensor */
     /* Backwards, since the last dE/ds. */
     int64_t terms;
     double weight; /* steps that the one under way stands for; 0: it is not looked at */
@@ -62,11 +82,18 @@ typedef struct ho_meter {
     int64_t t, steps; /* the step under way, and how many there were */
     double step_weight, step_state;
     double *errors; /* by hyperparameter */
+    ho_shadow shadow;
+    int64_t hypergradients; /* estimated so far */
     ho_digits digits;
 } ho_meter;
 
 /* After layout and hypers are complete. All memory is the arena's of their ground. */
 void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hypers);
+void ho_meter_close(ho_meter *meter);
+/* The next state of step t has been computed. The shadow's, if it runs, has been put into shadow.next. */
+ho_status ho_meter_step(ho_meter *meter, int64_t t, const ho_vector *next, ho_error *error);
+/* The mode's run is over. */
+void ho_meter_stop(ho_meter *meter);
 /* Tangents begin anew. */
 void ho_meter_start(ho_meter *meter);
 /* dE/ds, from which a sweep backwards may start; the cotangents of hyperparameters are dE/dlambda. */

@@ -102,6 +102,7 @@ void ho_mode_end(ho_mode_run *run)
     if (!run->mode)
         return;
     enter(run, "end")->end(run->run);
+    ho_meter_stop(&run->training->meter);
     ho_calling(NULL, NULL);
     *run = (ho_mode_run){0};
 }

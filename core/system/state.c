@@ -1,5 +1,6 @@
 #include "system/state.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -236,5 +237,41 @@ void ho_vector_squares(const ho_vector *v, size_t segment, int64_t column, doubl
         const int64_t first = column * layout->size + layout->weights[k].offset;
         by_weight[k] += dot_numbers(layout->ground, v->segments[segment], first, v->segments[segment], first,
                                     layout->weights[k].count);
+    }
+}
+
+/* sum (a - b)^2 */
+static double distance_numbers(const ho_ground *ground, const void *a, const void *b, int64_t first, int64_t count)
+{
+    double sum = 0;
+    if (ground->problem->precision == HO_F32) {
+        const float *x = (const float *)a + first, *y = (const float *)b + first;
+        for (int64_t i = 0; i < count; i++)
+            sum += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+    } else {
+        const double *x = (const double *)a + first, *y = (const double *)b + first;
+        for (int64_t i = 0; i < count; i++)
+            sum += (x[i] - y[i]) * (x[i] - y[i]);
+    }
+    return sum;
+}
+
+void ho_vector_distances(const ho_vector *a, const ho_vector *b, double *by_weight)
+{
+    const ho_layout *layout = a->layout;
+    for (size_t k = 0; k < layout->weight_count; k++)
+        by_weight[k] += distance_numbers(layout->ground, a->segments[0], b->segments[0], layout->weights[k].offset,
+                                         layout->weights[k].count);
+}
+
+void ho_vector_shake(ho_vector *v)
+{
+    const bool single = v->layout->ground->problem->precision == HO_F32;
+    for (int64_t i = 0; i < v->layout->size; i++) {
+        const bool up = (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15) >> 63;
+        if (single)
+            ((float *)v->segments[0])[i] *= up ? 1 + FLT_EPSILON : 1 - FLT_EPSILON;
+        else
+            ((double *)v->segments[0])[i] *= up ? 1 + DBL_EPSILON : 1 - DBL_EPSILON;
     }
 }

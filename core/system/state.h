@@ -49,6 +49,10 @@ void ho_vector_dot(const ho_vector *a, const ho_vector *b, double *result);
 void ho_vector_norms(const ho_vector *v, double *result);
 /* Adds the squares of a column's numbers in one segment: one sum for each weight tensor. */
 void ho_vector_squares(const ho_vector *v, size_t segment, int64_t column, double *by_weight);
+/* Adds the squares of the differences of two states' weights: one sum for each weight tensor. */
+void ho_vector_distances(const ho_vector *a, const ho_vector *b, double *by_weight);
+/* Moves each weight of a state by a rounding or two, up or down; 0 stays. */
+void ho_vector_shake(ho_vector *state);
 /* Points leaves, one for each segment, at a vector. */
 void ho_vector_bind(const ho_vector *vector, const size_t *leaves);
 

@@ -196,6 +196,7 @@ void ho_training_free(ho_training *training)
     for (ho_program *program = training->programs; program; program = program->next)
         ho_program_free(program);
     ho_vector_release(training->spare);
+    ho_meter_close(&training->meter);
     ho_layout_free(&training->layout);
     ho_ground_close(&training->ground);
     free(training);

@@ -40,6 +40,9 @@ typedef struct ho_weight_tensor {
 
 /* Digits below which people should be told. */
 #define HO_FEW_DIGITS 2.5
+/* An amplification above this is told of, however many digits are left: f32 would have none, and the hypergradient holds for a
+ * millionth of a change. */
+#define HO_MUCH_GROWTH 1e6
 
 /* The largest growth of the effect that changes of the weights have. */
 typedef struct ho_growth {
@@ -53,6 +56,7 @@ typedef struct ho_digits {
     double fewest, most; /* of the hyperparameter with the fewest, and with the most; 0: none. NaN: not known */
     const char *hyper;   /* the one with the fewest */
     ho_growth growth;
+    double amplification; /* of roundings of the weights, as measured last */
     double roundoff;      /* the precision's */
     const double *errors; /* relative ones, of each of ho_training_hypers; NaN: not known */
 } ho_digits;

@@ -161,7 +161,7 @@ static void random_pipeline(uint64_t number, char *text, size_t size)
 /* ---- how good it is ---------------------------------------------------------------------------------------------- */
 
 typedef struct table {
-    int count, within, warned, false_alarms, untold;
+    int count, within, warned, false_alarms, untold, unstable, false_unstable;
     double logs[1000]; /* of true error / estimate */
 } table;
 
@@ -177,7 +177,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Of the hyperparameter where each is largest. An error above 1 is as bad as 1: no digit is left. */
-static void compare(table *t, const measured *f32, const measured *f64)
+static void compare(table *t, const measured *f32, const measured *f64, const measured *same64)
 {
     double truth = 0, estimate = 0;
     for (size_t i = 0; i < f64->count; i++) {
@@ -191,6 +191,9 @@ static void compare(table *t, const measured *f32, const measured *f64)
     t->warned += warned;
     t->false_alarms += warned && truth < 1e-4;
     t->untold += !warned && truth > 0.1;
+    const bool unstable = same64->status == HO_OK && same64->digits.amplification > HO_MUCH_GROWTH;
+    t->unstable += unstable;
+    t->false_unstable += unstable && truth < 1e-4;
 }
 
 /* HOTOOL_DIGITS_PIPELINES=N tries N of them, from another seed on. */
@@ -213,20 +216,21 @@ Test(digits, the_estimate_is_calibrated)
         run(text, made);
         for (int m = 0; m < MODES; m++)
             if (made[0][m].status == HO_OK && made[1][0].status == HO_OK)
-                compare(&tables[m], &made[0][m], &made[1][0]);
+                compare(&tables[m], &made[0][m], &made[1][0], &made[1][m]);
     }
     printf("mode          pipelines  within 100   true error / estimate: 2.5 %%  median  97.5 %%   warned  false  "
-           "untold\n");
+           "untold  unstable in f64  false\n");
     for (int m = 0; m < MODES; m++) {
         table *t = &tables[m];
         qsort(t->logs, (size_t)t->count, sizeof *t->logs, ascending);
-        printf("%-12s  %9d  %8.1f %%  %29.1e %7.1g %7.0f   %6d %6d %7d\n", modes[m], t->count,
+        printf("%-12s  %9d  %8.1f %%  %29.1e %7.1g %7.0f   %6d %6d %7d  %15d %6d\n", modes[m], t->count,
                100.0 * t->within / t->count, pow(10, t->logs[t->count / 40]), pow(10, t->logs[t->count / 2]),
-               pow(10, t->logs[t->count - 1 - t->count / 40]), t->warned, t->false_alarms, t->untold);
+               pow(10, t->logs[t->count - 1 - t->count / 40]), t->warned, t->false_alarms, t->untold, t->unstable,
+               t->false_unstable);
         cr_expect_geq(t->count, count * 9 / 10, "%s", modes[m]);
-        /* Forwards less is seen: digits.h. */
-        cr_expect_geq(t->within, (strcmp(modes[m], "forward") == 0 ? 0.90 : 0.95) * t->count, "%s", modes[m]);
-        cr_expect_leq(t->false_alarms, 0.015 * count, "%s: %d false alarms", modes[m], t->false_alarms);
+        cr_expect_geq(t->within, 0.95 * t->count, "%s", modes[m]);
+        cr_expect_eq(t->false_alarms + t->false_unstable, 0, "%s: %d and %d false alarms", modes[m], t->false_alarms,
+                     t->false_unstable);
         cr_expect_geq(t->warned, 0.04 * count, "%s: only %d warnings", modes[m], t->warned);
     }
 }
@@ -276,61 +280,124 @@ Test(digits, an_unstable_training_has_fewer_and_tells_what_grew)
         cr_expect(d->growth.from != d->growth.to && d->growth.from >= 0 && d->growth.to <= 100, "%s", modes[m]);
         cr_expect(strstr("shared_W shared_b labels_W labels_b shared1_W shared1_b", made[0][m].weight), "%s",
                   made[0][m].weight);
-        cr_expect(m == 2 ? d->growth.to > d->growth.from : d->growth.to < d->growth.from, "%s", modes[m]);
         cr_expect(made[1][m].digits.fewest - d->fewest < 9, "f64 has u in its favour, no more");
     }
 }
 
-/* What was noted of one hypergradient does not stay for the next. */
-Test(digits, a_second_hypergradient_has_the_same)
+/* ---- one after another ------------------------------------------------------------------------------------------- */
+
+/* The base pipeline in f32, where it is calm. */
+typedef struct calm {
+    ho_pipeline *pipeline;
+    ho_training *training;
+} calm;
+
+static calm open_calm(int steps)
 {
     char text[2000];
-    snprintf(text, sizeof text, base, 40, 0.1);
+    snprintf(text, sizeof text, base, steps, 0.1);
     cr_assert_eq(ho_file_write(file, text, strlen(text), &error), HO_OK);
     const ho_pipeline_request request = {.file = file, .precision = "f32"};
-    ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
-    cr_assert_not_null(pipeline, "%s", error.text);
-    ho_training *training = ho_training_new(&pipeline->problem, &error);
-    cr_assert_not_null(training, "%s", error.text);
+    calm c = {.pipeline = ho_pipeline_read(registry, &request, &error)};
+    cr_assert_not_null(c.pipeline, "%s", error.text);
+    c.training = ho_training_new(&c.pipeline->problem, &error);
+    cr_assert_not_null(c.training, "%s", error.text);
+    return c;
+}
+
+static void close_calm(calm c)
+{
+    ho_training_free(c.training);
+    ho_pipeline_free(c.pipeline);
+}
+
+/* What was noted of one hypergradient does not stay for the next, and a shadow leaves nothing but its estimate. */
+Test(digits, a_second_hypergradient_has_the_same)
+{
+    const calm c = open_calm(40);
     for (int m = 0; m < MODES; m++) {
         measured one = {0}, two = {0};
-        measure(training, modes[m], 40, &one);
-        measure(training, modes[m], 40, &two);
+        const int64_t before = ho_training_evaluations(c.training);
+        measure(c.training, modes[m], 40, &one);
+        const int64_t between = ho_training_evaluations(c.training);
+        measure(c.training, modes[m], 40, &two);
         cr_expect_eq(one.count, 2);
         cr_expect(memcmp(one.errors, two.errors, one.count * sizeof *one.errors) == 0, "%s: %g, then %g", modes[m],
                   one.errors[0], two.errors[0]);
+        cr_expect(memcmp(one.gradient, two.gradient, one.count * sizeof *one.gradient) == 0, "%s", modes[m]);
+        cr_expect_eq(between - before, ho_training_evaluations(c.training) - between, "%s", modes[m]);
     }
-    ho_training_free(training);
-    ho_pipeline_free(pipeline);
+    close_calm(c);
 }
 
 /* Nor for the next of one run: the sweep backwards starts anew. */
 Test(digits, asked_twice_a_run_says_the_same)
 {
-    char text[2000];
-    snprintf(text, sizeof text, base, 40, 0.1);
-    cr_assert_eq(ho_file_write(file, text, strlen(text), &error), HO_OK);
-    const ho_pipeline_request request = {.file = file, .precision = "f32"};
-    ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
-    cr_assert_not_null(pipeline, "%s", error.text);
-    ho_training *training = ho_training_new(&pipeline->problem, &error);
-    cr_assert_not_null(training, "%s", error.text);
+    const calm c = open_calm(40);
     double lambda[MOST_LAMBDA], gradient[MOST_LAMBDA], value, left[2];
-    ho_training_lambda_initial(training, lambda);
+    ho_training_lambda_initial(c.training, lambda);
     for (int m = 0; m < MODES; m++) {
         ho_instance *mode = ho_instance_new(ho_registry_find(registry, HO_MODE, modes[m], (ho_place){0}, &error),
                                             modes[m], NULL, NULL, (ho_place){0}, &error);
         ho_mode_run run = {0};
-        cr_assert_eq(ho_mode_start(&run, training, mode, lambda, &error), HO_OK, "%s", error.text);
+        cr_assert_eq(ho_mode_start(&run, c.training, mode, lambda, &error), HO_OK, "%s", error.text);
         cr_assert_eq(ho_mode_advance(&run, 0, 40, lambda, &error), HO_OK, "%s", error.text);
         for (int k = 0; k < 2; k++) {
             cr_assert_eq(ho_mode_hypergradient(&run, lambda, &value, gradient, &error), HO_OK, "%s", error.text);
-            left[k] = ho_training_digits(training)->fewest;
+            left[k] = ho_training_digits(c.training)->fewest;
         }
         cr_expect_eq(left[0], left[1], "%s: %g, then %g", modes[m], left[0], left[1]);
         ho_mode_end(&run);
         ho_instance_free(mode);
     }
-    ho_training_free(training);
-    ho_pipeline_free(pipeline);
+    close_calm(c);
+}
+
+/* A shadow costs a training: the first of 32 hypergradients has one, and what it saw counts for the others. */
+Test(digits, one_hypergradient_in_32_has_a_shadow)
+{
+    const calm c = open_calm(40);
+    double lambda[MOST_LAMBDA], gradient[MOST_LAMBDA], value, seen[66];
+    ho_instance *mode = ho_instance_new(ho_registry_find(registry, HO_MODE, "reverse", (ho_place){0}, &error),
+                                        "reverse", NULL, NULL, (ho_place){0}, &error);
+    ho_training_lambda_initial(c.training, lambda);
+    for (int k = 0; k < 66; k++) {
+        /* Each is told by its own learning rate. */
+        ho_error own = {0};
+        lambda[0] = lambda[1] = 1e-3 * (k + 1);
+        cr_assert_eq(ho_hypergradient(c.training, mode, 40, lambda, &value, gradient, NULL, &own), HO_OK, "%s",
+                     own.text);
+        seen[k] = ho_training_digits(c.training)->amplification;
+        cr_expect_geq(seen[k], 1);
+        if (k % 32 != 0)
+            cr_expect_eq(seen[k], seen[k - 1], "number %d", k + 1);
+    }
+    cr_expect(seen[31] != seen[32] && seen[63] != seen[64]);
+    ho_instance_free(mode);
+    close_calm(c);
+}
+
+/* Between two shadows, what grows in the mode's own sweep tells. */
+Test(digits, without_a_shadow_the_growth_of_adjoints_and_tangents_counts)
+{
+    const calm c = open_calm(100);
+    double lambda[MOST_LAMBDA], gradient[MOST_LAMBDA], value;
+    size_t count;
+    const ho_hyperparameter *hypers = ho_training_hypers(c.training, &count);
+    for (int m = 0; m < MODES; m++) {
+        ho_instance *mode = ho_instance_new(ho_registry_find(registry, HO_MODE, modes[m], (ho_place){0}, &error),
+                                            modes[m], NULL, NULL, (ho_place){0}, &error);
+        ho_training_lambda_initial(c.training, lambda);
+        cr_assert_eq(ho_hypergradient(c.training, mode, 100, lambda, &value, gradient, NULL, &error), HO_OK);
+        cr_expect_gt(ho_training_digits(c.training)->fewest, 3, "%s", modes[m]);
+        for (size_t i = 0; i < count; i++)
+            if (hypers[i].tuned && strcmp(hypers[i].name, "dynamics.learning_rate") == 0)
+                lambda[hypers[i].offset] = 12;
+        cr_assert_eq(ho_hypergradient(c.training, mode, 100, lambda, &value, gradient, NULL, &error), HO_OK);
+        cr_expect_lt(ho_training_digits(c.training)->fewest, 3, "%s: %g", modes[m],
+                     ho_training_digits(c.training)->fewest);
+        cr_expect_lt(ho_training_digits(c.training)->amplification, 1e3, "%s: the calm training's", modes[m]);
+        ho_instance_free(mode);
+    }
+    close_calm(c);
 }
