@@ -14,13 +14,12 @@
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
-static ho_tree *put_text(ho_arena *arena, ho_tree *map, const char *key, const char *text)
+void proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text)
 {
     ho_tree *node = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
     node->text = ho_arena_strdup(arena, text);
     ho_tree_remove(map, key);
     ho_tree_put(map, key, (ho_place){0}, node);
-    return node;
 }
 
 /* A legal value of an option, as it would be written; NULL: the kit has no file of the right form. */
@@ -63,7 +62,7 @@ ho_status proof_settings(proof *p, ho_error *error)
             continue;
         const char *text = made_up(p->arena, o);
         if (text)
-            put_text(p->arena, p->settings, p->made_up = o->name, text);
+            proof_put(p->arena, p->settings, p->made_up = o->name, text);
         else
             p->lacks = o->name;
     }
@@ -171,7 +170,7 @@ static ho_status try_option(proof *p, const char *name, const char *text, int *r
 {
     ho_error own = {0};
     ho_tree *changed = ho_tree_copy(p->arena, p->settings);
-    put_text(p->arena, changed, name, text);
+    proof_put(p->arena, changed, name, text);
     ho_instance *instance = ho_instance_new(p->loaded, NULL, changed, NULL, (ho_place){0}, &own);
     ho_instance_free(instance);
     *refused += !instance;

@@ -62,6 +62,8 @@ double proof_normal(proof *p);
 
 /* Reads what was given, and makes up what is required. */
 ho_status proof_settings(proof *p, ho_error *error);
+/* Sets an option in a map of settings. */
+void proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text);
 /* An instance of the plugin with the proof's settings; NULL with an error. */
 ho_instance *proof_instance(proof *p, const char *name, ho_error *error);
 /* A value for entries of a hyperparameter: the one given; else its default, where that is no end of its domain. */

@@ -215,7 +215,7 @@ static ho_status damage_option(damage *d, const char *name, const char *path, co
     if (stat(path, &about) != 0)
         return HO_OK;
     d->settings = ho_tree_copy(d->p->arena, d->p->settings);
-    ho_tree_get(d->settings, name)->text = copy;
+    proof_put(d->p->arena, d->settings, name, copy);
     if (S_ISREG(about.st_mode))
         return damage_at(d, path, copy, error);
     mirror_folder(m, path, copy, 0);
@@ -234,9 +234,10 @@ ho_status check_damage(proof *p, ho_error *error)
         return ho_fail(error, HO_FAILED, "no folder for copies of files can be made in /tmp");
     for (uint32_t i = 0; i < p->loaded->option_count && error->status == HO_OK; i++) {
         const ho_option *o = &p->loaded->options[i];
-        const ho_tree *given = o->type == HO_PATH ? ho_tree_get(p->settings, o->name) : NULL;
-        if (given && given->text)
-            damage_option(&d, o->name, given->text, folder, error);
+        const ho_tree *given = ho_tree_get(p->settings, o->name);
+        const char *path = given ? given->text : o->initial;
+        if (o->type == HO_PATH && path)
+            damage_option(&d, o->name, path, folder, error);
     }
     remove_tree(folder);
     if (error->status == HO_OK && d.tried == 0)
