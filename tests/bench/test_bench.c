@@ -1,0 +1,150 @@
+/* The benchmarks run and say everything that they are asked for. How fast anything is is not looked at. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "pipelines/cli_support.h"
+#include "pipelines/json_check.h"
+
+TestSuite(bench, .init = cli_enter, .fini = cli_leave);
+
+/* The exit status of a program of the build or the source folder, with its output in the file "out". */
+static int run(const char *variable, const char *command)
+{
+    const int status = system(cli_format("'%s'/%s >out 2>err", cli_environment(variable), command));
+    cr_assert(WIFEXITED(status), "%s: %s", command, cli_read("err"));
+    return WEXITSTATUS(status);
+}
+
+static double row_number(const char *json, int row, const char *key)
+{
+    return json_number(json, cli_format("rows/%d/%s", row, key));
+}
+
+static void expect_row(const char *json, int row, const char *workload, const char *mode, const char *precision,
+                       int threads)
+{
+    static const char *const positive[] = {"steps",
+                                           "lambda_size",
+                                           "plain_seconds/median",
+                                           "hypergradient_seconds/median",
+                                           "first_hypergradient_seconds",
+                                           "ratio",
+                                           "products_alone_seconds/median",
+                                           "plain_gflops_per_second",
+                                           "hypergradient_gflops_per_second",
+                                           "gemm_flops_per_second/median",
+                                           "plain_gbytes_per_second",
+                                           "copy_bytes_per_second/median",
+                                           "digits_share",
+                                           "held_bytes",
+                                           "plain_peak_bytes",
+                                           "peak_bytes",
+                                           "clock_to_processor",
+                                           "hypergradient_norm"};
+    const char *where = cli_format("row %d, %s %s", row, workload, mode);
+    cr_expect(json_is(json, cli_format("rows/%d/workload", row), workload), "%s", where);
+    cr_expect(json_is(json, cli_format("rows/%d/mode", row), mode), "%s", where);
+    cr_expect(json_is(json, cli_format("rows/%d/precision", row), precision), "%s", where);
+    cr_expect_eq(row_number(json, row, "threads"), threads, "%s", where);
+    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++) {
+        const double number = row_number(json, row, positive[i]);
+        cr_expect(isfinite(number) && number > 0, "%s: %s is %g", where, positive[i], number);
+    }
+    cr_expect_lt(row_number(json, row, "digits_share"), 1, "%s", where);
+    cr_expect_geq(row_number(json, row, "hypergradient_flops"), 1.5 * row_number(json, row, "plain_flops"), "%s",
+                  where);
+    cr_expect_geq(row_number(json, row, "peak_bytes"), row_number(json, row, "plain_peak_bytes"), "%s", where);
+    cr_expect_eq(isfinite(row_number(json, row, "plain_to_by_hand")), !strcmp(precision, "f32"), "%s", where);
+}
+
+Test(bench, every_workload_has_its_row)
+{
+    static const char *const rows[][2] = {{"W1", "reverse"}, {"W2", "reverse"}, {"W2", "forward"}, {"W2", "forward"},
+                                          {"W3", "reverse"}, {"W4", "reverse"}, {"W5", "reverse"}};
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_workloads --quick --precision f32 --threads 1 --json bench.json"), 0, "%s",
+                 cli_read("err"));
+    const char *json = cli_read("bench.json"), *table = cli_read("out");
+    cr_assert(json_valid(json, strlen(json)));
+    for (int i = 0; i < 7; i++) {
+        expect_row(json, i, rows[i][0], rows[i][1], "f32", 1);
+        cr_expect(strstr(table, cli_format("\n%s f32, 1 thread, %s", rows[i][0], rows[i][1])) != NULL);
+    }
+    cr_expect(json_at(json, "rows/7") == NULL);
+    /* The same training by other modes: the same error. */
+    cr_expect_float_eq(row_number(json, 1, "validation_error"), row_number(json, 2, "validation_error"), 1e-4);
+    cr_expect_float_eq(row_number(json, 1, "hypergradient_norm") / row_number(json, 2, "hypergradient_norm"), 1, 1e-3);
+    cr_expect_eq(row_number(json, 3, "hypergradient_every"), 1);
+    /* Products of softmax: 2 a step, 2 x 50 x 2048 x 10 operations each; and W L of the penalty, 2 x 2048 x 10 x 10. */
+    cr_expect_float_eq(row_number(json, 0, "plain_flops") / (20 * (2 * 2048e3 + 4096e2)), 1, 0.2, "%g",
+                       row_number(json, 0, "plain_flops"));
+}
+
+Test(bench, precisions_threads_and_modes)
+{
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_workloads --quick --json bench.json W5"), 0, "%s", cli_read("err"));
+    const char *json = cli_read("bench.json");
+    expect_row(json, 0, "W5", "reverse", "f32", 1);
+    expect_row(json, 1, "W5", "reverse", "f32", 2);
+    expect_row(json, 2, "W5", "reverse", "f64", 1);
+    expect_row(json, 3, "W5", "reverse", "f64", 2);
+    cr_expect(json_at(json, "rows/4") == NULL);
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_workloads --quick --threads 1 --precision f64 --json bench.json "
+                                     "--mode checkpointed --slots 5 W5"),
+                 0);
+    expect_row(cli_read("bench.json"), 0, "W5", "checkpointed", "f64", 1);
+    cr_expect_float_eq(row_number(cli_read("bench.json"), 0, "hypergradient_norm"),
+                       row_number(json, 2, "hypergradient_norm"), 0);
+    cr_expect_lt(row_number(cli_read("bench.json"), 0, "held_bytes"), row_number(json, 2, "held_bytes"));
+}
+
+Test(bench, wrong_arguments_are_refused)
+{
+    static const char *const wrong[] = {"W6", "--rounds 0", "--rounds 26", "--rounds", "--precision f16", "--slots 5"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        cr_expect_eq(run("HOTOOL_BENCH", cli_format("bench_workloads %s", wrong[i])), 2, "%s", wrong[i]);
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_workloads --quick --threads 1 --mode sideways W5"), 1);
+    cr_expect(strstr(cli_read("err"), "unknown mode \"sideways\"") != NULL, "%s", cli_read("err"));
+}
+
+Test(bench, curves_are_measured_and_drawn)
+{
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_curves --quick --csv curves.csv"), 0, "%s", cli_read("err"));
+    int lines = 0;
+    for (const char *p = cli_read("curves.csv"); *p; p++)
+        lines += *p == '\n';
+    cr_expect_eq(lines, 1 + 7 * 5, "%d lines", lines);
+    cr_expect(strstr(cli_read("out"), "each hyperparameter more") != NULL);
+    const int status = system(cli_format("gnuplot -e \"csv='curves.csv'; out='curves.svg'\" '%s'/curves.gp",
+                                         cli_environment("HOTOOL_BENCH_SOURCE")));
+    cr_expect_eq(status, 0);
+    cr_expect(strstr(cli_read("curves.svg"), "hyperparameters m") != NULL);
+}
+
+Test(bench, runs_whose_instructions_are_counted)
+{
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_counted W5 forward"), 0, "%s", cli_read("err"));
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_counted W5"), 2);
+}
+
+Test(bench, counts_are_compared)
+{
+    cli_write("old", "# tools\nW1 reverse plain 1000\nW1 reverse hypergradient 3000\nW1 reverse digits 30\n");
+    cli_write("same", "# tools\nW1 reverse plain 1009\nW1 reverse hypergradient 2980\nW1 reverse digits 30\n");
+    cr_expect_eq(run("HOTOOL_BENCH_SOURCE", "instructions compare old same"), 0);
+    cr_expect(strstr(cli_read("out"), "instructions: as recorded") != NULL, "%s", cli_read("out"));
+    cr_expect(strstr(cli_read("out"), "1.01 % of the hypergradient") != NULL, "%s", cli_read("out"));
+    cli_write("more", "# tools\nW1 reverse plain 1011\nW1 reverse hypergradient 3000\nW1 reverse digits 30\n");
+    cr_expect_eq(run("HOTOOL_BENCH_SOURCE", "instructions compare old more"), 1);
+    cr_expect(strstr(cli_read("out"), "MORE") != NULL, "%s", cli_read("out"));
+    cli_write("less", "# new\nW1 reverse plain 900\nW1 reverse hypergradient 3000\nW1 reverse digits 30\n");
+    cr_expect_eq(run("HOTOOL_BENCH_SOURCE", "instructions compare old less"), 0);
+    cr_expect(strstr(cli_read("out"), "fewer than recorded") != NULL, "%s", cli_read("out"));
+    cr_expect(strstr(cli_read("out"), "other tools") != NULL, "%s", cli_read("out"));
+    cli_write("gone", "# tools\nW1 reverse plain 1000\nW1 reverse hypergradient 3000\n");
+    cr_expect_eq(run("HOTOOL_BENCH_SOURCE", "instructions compare old gone"), 1);
+    cli_write("new", "# tools\nW1 reverse plain 1000\nW1 reverse hypergradient 3000\nW1 reverse digits 30\n"
+                     "W9 reverse plain 1\n");
+    cr_expect_eq(run("HOTOOL_BENCH_SOURCE", "instructions compare old new"), 1);
+}
