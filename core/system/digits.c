@@ -24,6 +24,7 @@ void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hy
     }
     meter->shadow.amplification = 1;
     ho_meter_start(meter);
+    ho_meter_stop(meter); /* only a mode has a shadow */
 }
 
 void ho_meter_close(ho_meter *meter)

@@ -94,9 +94,9 @@ static request read_arguments(char **arguments)
 
 static void print_head(void)
 {
-    printf("%-30s %9s %5s %9s %5s %9s %6s %6s %8s %6s %6s %7s %6s %6s %8s %8s\n", "", "plain s", "+- %", "gradient",
-           "+- %", "first", "ratio", "hand", "GFLOP/s", "GEMM%", "alone%", "GB/s", "copy%", "digit%", "held MB",
-           "peak MB");
+    printf("%-30s %9s %5s %9s %5s %9s %6s %6s %8s %6s %6s %7s %6s %6s %6s %8s %8s\n", "", "plain s", "+- %", "gradient",
+           "+- %", "first", "ratio", "hand", "GFLOP/s", "GEMM%", "alone%", "GB/s", "copy%", "digit%", "1st d%",
+           "held MB", "peak MB");
 }
 
 /* Half the way from the least to the most, in percent of the median. */
@@ -115,10 +115,11 @@ static void print_row(const bench_row *row, const figures *f)
     if (f->products.median > 0)
         snprintf(alone, sizeof alone, "%.0f", 100 * f->products.median / f->plain.median);
     const double rate = f->plain_flops / f->plain.median, moved = f->plain_bytes / f->plain.median;
-    printf("%-30s %9.4f %5.1f %9.4f %5.1f %9.4f %6.2f %6s %8.1f %6.0f %6s %7.1f %6.0f %6.2f %8.1f %8.1f\n", name,
+    printf("%-30s %9.4f %5.1f %9.4f %5.1f %9.4f %6.2f %6s %8.1f %6.0f %6s %7.1f %6.0f %6.2f %6.1f %8.1f %8.1f\n", name,
            f->plain.median, around(&f->plain), f->gradient.median, around(&f->gradient), f->first,
            f->gradient.median / f->plain.median, hand, 1e-9 * rate, 100 * rate / f->product_rate.median, alone,
-           1e-9 * moved, 100 * moved / f->copy_rate.median, 100 * f->digits, 1e-6 * f->held, 1e-6 * f->peak);
+           1e-9 * moved, 100 * moved / f->copy_rate.median, 100 * f->digits, 100 * f->first_digits, 1e-6 * f->held,
+           1e-6 * f->peak);
     fflush(stdout);
 }
 
@@ -158,6 +159,7 @@ static void json_row(ho_json *json, const bench_row *row, const figures *f)
     ho_json_real(json, "plain_gbytes_per_second", 1e-9 * f->plain_bytes / f->plain.median);
     json_spread(json, "copy_bytes_per_second", &f->copy_rate);
     ho_json_real(json, "digits_share", f->digits);
+    ho_json_real(json, "first_digits_share", f->first_digits);
     ho_json_real(json, "held_bytes", f->held);
     ho_json_real(json, "residual_bytes", f->residuals);
     ho_json_real(json, "plain_peak_bytes", f->plain_peak);

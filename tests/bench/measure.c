@@ -214,7 +214,8 @@ static void measure_here(measuring *m)
     for (int i = 0; i < MEASURED; i++)
         *kept[i] = spread_of(m->taken[i], rounds);
     f->waited = m->clock / m->processor;
-    f->digits = spread_of(m->digits, rounds).median;
+    f->first_digits = m->digits[0];
+    f->digits = rounds > 1 ? spread_of(m->digits + 1, rounds - 1).median : m->digits[0];
     for (int64_t i = 0; i < (int64_t)f->directions; i++)
         f->norm += m->gradient[i] * m->gradient[i];
     f->norm = sqrt(f->norm);

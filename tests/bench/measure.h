@@ -29,11 +29,12 @@ typedef struct figures {
     spread by_hand, products;           /* seconds: plain training by hand; its products alone */
     spread product_rate, copy_rate;     /* operations and bytes in a second */
     double plain_flops, gradient_flops; /* operations in products, in all */
-    double plain_bytes;             /* that plain training must at least move: a batch read, a state read and written */
-    double digits;                  /* share of the hypergradient's time that its estimate of digits takes */
-    double held, residuals;         /* bytes that the mode held; of these, residuals */
-    double plain_peak, peak;        /* most resident bytes of the process after plain training, and in all */
-    double waited;                  /* seconds by the clock for each one of the processor: how busy the machine is */
+    double plain_bytes;          /* that plain training must at least move: a batch read, a state read and written */
+    double digits, first_digits; /* share of the time that its estimate of digits takes: of later hypergradients, of the
+                                    first, which has a second training beside it */
+    double held, residuals;      /* bytes that the mode held; of these, residuals */
+    double plain_peak, peak;     /* most resident bytes of the process after plain training, and in all */
+    double waited;               /* seconds by the clock for each one of the processor: how busy the machine is */
     double directions, error, norm; /* m; the validation error; the hypergradient's norm */
 } figures;
 

@@ -38,6 +38,7 @@ static void expect_row(const char *json, int row, const char *workload, const ch
                                            "plain_gbytes_per_second",
                                            "copy_bytes_per_second/median",
                                            "digits_share",
+                                           "first_digits_share",
                                            "held_bytes",
                                            "plain_peak_bytes",
                                            "peak_bytes",
