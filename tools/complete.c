@@ -5,18 +5,22 @@
 #include <string.h>
 
 #include "cli.h"
+#include "complete_file.h"
 #include "help.h"
+#include "own.h"
 #include "pipeline/keys.h"
+#include "pipeline/yaml.h"
 
 static bool begins(const char *text, const char *with)
 {
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* Prints a candidate if the word may become it; `before` is the part of the word that it follows. */
+/* Prints a candidate if the word may become it; `before` is the part of the word that it follows. What a shell would
+ * have to quote is left out. */
 static void offer(const char *word, const char *before, const char *name, const char *after)
 {
-    if (begins(word, before) && begins(name, word + strlen(before)))
+    if (begins(word, before) && begins(name, word + strlen(before)) && !strpbrk(name, " \t\n\"'\\$`"))
         printf("%s%s%s\n", before, name, after);
 }
 
@@ -96,8 +100,20 @@ static void offer_values(ho_registry *registry, const ho_key *key, const char *p
     }
 }
 
-/* `word` is "KEY=VALUE" as far as it is typed; `before` what stands before it in the same word ("--set="). */
-static void complete_setting(ho_registry *registry, const char *word, const char *before)
+/* What offer_name is handed. */
+typedef struct beginning {
+    const char *word, *start;
+} beginning;
+
+static void offer_name(void *context, const char *name, char after)
+{
+    const beginning *b = context;
+    offer(b->word, b->start, name, (const char[]){after, '\0'});
+}
+
+/* `word` is "KEY=VALUE" as far as it is typed; `before` what stands before it in the same word ("--set="). `file`: the
+ * pipeline, or NULL. */
+static void complete_setting(ho_registry *registry, const ho_tree *file, const char *word, const char *before)
 {
     const char *setting = word + strlen(before), *path = setting, *equals = strchr(setting, '=');
     if (begins(path, "variants/") && strchr(path + 9, '/')) /* what follows is a pipeline of its own */
@@ -108,10 +124,12 @@ static void complete_setting(ho_registry *registry, const char *word, const char
     const char *key = path + level;
     size_t length = level > 0 ? level - 1 : 0;
     unsigned sections = sections_at(path, length, false);
+    char *start = ho_format("%.*s", (int)((equals ? equals + 1 : key) - word), word);
+    if (file && !equals)
+        ho_complete_from_file(file, path, length, !sections, registry, offer_name, &(beginning){word, start});
     for (size_t i = 0; i < ho_key_count; i++) {
         if (!(ho_keys[i].in & sections))
             continue;
-        char *start = ho_format("%.*s", (int)((equals ? equals + 1 : key) - word), word);
         if (!equals) {
             char *longer = ho_format("%.*s%s", (int)level, path, ho_keys[i].name);
             if (sections_at(longer, strlen(longer), false) | sections_at(longer, strlen(longer), true))
@@ -121,8 +139,8 @@ static void complete_setting(ho_registry *registry, const char *word, const char
         } else if (strlen(ho_keys[i].name) == size - level && strncmp(ho_keys[i].name, key, size - level) == 0) {
             offer_values(registry, &ho_keys[i], path, length, word, start);
         }
-        free(start);
     }
+    free(start);
 }
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
@@ -153,10 +171,14 @@ static const ho_flag *flag_named(const ho_cli_command *command, const char *name
 }
 
 /* The value of an option, in a word of its own or after "--option=". */
-static void complete_value(ho_registry *registry, const ho_flag *flag, const char *word, const char *before)
+static void complete_value(ho_registry *registry, const ho_tree *file, const ho_flag *flag, const char *word,
+                           const char *before)
 {
     if (flag->bit == HO_CLI_SET)
-        complete_setting(registry, word, before);
+        complete_setting(registry, file, word, before);
+    const ho_tree *variants = flag->bit == HO_CLI_VARIANT ? ho_tree_get(file, "variants") : NULL;
+    for (const ho_tree *v = variants ? variants->first : NULL; v && v->key; v = v->next)
+        offer(word, before, v->key, "");
     for (size_t i = 0; i < ho_key_count; i++) /* the option stands in for that key */
         if ((flag->bit == HO_CLI_MODE && (ho_keys[i].in & HO_IN(HO_HYPERGRADIENT)) &&
              strcmp(ho_keys[i].name, "mode") == 0) ||
@@ -171,6 +193,22 @@ static void complete_operand(const ho_cli_command *command, ho_registry *registr
     for (uint32_t kind = HO_DYNAMICS; first && strncmp(command->operand, "KIND", 4) == 0 && kind <= HO_CONSTRAINT;
          kind++)
         offer(word, "", ho_kind_name(kind), "");
+}
+
+/* The pipeline that a command line names; NULL: none, or it cannot be read. */
+static const ho_tree *pipeline_of(const ho_cli_command *command, int count, char *const *words, ho_arena *arena)
+{
+    const ho_tree *file = NULL;
+    for (int i = 1; i < count - 1 && !file && strncmp(command->operand, "FILE", 4) == 0; i++) {
+        const ho_flag *flag = flag_named(command, words[i], strlen(words[i]));
+        ho_error error = {0};
+        char *path = words[i][0] == '-' ? NULL : ho_own_pipeline(words[i], &error);
+        if (path)
+            file = ho_yaml_read(arena, path, &error);
+        free(path);
+        i += flag && flag->argument;
+    }
+    return file;
 }
 
 void ho_complete(int count, char *const *words, ho_registry *registry)
@@ -191,16 +229,18 @@ void ho_complete(int count, char *const *words, ho_registry *registry)
     const ho_cli_command *command = ho_cli_find(words[0], &error);
     if (!command)
         return;
+    ho_arena *arena = ho_arena_new();
+    const ho_tree *file = pipeline_of(command, count, words, arena);
     const char *last = words[count - 2], *equals = begins(word, "--") ? strchr(word, '=') : NULL;
     const ho_flag *flag = flag_named(command, last, strlen(last));
     if (equals) {
         const ho_flag *given = flag_named(command, word, (size_t)(equals - word));
         char *before = ho_format("%.*s", (int)(equals + 1 - word), word);
         if (given && given->argument)
-            complete_value(registry, given, word, before);
+            complete_value(registry, file, given, word, before);
         free(before);
     } else if (flag && flag->argument) {
-        complete_value(registry, flag, word, "");
+        complete_value(registry, file, flag, word, "");
     } else if (*word == '-') {
         size_t i = 0;
         for (const ho_flag *f; (f = ho_cli_flag_of(command, &i));)
@@ -208,4 +248,5 @@ void ho_complete(int count, char *const *words, ho_registry *registry)
     } else {
         complete_operand(command, registry, word, count == 2);
     }
+    ho_arena_free(arena);
 }

@@ -23,7 +23,7 @@ char *ho_own_folder(void)
 char *ho_own_plugins(void)
 {
     char *own = ho_own_folder();
-    char *folders = own ? ho_format("%s/../" HOTOOL_PLUGIN_FOLDER_FROM_BIN ":%s/../plugins", own, own)
+    char *folders = own ? ho_format("%s" HOTOOL_PLUGIN_FOLDER_FROM_BIN ":%s/../plugins", own, own)
                         : ho_strdup(HOTOOL_PLUGIN_FOLDER);
     free(own);
     return folders;
@@ -33,7 +33,7 @@ char *ho_own_data(const char *installed, const char *built)
 {
     char *own = ho_own_folder();
     struct stat s;
-    char *folder = own ? ho_format("%s/../" HOTOOL_DATA_FOLDER_FROM_BIN "/%s", own, installed)
+    char *folder = own ? ho_format("%s" HOTOOL_DATA_FOLDER_FROM_BIN "/%s", own, installed)
                        : ho_format(HOTOOL_DATA_FOLDER "/%s", installed);
     if (own && stat(folder, &s) != 0) {
         free(folder);

@@ -76,6 +76,42 @@ Test(complete, values_of_set)
     offers("pipeline x --set steps=", "steps=unbounded ");
 }
 
+/* What the file has: its terms, hyperparameters and variants by their names, and what its plugins take. */
+Test(complete, what_the_pipeline_file_has)
+{
+    cli_write("p.yaml", "data:\n"
+                        "  - {plugin: generated, label: made}\n"
+                        "  - {plugin: npy, label: a label with blanks}\n"
+                        "model: softmax\n"
+                        "dynamics: {plugin: momentum, learning_rate: 0.1}\n"
+                        "objective: [{loss: cross_entropy}, {penalty: l2, name: ridge}]\n"
+                        "hyperparameters: {ridge.rho: 0.1, dynamics.momentum: {init: 0.5}}\n"
+                        "hypergradient: reverse\n"
+                        "outer: {plugin: adam}\n"
+                        "variants: {a: {}, b1: null}\n");
+    offers("pipeline p.yaml --variant ", "a b1 ");
+    offers("plan --quiet p.yaml --variant b", "b1 ");
+    offers("pipeline p.yaml --set variants/", "variants/a/ variants/b1= ");
+    offers("pipeline p.yaml --set data/m", "data/made/ ");
+    offers("pipeline p.yaml --set data/a", "");
+    offers("pipeline p.yaml --set objective/", "objective/cross_entropy/ objective/ridge/ ");
+    offers("pipeline p.yaml --set objective/ridge/r", "objective/ridge/rho= objective/ridge/reduce= ");
+    offers("pipeline p.yaml --set objective/cross_entropy/la", "objective/cross_entropy/label_smoothing= ");
+    offers("pipeline p.yaml --set variants/a/objective/r", "variants/a/objective/ridge/ ");
+    offers("pipeline p.yaml --set hyperparameters/r", "hyperparameters/ridge.rho= ");
+    offers("pipeline p.yaml --set hyperparameters/d", "hyperparameters/dynamics.momentum/ ");
+    offers("pipeline p.yaml --set hyperparameters/dynamics.momentum/i", "hyperparameters/dynamics.momentum/init= ");
+    offers("pipeline p.yaml --set ri", "ridge.rho= ");
+    offers("pipeline p.yaml --set dynamics/l", "dynamics/learning_rate= ");
+    offers("pipeline p.yaml --set model/t", "model/temperature= ");
+    offers("pipeline p.yaml --set outer/b", "outer/beta1= outer/beta2= ");
+    offers("pipeline p.yaml --set hypergradient/s", "hypergradient/store= ");
+    offers("pipeline generated_mtl --set objective/m", "objective/mtl/ "); /* one that came with hotool */
+    offers("report p.yaml --set ri", "");
+    cli_write("p.yaml", "data: [\n");
+    offers("pipeline p.yaml --set ou", "outer/ outer= ");
+}
+
 /* Runs a script of a shell, with these lines after it, and returns what it printed; NULL: there is no such shell. */
 static const char *in_shell(const char *shell, const char *script, const char *lines)
 {
