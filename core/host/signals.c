@@ -16,9 +16,10 @@ typedef struct call {
     const char *volatile callback;
 } call;
 
-/* A crash is handled on the thread that crashed; an alarm on any. */
+/* A crash is handled on the thread that crashed; an alarm on any, and a thread of a plugin's own has no call: then it
+ * is the call that began last. */
 static _Thread_local call running;
-static call watched;
+static call latest;
 static unsigned watch_seconds;
 static volatile sig_atomic_t watch_ends;
 
@@ -32,9 +33,10 @@ static void set(call *to, const char *who, const char *callback)
 static void enter(const char *who, const char *callback, bool slow)
 {
     set(&running, who, callback);
-    if (watch_seconds == 0 || watch_ends || slow || (!who && !watched.who))
+    const bool any = latest.who;
+    set(&latest, who, callback);
+    if (watch_seconds == 0 || watch_ends || slow || (!who && !any))
         return;
-    set(&watched, who, callback);
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = who ? (time_t)watch_seconds : 0}, NULL);
 }
 
@@ -74,8 +76,9 @@ static const struct {
 
 static void on_fatal_signal(int signal_number)
 {
-    if (running.who)
-        say_call(ho_last_words_fd(), running, " crashed");
+    const call crashed = running.who ? running : latest;
+    if (crashed.who)
+        say_call(ho_last_words_fd(), crashed, " crashed");
     else
         ho_last_words("hotool: crashed outside of any plugin");
     for (size_t i = 0; i < FATAL; i++)
@@ -111,7 +114,7 @@ static void say_number(int fd, unsigned number)
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
-    const call late = watch_ends ? running : watched;
+    const call late = running.who ? running : latest;
     if (late.who) {
         say_call(STDERR_FILENO, late, " is still");
         ho_say(STDERR_FILENO, " after ");

@@ -4,59 +4,15 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "host/registry.h"
-#include "host/signals.h"
-#include "host/tracing.h"
+#include "plugin_files.h"
 
-static ho_error error;
-static ho_registry *registry;
-static char folder[sizeof "/tmp/hotool-abi-XXXXXX"];
-static char text[4096];
-
-/* "FOLDER/NAME" of the plugins under test. */
-static const char *built(const char *name)
-{
-    static char path[4096];
-    const char *plugins = getenv("HOTOOL_TEST_PLUGINS");
-    cr_assert_not_null(plugins, "HOTOOL_TEST_PLUGINS is not set");
-    snprintf(path, sizeof path, "%s/%s.so", plugins, name);
-    return path;
-}
-
-/* "FOLDER/NAME" in a folder of the test's own. */
-static const char *made(const char *name)
-{
-    static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void setup(void)
-{
-    error = (ho_error){0};
-    unsetenv("HOTOOL_PLUGIN_PATH");
-    strcpy(folder, "/tmp/hotool-abi-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
-    registry = ho_registry_new(NULL, &error);
-    cr_assert_not_null(registry, "%s", error.text);
-}
-
-static void teardown(void)
-{
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    cr_assert_eq(system(command), 0);
-    ho_registry_free(registry);
-}
+static const ho_place here = {"x.yaml", 5, 12};
 
 TestSuite(abi, .init = setup, .fini = teardown);
 
@@ -79,21 +35,6 @@ static void refused_with(const char *path, const char *part)
     cr_assert_eq(error.status, HO_INVALID);
     cr_assert_eq(strncmp(error.text, path, strlen(path)), 0, "%s", error.text);
     cr_assert(strstr(error.text, part), "\"%s\" lacks \"%s\"", error.text, part);
-}
-
-static void write_file(const char *path, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    cr_assert_not_null(file);
-    cr_assert_eq(fwrite(bytes, 1, size, file), size);
-    cr_assert_eq(fclose(file), 0);
-}
-
-static uint8_t *good_bytes(uint64_t *size)
-{
-    uint8_t *bytes;
-    cr_assert_eq(ho_file_read(built("good"), 0, &bytes, size, &error), HO_OK, "%s", error.text);
-    return bytes;
 }
 
 /* ---- loading ---- */
@@ -287,8 +228,6 @@ static void install(const char *name)
     ho_large_free(bytes);
 }
 
-static const ho_place here = {"x.yaml", 5, 12};
-
 Test(abi, folders_are_searched_in_order)
 {
     cr_assert_eq(mkdir(made("first"), 0700), 0);
@@ -391,25 +330,6 @@ Test(abi, a_listing_reports_what_it_skips)
 
 /* ---- running their code ---- */
 
-/* Traces the step of a plugin under test. */
-static ho_status trace(const char *name)
-{
-    const ho_loaded *loaded = ho_registry_load(registry, built(name), &error);
-    cr_assert_not_null(loaded, "%s", error.text);
-    ho_instance *instance = ho_instance_new(loaded, NULL, NULL, NULL, here, &error);
-    ho_graph *graph = ho_graph_new(&error);
-    ho_scope *scope = ho_scope_new();
-    ho_scope_bind(scope, "w", ho_node_leaf(graph, "w", ho_shape_of(1, (int64_t[]){4})));
-    ho_scope_bind(scope, "g", ho_node_leaf(graph, "g", ho_shape_of(1, (int64_t[]){4})));
-    ho_scope_bind(scope, "rate", ho_node_leaf(graph, "rate", ho_scalar_shape()));
-    ho_trace_env env = {.graph = graph, .scope = scope};
-    ho_status status = ho_trace_call(instance, "step", loaded->calls.dynamics.step, &env);
-    ho_scope_free(scope);
-    ho_graph_free(graph);
-    ho_instance_free(instance);
-    return status;
-}
-
 Test(abi, a_sound_step_is_traced)
 {
     cr_assert_eq(trace("good"), HO_OK, "%s", error.text);
@@ -428,118 +348,6 @@ Test(abi, a_silent_failure_is_given_words)
 {
     cr_assert_eq(trace("returns_failure_silently"), HO_INVALID);
     cr_assert_str_eq(error.text, "plugin \"returns_failure_silently\": step returned 1 without saying why");
-}
-
-/* What a child writes to stderr while `what` runs in it; its exit status. */
-static int in_child(void (*what)(void))
-{
-    int ends[2];
-    cr_assert_eq(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        close(ends[0]);
-        ho_fatal_signals();
-        what();
-        _exit(99);
-    }
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t got; (got = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
-        length += (size_t)got;
-    text[length] = '\0';
-    close(ends[0]);
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void crash_in_plugin(void)
-{
-    trace("crashing");
-}
-
-static volatile uintptr_t nowhere = 64;
-
-static void crash_outside(void)
-{
-    trace("good");
-    *(volatile int *)nowhere = 1;
-}
-
-Test(abi, a_crash_names_the_plugin_and_the_callback)
-{
-    char due[8192];
-    snprintf(due, sizeof due, "hotool: plugin \"crashing\" (%s) crashed in its step (SIGSEGV: a bad memory access)\n",
-             built("crashing"));
-    cr_assert_eq(in_child(crash_in_plugin), 1);
-    cr_assert_str_eq(text, due);
-}
-
-static void abort_in_plugin(void)
-{
-    trace("aborting");
-}
-
-static void throw_in_plugin(void)
-{
-    trace("throwing");
-}
-
-/* What comes before the host's line is the C library's or that of C++. */
-Test(abi, an_abort_names_the_plugin_and_the_callback)
-{
-    void (*const what[])(void) = {abort_in_plugin, throw_in_plugin};
-    const char *const names[] = {"aborting", "throwing"};
-    for (size_t i = 0; i < 2; i++) {
-        char due[8192];
-        snprintf(due, sizeof due,
-                 "hotool: plugin \"%s\" (%s) crashed in its step (SIGABRT: a failed assertion, an uncaught exception "
-                 "or the like)\n",
-                 names[i], built(names[i]));
-        cr_expect_eq(in_child(what[i]), 1);
-        cr_expect(strstr(text, due), "%s", text);
-    }
-}
-
-static volatile int endless = 1;
-
-static int overflow(int depth) /* the stack */
-{
-    volatile char frame[4096];
-    frame[0] = (char)depth;
-    return endless ? overflow(depth + 1) + frame[0] : depth;
-}
-
-static void *overflow_in_plugin(void *loaded)
-{
-    ho_signals_thread();
-    ho_calling(loaded, "step");
-    overflow(0);
-    return NULL;
-}
-
-static void overflow_on_thread(void)
-{
-    pthread_t thread;
-    const ho_loaded *loaded = ho_registry_load(registry, built("good"), &error);
-    if (pthread_create(&thread, NULL, overflow_in_plugin, (void *)(uintptr_t)loaded) == 0)
-        pthread_join(thread, NULL);
-}
-
-Test(abi, a_stack_that_overflows_on_a_worker_thread_names_the_plugin)
-{
-    char due[8192];
-    snprintf(due, sizeof due, "hotool: plugin \"good\" (%s) crashed in its step (SIGSEGV: a bad memory access)\n",
-             built("good"));
-    cr_assert_eq(in_child(overflow_on_thread), 1);
-    cr_assert_str_eq(text, due);
-}
-
-Test(abi, a_crash_of_the_host_blames_no_plugin)
-{
-    cr_assert_eq(in_child(crash_outside), 1);
-    cr_assert_str_eq(text, "hotool: crashed outside of any plugin (SIGSEGV: a bad memory access)\n");
 }
 
 /* ---- plugins of every kind, and the SDK from outside ---- */
