@@ -50,6 +50,7 @@ typedef struct ho_cli_command {
     unsigned takes;
     /* NULL: a program of its own, hotool-NAME, which reads its own arguments. */
     ho_status (*run)(const ho_cli *cli, ho_registry *registry, ho_error *error);
+    void (*more)(void); /* prints what its help adds from a table of its own; or NULL */
     const ho_flag *own; /* the options of such a program, ending with one without a name */
 } ho_cli_command;
 

@@ -227,8 +227,18 @@ const ho_cli_command ho_cli_commands[] = {
      "beside "
      "the pipeline's hyperparameters, until it can be judged: a wrong derivative does not hide there. What is unstable "
      "or "
-     "on a kink wherever it is looked at has FAILED.",
-     RUNS | HO_CLI_MODE | HO_CLI_PROOF, .run = run_check},
+     "on a kink wherever it is looked at has FAILED.\n\n"
+     "Of a plugin, FILE being NAME.so: runs a table of checks for its kind, each in a child process with a time limit, "
+     "so that a plugin which crashes, hangs, ends the program or writes where it must not is reported by the name of "
+     "the "
+     "check. The plugin stands in a small training among parts of hotool's own; --set OPTION=VALUE gives its options "
+     "and "
+     "hyperparameters other values than their defaults, as --set folder=DIR to a data reader. Verdicts: ok; FAILED; "
+     "crashed; ended, of a plugin that calls exit; timed out; skipped, with the reason. A check that failed is shown "
+     "with all that was printed, and those that would only say it again are left out. --only CHECK --in-process runs "
+     "one "
+     "of them under a debugger. Exit status 1: a check failed; 2: there is no such file.",
+     RUNS | HO_CLI_MODE | HO_CLI_PROOF, .run = run_check, .more = ho_prove_help},
     {"report", "RUN", "make one self-contained page of a run folder", ho_report_about, .own = ho_report_flags},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,

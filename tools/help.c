@@ -47,6 +47,10 @@ void ho_help_command(const ho_cli_command *command)
         printf("usage: hotool %s %s [OPTIONS]\n\n", command->name, command->operand);
         ho_help_wrap(command->details, 0, 0);
         putchar('\n');
+        if (command->more) {
+            command->more();
+            putchar('\n');
+        }
         size_t i = 0;
         for (const ho_flag *f; (f = ho_cli_flag_of(command, &i));)
             printf(HO_FLAG_LINE, HO_FLAG_PARTS(f));

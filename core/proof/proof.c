@@ -300,14 +300,23 @@ ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_er
 
 void ho_prove_help(void)
 {
+    printf("checks of a plugin:\n");
     for (const check_row *row = proof_checks; row->name; row++) {
+        uint32_t kinds = row->kinds;
+        for (; row[1].run == row->run; row++) /* after another one for other kinds */
+            kinds |= row[1].kinds;
         printf("  %-14s %s", row->name, row->about);
-        const char *before = " (of: ";
-        for (uint32_t kind = HO_DYNAMICS; row->kinds != ALL_KINDS && kind <= HO_CONSTRAINT; kind++)
-            if (row->kinds >> kind & 1u) {
+        const char *before = " (";
+        if ((kinds & TRACED_KINDS) == TRACED_KINDS && kinds != ALL_KINDS) {
+            printf("%straced kinds", before);
+            before = ", ";
+            kinds &= ~TRACED_KINDS;
+        }
+        for (uint32_t kind = HO_DYNAMICS; kinds != ALL_KINDS && kind <= HO_CONSTRAINT; kind++)
+            if (kinds >> kind & 1u) {
                 printf("%s%s", before, ho_kind_folder(kind));
                 before = ", ";
             }
-        printf("%s\n", row->kinds != ALL_KINDS ? ")" : "");
+        printf("%s\n", kinds != ALL_KINDS ? ")" : "");
     }
 }

@@ -22,10 +22,10 @@ static char text[4096];
 /* "FOLDER/NAME" of the plugins under test. */
 static inline const char *built(const char *name)
 {
-    static char path[8192];
+    static char path[4096];
     const char *plugins = getenv("HOTOOL_TEST_PLUGINS");
     cr_assert_not_null(plugins, "HOTOOL_TEST_PLUGINS is not set");
-    snprintf(path, sizeof path, "%s/%s.so", plugins, name);
+    snprintf(path, sizeof path, "%.2000s/%.2000s.so", plugins, name);
     return path;
 }
 
