@@ -41,6 +41,7 @@ typedef struct check {
     const ho_instance *reference;       /* the mode that others are compared with: the pipeline's own if it is exact */
     double *lambda, *direction, *moved; /* the latter two: scratch */
     double value, *gradient;            /* by the reference */
+    double rounding;                    /* of the latter: a relative error that it may have */
     double *few;                        /* the directions along which modes are compared; NULL: all */
     double trained;                     /* E by training without a mode */
     uint64_t branches;                  /* that it takes */

@@ -6,16 +6,27 @@
 
 #include "check/internal.h"
 
-#define SHAKES      3
-#define MODES_TRUST 100.0 /* modes may be apart by so many times what rounding lambda does to one of them */
-#define CALM        1e4   /* roundings of E that moving lambda by its last digits may cost where training is stable */
-#define TINY        1e-10 /* of E: a gradient of such a size is noise where modes disagree about it */
-#define DEGREES     57.29577951308232
+#define SHAKES         3
+#define MODES_TRUST    100.0 /* modes may be apart by so many times what rounding lambda does to one of them */
+#define ROUNDING_TRUST 10.0  /* ... and by so many times what their digits say, where that is little */
+#define CALM           1e4 /* roundings of E that moving lambda by its last digits may cost where training is stable */
+#define TINY           1e-10 /* of E: a gradient of such a size is noise where modes disagree about it */
+#define DEGREES        57.29577951308232
+
+/* Of the last hypergradient, relative, as its digits say. */
+static double rounding_error(const check *c)
+{
+    const double digits = ho_training_digits(c->training)->fewest;
+    return isnan(digits) ? 0 : pow(10, -digits);
+}
 
 ho_status ho_check_reference(check *c, ho_error *error)
 {
     c->shaken = false;
-    return ho_hypergradient(c->training, c->reference, c->steps, c->lambda, &c->value, c->gradient, NULL, error);
+    const ho_status status =
+        ho_hypergradient(c->training, c->reference, c->steps, c->lambda, &c->value, c->gradient, NULL, error);
+    c->rounding = rounding_error(c);
+    return status;
 }
 
 /* <a, b>; where only a few directions are asked for, of the projections on these. */
@@ -114,16 +125,19 @@ static ho_status judge_exact(check *c, const ho_instance *mode, const char *what
     char why[200] = "";
     if (!(figure <= MODES_TOLERANCE)) {
         double by_value, by_gradient;
+        const double rounding = ROUNDING_TRUST * fmax(c->rounding, rounding_error(c));
         if (ho_check_shake(c, error) != HO_OK || shake(c, mode, other, &by_value, &by_gradient, NULL, error) != HO_OK)
             return error->status;
         by_gradient = fmin(by_gradient, c->shaken_gradient);
-        verdict = !(off <= MODES_TRUST * by_gradient) ? HO_WRONG
-                  : size <= TINY * fabs(c->value)     ? HO_NOISE
-                                                      : HO_UNSTABLE;
-        if (verdict != HO_WRONG)
+        const bool shaky = off <= MODES_TRUST * by_gradient, rough = figure <= fmin(rounding, DIFFERENCE_TOLERANCE);
+        verdict = !(shaky || rough) ? HO_WRONG : size <= TINY * fabs(c->value) ? HO_NOISE : HO_UNSTABLE;
+        if (verdict != HO_WRONG && shaky)
             snprintf(why, sizeof why,
                      "moving lambda by its last digits moves both hypergradients by %.1g of their size",
                      size > 0 ? by_gradient / size : by_gradient);
+        else if (verdict != HO_WRONG)
+            snprintf(why, sizeof why, "by their digits, rounding moves one of them by %.1g of its size",
+                     rounding / ROUNDING_TRUST);
     }
     c->modes_settled = c->modes_settled && (verdict == HO_GOOD || verdict == HO_WRONG);
     ho_check_say(c, verdict, what, figure, MODES_TOLERANCE, why);
