@@ -512,6 +512,7 @@ ho_status ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers)
     for (int32_t l = 0; l < levels; l++)
         if (start[l + 1] > start[l])
             emit_level(&e, sorted + start[l], start[l + 1] - start[l], group);
+    ho_find_row_blocks(plan, e.buffers);
     *buffers = e.buffers;
     return low->error->status;
 }

@@ -397,12 +397,13 @@ static void run_block(const ho_kernel *kernel, const block *b)
     }
 }
 
-static void run_kernel(const ho_kernel *kernel, void *const *address, double *slots, void *temps)
+static void run_kernel(const ho_kernel *kernel, void *const *address, double *slots, void *temps, ho_rows rows)
 {
+    const int64_t width = kernel->count / rows.of, end = rows.last * width;
     block b = {.address = address, .slots = slots, .temps = temps};
     b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
-    for (b.first = 0; b.first < kernel->count; b.first += HO_BLOCK) {
-        int64_t left = kernel->count - b.first;
+    for (b.first = rows.first * width; b.first < end; b.first += HO_BLOCK) {
+        int64_t left = end - b.first;
         b.n = left < HO_BLOCK ? left : HO_BLOCK;
         run_block(kernel, &b);
     }
@@ -456,4 +457,5 @@ const ho_arithmetic JOIN(ho_arithmetic_, PRECISION, ISA) = {
     .index = run_index,
     .pack_size = pack_size,
     .product = run_product,
+    .product_unit = product_unit,
 };

@@ -4,6 +4,7 @@
  *   lower.c    graph nodes become items (values to compute) and views (rearrangements, which are only strides)
  *   fuse.c     items get levels; elementwise items of one level and length become one kernel
  *   emit.c     items become steps; tidy.c pairs the instructions of a kernel and shares its temporaries
+ *   rows.c     steps that read a large matrix twice run on a block of its rows after another
  *   buffers.c  stored items get addresses, which are reused when nothing reads them any more
  *   plan.c     calls these in turn; run.c runs the steps; kernels.inc.h is the arithmetic
  */
@@ -124,6 +125,8 @@ typedef enum ho_step_kind {
 typedef struct ho_step {
     ho_step_kind kind;
     int32_t level;
+    int32_t together;    /* this many steps from here on run by row blocks; 0: one after another */
+    int64_t rows, block; /* together: of all, and of a block */
     union {
         ho_scalar_step scalar;
         ho_kernel kernel;
@@ -139,15 +142,23 @@ typedef struct ho_binding {
     int32_t index;
 } ho_binding;
 
+/* Rows first .. last-1 of so many; (0, 1, 1): all. */
+typedef struct ho_rows {
+    int64_t first, last, of;
+} ho_rows;
+
 /* The arithmetic of one precision and one instruction set. */
 typedef struct ho_arithmetic {
     const char *name;
-    void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, void *temps);
+    void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, void *temps, ho_rows rows);
     void (*index)(const ho_indexing *indexing, void *const *address);
     /* Products too narrow for a BLAS. pack_size: how many elements of packing space this one needs, or -1 if the BLAS
      * is better at it. */
     int64_t (*pack_size)(const ho_product *product);
-    void (*product)(const ho_product *product, void *const *address);
+    void (*product)(const ho_product *product, void *const *address, ho_rows rows);
+    /* In which parts such a product can be computed, one after another from the first: 1: any number of its m rows;
+     * more: multiples of so many of the k terms of its sums; 0: in none. */
+    int64_t (*product_unit)(const ho_product *product);
 } ho_arithmetic;
 
 const ho_arithmetic *ho_arithmetic_for(ho_precision precision);
@@ -267,6 +278,8 @@ bool ho_blas_counts(const ho_product *product);
 /* Writes the steps of the plan, and the buffers that they use with their lifetimes into *buffers (free). Fails with
  * low->error. */
 ho_status ho_emit(ho_lowered *low, ho_plan *plan, ho_buffer **buffers);
+/* Finds steps that should run by row blocks, and keeps alive what they use meanwhile. */
+void ho_find_row_blocks(ho_plan *plan, ho_buffer *buffers);
 /* Both expect a kernel with temporaries 0..temps-1, each written once. If only one instruction reads the result of
  * another, the two become a pair, and the result stays in a register. */
 void ho_pair_up(ho_kernel *kernel, int32_t temps);
@@ -275,7 +288,8 @@ void ho_pair_up(ho_kernel *kernel, int32_t temps);
 void ho_share_temps(ho_kernel *kernel, int32_t temps);
 /* Notes in the plan's profile, where it has one, that its last step computes these items. */
 void ho_profile_note(ho_plan *plan, const ho_lowered *low, const int32_t *items, size_t count);
-/* Adds the time of a step; step 0 begins a run. The plan has a profile. */
+/* Counts a run; adds the time of one of its steps, or of a part of it. The plan has a profile. */
+void ho_profile_run(ho_plan *plan);
 void ho_profile_add(ho_plan *plan, size_t step, double seconds);
 /* Adds what the plan spent to the totals, and frees its profile. */
 void ho_profile_close(ho_plan *plan);

@@ -107,8 +107,12 @@ static int64_t pack_size(const ho_product *p)
     int64_t columns = joined_members(p) * p->n;
     if (goes_down(p))
         return columns * (p->k > DOWN_DEPTH ? rounded_up(p->m, PANEL) : PANEL) + columns * least_of(p->k, DOWN_DEPTH);
-    int64_t depth = least_of(p->k, DEPTH);
-    return goes_along(p) ? columns * rounded_up(depth, LANES) : depth * rounded_up(columns, LANES);
+    return goes_along(p) ? columns * rounded_up(p->k, LANES) : least_of(p->k, DEPTH) * rounded_up(columns, LANES);
+}
+
+static int64_t product_unit(const ho_product *p)
+{
+    return goes_down(p) ? DOWN_DEPTH : goes_along(p) ? 1 : 0;
 }
 
 /* ---- rearranging ----------------------------------------------------------------------------------------------- */
@@ -400,7 +404,7 @@ static void pack_along(const narrow *w, int64_t k0, int64_t depth)
     const ho_product *p = w->p;
     for (int64_t k = 0; k < depth; k += LANES) {
         int64_t some = least_of(depth - k, LANES);
-        REAL *to = w->pack + k * w->columns;
+        REAL *to = w->pack + (k0 + k) * w->columns;
         if (some < LANES)
             memset(to, 0, (size_t)(w->columns * LANES) * sizeof *to);
         for (int64_t g = 0; g < w->members; g++)
@@ -408,7 +412,8 @@ static void pack_along(const narrow *w, int64_t k0, int64_t depth)
     }
 }
 
-static void run_along(const narrow *w)
+/* Rows first .. last-1. What is packed stays for the rows that follow. */
+static void run_along(const narrow *w, int64_t first, int64_t last)
 {
     const ho_product *p = w->p;
     int64_t at[COLUMNS_MOST];
@@ -417,14 +422,15 @@ static void run_along(const narrow *w)
     for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
         rows_along d = {
             .row = p->a.row, .depth = least_of(DEPTH, p->k - k0), .step = w->columns * LANES, .c_row = p->c.row};
-        pack_along(w, k0, d.depth);
-        for (int64_t i = 0, rows, tiles = (p->m + DOT_ROWS - 1) / DOT_ROWS; tiles > 0; tiles--, i += rows) {
-            rows = even_part(p->m - i, tiles);
+        if (first == 0)
+            pack_along(w, k0, d.depth);
+        for (int64_t i = first, rows, tiles = (last - i + DOT_ROWS - 1) / DOT_ROWS; tiles > 0; tiles--, i += rows) {
+            rows = even_part(last - i, tiles);
             d.a = w->a + i * p->a.row + k0;
             d.c = w->c + i * p->c.row;
             for (int64_t j = 0, some, parts = (w->columns + DOT_COLUMNS - 1) / DOT_COLUMNS; parts > 0; parts--) {
                 some = even_part(w->columns - j, parts);
-                d.b = w->pack + j * LANES;
+                d.b = w->pack + k0 * w->columns + j * LANES;
                 d.at = at + j;
                 dot_tile(rows, some, &d, k0 > 0);
                 j += some;
@@ -433,13 +439,13 @@ static void run_along(const narrow *w)
     }
 }
 
-/* A panel of c' is kept from one part of k to the next, if there are several. */
-static void run_down(const narrow *w)
+/* Terms first .. last-1 of each sum. A panel of c' is kept from one part of k to the next, if there are several. */
+static void run_down(const narrow *w, int64_t first, int64_t last)
 {
     const ho_product *p = w->p;
     int64_t tile_size = w->columns * PANEL, kept = p->k > DOWN_DEPTH ? rounded_up(p->m, PANEL) / PANEL : 1;
     REAL *b = w->pack + kept * tile_size;
-    for (int64_t k0 = 0; k0 < p->k; k0 += DOWN_DEPTH) {
+    for (int64_t k0 = first; k0 < last; k0 += DOWN_DEPTH) {
         factors f = {.row = 1, .column = w->columns, .b_row = p->a.column, .depth = least_of(DOWN_DEPTH, p->k - k0)};
         f.ahead = p->k > DOWN_DEPTH ? 16 * f.b_row : 0;
         for (int64_t g = 0; g < w->members; g++)
@@ -502,7 +508,7 @@ static void run_across(const narrow *w)
     }
 }
 
-static void run_product(const ho_product *p, void *const *address)
+static void run_product(const ho_product *p, void *const *address, ho_rows rows)
 {
     int64_t joined = joined_members(p);
     for (int64_t g = 0; g < p->batch; g += joined) {
@@ -511,6 +517,11 @@ static void run_product(const ho_product *p, void *const *address)
         w.a = (const REAL *)address[p->a.buffer] + p->a.offset + g * p->a.step;
         w.b = (const REAL *)address[p->b.buffer] + p->b.offset + g * p->b.step;
         w.c = (REAL *)address[p->c.buffer] + p->c.offset + g * p->c.step;
-        (goes_down(p) ? run_down : goes_along(p) ? run_along : run_across)(&w);
+        if (goes_down(p))
+            run_down(&w, p->k / rows.of * rows.first, p->k / rows.of * rows.last);
+        else if (goes_along(p))
+            run_along(&w, p->m / rows.of * rows.first, p->m / rows.of * rows.last);
+        else
+            run_across(&w);
     }
 }

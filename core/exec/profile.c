@@ -121,7 +121,11 @@ void ho_profile_add(ho_plan *plan, size_t step, double seconds)
     if (!profile->seconds)
         profile->seconds = ho_alloc(plan->step_count * sizeof *profile->seconds);
     profile->seconds[step] += seconds;
-    profile->runs += step == 0;
+}
+
+void ho_profile_run(ho_plan *plan)
+{
+    plan->profile->runs++;
 }
 
 static void add_total(const ho_profile_row *row)

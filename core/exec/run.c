@@ -117,20 +117,20 @@ static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
     }
 }
 
-static void run_step(const ho_plan *plan, const ho_step *step)
+static void run_step(const ho_plan *plan, const ho_step *step, ho_rows rows)
 {
     switch (step->kind) {
     case HO_STEP_SCALAR:
         run_scalar(plan, &step->as.scalar);
         break;
     case HO_STEP_KERNEL:
-        plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps);
+        plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps, rows);
         break;
     case HO_STEP_PRODUCT:
         if (step->as.product.pack < 0)
             run_blas(plan->precision, &step->as.product, plan->address);
         else
-            plan->arithmetic->product(&step->as.product, plan->address);
+            plan->arithmetic->product(&step->as.product, plan->address, rows);
         break;
     case HO_STEP_INDEX:
         plan->arithmetic->index(&step->as.indexing, plan->address);
@@ -141,14 +141,27 @@ static void run_step(const ho_plan *plan, const ho_step *step)
     }
 }
 
-static void run_measured(ho_plan *plan)
+static void run_steps(ho_plan *plan, size_t first, size_t count, ho_rows rows)
 {
-    double before = ho_seconds();
-    for (size_t i = 0; i < plan->step_count; i++) {
-        run_step(plan, &plan->steps[i]);
-        const double after = ho_seconds();
-        ho_profile_add(plan, i, after - before);
-        before = after;
+    for (size_t i = first; i < first + count; i++) {
+        const double before = plan->profile ? ho_seconds() : 0;
+        run_step(plan, &plan->steps[i], rows);
+        if (plan->profile)
+            ho_profile_add(plan, i, ho_seconds() - before);
+    }
+}
+
+static void run_all(ho_plan *plan)
+{
+    for (size_t i = 0, count; i < plan->step_count; i += count) {
+        const ho_step *step = &plan->steps[i];
+        count = step->together ? (size_t)step->together : 1;
+        if (!step->together)
+            run_steps(plan, i, 1, (ho_rows){0, 1, 1});
+        for (int64_t row = 0, next; row < step->rows; row = next) {
+            next = row + step->block < step->rows ? row + step->block : step->rows;
+            run_steps(plan, i, count, (ho_rows){row, next, step->rows});
+        }
     }
 }
 
@@ -165,10 +178,8 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
         if (plan->outputs[i].kind == HO_IN_BUFFER)
             plan->address[plan->outputs[i].index] = outputs[i];
     if (plan->profile)
-        run_measured(plan);
-    else
-        for (size_t i = 0; i < plan->step_count; i++)
-            run_step(plan, &plan->steps[i]);
+        ho_profile_run(plan);
+    run_all(plan);
     for (size_t i = 0; i < plan->output_count; i++)
         if (plan->outputs[i].kind == HO_IN_SLOT)
             *(double *)outputs[i] = plan->slots[plan->outputs[i].index];
