@@ -10,9 +10,9 @@ trap 'rm -rf "$work"' EXIT
 unset HOTOOL_PLUGIN_PATH
 
 meson install -C "$build" --no-rebuild --destdir "$work/system" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-mv "$(dirname "$(dirname "$(find "$work/system" -path '*/bin/hotool')")")" "$work/moved"
-PATH=$work/moved/bin:$PATH
-PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name hotool-sdk.pc)")
+mv "$(dirname "$(dirname "$(find "$work/system" -path '*/bin/hotool')")")" "$work/moved here"
+PATH="$work/moved here/bin:$PATH"
+PKG_CONFIG_PATH=$(dirname "$(find "$work/moved here" -name hotool-sdk.pc)")
 export PATH PKG_CONFIG_PATH
 mkdir "$work/new"
 cd "$work/new"
@@ -53,8 +53,8 @@ for folder in elsewhere own_model; do
 done
 try "meson install" meson install -C elsewhere/build
 try "make install" make -C own_mode install
-hotool plugins spare | grep -q "^from $work/moved/" || { echo "spare is not installed"; exit 1; }
-hotool plugins own_mode | grep -q "^from $work/moved/" || { echo "own_mode is not installed"; exit 1; }
+hotool plugins spare | grep -q "^from $work/moved here/" || { echo "spare is not installed"; exit 1; }
+hotool plugins own_mode | grep -q "^from $work/moved here/" || { echo "own_mode is not installed"; exit 1; }
 
 # Its optimizer has the formulas of the shipped momentum, so its hypergradient is the same to the last bit.
 hotool new dynamics mine >/dev/null
@@ -71,7 +71,7 @@ unset HOTOOL_PLUGIN_PATH
 # What the guide shows of this is what is printed, but for the figures that rounding decides.
 plain() { sed 's/  *[0-9.e+-]*   (at most/ (at most/' "$@"; }
 (cd mine && make -s check 2>&1) | plain >printed
-sed -n '/^\$ hotool check .\/mine.so/,/^```/p' "$work"/moved/share/doc/hotool-sdk/README.md | grep -v '^\$\|^\.\.\.$\|^```' | plain >shown
+sed -n '/^\$ hotool check .\/mine.so/,/^```/p' "$work/moved here"/share/doc/hotool-sdk/README.md | grep -v '^\$\|^\.\.\.$\|^```' | plain >shown
 [ "$(wc -l <shown)" -ge 10 ] || { echo "the guide shows no check"; exit 1; }
 while IFS= read -r line; do
     grep -qF -- "$line" printed || { echo "the guide shows \"$line\", which is not printed:"; cat printed; exit 1; }

@@ -80,15 +80,17 @@ Test(new, kinds_and_names_are_checked)
     cr_expect(!is_folder("mine") && !is_folder("test") && !is_folder("1st"));
 }
 
-/* Files may have no bytes at all here. */
+/* Files may have no bytes at all; or 2048, which are enough for all but the last. */
 Test(new, nothing_is_left_of_what_fails)
 {
+    static const char *const limits[] = {"0", "4"}, *const folders[] = {"", "empty"};
     cr_assert_eq(mkdir("empty", 0777), 0);
-    for (int i = 0; i < 2; i++) {
-        int status =
-            system(cli_format("ulimit -f 0; \"$HOTOOL_BIN\" new model mine %s >/dev/null 2>&1", i ? "empty" : ""));
+    for (size_t i = 0; i < 4; i++) {
+        int status = system(cli_format("ulimit -f %s; \"$HOTOOL_BIN\" new mode mine %s >/dev/null 2>&1", limits[i / 2],
+                                       folders[i % 2]));
         cr_expect_neq(status, 0);
         cr_expect(!is_folder("mine"));
+        cr_expect(is_folder("empty"));
         cr_expect_eq(system("test -z \"$(ls -A empty)\""), 0, "something is left in the folder");
     }
     cr_assert_eq(system("mkdir bin; cp \"$HOTOOL_BIN\" bin/hotool"), 0);
