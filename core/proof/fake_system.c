@@ -190,7 +190,8 @@ static ho_status initial(ho_system *s, const double *lambda, ho_vector *state)
 static ho_status initial_jvp(ho_system *s, const double *lambda, int64_t columns, const double *d, ho_vector *out)
 {
     double b[STATE][LAMBDA];
-    must(s, out->columns == columns, "initial_jvp: `out` has other columns");
+    if (!must(s, out->columns == columns, "initial_jvp: `out` has other columns"))
+        return HO_FAILED;
     if (fails((fake *)s))
         return failure((fake *)s);
     initial_derivative(lambda, b);
@@ -252,8 +253,10 @@ static ho_status jvp(ho_system *s, int64_t t, const double *lambda, const ho_vec
 {
     fake *f = (fake *)s;
     double a[STATE][STATE], b[STATE][LAMBDA];
-    must(s, z != out && z != state && out != state && next != z && next != out, "jvp: one vector twice");
-    must(s, z->columns == columns && out->columns == columns, "jvp: z or out has other columns");
+    if (!must(s, z && out && state, "jvp: a vector is NULL") ||
+        !must(s, z != out && z != state && out != state && next != z && next != out, "jvp: one vector twice") ||
+        !must(s, z->columns == columns && out->columns == columns, "jvp: z or out has other columns"))
+        return HO_FAILED;
     if (fails(f))
         return failure(f);
     f->largest_chunk = columns > f->largest_chunk ? columns : f->largest_chunk;
@@ -275,7 +278,8 @@ static ho_status vjp(ho_system *s, int64_t t, const double *lambda, const ho_vec
                      ho_vector *out, double *gradient)
 {
     double by_state[STATE][STATE], by_lambda[STATE][LAMBDA];
-    must(s, a != out && a != state && out != state, "vjp: one vector twice");
+    if (!must(s, a != out && a != state && out != state, "vjp: one vector twice"))
+        return HO_FAILED;
     if (fails((fake *)s))
         return failure((fake *)s);
     step_derivatives(t, lambda, state->x[0], by_state, by_lambda);
@@ -303,7 +307,8 @@ static ho_status error_gradient(ho_system *s, const double *lambda, const ho_vec
                                 ho_vector *by_state, double *gradient)
 {
     const double *x = state->x[0];
-    must(s, state != by_state, "error_gradient: one vector twice");
+    if (!must(s, state != by_state, "error_gradient: one vector twice"))
+        return HO_FAILED;
     if (fails((fake *)s))
         return failure((fake *)s);
     by_state->x[0][0] = x[0] + lambda[3];
@@ -345,10 +350,12 @@ static ho_status linearize(ho_system *s, int64_t t, const double *lambda, const 
 static void expect_step(ho_system *s, const ho_residuals *residuals, int64_t t, const double *lambda,
                         const ho_vector *state)
 {
-    must(s,
-         residuals->t == t && memcmp(residuals->lambda, lambda, sizeof residuals->lambda) == 0 &&
-             memcmp(residuals->state, state->x[0], sizeof residuals->state) == 0,
-         "residuals of another step, lambda or state");
+    bool same = residuals->t == t;
+    for (int i = 0; i < LAMBDA; i++)
+        same = same && residuals->lambda[i] == lambda[i];
+    for (int i = 0; i < STATE; i++)
+        same = same && residuals->state[i] == state->x[0][i];
+    must(s, same, "residuals of another step, lambda or state");
 }
 
 static ho_status residual_step(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,

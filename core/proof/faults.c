@@ -71,19 +71,19 @@ static uintptr_t replacement(const char *name)
 #endif
 
 #ifdef IS_SLOT
-static bool lead(uintptr_t base, const ElfW(Rela) * rows, size_t count, const ElfW(Sym) * symbols, const char *strings)
+static bool lead(char *base, const ElfW(Rela) * rows, size_t count, const ElfW(Sym) * symbols, const char *strings)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (size_t i = 0; i < count; i++) {
         const uintptr_t to = IS_SLOT(ELF64_R_TYPE(rows[i].r_info))
                                  ? replacement(strings + symbols[ELF64_R_SYM(rows[i].r_info)].st_name)
                                  : 0;
-        uintptr_t slot = base + rows[i].r_offset;
+        char *slot = base + rows[i].r_offset;
         if (!to)
             continue;
-        if (mprotect((void *)(slot / page * page), page, PROT_READ | PROT_WRITE) != 0)
+        if (mprotect(slot - (uintptr_t)slot % page, page, PROT_READ | PROT_WRITE) != 0)
             return false;
-        memcpy((void *)slot, &to, sizeof to);
+        memcpy(slot, &to, sizeof to);
     }
     return true;
 }
@@ -91,15 +91,18 @@ static bool lead(uintptr_t base, const ElfW(Rela) * rows, size_t count, const El
 static bool lead_astray(const proof *p)
 {
     const struct link_map *map = NULL;
+    Dl_info info;
     void *handle = dlopen(p->loaded->real_path, RTLD_NOW | RTLD_NOLOAD);
-    if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+    if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || dladdr(map->l_ld, &info) == 0)
         return false;
+    char *start = info.dli_fbase;
+    const uintptr_t start_number = (uintptr_t)start;
     const ElfW(Sym) *symbols = NULL;
     const char *strings = NULL;
     const ElfW(Rela) * rows[2] = {NULL, NULL};
     size_t bytes[2] = {0, 0};
     for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
-        const uintptr_t at = d->d_un.d_ptr;
+        const char *at = start + (d->d_un.d_ptr - start_number); /* of those tags that are addresses */
         switch (d->d_tag) {
         case DT_SYMTAB:
             symbols = (const void *)at;
@@ -125,7 +128,8 @@ static bool lead_astray(const proof *p)
     }
     bool done = symbols && strings;
     for (int i = 0; i < 2 && done; i++)
-        done = !rows[i] || lead(map->l_addr, rows[i], bytes[i] / sizeof *rows[i], symbols, strings);
+        done = !rows[i] ||
+               lead(start + (map->l_addr - start_number), rows[i], bytes[i] / sizeof *rows[i], symbols, strings);
     dlclose(handle);
     return done;
 }

@@ -36,8 +36,8 @@ static const double domains[][2] = {{-INFINITY, INFINITY}, {0, INFINITY}, {0, 1}
 typedef struct projected {
     proof *p;
     const ho_instance *instance;
-    const ho_constrained *h;
-    double *values; /* what project is handed: ends at a page that cannot be touched */
+    ho_constrained *h; /* read-only memory */
+    double *values;    /* what project is handed: ends at a page that cannot be touched */
 } projected;
 
 static const char *describe(const projected *c)
@@ -104,7 +104,7 @@ static ho_status at_each(proof *p, ho_status (*what)(projected *c, ho_error *err
         }
         ho_error_prefix(error, "%s", describe(&c));
         proof_guarded_free(c.values, (size_t)h.count * sizeof(double));
-        proof_guarded_free((void *)(uintptr_t)c.h, sizeof h);
+        proof_guarded_free(c.h, sizeof h);
     }
     ho_instance_free(instance);
     if (error->status == HO_OK && fitted == 0)
@@ -127,7 +127,7 @@ static void random_point(projected *c, double size, double *x)
 static ho_status check_point(projected *c, const double *x, ho_error *error)
 {
     const ho_constrained *h = c->h;
-    double once[MOST_ENTRIES], twice[MOST_ENTRIES], within[MOST_ENTRIES];
+    double once[MOST_ENTRIES] = {0}, twice[MOST_ENTRIES] = {0}, within[MOST_ENTRIES] = {0};
     const size_t bytes = (size_t)h->count * sizeof *x;
     if (project(c, x, once, error) != HO_OK)
         return error->status;
@@ -142,7 +142,7 @@ static ho_status check_point(projected *c, const double *x, ho_error *error)
     if (project(c, once, twice, error) != HO_OK)
         return error->status;
     for (int64_t i = 0; i < h->count; i++)
-        if (memcmp(&once[i], &twice[i], sizeof *once) != 0)
+        if (once[i] != twice[i] || !signbit(once[i]) != !signbit(twice[i]))
             return proof_fail(error, "not idempotent: entry %" PRId64 " of a projected point, %.17g, becomes %.17g", i,
                               once[i], twice[i]);
     return HO_OK;
@@ -151,7 +151,7 @@ static ho_status check_point(projected *c, const double *x, ho_error *error)
 static ho_status check_points(projected *c, ho_error *error)
 {
     static const double sizes[] = {1, 1e-8, 0.1, 300, 1e12, 1e300, 1e-310, 0};
-    double x[MOST_ENTRIES];
+    double x[MOST_ENTRIES] = {0};
     for (size_t i = 0; i < 3 * COUNT(sizes) && error->status == HO_OK; i++) {
         random_point(c, sizes[i % COUNT(sizes)], x);
         check_point(c, x, error);
@@ -180,7 +180,7 @@ static ho_status search(projected *c, const double *x, double *best, ho_error *e
 {
     enum { TRIALS = 60 };
     const int64_t count = c->h->count;
-    double step = distance(x, best, count), nearest = step, candidate[MOST_ENTRIES], member[MOST_ENTRIES];
+    double step = distance(x, best, count), nearest = step, candidate[MOST_ENTRIES], member[MOST_ENTRIES] = {0};
     for (int trial = 0; trial < TRIALS && step > 0; trial++) {
         const double ahead = proof_uniform(c->p), aside = step / sqrt((double)count);
         for (int64_t i = 0; i < count; i++)
@@ -205,7 +205,7 @@ static ho_status check_nearest_to(projected *c, ho_error *error)
 {
     static const double sizes[] = {1, 0.1, 30};
     for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
-        double x[MOST_ENTRIES], own[MOST_ENTRIES], other[MOST_ENTRIES];
+        double x[MOST_ENTRIES] = {0}, own[MOST_ENTRIES] = {0}, other[MOST_ENTRIES];
         random_point(c, sizes[i % COUNT(sizes)], x);
         if (project(c, x, own, error) != HO_OK)
             return error->status;

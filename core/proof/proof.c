@@ -121,7 +121,9 @@ _Noreturn static void be_child(proof *p, const check_row *row, FILE *printed)
     dup2(fileno(printed), STDERR_FILENO);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, (rlim_t)MOST_PRINTED << 20);
+#ifndef __SANITIZE_ADDRESS__ /* whose own bookkeeping is larger */
     limit(RLIMIT_DATA, (rlim_t)MOST_MEMORY << 30);
+#endif
     signal(SIGXFSZ, SIG_IGN);
     ho_watch_calls(p->request->limit, true);
     carry_out(p, row);

@@ -283,8 +283,10 @@ static ho_status check_columns(linear *l, ho_error *error)
         for (int32_t i = 0; i < one.rank; i++)
             many.dims[i + 1] = one.dims[i];
         traced_leaf *leaf = traced_leaf_new(t, "columns", many);
-        for (int64_t i = 0; i < leaf->count; i++) /* column j is (1 + j) v */
-            leaf->values[i] = (double)(1 + i / l->v[k]->count) * l->v[k]->values[i % l->v[k]->count];
+        for (int64_t i = 0; i < leaf->count; i++) {
+            const int64_t column = i / l->v[k]->count; /* j is (1 + j) v */
+            leaf->values[i] = (double)(1 + column) * l->v[k]->values[i % l->v[k]->count];
+        }
         tangents[k] = leaf->node;
     }
     if (ho_jvp(t->graph, MANY, l->in, tangents, l->inputs, t->outputs, out, t->output_count) != HO_OK)
@@ -303,10 +305,11 @@ static ho_status check_columns(linear *l, ho_error *error)
         for (int64_t k = 0; k < count; k++)
             largest = fmax(largest, fabs(one[k]));
         for (int64_t k = 0; k < MANY * count; k++) {
-            const double due = (double)(1 + k / count) * one[k % count];
+            const int64_t column = k / count;
+            const double due = (double)(1 + column) * one[k % count];
             if (!(fabs(many[k] - due) <= 1e-12 * largest + ROUNDING))
                 return proof_fail(error, "tangent column %" PRId64 " of \"%s\" is %.17g among %d, %.17g by itself",
-                                  k / count + 1, t->output_names[i], many[k], MANY, due);
+                                  column + 1, t->output_names[i], many[k], MANY, due);
         }
     }
     return HO_OK;
@@ -315,7 +318,7 @@ static ho_status check_columns(linear *l, ho_error *error)
 static ho_status first_order(traced *t, ho_error *error)
 {
     linear l;
-    double forward, backward, seen, by_v, whole;
+    double forward = 0, backward = 0, seen = 0, by_v = 0, whole = 0;
     if (linear_open(&l, t, error) != HO_OK)
         return error->status;
     if (run_one(t, sum_over(t, l.jv, l.u, t->output_count), &forward, error) != HO_OK ||
@@ -370,7 +373,7 @@ static ho_status second_order(traced *t, ho_error *error)
     if (ho_jvp(t->graph, 0, l.in, v, l.inputs, l.uj, along_v, l.inputs) != HO_OK ||
         ho_jvp(t->graph, 0, l.in, w_nodes, l.inputs, l.uj, along_w, l.inputs) != HO_OK)
         return ho_fail_as(error, &t->error);
-    double wv, vw, size, other;
+    double wv = 0, vw = 0, size = 0, other = 0;
     if (run_one(t, sum_over(t, along_v, w, l.inputs), &wv, error) != HO_OK ||
         run_one(t, sum_over(t, along_w, l.v, l.inputs), &vw, error) != HO_OK ||
         size_of(t, along_v, l.inputs, &size, error) != HO_OK || size_of(t, w_nodes, l.inputs, &other, error) != HO_OK)

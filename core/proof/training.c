@@ -110,7 +110,7 @@ static ho_status make(proof *p, made *m, bool labels, ho_error *error)
     ho_instance *loss = part(p, m, HO_LOSS, "loss", error), *penalty = part(p, m, HO_PENALTY, "penalty", error);
     ho_instance *validation = part(p, m, HO_LOSS, "validation", error);
     m->pipeline.mode = choose_mode(p, m, error);
-    if (error->status != HO_OK)
+    if (error->status != HO_OK || !model || !dynamics || !loss || !penalty || !validation)
         return error->status;
     m->objective[0] = (ho_term){.plugin = loss, .mean = true};
     static const char *const on[] = {"V"}; /* a matrix: a penalty may be for nothing else */
@@ -195,11 +195,12 @@ static ho_status run_outer(proof *p, double *x, ho_error *error)
 
 ho_status check_outer(proof *p, ho_error *error)
 {
-    double first[5], second[5];
+    double first[5] = {0}, second[5] = {0};
     if (run_outer(p, first, error) != HO_OK || run_outer(p, second, error) != HO_OK)
         return error->status;
-    if (memcmp(first, second, sizeof first) != 0)
-        return proof_fail(error, "two runs from the same start end at different points");
+    for (int i = 0; i < 5; i++)
+        if (first[i] != second[i])
+            return proof_fail(error, "two runs from the same start end at different points");
     proof_note(p, "20 steps, twice");
     return HO_OK;
 }
