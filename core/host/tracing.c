@@ -7,7 +7,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "host/signals.h"
 
@@ -19,7 +21,8 @@
 #define MOST_PARTS  65536
 
 typedef struct tracing {
-    ho_trace head; /* first: the plugin's pointer is the host's */
+    ho_trace head;     /* first: the plugin's pointer is the host's */
+    const char *title; /* of the plugin */
     const ho_instance *instance;
     const char *callback;
     const ho_trace_env *env;
@@ -29,9 +32,28 @@ typedef struct tracing {
     size_t count, capacity;
 } tracing;
 
+/* The trace of this thread. It stays when its callback has returned, so that a plugin which has kept the pointer, or
+ * handed it to a thread of its own, is found out: nothing that such a call would do could be undone. */
+static _Thread_local tracing current; /* env NULL: the callback has returned */
+
+_Noreturn static void misplaced(const tracing *t, const char *what)
+{
+    ho_last_words("hotool: ");
+    ho_last_words(t->title ? t->title : "a plugin");
+    ho_last_words(what);
+    ho_last_words(t->callback ? t->callback : "callback");
+    ho_last_words("\n");
+    _exit(1);
+}
+
 static tracing *trace_of(ho_trace *x)
 {
-    return (tracing *)(void *)x;
+    tracing *t = (tracing *)(void *)x;
+    if (t != &current)
+        misplaced(t, " calls hotool's trace from another thread than that of its ");
+    if (!t->env)
+        misplaced(t, " calls hotool's trace after the end of its ");
+    return t;
 }
 
 #define fail(t, ...) ho_graph_fail((t)->graph, __VA_ARGS__)
@@ -494,8 +516,9 @@ ho_status ho_trace_call(const ho_instance *instance, const char *callback_name,
         if (size->size && !ho_scope_find(env->scope, size->symbol, &bound))
             ho_scope_bind(env->scope, size->symbol, ho_node_const(env->graph, (double)size->size));
     }
-    tracing t = {
+    current = (tracing){
         .head = {&trace_api},
+        .title = instance->loaded->title,
         .instance = instance,
         .callback = callback_name,
         .env = env,
@@ -503,14 +526,16 @@ ho_status ho_trace_call(const ho_instance *instance, const char *callback_name,
         .serial = atomic_fetch_add(&traces, 1) % SERIALS + 1,
     };
     ho_calling(instance->loaded, callback_name);
-    ho_status status = callback(instance->self, &t.head);
+    ho_status status = callback(instance->self, &current.head);
     ho_calling(NULL, NULL);
     if (status != HO_OK && error->status == HO_OK) {
         ho_graph_source_enter(env->graph, plugin, NULL, 0);
-        fail(&t, "%s returned %" PRId32 " without saying why", callback_name, status);
+        fail(&current, "%s returned %" PRId32 " without saying why", callback_name, status);
     }
     ho_graph_source_set(env->graph, before);
-    free(t.values);
+    free(current.values);
+    current.values = NULL;
+    current.env = NULL;
     return error->status;
 }
 

@@ -42,6 +42,8 @@ static const mistake rows[] = {
     {"aborts", "shapes", "crashed", "crashed in its step (SIGABRT"},
     {"overflow", "shapes", "crashed", "crashed in its step (SIGSEGV"},
     {"exits", "shapes", "ended", "ended the program in its step (it called exit)"},
+    {"kept_trace", "shapes", "ended", "calls hotool's trace after the end of its step"},
+    {"other_thread", "shapes", "ended", "calls hotool's trace from another thread than that of its step"},
     {"waits_for_shape", "poison", "timed out", "is still in its step after 2 s"},
     {"endless_trace", "shapes", "timed out", "is still in its step after 2 s"},
     {"unchecked_malloc", "create-memory", "crashed", "crashed in its create (SIGSEGV"},

@@ -2,6 +2,7 @@
 #include <hotool/plugin.h>
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,14 @@ static volatile uintptr_t nowhere = 64;
 #ifdef M_kept_value
 static ho_value kept;
 #endif
+
+static ho_trace *kept_trace;
+
+static void *trace_here(void *x)
+{
+    ho_let((ho_trace *)x, "w", "w - rate * g");
+    return NULL;
+}
 
 #ifdef M_overflow
 static int overflow(int depth)
@@ -78,6 +87,13 @@ static ho_status step(void *self, ho_trace *x)
     ho_set(x, "w", ho_sub(x, ho_get(x, "w"), ho_sum(x, ho_get(x, "g"), 7, 1)));
 #elif defined M_batch_size
     ho_set(x, "w", ho_mul(x, ho_get(x, "w"), ho_constant(x, 1.0 / (double)ho_size(x, "batchsize"))));
+#elif defined M_kept_trace
+    ho_let(x, "w", "w - rate * g");
+    kept_trace = x;
+#elif defined M_other_thread
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, trace_here, x) == 0)
+        pthread_join(thread, NULL);
 #elif defined M_weight_in_step
     ho_weight(x, "w2", ho_get(x, "w"));
 #else
@@ -108,6 +124,8 @@ static ho_status create(ho_setup *u, void **self)
 #elif defined M_writes_static
     *(volatile double *)(uintptr_t)u->api = 1; /* a table of hotool's */
     *self = NULL;
+#elif defined M_kept_trace
+    *self = malloc(1);
 #else
     *self = NULL;
 #endif
@@ -116,6 +134,10 @@ static ho_status create(ho_setup *u, void **self)
 
 static void destroy(void *self)
 {
+#ifdef M_kept_trace
+    if (kept_trace)
+        ho_let(kept_trace, "w", "w");
+#endif
     free(self);
 #ifdef M_double_free
     free(self);
