@@ -1,6 +1,7 @@
 /* Errors: recording the first one, with its place in front. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,13 @@ ho_status ho_fail_as(ho_error *error, const ho_error *other)
     if (error->status == HO_OK && other->status != HO_OK)
         *error = *other;
     return error->status;
+}
+
+ho_status ho_status_of(int reason)
+{
+    bool shortage = reason == ENOMEM || reason == EMFILE || reason == ENFILE || reason == ENOSPC || reason == EDQUOT ||
+                    reason == EIO;
+    return shortage ? HO_FAILED : HO_INVALID;
 }
 
 void ho_error_prefix(ho_error *error, const char *format, ...)

@@ -31,6 +31,10 @@ ho_status ho_fail_v(ho_error *error, ho_status status, ho_place place, const cha
 /* Records what is recorded in another, if anything, unless `error` has one already. Returns what `error` has then. */
 ho_status ho_fail_as(ho_error *error, const ho_error *other);
 
+/* What an errno makes of a failure: HO_FAILED where the system is short of something (memory, descriptors, the disk),
+ * else HO_INVALID. */
+ho_status ho_status_of(int reason);
+
 /* Puts "prefix: " before a recorded error's text; nothing where there is no error. */
 void ho_error_prefix(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
 /* The same with a place, as ho_fail_at writes it; nothing for no place. */

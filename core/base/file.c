@@ -63,7 +63,7 @@ static ho_status open_regular(const char *path, int *fd, ho_error *error)
     if (*fd < 0) {
         if (errno == ENOENT)
             return ho_fail(error, HO_INVALID, "%s: no such file", path);
-        return ho_fail(error, HO_INVALID, "%s: cannot be opened: %s", path, strerror(errno));
+        return ho_fail(error, ho_status_of(errno), "%s: cannot be opened: %s", path, strerror(errno));
     }
     struct stat about;
     const char *trouble = NULL;

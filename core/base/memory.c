@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-_Noreturn static void out_of_memory(void)
+void ho_out_of_memory(void)
 {
     ho_last_words("hotool: out of memory\n");
     fflush(NULL);
@@ -20,7 +20,7 @@ void *ho_alloc(size_t bytes)
 {
     void *memory = calloc(1, bytes ? bytes : 1);
     if (!memory)
-        out_of_memory();
+        ho_out_of_memory();
     return memory;
 }
 
@@ -28,7 +28,7 @@ void *ho_realloc(void *old, size_t bytes)
 {
     void *memory = realloc(old, bytes ? bytes : 1);
     if (!memory)
-        out_of_memory();
+        ho_out_of_memory();
     return memory;
 }
 
@@ -63,7 +63,7 @@ FILE *ho_text_open(char **text, size_t *size)
 {
     FILE *stream = open_memstream(text, size);
     if (!stream)
-        out_of_memory();
+        ho_out_of_memory();
     return stream;
 }
 
@@ -71,7 +71,7 @@ void ho_text_close(FILE *stream)
 {
     bool failed = ferror(stream) != 0;
     if (fclose(stream) != 0 || failed)
-        out_of_memory();
+        ho_out_of_memory();
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -158,7 +158,7 @@ void ho_arena_free(ho_arena *arena)
 void *ho_arena_alloc(ho_arena *arena, size_t bytes)
 {
     if (bytes > PTRDIFF_MAX)
-        out_of_memory();
+        ho_out_of_memory();
     const size_t align = alignof(max_align_t);
     bytes = (bytes + align - 1) / align * align;
     arena_block *block = arena->blocks;
@@ -213,7 +213,7 @@ void ho_grow(void **items, size_t *capacity, size_t count, size_t size)
         return;
     const size_t most = (size_t)PTRDIFF_MAX / (size ? size : 1);
     if (count >= most)
-        out_of_memory();
+        ho_out_of_memory();
     size_t wanted = count < 8 ? 8 : count > most / 2 ? most : count * 2;
     *items = ho_realloc(*items, wanted * size);
     *capacity = wanted;

@@ -15,6 +15,8 @@ void *ho_realloc(void *old, size_t bytes);
 char *ho_strdup(const char *text);
 /* A formatted text; free with free(). */
 char *ho_format(const char *format, ...) HO_PRINTF(1, 2);
+/* Ends the program as those do. */
+_Noreturn void ho_out_of_memory(void);
 /* A stream into memory: ho_text_close sets *text and *size; free(*text). */
 FILE *ho_text_open(char **text, size_t *size);
 void ho_text_close(FILE *stream);

@@ -11,7 +11,8 @@
 static void hash(ho_data_file *file, const void *bytes, size_t size)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL);
+    if (EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) != 1)
+        ho_out_of_memory(); /* there is no other reason */
     for (size_t i = 0; i < (sizeof file->sha256 - 1) / 2; i++)
         snprintf(file->sha256 + 2 * i, 3, "%02x", digest[i]);
 }

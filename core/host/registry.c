@@ -76,10 +76,12 @@ void ho_registry_free(ho_registry *registry)
  * undefined function a sentence now instead of the program's end later, and keeps the loader's own words. */
 static lt_dlhandle open_module(const char *path, ho_error *error)
 {
+    errno = 0;
     void *bound = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!bound) {
+        const ho_status status = ho_status_of(errno);
         const char *why = dlerror();
-        ho_fail(error, HO_INVALID, "%s: cannot be loaded: %s", path, why ? why : "the loader does not say why");
+        ho_fail(error, status, "%s: cannot be loaded: %s", path, why ? why : "the loader does not say why");
         return NULL;
     }
     lt_dladvise advise;
@@ -90,7 +92,7 @@ static lt_dlhandle open_module(const char *path, ho_error *error)
         lt_dladvise_destroy(&advise);
     }
     if (!handle)
-        ho_fail(error, HO_INVALID, "%s: cannot be loaded: %s", path, lt_dlerror());
+        ho_fail(error, ho_status_of(errno), "%s: cannot be loaded: %s", path, lt_dlerror());
     dlclose(bound);
     return handle;
 }
@@ -155,7 +157,7 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
         return NULL;
     char *real = realpath(path, NULL);
     if (!real) {
-        ho_fail(error, HO_INVALID, "%s: cannot be examined: %s", path, strerror(errno));
+        ho_fail(error, ho_status_of(errno), "%s: cannot be examined: %s", path, strerror(errno));
         return NULL;
     }
     ho_loaded *loaded = find_loaded(registry, real);

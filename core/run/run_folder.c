@@ -41,7 +41,7 @@ static char *next_folder(const char *name, ho_error *error)
         if (mkdir(path, 0777) == 0)
             return path;
         if (errno != EEXIST)
-            ho_fail(error, HO_INVALID, "%s: cannot be made: %s", path, strerror(errno));
+            ho_fail(error, ho_status_of(errno), "%s: cannot be made: %s", path, strerror(errno));
         free(path);
         if (error->status != HO_OK)
             return NULL;

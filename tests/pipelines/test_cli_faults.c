@@ -223,6 +223,32 @@ Test(faults, workers_die_with_the_whole)
                  "a worker goes on");
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* Whichever allocation fails: the run says so and fails, or its results are whole and the same. */
+Test(faults, a_failed_allocation_is_no_bad_input_and_no_success)
+{
+    enum { MOST = 2000, STRIDE = 37 };
+    const char *run = "$HOTOOL pipeline base.yaml --quiet --out r >out 2>err";
+    const char *same = "sed 's/\"seconds\".*//' r/metrics.jsonl >r/lines; cat r/pipeline.yaml r/lines "
+                       "r/hyperparameters/* r/weights/* >whole";
+    cr_assert_eq(cli_shell(cli_format("%s && %s && mv whole expected", run, same)), 0);
+    int failed = 0;
+    for (int n = 1; n < MOST; n += STRIDE) {
+        const int status =
+            cli_shell(cli_format("rm -rf r; export LD_PRELOAD=%s/troubled_libc.so HOTOOL_TEST_ALLOCATION=%d;"
+                                 "%s; s=$?; unset LD_PRELOAD; exit $s",
+                                 cli_environment("HOTOOL_PIPELINE_PLUGINS"), n, run));
+        const char *said = cli_read("err");
+        cr_expect(status == 0 || status == 1, "allocation %d: exit status %d: %s", n, status, said);
+        cr_expect(status == 0 || (strncmp(said, "hotool: ", 8) == 0 && said[8]), "allocation %d: %s", n, said);
+        cr_expect(status != 0 || cli_shell(cli_format("%s && cmp whole expected", same)) == 0, "allocation %d", n);
+        cr_expect_eq(cli_shell("! find r -size 0 -type f 2>/dev/null | grep ."), 0, "allocation %d: empty files", n);
+        failed += status != 0;
+    }
+    cr_expect_geq(failed, 10);
+}
+
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
 static void expect_interrupted(const char *folder)
