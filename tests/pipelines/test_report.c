@@ -372,7 +372,7 @@ Test(report, names_the_package_of_a_missing_program, .init = report_enter, .fini
     ho_error error = {0};
     cr_expect_eq(ho_report_write("run", NULL, &error), HO_FAILED);
     cr_expect_str_eq(error.text, "neato is not installed, but reports are drawn with it (Debian package graphviz)");
-    cr_expect_not(ho_file_exists("run/report.html"));
+    cr_expect(strstr(report_read_text("run/report.html"), "not drawn: neato is not installed"));
     report_write_text("bin/neato", "#!/bin/sh\necho '<svg></svg>'\n");
     cr_assert_eq(chmod("bin/neato", 0755), 0);
     cr_assert_eq(setenv("PATH", "bin", 1), 0);
@@ -380,8 +380,7 @@ Test(report, names_the_package_of_a_missing_program, .init = report_enter, .fini
     cr_expect_eq(ho_report_write("run", NULL, &error), HO_FAILED);
     cr_expect_str_eq(error.text,
                      "gnuplot is not installed, but reports are drawn with it (Debian package gnuplot-nox)");
-    cr_expect_not(ho_file_exists("run/report.html"));
-    cr_expect_not(ho_file_exists("run/relations.dot"));
+    cr_expect(strstr(report_read_text("run/report.html"), "not drawn: gnuplot is not installed"));
     /* One that fails says why. */
     report_write_text("bin/neato", "#!/bin/sh\necho 'cannot draw' >&2\nexit 3\n");
     report_write_text("bin/gnuplot", "#!/bin/sh\necho '<svg></svg>'\n");
@@ -389,7 +388,26 @@ Test(report, names_the_package_of_a_missing_program, .init = report_enter, .fini
     error = (ho_error){0};
     cr_expect_eq(ho_report_write("run", NULL, &error), HO_FAILED);
     cr_expect_str_eq(error.text, "neato failed with exit status 3: cannot draw");
-    cr_expect_not(ho_file_exists("run/report.html"));
+    const char *page = report_read_text("run/report.html");
+    cr_expect(strstr(page, "not drawn: neato failed with exit status 3: cannot draw"));
+    cr_expect(strstr(page, "Test accuracy of every repeat") && strstr(page, "<svg"), "the other figures are there");
+}
+
+/* A tic's label is a format to gnuplot. */
+Test(report, names_are_no_formats, .init = report_enter, .fini = report_leave)
+{
+    write_run(both());
+    report_change("run/result.json", "[\"airplane\", \"bird\", \"cat\", \"dog\"]",
+                  "[\"100 %s\", \"10%\", \"%n%%d\", \"it's\"]");
+    report_change("run/result.json", "\"variant\": \"HMTL\"", "\"variant\": \"HMTL %g\"");
+    const char *page = report_page_of_run();
+    static const char *const drawn[] = {"100 %s<", "10%<", "%n%%d<", "it&#39;s<", "HMTL %g<"};
+    for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
+        const char *svg = strstr(page, "All entries");
+        if (i == 4)
+            svg = strstr(page, "Test accuracy of every repeat");
+        cr_expect(svg && (strstr(svg, drawn[i]) || (i == 3 && strstr(svg, "it's<"))), "%s", drawn[i]);
+    }
 }
 
 /* ---- in a browser ------------------------------------------------------------------------------------------------ */

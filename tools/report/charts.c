@@ -47,7 +47,7 @@ ho_status ho_chart_spread(const char *const *names, const ho_statistic *const *f
     fprintf(s.text, "set xrange [-0.6:%zu.6]\nset format y '%%g %%%%'\nset xtics scale 0 (", rows - 1);
     for (size_t r = 0; r < rows; r++) {
         fputs(r ? ", " : "", s.text);
-        ho_script_quoted(names[r], s.text);
+        ho_script_tic(names[r], s.text);
         fprintf(s.text, " %zu", r);
     }
     fprintf(s.text, ")\nset offsets 0, 0, graph 0.08, graph 0.08\n%sset errorbars 0\n",
@@ -79,7 +79,7 @@ static void put_axis(const char *const *names, char axis, int64_t size, FILE *ou
     fprintf(out, "set %ctics scale 0 %s(", axis, axis == 'x' ? "rotate by 40 right " : "");
     for (int64_t k = 0; k < size; k += stride_of_names(size)) {
         fputs(k ? ", " : "", out);
-        ho_script_quoted(names[k], out);
+        ho_script_tic(names[k], out);
         fprintf(out, " %lld", (long long)k);
     }
     fputs(")\n", out);

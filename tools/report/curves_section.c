@@ -59,12 +59,12 @@ static const ho_series *find(const ho_report_row *row, int of, const char *name)
     return of == NONE ? NULL : ho_series_find(&row->series, (ho_quantity)of, name);
 }
 
-static void put_card(ho_page *page, const char *caption, const char *note, char *svg)
+static void put_card(ho_page *page, const char *caption, const char *note, char *svg, const ho_error *why)
 {
-    if (!svg)
+    if (!svg && why->status == HO_OK)
         return;
     fputs("<div class=\"card\">", page->html);
-    ho_page_figure(page, caption, note, svg);
+    ho_page_figure(page, caption, note, svg, why);
     fputs("</div>\n", page->html);
 }
 
@@ -82,7 +82,7 @@ static const char *note_of(const ho_report_run *run, const figure *f, const char
     return note;
 }
 
-static ho_status put_figure(ho_page *page, const figure *f, const char *name, ho_error *error)
+static void put_figure(ho_page *page, const figure *f, const char *name)
 {
     const ho_report_run *run = page->run;
     ho_plot_lines *lines = ho_arena_alloc(run->arena, run->row_count * sizeof *lines);
@@ -90,9 +90,9 @@ static ho_status put_figure(ho_page *page, const figure *f, const char *name, ho
         lines[r] = (ho_plot_lines){find(&run->rows[r], f->solid, name), find(&run->rows[r], f->dashed, name),
                                    find(&run->rows[r], f->marks, name)};
     char *svg = NULL;
-    if (ho_plot_draw(&f->plot, lines, run->row_count, &svg, error) == HO_OK)
-        put_card(page, ho_arena_format(run->arena, "%s%s", f->caption, name), note_of(run, f, name), svg);
-    return error->status;
+    ho_error why = {0};
+    ho_plot_draw(&f->plot, lines, run->row_count, &svg, &why);
+    put_card(page, ho_arena_format(run->arena, "%s%s", f->caption, name), note_of(run, f, name), svg, &why);
 }
 
 /* Whether a row before this one has the series, which then has its figure. */
@@ -105,7 +105,7 @@ static bool is_known(const ho_report_run *run, size_t row, const ho_series *s)
 }
 
 /* One figure for each name that any row has. */
-static ho_status put_named(ho_page *page, const figure *f, ho_error *error)
+static void put_named(ho_page *page, const figure *f)
 {
     const ho_report_run *run = page->run;
     size_t put = 0, left_out = 0;
@@ -116,16 +116,15 @@ static ho_status put_named(ho_page *page, const figure *f, ho_error *error)
                 continue;
             if (put == MOST_NAMED)
                 left_out++;
-            else if (++put && put_figure(page, f, s->name, error) != HO_OK)
-                return error->status;
+            else if (++put)
+                put_figure(page, f, s->name);
         }
     if (left_out)
         fprintf(page->html, "<p class=\"note\">%zu more hyperparameters are not shown.</p>\n", left_out);
-    return HO_OK;
 }
 
 /* Test accuracies, where there are several. */
-static ho_status put_spread(ho_page *page, ho_error *error)
+static void put_spread(ho_page *page)
 {
     const ho_report_run *run = page->run;
     const char **names = ho_arena_alloc(run->arena, run->row_count * sizeof *names);
@@ -135,10 +134,10 @@ static ho_status put_spread(ho_page *page, ho_error *error)
         accuracies[r] = &run->rows[r].record->figures[HO_TEST_ACCURACY];
     }
     char *svg = NULL;
+    ho_error why = {0};
     if (run->row_count > 1 || accuracies[0]->values.count > 1)
-        ho_chart_spread(names, accuracies, run->row_count, &svg, error);
-    put_card(page, "Test accuracy of every repeat; the bar is the mean", NULL, svg);
-    return error->status;
+        ho_chart_spread(names, accuracies, run->row_count, &svg, &why);
+    put_card(page, "Test accuracy of every repeat; the bar is the mean", NULL, svg, &why);
 }
 
 static void put_notes(const ho_page *page)
@@ -179,19 +178,18 @@ static bool has_curves(const ho_report_run *run)
     return some;
 }
 
-ho_status ho_page_curves(ho_page *page, ho_error *error)
+void ho_page_curves(ho_page *page)
 {
     if (!has_curves(page->run))
-        return HO_OK;
+        return;
     fputs("<h2>Curves</h2>\n", page->html);
     put_notes(page);
     fputs("<div class=\"grid\">\n", page->html);
-    put_spread(page, error);
-    for (size_t i = 0; i < sizeof figures / sizeof *figures && error->status == HO_OK; i++)
+    put_spread(page);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (figures[i].named)
-            put_named(page, &figures[i], error);
+            put_named(page, &figures[i]);
         else
-            put_figure(page, &figures[i], "", error);
+            put_figure(page, &figures[i], "");
     fputs("</div>\n", page->html);
-    return error->status;
 }

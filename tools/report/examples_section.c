@@ -55,16 +55,16 @@ static void put_files(const ho_page *page, const ho_report_row *row)
 
 /* ---- all weights ------------------------------------------------------------------------------------------------- */
 
-static ho_status put_histogram(ho_page *page, const ho_examples *x, ho_error *error)
+static void put_histogram(ho_page *page, const ho_examples *x)
 {
     char *svg = NULL;
+    ho_error why = {0};
     ho_chart_entry *entries = ho_alloc(x->count * sizeof *entries);
     for (size_t i = 0; i < x->count; i++)
         entries[i] = (ho_chart_entry){x->all[i].weight, x->all[i].corrupted};
-    ho_chart_histogram(entries, x->count, x->truth, "weight", "training examples", &svg, error);
+    ho_chart_histogram(entries, x->count, x->truth, "weight", "training examples", &svg, &why);
     free(entries);
-    ho_page_figure(page, "Distribution of the weights", NULL, svg);
-    return error->status;
+    ho_page_figure(page, "Distribution of the weights", NULL, svg, &why);
 }
 
 /* The weights of all examples (corrupted -1), of those whose label is original (0), or replaced (1). */
@@ -191,8 +191,7 @@ static ho_status put_row(ho_page *page, const ho_report_row *row, const char *sh
         fprintf(page->html, "histogram and table over %zu repeats; ", row->record->folders.count);
     put_files(page, row);
     fputs("</span></div>\n", page->html);
-    if (put_histogram(page, row->examples, error) != HO_OK)
-        return error->status;
+    put_histogram(page, row->examples);
     put_summary(page, row->examples);
     if (row->examples->lowest_count)
         put_lowest(page, row, sheet, open, error);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -42,15 +43,25 @@ ho_status ho_script_draw(ho_script *s, char **svg, ho_error *error)
     return error->status;
 }
 
-void ho_script_quoted(const char *text, FILE *out)
+static void put_quoted(const char *text, const char *doubled, FILE *out)
 {
     fputc('\'', out);
     for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', out);
+        if (strchr(doubled, *text))
+            fputc(*text, out);
         fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
     }
     fputc('\'', out);
+}
+
+void ho_script_quoted(const char *text, FILE *out)
+{
+    put_quoted(text, "'", out);
+}
+
+void ho_script_tic(const char *text, FILE *out)
+{
+    put_quoted(text, "'%", out);
 }
 
 void ho_script_real(double value, FILE *out)

@@ -24,6 +24,8 @@ ho_status ho_script_draw(ho_script *script, char **svg, ho_error *error);
 
 /* A gnuplot string. Nothing is substituted between single quotes. */
 void ho_script_quoted(const char *text, FILE *out);
+/* The same for a label of an axis's tic, which is a format for numbers too. */
+void ho_script_tic(const char *text, FILE *out);
 /* A space and a number; NaN if it is not finite. */
 void ho_script_real(double value, FILE *out);
 

@@ -67,9 +67,9 @@ static void put_svg(const char *svg, int number, FILE *html)
     }
 }
 
-void ho_page_figure(ho_page *page, const char *caption, const char *note, char *svg)
+void ho_page_figure(ho_page *page, const char *caption, const char *note, char *svg, const ho_error *why)
 {
-    if (!svg)
+    if (!svg && why->status == HO_OK)
         return;
     fputs("<figure><figcaption>", page->html);
     ho_text_html(caption, page->html);
@@ -79,7 +79,14 @@ void ho_page_figure(ho_page *page, const char *caption, const char *note, char *
         fputs("</span>", page->html);
     }
     fputs("</figcaption>\n", page->html);
-    put_svg(svg, page->drawings++, page->html);
+    if (svg) {
+        put_svg(svg, page->drawings++, page->html);
+    } else {
+        fputs("<p class=\"note\">not drawn: ", page->html);
+        ho_text_html(why->text, page->html);
+        fputs("</p>", page->html);
+        ho_fail_as(&page->undrawn, why);
+    }
     fputs("</figure>\n", page->html);
     free(svg);
 }

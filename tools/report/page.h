@@ -21,10 +21,12 @@ typedef struct ho_page {
     int drawings;   /* so far */
     ho_page_file *files;
     size_t file_count, file_capacity;
+    ho_error undrawn; /* why the first drawing failed that did */
 } ho_page;
 
-/* A drawing with its caption (note may be NULL). Frees the SVG; nothing happens if it is NULL. */
-void ho_page_figure(ho_page *page, const char *caption, const char *note, char *svg);
+/* A drawing with its caption (note may be NULL). Frees the SVG. Where that is NULL, the place says why it failed, which
+ * is then the page's outcome too; nothing happens where it did not. */
+void ho_page_figure(ho_page *page, const char *caption, const char *note, char *svg, const ho_error *why);
 /* A file for the run folder; takes the bytes over. */
 void ho_page_file_add(ho_page *page, const char *name, char *bytes, size_t size);
 /* "FIRST-SECONDENDING" as a file name: all but letters, digits, '.', '_' and '-' become '_'. In the arena of the run.
@@ -34,10 +36,10 @@ const char *ho_page_file_name(const ho_page *page, const char *first, const char
 void ho_page_chip(const ho_page *page, size_t row);
 
 /* Sections, each with its heading; nothing if there is nothing to show. */
-void ho_page_results(ho_page *page);                         /* results.c */
-ho_status ho_page_relations(ho_page *page, ho_error *error); /* relations_section.c */
-ho_status ho_page_examples(ho_page *page, ho_error *error);  /* examples_section.c */
-ho_status ho_page_curves(ho_page *page, ho_error *error);    /* curves_section.c */
+void ho_page_results(ho_page *page);                        /* results.c */
+void ho_page_relations(ho_page *page);                      /* relations_section.c */
+ho_status ho_page_examples(ho_page *page, ho_error *error); /* examples_section.c */
+void ho_page_curves(ho_page *page);                         /* curves_section.c */
 
 extern const char ho_page_style[];
 

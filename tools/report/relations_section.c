@@ -13,18 +13,18 @@
 #define MOST_MATRICES 8
 
 /* A graph and a heat map side by side. *dot is the graph's text; free(). */
-static ho_status put_pair(ho_page *page, const double *matrix, int64_t size, size_t most, const char *caption,
-                          char **dot, char **graph, ho_error *error)
+static void put_pair(ho_page *page, const double *matrix, int64_t size, size_t most, const char *caption, char **dot,
+                     char **graph)
 {
     const char *const *names = ho_report_names(page->run, size);
     char *heat = NULL;
+    ho_error no_graph = {0}, no_heat = {0};
     *dot = ho_relations_dot(matrix, size, names, most);
-    if (ho_relations_svg(*dot, graph, error) != HO_OK || ho_chart_heat(matrix, size, names, &heat, error) != HO_OK)
-        return error->status;
-    ho_page_figure(page, caption, NULL, ho_strdup(*graph));
-    ho_page_figure(page, "All entries", NULL, heat);
+    ho_relations_svg(*dot, graph, &no_graph);
+    ho_chart_heat(matrix, size, names, &heat, &no_heat);
+    ho_page_figure(page, caption, NULL, *graph ? ho_strdup(*graph) : NULL, &no_graph);
+    ho_page_figure(page, "All entries", NULL, heat, &no_heat);
     fputs("</div>\n", page->html);
-    return HO_OK;
 }
 
 /* "relations", or with the names of row and hyperparameter as far as needed to tell several apart. */
@@ -40,7 +40,7 @@ static const char *file_name(const ho_page *page, const ho_report_row *row, size
                              of_row > 1 ? ho_arena_format(page->run->arena, "-%s", name) : "");
 }
 
-static ho_status put_matrix(ho_page *page, size_t r, size_t hyper, size_t total, ho_error *error)
+static void put_matrix(ho_page *page, size_t r, size_t hyper, size_t total)
 {
     const ho_report_run *run = page->run;
     const ho_report_row *row = &run->rows[r];
@@ -61,15 +61,13 @@ static ho_status put_matrix(ho_page *page, size_t r, size_t hyper, size_t total,
                 r, auc);
     fputs("</span></div>\n", page->html);
     char *dot, *graph = NULL;
-    put_pair(page, matrix, size, ho_relations_most(size), "The strongest relations: wider is stronger", &dot, &graph,
-             error);
+    put_pair(page, matrix, size, ho_relations_most(size), "The strongest relations: wider is stronger", &dot, &graph);
     ho_page_file_add(page, ho_arena_format(run->arena, "%s.dot", file), dot, strlen(dot));
     if (graph)
         ho_page_file_add(page, ho_arena_format(run->arena, "%s.svg", file), graph, strlen(graph));
-    return error->status;
 }
 
-static ho_status put_planted(ho_page *page, ho_error *error)
+static void put_planted(ho_page *page)
 {
     int64_t size = page->run->planted_size;
     char *dot, *graph = NULL;
@@ -77,13 +75,12 @@ static ho_status put_planted(ho_page *page, ho_error *error)
         "<div class=\"card pair\"><div class=\"head\"><h3>Planted relations</h3><span class=\"how\">by which the data "
         "were generated</span></div>\n",
         page->html);
-    put_pair(page, page->run->planted, size, (size_t)(size * size), "All related pairs", &dot, &graph, error);
+    put_pair(page, page->run->planted, size, (size_t)(size * size), "All related pairs", &dot, &graph);
     free(dot);
     free(graph);
-    return error->status;
 }
 
-ho_status ho_page_relations(ho_page *page, ho_error *error)
+void ho_page_relations(ho_page *page)
 {
     const ho_report_run *run = page->run;
     size_t total = 0, put = 0;
@@ -98,18 +95,18 @@ ho_status ho_page_relations(ho_page *page, ho_error *error)
                 fits = fits || size == run->planted_size;
             }
     if (total == 0)
-        return HO_OK;
+        return;
     fprintf(page->html,
             "<h2>Learned relations</h2>\n<p class=\"note\">A graph shows the strongest pairs: at most %zu, and none "
             "weaker than a tenth of the strongest. If the two entries of a pair differ, it shows their mean.</p>\n",
             ho_relations_most(largest));
     for (size_t r = 0; r < run->row_count; r++)
         for (size_t i = 0; i < run->rows[r].record->hypers.count; i++)
-            if (run->rows[r].matrices[i] && put++ < MOST_MATRICES &&
-                put_matrix(page, r, i, total < MOST_MATRICES ? total : MOST_MATRICES, error) != HO_OK)
-                return error->status;
+            if (run->rows[r].matrices[i] && put++ < MOST_MATRICES)
+                put_matrix(page, r, i, total < MOST_MATRICES ? total : MOST_MATRICES);
     if (total > MOST_MATRICES)
         fprintf(page->html, "<p class=\"note\">%zu more matrices are in the run folder only.</p>\n",
                 total - MOST_MATRICES);
-    return fits ? put_planted(page, error) : HO_OK;
+    if (fits)
+        put_planted(page);
 }

@@ -143,9 +143,10 @@ static ho_status make_page(ho_page *page, ho_error *error)
     fputs("</style>\n</head>\n<body><main>\n", html);
     put_header(page);
     ho_page_results(page);
-    if (ho_page_relations(page, error) != HO_OK || ho_page_examples(page, error) != HO_OK ||
-        ho_page_curves(page, error) != HO_OK)
+    ho_page_relations(page);
+    if (ho_page_examples(page, error) != HO_OK)
         return error->status;
+    ho_page_curves(page);
     put_data(page);
     put_reproduction(page);
     fputs("<footer>Written by hotool report. Graphs by Graphviz, curves and heat maps by gnuplot.</footer>\n"
@@ -174,6 +175,7 @@ ho_status ho_report_write(const char *run_folder, const char *out, ho_error *err
         free(page.files[i].bytes);
     }
     free(page.files);
+    ho_fail_as(error, &page.undrawn);
     free(html);
     ho_report_run_free(&run);
     return error->status;
