@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "cli.h"
 #include "complete.h"
@@ -103,7 +104,9 @@ int main(int argc, char **argv)
         status = ho_fail(&error, HO_FAILED, "standard output cannot be written");
     if (status == HO_OK)
         return 0;
-    fprintf(stderr, "hotool: %s\n", error.text[0] ? error.text : "failed");
+    char *plain = ho_plain(error.text[0] ? error.text : "failed");
+    fprintf(stderr, "hotool: %s\n", plain);
+    free(plain);
     if (status == HO_INTERRUPTED && ho_cli_interrupted)
         return 128 + ho_cli_interrupted;
     return status == HO_INVALID ? 2 : 1;

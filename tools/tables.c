@@ -2,11 +2,16 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
 
 static void print_heading(const ho_record *r)
 {
-    printf("\n%s on %s", r->pipeline, r->data.source);
+    char *source = ho_plain(r->data.source);
+    printf("\n%s on %s", r->pipeline, source);
+    free(source);
     if (r->data.choice > 1)
         printf(", source %lld of %lld", (long long)r->data.choice, (long long)r->data.choices);
     printf(": %lld training", (long long)r->data.training);
@@ -211,8 +216,10 @@ static void print_rows(const ho_record *record, const char *folder)
 
 void ho_print_results(const ho_record *record, const char *folder)
 {
+    char *plain = ho_plain(folder);
     if (record->kind == HO_RECORD_RUNS)
-        print_rows(record, folder);
+        print_rows(record, plain);
     else if (!isnan(ho_figure_of(&record->result, HO_SECONDS)))
-        print_run(record, folder);
+        print_run(record, plain);
+    free(plain);
 }

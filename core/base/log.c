@@ -3,8 +3,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
 
 static bool notes_quiet;
 
@@ -17,14 +21,18 @@ void ho_note(const char *format, ...)
 {
     if (notes_quiet)
         return;
-    /* The lock keeps lines of two threads whole. */
-    flockfile(stderr);
+    char *text;
+    size_t size;
+    FILE *stream = ho_text_open(&text, &size);
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vfprintf(stream, format, args);
     va_end(args);
-    putc('\n', stderr);
-    funlockfile(stderr);
+    ho_text_close(stream);
+    char *plain = ho_plain(text);
+    fprintf(stderr, "%s\n", plain); /* in one call: lines of two threads stay whole */
+    free(plain);
+    free(text);
 }
 
 static int last_words_fd = STDERR_FILENO;

@@ -125,6 +125,25 @@ int32_t ho_utf8_next(const char **text)
     return code;
 }
 
+char *ho_plain(const char *text)
+{
+    static const char escaped[] = "\n\r\t", letters[] = "nrt";
+    char *plain = ho_alloc(4 * strlen(text) + 1), *to = plain;
+    while (*text) {
+        const char *start = text, *escape = strchr(escaped, *start);
+        const int32_t code = ho_utf8_next(&text);
+        if (escape)
+            to += sprintf(to, "\\%c", letters[escape - escaped]);
+        else if (code >= 0x20 && (code < 0x7F || code >= 0xA0))
+            to = (char *)memcpy(to, start, (size_t)(text - start)) + (text - start);
+        else
+            for (const char *byte = start; byte < text; byte++)
+                to += sprintf(to, "\\x%02x", (unsigned char)*byte);
+    }
+    *to = '\0';
+    return plain;
+}
+
 char *ho_join(const char *const *words, size_t count)
 {
     size_t length = 1;

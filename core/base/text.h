@@ -26,6 +26,10 @@ size_t ho_name_length(const char *text);
  */
 int32_t ho_utf8_next(const char **text);
 
+/* The text with what a terminal would act on (ESC, newlines and other control characters, what is not UTF-8) written
+ * as \x1b, \n, ...; free with free(). For whatever is printed that a person, a file or a plugin has named. */
+char *ho_plain(const char *text);
+
 /* "a, b, c"; free with free(). */
 char *ho_join(const char *const *words, size_t count);
 

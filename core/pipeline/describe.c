@@ -12,10 +12,12 @@ static ho_status check_name(const ho_tree *node, const char **name, ho_error *er
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789-";
     const char *text = *name;
     bool first = (text[0] >= 'A' && text[0] <= 'Z') || (text[0] >= 'a' && text[0] <= 'z') || text[0] == '_';
-    if (first && strspn(text, letters) == strlen(text))
+    if (first && strspn(text, letters) == strlen(text) && strlen(text) <= HO_NAME_MAX) /* files are called so */
         return HO_OK;
-    return ho_fail_at(error, HO_INVALID, node->place,
-                      "name: \"%s\": expected letters, digits, '_' and '-', beginning with a letter", text);
+    return ho_fail_at(
+        error, HO_INVALID, node->place,
+        "name: \"%s\": expected letters, digits, '_' and '-', at most %d of them, beginning with a letter", text,
+        HO_NAME_MAX);
 }
 
 static const char *const per_example = "per_example";

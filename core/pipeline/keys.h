@@ -85,8 +85,9 @@ const char *ho_key_with_text(const ho_key *key);
 ho_status ho_keys_read(ho_section section, const ho_tree *map, void *values, ho_error *error);
 /* Reads one typed key of a map, or its default, into a variable of its type. */
 ho_status ho_key_read(ho_section section, const char *name, const ho_tree *map, void *value, ho_error *error);
-#define HO_FILE_NAME_RULE "expected letters, digits, '_', '-' and '.', not beginning with a '.'"
-/* Whether a text can be part of a folder's name: letters, digits, '_', '-' and '.', not beginning with a '.'. */
+#define HO_FILE_NAME_RULE "expected letters, digits, '_', '-' and '.', at most 64 of them, not beginning with a '.'"
+/* Whether a text can be part of a folder's name: at most HO_NAME_MAX letters, digits, '_', '-' and '.', not beginning
+ * with a '.'. */
 bool ho_is_file_name(const char *text);
 
 #endif

@@ -78,7 +78,7 @@ const char *ho_key_with_text(const ho_key *key)
 bool ho_is_file_name(const char *text)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    return *text && *text != '.' && strspn(text, letters) == strlen(text);
+    return *text && *text != '.' && strspn(text, letters) == strlen(text) && strlen(text) <= HO_NAME_MAX;
 }
 
 static ho_status check_range(const ho_key *key, const ho_tree *node, double value, ho_error *error)

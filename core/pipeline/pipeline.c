@@ -56,6 +56,7 @@ static void name_by_file(ho_reading *r)
             *c = '_';
     if (*name == '.')
         *name = '_';
+    name[strnlen(name, HO_NAME_MAX)] = '\0';
     r->pipeline->name = name;
     put_text(r, "name", name, file);
 }
@@ -172,15 +173,24 @@ ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error
                       "steps: unbounded: %s needs a fixed number of steps, as with --set steps=100", what);
 }
 
+static void announce(const ho_pipeline *p, const char *what, const char *text)
+{
+    char *plain = ho_plain(text);
+    printf("%s: %s%s\n", p->name, what, plain);
+    free(plain);
+}
+
 void ho_announce_data(const ho_pipeline *p)
 {
-    printf("%s: data: %s\n", p->name, p->data_label);
-    if (p->data_missing)
-        printf("%s: data source %zu of %zu; before it: %s\n", p->name, p->data_choice + 1, p->data_choices,
-               p->data_missing);
+    announce(p, "data: ", p->data_label);
+    if (p->data_missing) {
+        char *before = ho_format("data source %zu of %zu; before it: ", p->data_choice + 1, p->data_choices);
+        announce(p, before, p->data_missing);
+        free(before);
+    }
     for (size_t i = 0; i < p->data_note_count; i++)
-        printf("%s: data: %s\n", p->name, p->data_notes[i]);
+        announce(p, "data: ", p->data_notes[i]);
     if (p->mode_reason)
-        printf("%s: mode %s\n", p->name, p->mode_reason);
+        announce(p, "mode ", p->mode_reason);
     fflush(stdout);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "cli_support.h"
 #include "json_check.h"
 
@@ -114,6 +115,59 @@ Test(faults, edits_during_a_run_change_no_result)
     cr_expect_float_eq(json_number(last, "best_validation_error"), json_number(again, "best_validation_error"), 0);
     cr_expect_float_eq(json_number(last, "steps"), 15, 0);
     cr_expect(strstr(cli_read("r/LAST/1/pipeline.yaml"), "steps: 15\n"));
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+/* ESC, newlines and the like never reach a terminal raw, wherever a name stands. */
+Test(faults, names_do_not_drive_the_terminal)
+{
+    static const char evil[] = "x\033[31m\r\n\xc2\x9b"
+                               "2Jy\x7f",
+                      shown[] = "x\\x1b[31m\\r\\n\\xc2\\x9b2Jy\\x7f";
+    static const char yaml[] = "\"x\\e[31m\\r\\n\\u009b2Jy\\x7f\"";
+    const char *sets[] = {cli_format("data/label=%s", yaml),
+                          cli_format("model={%s: 1}", yaml),
+                          cli_format("data/inputs=%s", yaml),
+                          cli_format("hyperparameters={%s: {}}", yaml),
+                          cli_format("variants={%s: {}}", yaml),
+                          cli_format("%s=1", evil),
+                          cli_format("name=%s", yaml),
+                          cli_format("dynamics=%s", yaml),
+                          cli_format("data/names=[%s, b, c]", yaml)};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        cli_result r = cli_run("pipeline", "base.yaml", "--set", sets[i], "--out", evil, NULL);
+        cr_expect_eq(r.status, i == 0 ? 0 : 2, "%s: exit status %d: %s", sets[i], r.status, r.err);
+        for (const char *text = r.out; text; text = text == r.out ? r.err : NULL)
+            for (const char *c = text; *c; c++)
+                cr_expect((unsigned char)*c >= ' ' || *c == '\n', "%s: byte %d in: %s", sets[i], *c, text);
+        cr_expect(strstr(i == 0 ? r.out : r.err, i == 8 ? "labels" : shown), "%s: %s %s", sets[i], r.out, r.err);
+    }
+    cr_expect(cli_exists(cli_format("%s/result.json", evil)));
+    cli_result r = cli_run(evil, NULL);
+    cr_expect(strstr(r.err, shown), "%s", r.err);
+}
+
+/* A name that is too long for a file is refused before anything runs. */
+Test(faults, names_too_long_for_files_are_refused)
+{
+    char name[HO_NAME_MAX + 2] = "";
+    memset(name, 'a', sizeof name - 1);
+    static const char *const sets[] = {"objective/mtl/name=%s", "name=%s", "variants={%s: {}}", "model/name=%s"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        const char *before = strchr(sets[i], '%');
+        const char *set = cli_format("%.*s%s%s", (int)(before - sets[i]), sets[i], name, before + 2);
+        cli_expect_refused(set, cli_run("pipeline", "base.yaml", "--set", set, NULL), "at most 64 of them", NULL);
+    }
+    name[HO_NAME_MAX] = '\0';
+    cli_change("base.yaml", "name: mtl}", cli_format("name: %s}", name));
+    cli_change("base.yaml", "  mtl.A: {init: 0.0, constraint: nonnegative}\n  mtl.rho:", cli_format("  %s.rho:", name));
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", cli_format("name=%s", name), "--out", "r", NULL));
+    cr_expect(cli_exists(cli_format("r/hyperparameters/%s.rho.npy", name)));
+    const char *file = cli_format("%s%s.yaml", name, name);
+    cli_write(file, cli_read("base.yaml") + strlen("name: blobs\n"));
+    cli_expect_done(cli_run("pipeline", file, NULL));
+    cr_expect(cli_exists(cli_format("runs/%s-1/result.json", name)), "a long file's name is cut");
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */

@@ -2,9 +2,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "report/report.h"
 #include "report/usage.h"
@@ -75,6 +77,8 @@ int main(int argc, char **argv)
         ho_fail(&error, HO_FAILED, "standard output cannot be written");
     if (error.status == HO_OK)
         return 0;
-    fprintf(stderr, "hotool: %s\n", error.text[0] ? error.text : "failed");
+    char *plain = ho_plain(error.text[0] ? error.text : "failed");
+    fprintf(stderr, "hotool: %s\n", plain);
+    free(plain);
     return error.status == HO_INVALID ? 2 : 1;
 }
