@@ -28,14 +28,14 @@ static ho_status too_much(const gather *g, ho_error *error)
     return HO_INVALID;
 }
 
-/* Makes room for at least one more byte; `hint` is the first capacity to try. */
+/* Makes room for at least one more byte; `hint` is the least capacity to try. */
 static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
 {
     if (g->size > g->allowed)
         return too_much(g, error);
     if (g->size < g->capacity)
         return HO_OK;
-    uint64_t wanted = g->capacity ? g->capacity * 2 : hint < 4096 ? 4096 : hint;
+    uint64_t wanted = g->capacity * 2 > hint ? g->capacity * 2 : hint < 4096 ? 4096 : hint;
     if (wanted > g->allowed + 1)
         wanted = g->allowed + 1;
     uint8_t *grown = ho_large_alloc(wanted + 1, 1, g->path, error);
@@ -119,12 +119,27 @@ static uint64_t unpacked_size(const gather *packed)
     return size / 1032 > packed->size || size < packed->size / 2 ? packed->size * 4 : size + 1;
 }
 
-/* Unpacks every member of `packed` into `g`. */
-static ho_status unpack(const gather *packed, gather *g, z_stream *z, ho_error *error)
+/* Once the first bytes are there: how many may follow. False: what there is will be refused. */
+static bool allow_by_format(gather *g, ho_file_extent *extent)
 {
-    const uint64_t hint = unpacked_size(packed);
+    const uint64_t length = extent(g->bytes, g->size);
+    if (length < g->allowed)
+        g->allowed = length;
+    return length >= g->size;
+}
+
+/* Unpacks every member of `packed` into `g`. */
+static ho_status unpack(const gather *packed, gather *g, z_stream *z, ho_file_extent *extent, ho_error *error)
+{
+    uint64_t hint = extent ? HO_FILE_PEEK : unpacked_size(packed);
     uint64_t at = 0;
     while (true) {
+        if (extent && g->size >= HO_FILE_PEEK) {
+            if (!allow_by_format(g, extent))
+                return HO_OK;
+            extent = NULL;
+            hint = unpacked_size(packed);
+        }
         if (make_room(g, hint, error) != HO_OK)
             return error->status;
         z->next_in = packed->bytes + at;
@@ -253,14 +268,15 @@ ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uin
     return hand_over(&g, status, bytes, size);
 }
 
-ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_extent *extent, uint8_t **bytes, uint64_t *size,
+                         ho_error *error)
 {
     gather packed = {.path = path, .bytes = *bytes, .size = *size}, g = {.path = path, .allowed = limit(most)};
     if (!is_gzip(packed.bytes, packed.size))
         return HO_OK;
     z_stream z = {0};
     ho_status status = inflateInit2(&z, 16 + MAX_WBITS) == Z_OK
-                           ? unpack(&packed, &g, &z, error)
+                           ? unpack(&packed, &g, &z, extent, error)
                            : ho_fail(error, HO_FAILED, "%s: zlib cannot start", path);
     inflateEnd(&z);
     ho_large_free(packed.bytes);
@@ -271,7 +287,7 @@ ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint6
 ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
 {
     ho_status status = ho_file_read_raw(path, most, bytes, size, error);
-    return status == HO_OK ? ho_file_unpack(path, most, bytes, size, error) : status;
+    return status == HO_OK ? ho_file_unpack(path, most, NULL, bytes, size, error) : status;
 }
 
 static ho_status cannot_write(const char *path, ho_error *error)

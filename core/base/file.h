@@ -12,10 +12,17 @@
  * a folder, a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
 ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
+/* How long a file is that begins with these bytes (the first HO_FILE_PEEK of them), by what its format says there; 0:
+ * it is not of that format. */
+#define HO_FILE_PEEK 65536
+typedef uint64_t ho_file_extent(const uint8_t *bytes, uint64_t size);
+
 /* The two halves of ho_file_read: the bytes as they lie on disk, and unpacking them in place of what *bytes held
- * (freed, and *bytes NULL, after an error) where they are gzip. */
+ * (freed, and *bytes NULL, after an error) where they are gzip. `extent` (NULL: nobody knows) bounds what is unpacked:
+ * of a file of another format only the first HO_FILE_PEEK bytes are, for whoever refuses it. */
 ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
-ho_status ho_file_unpack(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
+ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_extent *extent, uint8_t **bytes, uint64_t *size,
+                         ho_error *error);
 
 /* From now on what is read again must hold the bytes that were read first: "PATH: has changed since it was first read".
  * So that all runs of an experiment are of the same files. Thread: before others start. */

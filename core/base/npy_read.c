@@ -222,8 +222,8 @@ static ho_status read_preamble(reader *r)
     return HO_OK;
 }
 
-/* Whether the values that follow the header are exactly those that it promises. */
-static ho_status check_size(reader *r, ho_npy *array)
+/* How many bytes of values the header promises. */
+static ho_status count_bytes(reader *r, ho_npy *array, uint64_t *needed)
 {
     char shape[HO_NPY_SHAPE];
     ho_npy_print_shape(array->rank, array->dims, shape);
@@ -236,11 +236,31 @@ static ho_status check_size(reader *r, ho_npy *array)
             return invalid(r, r->shape_at, "the shape %s of %s is larger than any file", shape, r->descr);
     }
     array->count = empty ? 0 : bytes / array->item_bytes;
-    uint64_t needed = empty ? 0 : (uint64_t)bytes, held = r->size - r->end;
-    if (needed != held)
-        return invalid(r, r->shape_at, "the shape %s of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
-                       r->descr, needed, held);
+    *needed = empty ? 0 : (uint64_t)bytes;
     return HO_OK;
+}
+
+/* Whether the values that follow the header are exactly those that it promises. */
+static ho_status check_size(reader *r, ho_npy *array)
+{
+    uint64_t needed = 0, held = r->size - r->end;
+    if (count_bytes(r, array, &needed) != HO_OK || needed == held)
+        return r->error->status;
+    char shape[HO_NPY_SHAPE];
+    ho_npy_print_shape(array->rank, array->dims, shape);
+    return invalid(r, r->shape_at, "the shape %s of %s needs %" PRIu64 " bytes, the file holds %" PRIu64, shape,
+                   r->descr, needed, held);
+}
+
+uint64_t ho_npy_extent(const uint8_t *bytes, uint64_t size)
+{
+    ho_error error = {0};
+    ho_npy array = {0};
+    reader r = {.path = "", .bytes = (uint8_t *)(uintptr_t)bytes, .size = size, .error = &error};
+    uint64_t needed = 0;
+    bool known =
+        read_preamble(&r) == HO_OK && read_dict(&r, &array) == HO_OK && count_bytes(&r, &array, &needed) == HO_OK;
+    return known ? r.end + needed : 0;
 }
 
 /* ---- the values ------------------------------------------------------------------------------------------------ */
@@ -418,7 +438,8 @@ ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error)
     uint8_t *bytes;
     uint64_t size;
     *array = (ho_npy){0};
-    if (ho_file_read(path, 0, &bytes, &size, error) != HO_OK)
+    if (ho_file_read_raw(path, 0, &bytes, &size, error) != HO_OK ||
+        ho_file_unpack(path, 0, ho_npy_extent, &bytes, &size, error) != HO_OK)
         return error->status;
     return ho_npy_parse(path, bytes, size, array, error);
 }

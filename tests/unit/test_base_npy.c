@@ -216,6 +216,42 @@ Test(npy, versions_2_and_3)
     cr_assert_eq(get(), HO_INVALID);
 }
 
+/* 64 MiB of zeros behind `size` bytes, packed a thousand times smaller. */
+static void put_bomb(const void *bytes, size_t size)
+{
+    enum { ZEROS = 64 << 20, PIECE = 1 << 20 };
+    gzFile file = gzopen(path, "wb");
+    char *zeros = ho_alloc(PIECE);
+    cr_assert_eq(gzwrite(file, bytes, (unsigned)size), (int)size);
+    for (int i = 0; i < ZEROS / PIECE; i++)
+        cr_assert_eq(gzwrite(file, zeros, PIECE), PIECE);
+    gzclose(file);
+    free(zeros);
+}
+
+/* What the first bytes refuse is not unpacked further; nor is what lies behind what they promise. */
+Test(npy, little_memory_for_little_input)
+{
+    static const char one[] =
+        "\x93NUMPY\1\0\x46\0{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }            \n";
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *message;
+    } bombs[] = {{"", 0, "byte 0: this is not a .npy file"},
+                 {one, sizeof one - 1, "needs 8 bytes, the file holds"},
+                 {"PK\3\4", 4, "byte 0: this is a .npz archive"}};
+    for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
+        int64_t now, before, after;
+        put_bomb(bombs[i].bytes, bombs[i].size);
+        ho_memory_held(&now, &before);
+        cr_expect_eq(get(), HO_INVALID);
+        cr_expect(strstr(error.text, bombs[i].message), "%zu: %s", i, error.text);
+        ho_memory_held(&now, &after);
+        cr_expect_lt(after - before, 8 << 20, "%zu: %lld bytes", i, (long long)(after - before));
+    }
+}
+
 Test(npy, gzipped)
 {
     uint8_t *plain;
