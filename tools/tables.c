@@ -104,6 +104,8 @@ static void print_run(const ho_record *record, const char *folder)
     printf("  ");
     if (online)
         printf("%lld updates; ", (long long)r->outer_iterations);
+    else if (r->outer_iterations > 0 && steps && r->best_iteration == 1)
+        printf("%lld outer iterations, none better than the start; ", (long long)r->outer_iterations);
     else if (r->outer_iterations > 0 && steps)
         printf("%lld outer iterations, best after %lld steps; ", (long long)r->outer_iterations,
                (long long)r->best_iteration - 1);

@@ -78,11 +78,59 @@ static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t numbe
     return status;
 }
 
+/* What the first steps of a descent came to. */
+typedef struct start {
+    ho_line first;
+    double second; /* validation error; NaN: not measured */
+    int64_t steps; /* taken */
+} start;
+
+static void remember(start *s, int64_t number, const ho_answer *a)
+{
+    if (number == 1)
+        *s = (start){.first = a->line, .second = NAN};
+    else if (number == 2)
+        s->second = a->value;
+    s->steps = number - 1;
+}
+
+/* Why no step of a descent improved anything, as far as its start tells; free(). */
+static char *failure_of(const start *s)
+{
+    const ho_line *first = &s->first;
+    if (first->gradient_norm == 0)
+        return ho_format("the hypergradient is 0: nothing that is tuned has an effect on the validation error");
+    if (first->stationarity == 0)
+        return ho_format(
+            "every step is projected back: they are at the bounds of their constraints or domains, and the "
+            "hypergradient points out of these");
+    if (first->rounding.known && first->rounding.left < 1)
+        return ho_format("rounding leaves no digit of the hypergradient by %s", first->rounding.hyper);
+    if (s->second == first->validation_error)
+        return ho_format("the first step changed nothing; a larger learning_rate of `outer` may help");
+    char *became = isnan(s->second) ? ho_format("training diverged after the first step")
+                                    : ho_format("the first step took the validation error from %.6g to %.6g",
+                                                first->validation_error, s->second);
+    char *why = ho_format("%s; a smaller learning_rate of `outer` may help", became);
+    free(became);
+    return why;
+}
+
+static void tell_failure(const ho_optimization *o, const start *s)
+{
+    char *why = failure_of(s);
+    ho_warn(o->listener, ho_format("no outer step of %lld improved the validation error, and the initial "
+                                   "hyperparameters are kept: %s",
+                                   (long long)s->steps, why));
+    free(why);
+}
+
 ho_status ho_optimize(ho_optimization *o, ho_result *result, ho_error *error)
 {
     double *lambda = ho_alloc((size_t)ho_training_lambda_size(o->best->training) * sizeof *lambda);
     bool online = o->strategy->kind == HO_LINE_UPDATE;
     ho_error first = {0}; /* why the first that diverged did */
+    start begun = {0};
     ho_status status = HO_OK;
     for (int64_t i = 1; status == HO_OK; i++) {
         if (i > 1 && o->cpu_until > 0 && ho_cpu_seconds() >= o->cpu_until)
@@ -96,6 +144,7 @@ ho_status ho_optimize(ho_optimization *o, ho_result *result, ho_error *error)
         if (question.wanted == HO_NO_MORE)
             break;
         status = iterate(o, &question, i, result, error);
+        remember(&begun, i, &o->answer);
         if (o->answer.line.diverged && first.status == HO_OK)
             first = o->answer.outcome;
     }
@@ -105,6 +154,8 @@ ho_status ho_optimize(ho_optimization *o, ho_result *result, ho_error *error)
     result->halvings = o->strategy->halvings;
     result->best_error = o->best->at.error;
     result->best_iteration = o->best->at.iteration;
+    if (status == HO_OK && o->strategy->kind == HO_LINE_ITERATION && begun.steps > 0 && result->best_iteration == 1)
+        tell_failure(o, &begun);
     if (status == HO_OK && isnan(o->best->at.value) && first.status != HO_OK)
         return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", first.text);
     return status;

@@ -338,6 +338,30 @@ Test(pipeline, the_table_counts_the_steps_to_the_best)
         cli_expect_done(r);
         int best = (int)json_number(result_of(folder), "best_iteration");
         cr_assert(i ? best == 1 : best > 1, "%d", best);
-        cr_expect(strstr(r.out, cli_format("best after %d steps", best - 1)), "%s", r.out);
+        const char *told = i ? "none better than the start" : cli_format("best after %d steps", best - 1);
+        cr_expect(strstr(r.out, told), "%s", r.out);
     }
+}
+
+/* Where nothing improves, why is told once, and what may help. */
+Test(pipeline, a_search_without_success_says_why)
+{
+    static const char *const cases[][2] = {
+        {"outer/learning_rate=0", ": the first step changed nothing; a larger learning_rate"},
+        {"outer={plugin: sgd, learning_rate: 1e3, iterations: 3}", " a smaller learning_rate of `outer` may help"},
+        {"objective=[{loss: cross_entropy}, {penalty: task_interaction, name: mtl, weight: 0}]",
+         ": the hypergradient is 0: nothing that is tuned"},
+        {"hyperparameters={mtl.rho: {init: 0.01, constraint: {plugin: box, lower: 0, upper: 0.01}}}",
+         ": every step is projected back"},
+    };
+    cli_change("base.yaml", "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cli_result r = cli_run("pipeline", "base.yaml", "--set", "outer/iterations=3", "--set", cases[i][0], NULL);
+        cli_expect_done(r);
+        const char *line = strstr(r.err, "no outer step of 3 improved the validation error");
+        cr_expect(line && strstr(line, cases[i][1]) && !strstr(line + 1, "no outer step"), "%s: %s%s", cases[i][0],
+                  r.out, r.err);
+    }
+    cli_result r = cli_run("pipeline", "base.yaml", "--set", "outer/learning_rate=0.01", NULL);
+    cr_expect(!strstr(r.err, "no outer step"), "%s", r.err);
 }
