@@ -77,7 +77,20 @@ static inline ho_status history_add(history *h, int64_t position, int64_t t0, co
     return added->lambda ? HO_OK : HO_FAILED;
 }
 
-/* The number in the training of step position + 1, which has been added; *lambda is what it was taken with. */
+/* Forgets the steps before this position. */
+static inline void history_drop(history *h, int64_t position)
+{
+    int64_t dropped = 0;
+    while (dropped + 1 < h->count && h->segments[dropped + 1].first <= position)
+        h->system->api->free_memory(h->system, h->segments[dropped++].lambda);
+    if (dropped == 0)
+        return;
+    h->count -= dropped;
+    memmove(h->segments, h->segments + dropped, (size_t)h->count * sizeof *h->segments);
+}
+
+/* The number in the training of step position + 1, which has been added and not dropped; *lambda is what it was taken
+ * with. */
 static inline int64_t history_step(const history *h, int64_t position, const double **lambda)
 {
     int64_t low = 0, high = h->count - 1;

@@ -13,7 +13,7 @@ static const struct {
     {"modes/forward.so", {"columns_at_once", 1}, NULL},  {"modes/reverse.so", {NULL, 0}, "state"},
     {"modes/reverse.so", {NULL, 0}, "residuals"},        {"modes/reverse.so", {NULL, 0}, NULL},
     {"modes/checkpointed.so", {NULL, 0}, NULL},          {"modes/checkpointed.so", {"slots", 1}, NULL},
-    {"modes/checkpointed.so", {"slots", 4}, NULL},
+    {"modes/checkpointed.so", {"slots", 4}, NULL},       {"modes/truncated.so", {"steps_back", 1000}, NULL},
 };
 #define BY_STATES    3
 #define BY_RESIDUALS 4

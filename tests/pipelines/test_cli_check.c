@@ -178,17 +178,17 @@ Test(check, a_mode_that_is_off_by_a_millionth_is_found)
 Test(check, an_approximate_mode_is_measured_and_not_held_to_exactness)
 {
     const char *const tuned = "hyperparameters={dynamics.learning_rate: 0.05, l2.rho: 0.1}";
-    const char *own = cli_format("hypergradient={mode: truncated, path: %s, steps: 10}", plugin("truncated_mode"));
+    const char *own = cli_format("hypergradient={mode: short_sighted, path: %s, steps: 10}", plugin("truncated_mode"));
     cli_result r = cli_run("check", "c.yaml", "--set", tuned, "--set", own, NULL);
     cli_expect_done(r);
-    const char *line = line_of(r.out, "mode truncated: hypergradient, distance");
+    const char *line = line_of(r.out, "mode short_sighted: hypergradient, distance");
     cr_expect(ends_with(line, "approximate"), "%s", r.out);
-    const double off = strtod(line + strlen("mode truncated: hypergradient, distance"), NULL);
+    const double off = strtod(line + strlen("mode short_sighted: hypergradient, distance"), NULL);
     cr_expect(off > 1e-3 && off < 0.5, "%s", line);
     cr_expect(strstr(r.out, " degrees from the exact hypergradient, "), "%s", r.out);
     cr_expect(ends_with(line_of(r.out, "central differences: l2.rho"), "ok"), "%s", r.out);
     /* Over all steps it is exact. */
-    own = cli_format("hypergradient={mode: truncated, path: %s, steps: 60}", plugin("truncated_mode"));
+    own = cli_format("hypergradient={mode: short_sighted, path: %s, steps: 60}", plugin("truncated_mode"));
     r = cli_run("check", "c.yaml", "--set", tuned, "--set", own, NULL);
     cli_expect_done(r);
     cr_expect_lt(strtod(line_of(r.out, "distance") + strlen("distance"), NULL), 1e-14, "%s", r.out);
@@ -198,12 +198,12 @@ Test(check, an_approximate_mode_is_measured_and_not_held_to_exactness)
     cr_assert_eq(system("sh own.sh"), 0);
     r = cli_run("check", "c.yaml", "--set", tuned, NULL);
     cli_expect_done(r);
-    cr_expect(ends_with(line_of(r.out, "mode truncated: hypergradient, distance"), "approximate"), "%s", r.out);
-    r = cli_run("plugins", "truncated", NULL);
+    cr_expect(ends_with(line_of(r.out, "mode short_sighted: hypergradient, distance"), "approximate"), "%s", r.out);
+    r = cli_run("plugins", "short_sighted", NULL);
     cr_expect(strstr(r.out, "approximate"), "%s", r.out);
     r = cli_run("plan", "c.yaml", "--set", tuned, NULL);
     cli_expect_done(r);
-    cr_expect(!strstr(r.out, "truncated"), "auto does not choose an approximate mode: %s", r.out);
+    cr_expect(!strstr(r.out, "short_sighted"), "auto does not choose an approximate mode: %s", r.out);
 }
 
 /* Symmetric matrices with a zero diagonal, at their bound: directions point inwards, in pairs. */

@@ -142,6 +142,7 @@ Test(usage, plugins_are_listed_by_kind)
                                         "forward",
                                         "reverse",
                                         "checkpointed",
+                                        "truncated",
                                         "cifar10",
                                         "generated",
                                         "idx",

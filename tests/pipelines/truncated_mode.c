@@ -132,6 +132,11 @@ static const ho_mode_calls calls = {
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
-    HO_PLUGIN_HEAD(HO_MODE),      .name = "truncated", .version = "1.0.0", .doc = "reverse mode over the last steps",
-    .options = HO_TABLE(options), .calls = &calls,     .create = create,
+    HO_PLUGIN_HEAD(HO_MODE),
+    .name = "short_sighted",
+    .version = "1.0.0",
+    .doc = "reverse mode over the last steps",
+    .options = HO_TABLE(options),
+    .calls = &calls,
+    .create = create,
 };
