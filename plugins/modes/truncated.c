@@ -208,7 +208,7 @@ static ho_status create(ho_setup *u, void **self)
 static const ho_option options[] = {
     {.name = "steps_back",
      .type = HO_INTEGER,
-     .required = 1,
+     .initial = "10",
      .doc = "K, over how many of the last steps the adjoint goes back; more than there are count as all of them",
      .least = 1,
      .most = 1e9},
