@@ -56,11 +56,13 @@ int main(int count, char **arguments)
         counted c = {.b = bench_open()};
         workload w = workloads[k];
         w.steps = w.few;
-        /* Callgrind computes slowly: a tenth of a large batch is as telling. */
+        /* Callgrind computes slowly: a tenth of many examples and a quarter of wide layers are as telling. */
+        if (w.examples > 1024)
+            w.examples /= 10;
         if (w.batch > 50)
             w.batch /= 10;
-        else if (!w.batch && w.examples > 50)
-            w.examples /= 10;
+        if (w.width > 300)
+            w.width /= 4;
         ho_exec_threads(1);
         workload_pose(&c.b, &c.q, &w, false);
         c.mode = make(&c.b, HO_MODE, arguments[2], arguments[2], NULL);
