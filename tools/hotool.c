@@ -84,6 +84,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
     }
     if (status == HO_OK && !help) {
         listen();
+        ho_files_interrupt(&ho_cli_interrupted);
         ho_fatal_signals();
         ho_watch_calls(10, false);
         ho_registry *registry = own_registry(error);

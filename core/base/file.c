@@ -21,6 +21,13 @@ typedef struct gather {
     uint64_t size, capacity, allowed;
 } gather;
 
+static const volatile int *interrupt;
+
+void ho_files_interrupt(const volatile int *flag)
+{
+    interrupt = flag;
+}
+
 static ho_status too_much(const gather *g, ho_error *error)
 {
     ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed", g->path,
@@ -28,9 +35,11 @@ static ho_status too_much(const gather *g, ho_error *error)
     return HO_INVALID;
 }
 
-/* Makes room for at least one more byte; `hint` is the least capacity to try. */
+/* Before every piece: makes room for at least one more byte; `hint` is the least capacity to try. */
 static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
 {
+    if (interrupt && *interrupt)
+        return ho_fail(error, HO_INTERRUPTED, "interrupted while %s was read", g->path);
     if (g->size > g->allowed)
         return too_much(g, error);
     if (g->size < g->capacity)
@@ -49,10 +58,10 @@ static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
     return HO_OK;
 }
 
-/* What one call of read or zlib is given at most: their counts are narrower than a file's. */
+/* What one call of read or zlib is given at most, between looks at the flag. */
 static unsigned piece(uint64_t bytes)
 {
-    const unsigned most = 1u << 30;
+    const unsigned most = 1u << 24;
     return bytes < most ? (unsigned)bytes : most;
 }
 

@@ -24,6 +24,10 @@ ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uin
 ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_extent *extent, uint8_t **bytes, uint64_t *size,
                          ho_error *error);
 
+/* Reading and unpacking end with HO_INTERRUPTED once this, which a signal handler sets, is not 0. Thread: before others
+ * start. */
+void ho_files_interrupt(const volatile int *flag);
+
 /* From now on what is read again must hold the bytes that were read first: "PATH: has changed since it was first read".
  * So that all runs of an experiment are of the same files. Thread: before others start. */
 void ho_files_stay(void);

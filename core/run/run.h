@@ -21,8 +21,9 @@ typedef struct ho_run_request {
  * (example_weights.h). A file with variants or repetitions gives a folder of such folders, VARIANT/N (N the repetition,
  * from 1), `jobs` of them at a time, each in a process of its own (0: one after another in this one), whose result.json
  * has a row for each variant; `variants` chooses among them (none: all). Every variant is read and checked before
- * anything runs. Each file is whole at any moment. HO_FAILED and HO_DIVERGED (after a divergence that halving did not
- * cure) and HO_INTERRUPTED keep what is done so far. */
+ * anything runs; its files must stay as they are meanwhile. The best hyperparameters are written as they improve, at
+ * most once a second. A process that dies fails its run alone. Each file is whole at any moment. HO_FAILED and
+ * HO_DIVERGED (after a divergence that halving did not cure) and HO_INTERRUPTED keep what is done so far. */
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipeline, const char *const *variants,
                           size_t variant_count, int jobs, const ho_run_request *request, ho_error *error);
 

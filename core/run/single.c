@@ -14,6 +14,8 @@
 #include "run/rows.h"
 #include "system/gradient.h"
 
+#define KEEPING_SECONDS 1.0 /* between writings of the best hyperparameters */
+
 struct ho_single {
     const ho_single_request *request;
     ho_pipeline *pipeline;
@@ -28,6 +30,7 @@ struct ho_single {
     double *initial;
     ho_run_folder *folder; /* borrowed */
     double begun, cpu_begun;
+    double kept;       /* when the best hyperparameters were last written */
     int64_t last_cost; /* of the last training for a column, in evaluations */
 };
 
@@ -96,12 +99,24 @@ static void tell_of(const ho_single *s, const ho_line *line)
     }
 }
 
+/* What would be lost if the process were killed. Where it cannot be written, the end of the run says so. */
+static void keep_best(ho_single *s)
+{
+    ho_error ignored = {0};
+    if (ho_seconds() - s->kept < KEEPING_SECONDS)
+        return;
+    ho_run_folder_lambda(s->folder, "hyperparameters", s->training, s->best.lambda, &ignored);
+    s->kept = ho_seconds();
+}
+
 static ho_status write_line(void *context, const ho_line *line, const double *lambda, const double *norms,
                             ho_error *error)
 {
     ho_single *s = context;
     if (ho_run_folder_line(s->folder, s->training, *line, lambda, norms, error) == HO_OK)
         tell_of(s, line);
+    if (line->best)
+        keep_best(s);
     return error->status;
 }
 

@@ -303,6 +303,19 @@ Test(faults, a_failed_allocation_is_no_bad_input_and_no_success)
     cr_expect_geq(failed, 10);
 }
 
+/* What kill -9 leaves: the arrays themselves, and lines of which only the last may be torn. */
+Test(faults, the_best_hyperparameters_are_kept_as_they_improve)
+{
+    const pid_t child = start_long_runs();
+    wait_for_lines("r/1/metrics.jsonl", 3);
+    kill(child, SIGKILL);
+    cli_finish(child);
+    const double *a = cli_array("r/1/hyperparameters/mtl.A.npy", CLASSES * CLASSES);
+    for (int i = 0; i < CLASSES * CLASSES; i++)
+        cr_expect(a[i] >= 0 && a[i] < 1);
+    cli_array("r/1/hyperparameters/mtl.rho.npy", 1);
+}
+
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
 static void expect_interrupted(const char *folder)

@@ -246,6 +246,19 @@ Test(file, what_changed_is_not_read_again)
     }
 }
 
+Test(file, reading_is_interrupted)
+{
+    volatile int interrupted = 0;
+    ho_files_interrupt(&interrupted);
+    put("words", 5);
+    cr_assert_eq(get(0), HO_OK, "%s", error.text);
+    interrupted = 1;
+    ho_large_free(bytes);
+    bytes = NULL;
+    cr_expect_eq(get(0), HO_INTERRUPTED);
+    cr_expect(strstr(error.text, "interrupted while ") && strstr(error.text, path), "%s", error.text);
+}
+
 /* Whatever the moment, exactly one of several creators gets the file, and it is whole. */
 Test(file, create_succeeds_once)
 {
