@@ -6,7 +6,8 @@
  * batch, hyperparameters), which are there at any time. So it is one of three kinds:
  *
  *   costly   products, reductions, indexing, and functions that take many instructions: never computed again
- *   cheap    other elementwise ops and arrangements in memory: as cheap to compute as to load
+ *   cheap    other elementwise ops, arrangements in memory and products that make many entries of few: as cheap to
+ *            compute as to load
  *   free     leaves and views, which are only strides: never worth keeping
  *
  * What is kept must cut every path from a costly node to a late one, at costly or cheap nodes, and with the fewest
@@ -81,7 +82,14 @@ static ho_node viewed(const ho_graph *graph, const ho_graph_node *node)
     }
 }
 
-static bool is_costly(const ho_graph_node *node)
+/* A product of few terms that has many more entries than its operands, such as a head's cotangent by its weights. */
+static bool spreads(const ho_graph *graph, const ho_graph_node *node)
+{
+    const ho_shape *a = &ho_graph_at(graph, node->in[0])->shape, *b = &ho_graph_at(graph, node->in[1])->shape;
+    return ho_axis_size(a, 1) <= 16 && ho_shape_count(&node->shape) >= 4 * (ho_shape_count(a) + ho_shape_count(b));
+}
+
+static bool is_costly(const ho_graph *graph, const ho_graph_node *node)
 {
     switch (node->op) {
     case HO_OP_EXP:
@@ -94,9 +102,10 @@ static bool is_costly(const ho_graph_node *node)
     case HO_OP_ERF:
     case HO_OP_POW:
         return node->shape.rank > 0;
+    case HO_OP_MATMUL:
+        return !spreads(graph, node);
     case HO_OP_SUM:
     case HO_OP_MAXIMUM:
-    case HO_OP_MATMUL:
     case HO_OP_GATHER:
     case HO_OP_SCATTER:
         return true;
@@ -147,7 +156,7 @@ static void describe(network *n, ho_node id)
     if (node->arity && !viewed(n->graph, node) && e->varies == all_axes(&node->shape)) {
         /* A number of rank 0 is a double, whatever the precision. */
         e->limit = node->shape.rank ? ho_shape_count(&node->shape) : 2;
-        e->costly = is_costly(node);
+        e->costly = is_costly(n->graph, node);
     }
 }
 

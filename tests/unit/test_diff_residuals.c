@@ -80,6 +80,26 @@ Test(residuals, are_what_is_costly_to_compute_again)
     expect(&f, "a late exponential beside an early one", &out, 1, &e, 1);
 }
 
+/* exp(a) @ b with `terms` terms and as many rows as columns, times a late number: whether the product is kept, or only
+ * the exponential. */
+static void expect_product(int64_t rows, int64_t terms, bool kept)
+{
+    fixture f = open_graph();
+    const ho_node a = ho_node_leaf(f.graph, "a", ho_shape_of(2, (int64_t[]){rows, terms}));
+    const ho_node b = ho_node_leaf(f.graph, "b", ho_shape_of(2, (int64_t[]){terms, rows}));
+    const ho_node e = un(&f, HO_OP_EXP, a), product = ho_node_matmul(f.graph, e, b);
+    const ho_node out = bin(&f, HO_OP_MUL, product, f.d);
+    expect(&f, "a product", &out, 1, kept ? &product : &e, 1);
+}
+
+Test(residuals, are_no_products_that_make_many_entries_of_few)
+{
+    expect_product(32, 4, false);
+    expect_product(31, 4, true); /* 961 entries of 248: not four times as many */
+    expect_product(128, 16, false);
+    expect_product(1000, 17, true);
+}
+
 Test(residuals, are_the_last_of_equally_large_ones)
 {
     fixture f = open_graph();
