@@ -58,7 +58,7 @@ static ho_status per_example(void *self, ho_trace *x)
 static const ho_loss_calls loss_calls = {.struct_size = sizeof loss_calls, .per_example = per_example};
 
 static const ho_hyper dynamics_hypers[] = {
-    {.name = "rate", .initial = 0.05, .domain = HO_NONNEGATIVE, .doc = "step size"},
+    {.name = "rate", .initial = 0.1, .domain = HO_NONNEGATIVE, .doc = "step size"},
     {.name = "keep", .initial = 0.6, .domain = HO_UNIT, .doc = "part of the velocity that is kept"},
 };
 static const ho_slot dynamics_slots[] = {{.name = "v", .doc = "velocity"}};
@@ -66,7 +66,7 @@ static const ho_slot dynamics_slots[] = {{.name = "v", .doc = "velocity"}};
 static ho_status step(void *self, ho_trace *x)
 {
     (void)self;
-    ho_let(x, "v", "keep*v - rate*g");
+    ho_let(x, "v", "keep*v - rate*g/sqrt(1 + sum(g^2))"); /* of bounded length, so that any model trains */
     ho_let(x, "w", "w + v");
     return ho_ok(x);
 }

@@ -94,6 +94,22 @@ Test(proof, bad_files_cost_their_own_rows_of_a_listing)
     cr_expect(strstr(result.out, "  adam "), "%s", result.out);
     cr_expect(strstr(result.err, "crashing_load.so: crashes while it is loaded"), "%s", result.err);
     cr_expect(strstr(result.err, "exiting_load.so: ends the program while it is loaded"), "%s", result.err);
+    cli_pipeline("misspelt.yaml", "{plugin: momentum", "{plugin: momentun");
+    cli_expect_refused("a misspelt name", cli_run("hypergradient", "misspelt.yaml", NULL),
+                       "unknown dynamics \"momentun\"", "did you mean \"momentum\"?", NULL);
+}
+
+/* No seed may find fault with what is right. */
+Test(proof, other_seeds_pass_too)
+{
+    static const char *const files[] = {"dynamics/adam", "models/shared_trunk", "penalties/task_interaction"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        for (int seed = 7; seed <= 10; seed += 3) {
+            const cli_result result =
+                cli_run("check", cli_format("%s/%s.so", cli_environment("HOTOOL_PLUGIN_PATH"), files[i]), "--seed",
+                        cli_format("%d", seed), NULL);
+            cr_expect_eq(result.status, 0, "%s, seed %d: %s", files[i], seed, result.out);
+        }
 }
 
 Test(proof, what_is_no_plugin_is_refused)
