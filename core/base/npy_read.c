@@ -256,7 +256,8 @@ uint64_t ho_npy_extent(const uint8_t *bytes, uint64_t size)
 {
     ho_error error = {0};
     ho_npy array = {0};
-    reader r = {.path = "", .bytes = (uint8_t *)(uintptr_t)bytes, .size = size, .error = &error};
+    reader r = {.path = "", .size = size, .error = &error};
+    memcpy(&r.bytes, &bytes, sizeof bytes); /* the header is only looked at */
     uint64_t needed = 0;
     bool known =
         read_preamble(&r) == HO_OK && read_dict(&r, &array) == HO_OK && count_bytes(&r, &array, &needed) == HO_OK;
