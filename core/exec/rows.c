@@ -147,16 +147,12 @@ static size_t steps_together(finder *f, size_t start)
     return f->block * row <= CACHE && f->block < f->rows ? count : 0;
 }
 
-/* What a step of these uses is used by a block after another. */
+/* What a step of these writes is there for the next block too: nothing else has its place from the first of them on. */
 static void keep_alive(const ho_plan *plan, ho_buffer *buffers, int32_t first, int32_t last)
 {
-    for (size_t i = 0; i < plan->buffer_count; i++) {
-        ho_buffer *b = &buffers[i];
-        if (b->first <= last && b->last >= first) {
-            b->first = b->first < first ? b->first : first;
-            b->last = b->last > last ? b->last : last;
-        }
-    }
+    for (size_t i = 0; i < plan->buffer_count; i++)
+        if (buffers[i].first > first && buffers[i].first <= last)
+            buffers[i].first = first;
 }
 
 void ho_find_row_blocks(ho_plan *plan, ho_buffer *buffers)
