@@ -27,8 +27,8 @@ ho_status ho_gradient(ho_graph *graph, ho_node value, const ho_node *inputs, ho_
 
 /* Partial evaluation: the nodes to keep of a computation, if `outputs` will be computed once leaves called `late`
  * (tangents or cotangents) are known. From what is kept and from the other leaves they then need no product, reduction,
- * exponential or the like that does not depend on late leaves, but for products of few terms that make many entries of
- * few; and as few entries are kept as possible. Sorted; free(). */
+ * exponential or the like that does not depend on late leaves, but for small products of few terms that make many
+ * entries of few; and as few entries are kept as possible. Sorted; free(). */
 ho_node *ho_choose_residuals(const ho_graph *graph, const ho_node *late, size_t late_count, const ho_node *outputs,
                              size_t output_count, size_t *count);
 

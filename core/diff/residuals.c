@@ -82,11 +82,15 @@ static ho_node viewed(const ho_graph *graph, const ho_graph_node *node)
     }
 }
 
-/* A product of few terms that has many more entries than its operands, such as a head's cotangent by its weights. */
+/* A product of few terms that has many more entries than its operands, such as a head's cotangent by its weights. A
+ * larger one, such as the gradient of a small batch, would leave the cache before it is read. */
+#define SPREAD_MOST 65536
+
 static bool spreads(const ho_graph *graph, const ho_graph_node *node)
 {
     const ho_shape *a = &ho_graph_at(graph, node->in[0])->shape, *b = &ho_graph_at(graph, node->in[1])->shape;
-    return ho_axis_size(a, 1) <= 16 && ho_shape_count(&node->shape) >= 4 * (ho_shape_count(a) + ho_shape_count(b));
+    const int64_t entries = ho_shape_count(&node->shape);
+    return ho_axis_size(a, 1) <= 16 && entries >= 4 * (ho_shape_count(a) + ho_shape_count(b)) && entries <= SPREAD_MOST;
 }
 
 static bool is_costly(const ho_graph *graph, const ho_graph_node *node)

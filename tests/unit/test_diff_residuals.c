@@ -97,7 +97,9 @@ Test(residuals, are_no_products_that_make_many_entries_of_few)
     expect_product(32, 4, false);
     expect_product(31, 4, true); /* 961 entries of 248: not four times as many */
     expect_product(128, 16, false);
-    expect_product(1000, 17, true);
+    expect_product(200, 17, true); /* 17 terms */
+    expect_product(256, 8, false);
+    expect_product(257, 8, true); /* more than 2^16 entries */
 }
 
 Test(residuals, are_the_last_of_equally_large_ones)
