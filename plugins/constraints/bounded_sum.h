@@ -1,5 +1,5 @@
-/* The sets {0 <= x <= cap, sum x <= at_most}, intersected with a hyperparameter's domain and structure. The constraints
- * that bound a sum share this: each reads its own options into a bounded_sum and uses these calls. */
+/* The sets {0 <= x <= cap, at_least <= sum x <= at_most}, intersected with a hyperparameter's domain and structure. The
+ * constraints that bound a sum share this: each reads its own options into a bounded_sum and uses these calls. */
 #ifndef BOUNDED_SUM_H
 #define BOUNDED_SUM_H
 
@@ -8,12 +8,13 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct bounded_sum {
-    double at_most;
-    double cap; /* of each entry; may be infinite */
+    double at_least, at_most; /* the sum; at_least is 0, or at_most: nothing else is needed yet, nor tried */
+    double cap;               /* of each entry; may be infinite */
 } bounded_sum;
 
 static inline double bounded_sum_least(const ho_constrained *h)
@@ -25,7 +26,8 @@ static inline ho_status bounded_sum_fits(void *self, const ho_constrained *h, ch
 {
     const bounded_sum *set = self;
     const int64_t entries = ho_free_entries(h);
-    if (entries == 0)
+    const double most = fmin(set->cap, h->upper);
+    if (entries == 0 && set->at_least <= 0.0)
         return HO_OK;
     if (h->upper < 0.0) {
         snprintf(reason, reason_size, "the domain of %s ends at %g, so none of its values is nonnegative", h->name,
@@ -41,6 +43,11 @@ static inline ho_status bounded_sum_fits(void *self, const ho_constrained *h, ch
         snprintf(reason, reason_size,
                  "the domain of %s begins at %g, so the sum of its %lld entries cannot be at most %g", h->name,
                  h->lower, (long long)entries, set->at_most);
+        return HO_INVALID;
+    }
+    if (entries == 0 || (long double)entries * (long double)most < (long double)set->at_least) {
+        snprintf(reason, reason_size, "%s has %lld entries of at most %g, so their sum cannot be %g", h->name,
+                 (long long)entries, most, set->at_least);
         return HO_INVALID;
     }
     return HO_OK;
@@ -119,7 +126,7 @@ static inline bounded_sum_bracket bounded_sum_search(const bounded_sum_entries *
  * are usual. */
 static inline void bounded_sum_lower(bounded_sum_entries *e, const double *rest, long double limit)
 {
-    const double share = fmax((double)(limit / (long double)e->count), DBL_TRUE_MIN);
+    const double share = fmax((double)(fabsl(limit) / (long double)e->count), DBL_TRUE_MIN);
     double largest = 0.0, width;
     for (int64_t i = 0; i < e->count; i++)
         largest = e->values[i] > largest ? e->values[i] : largest;
@@ -130,13 +137,28 @@ static inline void bounded_sum_lower(bounded_sum_entries *e, const double *rest,
             e->values[i] = (e->values[i] - b.high) + (rest ? rest[i] : 0.0);
         width = b.high - b.low;
         /* The first search was among values without `rest`. */
-        const double rounding = rest ? 2.0 * DBL_EPSILON * fmax(b.high, fmin(e->most, (double)limit)) : 0.0;
+        const double rounding = rest ? 2.0 * DBL_EPSILON * fmax(b.high, fmin(fabs(e->most), fabs((double)limit))) : 0.0;
         b = (bounded_sum_bracket){-width - rounding, rounding};
         rest = NULL;
     } while (width > share);
     b = bounded_sum_search(e, limit, b, 0x1p-56 * share);
     for (int64_t i = 0; i < e->count; i++)
         e->values[i] = bounded_sum_clipped(e, e->values[i] - b.high);
+}
+
+/* The same where clipping leaves the sum below its limit: what lowers the entries' negatives raises them. No entry of
+ * the set is above what the limit leaves beside the least values of the others, so there is a bound in every case. */
+static inline void bounded_sum_raise(bounded_sum_entries *e, double *rest, long double limit)
+{
+    const double room = (double)(limit - (long double)(e->count - 1) * (long double)e->least);
+    bounded_sum_entries negatives = {e->values, e->count, -fmin(e->most, room), -e->least};
+    for (int64_t i = 0; i < e->count; i++) {
+        e->values[i] = -e->values[i];
+        rest[i] = -rest[i];
+    }
+    bounded_sum_lower(&negatives, rest, -limit);
+    for (int64_t i = 0; i < e->count; i++)
+        e->values[i] = -e->values[i];
 }
 
 /* What rounding loses of entry i where ho_project_structure replaces it and its mirror image by their mean. */
@@ -149,13 +171,18 @@ static inline double bounded_sum_rest(const ho_constrained *h, const double *val
     return (a - (mean - part)) + (b - part);
 }
 
-/* The nearest point is clip(x_i - theta), where theta >= 0 is the multiplier of the sum (0 where the sum is small
- * enough). It always lies inside the set. Values that are not finite are refused and left as they are. */
+/* The nearest point is clip(x_i - theta), where theta is the multiplier of the sum: positive where clipping alone
+ * leaves it too large, negative where too small, else 0. A bounded sum is never exceeded; a given one is met to the
+ * rounding of the entries. Values that are not finite are refused and left as they are. */
 static inline ho_status bounded_sum_project(void *self, const ho_constrained *h, double *values)
 {
     const bounded_sum *set = self;
-    /* Allows for the rounding of the sum: a point of the set must not move. */
-    const long double limit = (long double)set->at_most * (1.0L + (long double)h->count * LDBL_EPSILON);
+    const bool given = set->at_least > 0.0;
+    /* Allows for the rounding of the sum, and of the entries of a given one: a point of the set must not move. */
+    const long double slack = given ? 4.0L * (long double)DBL_EPSILON * (long double)set->at_least +
+                                          (long double)h->count * (long double)DBL_TRUE_MIN
+                                    : (long double)h->count * LDBL_EPSILON * (long double)set->at_most;
+    const long double limit = (long double)set->at_most + slack, least = (long double)set->at_least - slack;
     double *free_values = malloc(2 * (size_t)h->count * sizeof(double)), *rest = free_values + h->count;
     bounded_sum_entries e = {free_values, 0, bounded_sum_least(h), set->cap < h->upper ? set->cap : h->upper};
     ho_status status = free_values ? HO_OK : HO_FAILED;
@@ -173,7 +200,9 @@ static inline ho_status bounded_sum_project(void *self, const ho_constrained *h,
             if (ho_entry_free(h, i))
                 e.values[e.count++] = values[i];
         if (bounded_sum_excess(&e, 0.0, limit, &inner) > 0.0L)
-            bounded_sum_lower(&e, rest, limit);
+            bounded_sum_lower(&e, rest, given ? (long double)set->at_most : limit);
+        else if (given && bounded_sum_excess(&e, 0.0, least, &inner) < 0.0L)
+            bounded_sum_raise(&e, rest, set->at_least);
         for (int64_t i = 0, k = 0; i < h->count; i++) {
             const double x = ho_entry_free(h, i) ? bounded_sum_clipped(&e, e.values[k++]) : 0.0;
             if (values[i] != x) /* -0 is in the set too */

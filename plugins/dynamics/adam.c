@@ -1,14 +1,7 @@
 /* Adam with bias correction. */
-#include <hotool/plugin.h>
+#include "adaptive.h"
 
-static const ho_option options[] = {
-    {.name = "epsilon",
-     .type = HO_REAL,
-     .initial = "1e-5",
-     .doc = "its square is added under the root, which keeps the root away from 0",
-     .least = 0.0,
-     .most = 1e6},
-};
+static const ho_option options[] = {EPSILON_OPTION};
 
 static const ho_hyper hypers[] = {
     {.name = "learning_rate", .initial = 1e-3, .domain = HO_NONNEGATIVE, .doc = "step size (alpha)"},
@@ -46,21 +39,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "adam",
     .version = "1.0.0",
     .doc = "Adam: bias-corrected first moment divided by the root of the second",
-    .details =
-        "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
-        "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
-        "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
-        "section 2. epsilon is under the root.\n\n"
-        "A weight that never receives a gradient stands still at 0: an input feature that is 0 in every training "
-        "example, or a bias that symmetric data leave alone. There the slope of the step is learning_rate/epsilon, "
-        "and rounding noise would grow by up to that factor per step. So where a weight is at 0, while others receive "
-        "gradients and both of its moments are 0, or no more than the rounding errors of a gradient, the step counts "
-        "as constant "
-        "when it is differentiated. The bounds, in units of the working precision: 1024 sqrt(max v) and 2^18 epsilon "
-        "for the gradient (in f32 with the default epsilon, about 2e-7; in f64, 3e-16), 2^18 learning_rate for the "
-        "weight.\n\n"
-        "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
-        "below the size of the constraint set.",
+    .details = "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
+               "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n\n"
+               "Kingma and Ba, Adam: A Method for Stochastic Optimization (ICLR 2015), in the efficient order of its "
+               "section 2. epsilon is under the root.\n\n"
+               "As a hyper-optimizer its first step is as long as learning_rate, whatever the gradient: choose it well "
+               "below the size of the constraint set.\n\n" STILL_WEIGHTS("both of its moments"),
     .options = HO_TABLE(options),
     .hypers = HO_TABLE(hypers),
     .calls = &calls,

@@ -7,9 +7,10 @@
 #include <float.h>
 #include <math.h>
 
-/* A set, described independently of the plugins: structure, bounds of each free entry, bound on the sum of all. */
+/* A set, described independently of the plugins: bounds of each free entry, bound on the sum of all, or the sum. */
 typedef struct set {
     double lower, upper, sum;
+    bool exact; /* the sum is that */
 } set;
 
 typedef struct constraint {
@@ -40,6 +41,12 @@ static constraint open_capped(double at_most, double cap)
 {
     const given options[] = {{"at_most", at_most}, {"cap", cap}};
     return open_constraint("constraints/capped_sum.so", options, 2);
+}
+
+static constraint open_simplex(double total)
+{
+    const given options[] = {{"total", total}};
+    return open_constraint("constraints/simplex.so", options, 1);
 }
 
 static constraint open_box(double lower, double upper)
@@ -119,6 +126,7 @@ static int64_t most_lowered(const ho_constrained *h, set s, const double *x0, co
 /* x is the point of the set nearest to x0 just if it lies in the set and one theta >= 0 (with theta = 0 unless the sum
  * meets its bound) has
  *     theta >= x0_i - x_i wherever x_i < upper, and theta <= x0_i - x_i wherever x_i > lower,
+ * with a theta of either sign where the sum is given;
  * x0 symmetrised: stationarity of |x - x0|^2/2 + theta (sum x - bound) over the box. Differences between entries are
  * taken first, so that this is as sharp for entries of 1e300 as for those of the set. */
 static void check_nearest(const ho_constrained *h, set s, const double *x0, const double *x)
@@ -144,15 +152,19 @@ static void check_nearest(const ho_constrained *h, set s, const double *x0, cons
         if (on_zero_diagonal(h, i) || !(x[i] > s.lower))
             continue;
         const wide lowered = symmetrised(h, x0, i) - (wide)x[i];
-        cr_assert_geq((double)lowered, -tolerance, "entry %lld is raised by %g", (long long)i, -(double)lowered);
-        if (most < 0 || theta <= 0)
+        cr_assert(s.exact || (double)lowered >= -tolerance, "entry %lld is raised by %g", (long long)i,
+                  -(double)lowered);
+        if (most < 0 || (theta <= 0 && !s.exact))
             continue;
         const wide apart = (symmetrised(h, x0, i) - symmetrised(h, x0, most)) - ((wide)x[i] - (wide)x[most]);
         cr_assert_geq((double)apart, -tolerance, "entries %lld and %lld: one is lowered by %g more than the other",
                       (long long)i, (long long)most, -(double)apart);
     }
     cr_assert_leq((double)sum, s.sum * (1.0 + 1e-14), "the sum is %.17g, above %.17g", (double)sum, s.sum);
-    if ((double)sum < s.sum - tolerance * (double)h->count)
+    if (s.exact)
+        cr_assert_geq((double)sum, s.sum * (1.0 - 1e-14) - (double)h->count * DBL_TRUE_MIN,
+                      "the sum is %.17g, below %.17g", (double)sum, s.sum);
+    else if ((double)sum < s.sum - tolerance * (double)h->count)
         cr_assert_leq((double)theta, tolerance, "the sum is free, but entries are lowered by %g", (double)theta);
 }
 
@@ -162,6 +174,7 @@ static void solve(const ho_constrained *h, set s, const double *x0, double *x)
     wide low = 0, high = 0, theta = 0;
     for (int64_t i = 0; i < h->count; i++)
         high = (wide)fabs(x0[i]) > high ? (wide)fabs(x0[i]) : high;
+    low = s.exact ? -high - (wide)s.sum : 0;
     for (int trial = 0; trial < 240; trial++) {
         wide sum = 0;
         for (int64_t i = 0; i < h->count; i++) {
@@ -174,7 +187,7 @@ static void solve(const ho_constrained *h, set s, const double *x0, double *x)
             high = theta;
         else
             low = theta;
-        if (high == 0)
+        if (high == 0 && !s.exact)
             return; /* the sum is free */
         theta = (low + high) / 2;
     }
@@ -234,7 +247,7 @@ static const struct {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Random points of every shape, domain and size; some entries tie, some are 0. */
-static void check_random_points(const constraint *c, double lower, double upper, double sum)
+static void check_random_points(const constraint *c, set bounds)
 {
     static const double scales[] = {1e-8, 0.1, 1.0, 300.0};
     uint64_t state = 0x9E3779B97F4A7C15u;
@@ -243,7 +256,7 @@ static void check_random_points(const constraint *c, double lower, double upper,
         for (size_t b = 0; b < COUNT(domains); b++) {
             const ho_constrained h = make_constrained(shapes[a].rows, shapes[a].columns, shapes[a].structure,
                                                       domains[b].lower, domains[b].upper);
-            const set s = {fmax(lower, h.lower), fmin(upper, h.upper), sum};
+            const set s = {fmax(bounds.lower, h.lower), fmin(bounds.upper, h.upper), bounds.sum, bounds.exact};
             char reason[256];
             if (c->calls->fits(c->self, &h, reason, sizeof(reason)) != HO_OK)
                 continue;

@@ -6,7 +6,7 @@
 Test(nonnegative, is_the_nearest_point)
 {
     constraint c = open_nonnegative();
-    check_random_points(&c, 0.0, HUGE_VAL, HUGE_VAL);
+    check_random_points(&c, (set){0.0, HUGE_VAL, HUGE_VAL, false});
     close_constraint(&c);
 }
 
@@ -15,7 +15,7 @@ Test(box, is_the_nearest_point)
     static const double bounds[][2] = {{-0.5, 0.25}, {0.1, 0.1}, {-1e308, 1e308}, {0.0, 5.0}};
     for (size_t i = 0; i < COUNT(bounds); i++) {
         constraint c = open_box(bounds[i][0], bounds[i][1]);
-        check_random_points(&c, bounds[i][0], bounds[i][1], HUGE_VAL);
+        check_random_points(&c, (set){bounds[i][0], bounds[i][1], HUGE_VAL, false});
         close_constraint(&c);
     }
 }
@@ -25,7 +25,7 @@ Test(nonnegative_sum, is_the_nearest_point)
     static const double bounds[] = {0.0, 1e-300, 1e-6, 0.5, 1.0, 3.7, 40.0, 1e6};
     for (size_t i = 0; i < COUNT(bounds); i++) {
         constraint c = open_sum(bounds[i]);
-        check_random_points(&c, 0.0, HUGE_VAL, bounds[i]);
+        check_random_points(&c, (set){0.0, HUGE_VAL, bounds[i], false});
         close_constraint(&c);
     }
 }
@@ -75,7 +75,7 @@ Test(capped_sum, is_the_nearest_point)
     for (size_t i = 0; i < COUNT(bounds); i++) {
         for (size_t j = 0; j < COUNT(caps); j++) {
             constraint c = open_capped(bounds[i], caps[j]);
-            check_random_points(&c, 0.0, caps[j], bounds[i]);
+            check_random_points(&c, (set){0.0, caps[j], bounds[i], false});
             close_constraint(&c);
         }
     }
@@ -124,7 +124,7 @@ Test(capped_sum, takes_entries_from_the_smallest_to_the_largest)
     const double cap = DBL_MAX, half = 0.5 * DBL_MAX;
     constraint c = open_capped(cap, cap);
     ho_constrained h = make_constrained(5, 0, 0, -HUGE_VAL, HUGE_VAL);
-    check_projection(&c, &h, (set){0.0, cap, cap}, (double[]){half, half, half, 1.0, -half});
+    check_projection(&c, &h, (set){0.0, cap, cap, false}, (double[]){half, half, half, 1.0, -half});
     double x[5];
     memcpy(x, largest, sizeof(x));
     project_twice(&c, &h, x);
@@ -138,6 +138,52 @@ Test(capped_sum, takes_entries_from_the_smallest_to_the_largest)
     memcpy(x, smallest, sizeof(smallest));
     project_twice(&c, &h, x);
     cr_expect(x[0] + x[1] + x[2] + x[3] <= 1e-323);
+    close_constraint(&c);
+}
+
+Test(simplex, is_the_nearest_point)
+{
+    static const double totals[] = {0.0, 1e-310, 1e-6, 0.5, 1.0, 3.7, 40.0, 1e6};
+    for (size_t i = 0; i < COUNT(totals); i++) {
+        constraint c = open_simplex(totals[i]);
+        check_random_points(&c, (set){0.0, HUGE_VAL, totals[i], true});
+        close_constraint(&c);
+    }
+}
+
+Test(simplex, agrees_with_a_projection_done_by_hand)
+{
+    constraint c = open_constraint("constraints/simplex.so", NULL, 0);
+    ho_constrained h = make_constrained(3, 0, 0, 0.0, HUGE_VAL);
+    double x[] = {1.0, 0.5, -2.0}; /* lowered by 1/4 */
+    project_twice(&c, &h, x);
+    cr_expect_float_eq(x[0], 0.75, 1e-15);
+    cr_expect_float_eq(x[1], 0.25, 1e-15);
+    cr_expect_eq(x[2], 0.0);
+    double y[] = {0.25, -0.25, -3.0}; /* raised by 1/2 */
+    project_twice(&c, &h, y);
+    cr_expect_float_eq(y[0], 0.75, 1e-15);
+    cr_expect_float_eq(y[1], 0.25, 1e-15);
+    cr_expect_eq(y[2], 0.0);
+    h.upper = 0.5;
+    double z[] = {0.45, -3.0, 0.15}; /* raised, and cut off: (1/2, 0, 1/2) */
+    project_twice(&c, &h, z);
+    cr_expect_float_eq(z[0], 0.5, 1e-15);
+    cr_expect_eq(z[1], 0.0);
+    cr_expect_float_eq(z[2], 0.5, 1e-15);
+    close_constraint(&c);
+}
+
+Test(simplex, of_one_entry_is_one_point)
+{
+    constraint c = open_simplex(0.7);
+    const ho_constrained h = make_constrained(0, 0, 0, 0.0, HUGE_VAL);
+    static const double from[] = {-1e300, -2.0, 0.0, 1e-300, 0.7, 5.0, DBL_MAX};
+    for (size_t i = 0; i < COUNT(from); i++) {
+        double x = from[i];
+        project_twice(&c, &h, &x);
+        cr_expect_float_eq(x, 0.7, 1e-16, "%g becomes %.17g", from[i], x);
+    }
     close_constraint(&c);
 }
 
@@ -155,7 +201,7 @@ static void fill_far(uint64_t *state, int64_t count, double offset, double sprea
 }
 
 /* Offsets and spreads over twelve orders of magnitude each, bounds over six. */
-static void check_far_points(const constraint *c, double cap, double bound)
+static void check_far_points(const constraint *c, set s)
 {
     uint64_t state = 12345;
     for (int offset = 0; offset <= 12; offset += 2) {
@@ -164,8 +210,8 @@ static void check_far_points(const constraint *c, double cap, double bound)
                 const ho_constrained h =
                     make_constrained(shapes[a].rows, shapes[a].columns, shapes[a].structure, 0.0, HUGE_VAL);
                 double x0[64];
-                fill_far(&state, h.count, pow(10.0, offset), pow(10.0, spread), x0);
-                check_solved(c, &h, (set){0.0, cap, bound}, x0);
+                fill_far(&state, h.count, (s.exact && a % 2 ? -1.0 : 1.0) * pow(10.0, offset), pow(10.0, spread), x0);
+                check_solved(c, &h, s, x0);
             }
         }
     }
@@ -177,7 +223,7 @@ Test(capped_sum, is_the_nearest_point_to_points_far_away)
     for (size_t i = 0; i < COUNT(bounds); i++) {
         for (size_t j = 0; j < COUNT(caps); j++) {
             constraint c = open_capped(bounds[i], caps[j]);
-            check_far_points(&c, caps[j], bounds[i]);
+            check_far_points(&c, (set){0.0, caps[j], bounds[i], false});
             close_constraint(&c);
         }
     }
@@ -188,7 +234,18 @@ Test(nonnegative_sum, is_the_nearest_point_to_points_far_away)
     static const double bounds[] = {1e-3, 0.7, 5.0, 1e3};
     for (size_t i = 0; i < COUNT(bounds); i++) {
         constraint c = open_sum(bounds[i]);
-        check_far_points(&c, HUGE_VAL, bounds[i]);
+        check_far_points(&c, (set){0.0, HUGE_VAL, bounds[i], false});
+        close_constraint(&c);
+    }
+}
+
+/* Also from below: the negatives of points far above. */
+Test(simplex, is_the_nearest_point_to_points_far_away)
+{
+    static const double totals[] = {1e-3, 0.7, 5.0, 1e3};
+    for (size_t i = 0; i < COUNT(totals); i++) {
+        constraint c = open_simplex(totals[i]);
+        check_far_points(&c, (set){0.0, HUGE_VAL, totals[i], true});
         close_constraint(&c);
     }
 }
@@ -203,7 +260,7 @@ static void check_thirty(const constraint *c, double offset, double spread, uint
         x0[i] = offset + spread * uniform(&seed);
     memcpy(x, x0, sizeof(x));
     project_twice(c, &h, x);
-    check_nearest(&h, (set){0.0, 1.0, 5.0}, x0, x);
+    check_nearest(&h, (set){0.0, 1.0, 5.0, false}, x0, x);
     for (int i = 0; i < 30; i++)
         sum += (long double)x[i];
     cr_expect_float_eq((double)sum, 5.0, 1e-14);
@@ -228,7 +285,7 @@ Test(constraints, meet_the_sum_where_differences_are_lost_beside_the_offset)
 /* Neighbouring doubles near 1e300 are 1e284 apart: the larger ones share the bound, the others end at 0. */
 Test(constraints, tell_neighbours_apart_at_any_size)
 {
-    constraint open[] = {open_sum(0.75), open_capped(0.75, 1.0)};
+    constraint open[] = {open_sum(0.75), open_capped(0.75, 1.0), open_simplex(0.75)};
     const ho_constrained h = make_constrained(5, 0, 0, 0.0, HUGE_VAL);
     for (size_t i = 0; i < COUNT(open); i++) {
         double x[] = {1e300, nextafter(1e300, 2e300), -1e300, nextafter(1e300, 2e300), 1e299};
@@ -243,7 +300,7 @@ Test(constraints, tell_neighbours_apart_at_any_size)
 Test(constraints, make_matrices_symmetric_without_losing_the_last_bit)
 {
     const double ulp = nextafter(1e9, 2e9) - 1e9;
-    constraint open[] = {open_sum(8.0 * ulp), open_capped(8.0 * ulp, 1.0)};
+    constraint open[] = {open_sum(8.0 * ulp), open_capped(8.0 * ulp, 1.0), open_simplex(8.0 * ulp)};
     const ho_constrained h = make_constrained(3, 3, HO_SYMMETRIC | HO_ZERO_DIAGONAL, 0.0, HUGE_VAL);
     for (size_t i = 0; i < COUNT(open); i++) {
         /* Means 1e9 + ulp (1/2, 0, 2), so theta = 1e9 - ulp/2. */
@@ -259,7 +316,7 @@ Test(constraints, make_matrices_symmetric_without_losing_the_last_bit)
 Test(constraints, refuse_points_that_are_not_finite)
 {
     const double bad[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
-    constraint open[] = {open_sum(1.0), open_capped(1.0, 1.0)};
+    constraint open[] = {open_sum(1.0), open_capped(1.0, 1.0), open_simplex(1.0)};
     for (size_t i = 0; i < COUNT(open); i++) {
         for (size_t j = 0; j < COUNT(bad); j++) {
             const ho_constrained h = make_constrained(4, 0, 0, 0.0, HUGE_VAL);
@@ -308,7 +365,7 @@ Test(constraints, keep_random_points_whose_sum_is_just_the_bound)
         for (int i = 0; i < 50; i++)
             sum += x[i] = floor(uniform(&state) * 0x1p20) * 0x1p-20;
         memcpy(kept, x, sizeof(x));
-        constraint open[] = {open_sum(sum), open_capped(sum, 1.0)};
+        constraint open[] = {open_sum(sum), open_capped(sum, 1.0), open_simplex(sum)};
         const ho_constrained h = make_constrained(50, 0, 0, 0.0, 1.0);
         for (size_t i = 0; i < COUNT(open); i++) {
             cr_assert_eq(open[i].calls->project(open[i].self, &h, x), HO_OK);
@@ -333,7 +390,7 @@ static void check_large(constraint c, int64_t rows, int64_t columns, uint32_t st
     const double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
     cr_log_info("%lld entries, sum %g, step %g: %.3f ms\n", (long long)h.count, sum, step, 1e3 * seconds);
     cr_expect_lt(seconds, 0.25, "%lld entries take %g s", (long long)h.count, seconds);
-    check_nearest(&h, (set){0.0, 1.0, sum}, x0, x);
+    check_nearest(&h, (set){0.0, 1.0, sum, false}, x0, x);
     close_constraint(&c);
     free(x0);
     free(x);
@@ -366,6 +423,10 @@ Test(constraints, refuse_empty_sets_with_a_reason)
     check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, -2.0, -1.0), "none of its values is nonnegative");
     check_refused(open_capped(9.0, 1.0), make_constrained(3, 0, 0, 1.5, 2.0), "none of its values is at most 1");
     check_refused(open_capped(1.0, 1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
+    check_refused(open_simplex(1.0), make_constrained(3, 0, 0, -2.0, -1.0), "none of its values is nonnegative");
+    check_refused(open_simplex(1.0), make_constrained(3, 0, 0, 0.5, 1.0), "3 entries");
+    check_refused(open_simplex(1.0), make_constrained(3, 0, 0, 0.0, 0.3), "3 entries of at most 0.3");
+    check_refused(open_simplex(1.0), make_constrained(1, 1, HO_ZERO_DIAGONAL, 0.0, 1.0), "0 entries");
 }
 
 Test(constraints, do_not_count_a_zero_diagonal_among_the_entries)

@@ -10,10 +10,12 @@ typedef struct situation {
 } situation;
 
 static const situation situations[] = {
-    {"sgd", 0, false},      {"sgd", 8, false},      {"sgd", 0, true},      {"sgd", 7, true},
-    {"momentum", 0, false}, {"momentum", 8, false}, {"momentum", 0, true}, {"momentum", 7, true},
-    {"rmsprop", 0, false},  {"rmsprop", 8, false},  {"rmsprop", 0, true},  {"rmsprop", 7, true},
-    {"adam", 0, false},     {"adam", 8, false},     {"adam", 0, true},     {"adam", 7, true},
+    {"sgd", 0, false},      {"sgd", 8, false},     {"sgd", 0, true},      {"sgd", 7, true},      {"momentum", 0, false},
+    {"momentum", 8, false}, {"momentum", 0, true}, {"momentum", 7, true}, {"rmsprop", 0, false}, {"rmsprop", 8, false},
+    {"rmsprop", 0, true},   {"rmsprop", 7, true},  {"adam", 0, false},    {"adam", 8, false},    {"adam", 0, true},
+    {"adam", 7, true},      {"adamw", 0, false},   {"adamw", 8, false},   {"adamw", 0, true},    {"adamw", 7, true},
+    {"adagrad", 0, false},  {"adagrad", 8, false}, {"adagrad", 0, true},  {"adagrad", 7, true},  {"nesterov", 0, false},
+    {"nesterov", 8, false}, {"nesterov", 0, true}, {"nesterov", 7, true},
 };
 
 #define SITUATIONS (sizeof situations / sizeof *situations)
@@ -185,9 +187,11 @@ typedef struct dead_run {
 
 ParameterizedTestParameters(hypergradients, dead_features_stay_finite_in_f32)
 {
-    static const dead_run runs[] = {{"sgd", "forward"},      {"sgd", "reverse"},     {"momentum", "forward"},
-                                    {"momentum", "reverse"}, {"rmsprop", "forward"}, {"rmsprop", "reverse"},
-                                    {"adam", "forward"},     {"adam", "reverse"}};
+    static const dead_run runs[] = {
+        {"sgd", "forward"},      {"sgd", "reverse"},      {"momentum", "forward"}, {"momentum", "reverse"},
+        {"rmsprop", "forward"},  {"rmsprop", "reverse"},  {"adam", "forward"},     {"adam", "reverse"},
+        {"adamw", "forward"},    {"adamw", "reverse"},    {"adagrad", "forward"},  {"adagrad", "reverse"},
+        {"nesterov", "forward"}, {"nesterov", "reverse"}, {"lion", "forward"},     {"lion", "reverse"}};
     return cr_make_param_array(dead_run, (void *)(uintptr_t)runs, sizeof runs / sizeof *runs, NULL);
 }
 
@@ -216,4 +220,47 @@ ParameterizedTest(dead_run *run, hypergradients, dead_features_stay_finite_in_f3
         ho_training_free(training);
         small_free(s);
     }
+}
+
+/* The derivative of Lion's sign is 0, so what acts through the gradient has no hypergradient; the signs hold still
+ * while the rate, the decay and the start move a little. */
+Test(hypergradients, lion_has_those_of_its_signs_held)
+{
+    static const char *const smooth[] = {"dynamics.learning_rate", "dynamics.weight_decay", "model.init_scale"};
+    small *s = small_new((small_options){.dynamics = "lion", .precision = HO_F64, .batch = 7});
+    small_tune_all(s);
+    ho_training *training = small_training(s);
+    const size_t count = (size_t)ho_training_lambda_size(training);
+    double *lambda = calloc(count, sizeof *lambda), *forward = calloc(count, sizeof *forward),
+           *reverse = calloc(count, sizeof *reverse), *direction = calloc(count, sizeof *direction);
+    ho_training_lambda_initial(training, lambda);
+    small_hypergradient(s, training, "forward", lambda, SMALL_T, forward);
+    small_hypergradient(s, training, "reverse", lambda, SMALL_T, reverse);
+    size_t hyper_count, seen = 0;
+    const ho_hyperparameter *h = ho_training_hypers(training, &hyper_count);
+    for (size_t i = 0; i < hyper_count; i++) {
+        if (!h[i].tuned || !strcmp(h[i].name, "model.temperature"))
+            continue; /* the validation error has the temperature in it */
+        bool moves = false;
+        for (size_t k = 0; k < sizeof smooth / sizeof *smooth; k++)
+            moves |= !strcmp(h[i].name, smooth[k]);
+        const double *f = forward + h[i].offset, *r = reverse + h[i].offset;
+        if (!moves) {
+            cr_expect_eq(norm(f, h[i].count) + norm(r, h[i].count), 0.0, "%s acts through a sign", h[i].name);
+            continue;
+        }
+        seen++;
+        direction[h[i].offset] = 1.0;
+        cr_expect(*r != 0.0 && fabs(*f - *r) <= 1e-10 * fabs(*r), "%s: forward %g, reverse %g", h[i].name, *f, *r);
+        const double error = difference_error(training, lambda, direction, *r);
+        cr_expect(error <= 1e-6 * fabs(*r), "%s: slope %g, differences are off by %g", h[i].name, *r, error);
+        direction[h[i].offset] = 0.0;
+    }
+    cr_expect_eq(seen, 3);
+    free(lambda);
+    free(forward);
+    free(reverse);
+    free(direction);
+    ho_training_free(training);
+    small_free(s);
 }

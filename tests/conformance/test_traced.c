@@ -169,7 +169,7 @@ static void trace_step(const char *name, const char *slot, const double *slot_va
     bind("t", 0, 0, &step_number);
     if (slot)
         bind(slot, ROWS, 0, slot_values);
-    if (strcmp(name, "adam") == 0)
+    if (strncmp(name, "adam", 4) == 0)
         bind("v", ROWS, 0, square0);
     cr_assert_eq(trace("step", instance->loaded->calls.dynamics.step), HO_OK, "%s", error.text);
 }
@@ -228,14 +228,95 @@ Test(dynamics, adam_corrects_the_bias_of_both_moments)
     expect_vector("w", w);
 }
 
+Test(dynamics, adamw_takes_a_part_of_each_weight_too)
+{
+    double w[ROWS], m[ROWS], v[ROWS];
+    trace_step("adamw", "m", slot0);
+    for (int i = 0; i < ROWS; i++) {
+        m[i] = 0.9 * slot0[i] + 0.1 * g0[i];
+        v[i] = 0.999 * square0[i] + 0.001 * g0[i] * g0[i];
+        w[i] = w0[i] - 1e-3 * sqrt(1 - pow(0.999, 7)) / (1 - pow(0.9, 7)) * m[i] / sqrt(v[i] + 1e-10) -
+               1e-3 * 0.01 * w0[i];
+    }
+    expect_vector("m", m);
+    expect_vector("v", v);
+    expect_vector("w", w);
+}
+
+Test(dynamics, adagrad_divides_by_the_root_of_the_sum)
+{
+    double w[ROWS], v[ROWS];
+    trace_step("adagrad", "v", square0);
+    for (int i = 0; i < ROWS; i++) {
+        v[i] = square0[i] + g0[i] * g0[i];
+        w[i] = w0[i] - 0.01 * g0[i] / sqrt(v[i] + 1e-10);
+    }
+    expect_vector("v", v);
+    expect_vector("w", w);
+}
+
+Test(dynamics, nesterov_keeps_a_velocity_and_stays_ahead)
+{
+    double w[ROWS], v[ROWS];
+    trace_step("nesterov", "v", slot0);
+    for (int i = 0; i < ROWS; i++) {
+        v[i] = 0.9 * slot0[i] - 0.01 * g0[i];
+        w[i] = w0[i] + 0.9 * v[i] - 0.01 * g0[i];
+    }
+    expect_vector("v", v);
+    expect_vector("w", w);
+}
+
+/* Gradients at the point ahead, u + momentum v, of J = sum x^4/4: what w is said to be. */
+Test(dynamics, nesterov_is_the_method_of_the_paper)
+{
+    double u[ROWS], velocity[ROWS] = {0}, w[ROWS], v[ROWS] = {0}, g[ROWS];
+    memcpy(u, w0, sizeof u);
+    memcpy(w, w0, sizeof w);
+    for (int t = 0; t < 5; t++) {
+        open_plugin(HO_DYNAMICS, "nesterov", NULL, NULL);
+        for (int i = 0; i < ROWS; i++) {
+            velocity[i] = 0.9 * velocity[i] - 0.01 * pow(u[i] + 0.9 * velocity[i], 3);
+            u[i] += velocity[i];
+            g[i] = pow(w[i], 3);
+        }
+        bind("w", ROWS, 0, w);
+        bind("g", ROWS, 0, g);
+        bind("t", 0, 0, &step_number);
+        bind("v", ROWS, 0, v);
+        cr_assert_eq(trace("step", instance->loaded->calls.dynamics.step), HO_OK, "%s", error.text);
+        double next[ROWS];
+        compute(bound("w"), next);
+        compute(bound("v"), v);
+        memcpy(w, next, sizeof w);
+        for (int i = 0; i < ROWS; i++)
+            cr_expect_float_eq(w[i], u[i] + 0.9 * velocity[i], 1e-14, "step %d: %.17g", t, w[i]);
+        teardown();
+        setup();
+    }
+}
+
+Test(dynamics, lion_goes_by_the_sign)
+{
+    double w[ROWS], m[ROWS];
+    trace_step("lion", "m", slot0);
+    for (int i = 0; i < ROWS; i++) {
+        const double c = 0.9 * slot0[i] + 0.1 * g0[i];
+        w[i] = w0[i] - 1e-4 * (c > 0 ? 1 : c < 0 ? -1 : 0);
+        m[i] = 0.99 * slot0[i] + 0.01 * g0[i];
+    }
+    expect_vector("m", m);
+    expect_vector("w", w);
+}
+
 /* The 1/epsilon of a weight whose gradient and second moment are 0 is the largest derivative that there is. */
 Test(dynamics, derivatives_at_a_dead_weight_are_finite)
 {
-    static const char *const names[] = {"rmsprop", "adam"};
-    for (int k = 0; k < 2; k++) {
+    static const char *const names[] = {"rmsprop", "adagrad", "adam", "adamw"};
+    for (int k = 0; k < 4; k++) {
         static const double ones[ROWS] = {1, 1, 1, 1, 1};
         double found[ROWS];
-        trace_step(names[k], k ? "m" : "v", k ? slot0 : square0);
+        trace_step(names[k], k > 1 ? "m" : "v", k > 1 ? slot0 : square0);
         const ho_node inputs[] = {leaves[1], leaves[leaf_count - 1]}, w = bound("w"); /* g and v */
         const ho_node tangents[] = {bind("dg", ROWS, 0, ones), bind("dv", ROWS, 0, ones)};
         ho_node out;
@@ -415,6 +496,42 @@ Test(losses, squared_error_sums_over_outputs)
     expect_close(found, due, BATCH);
 }
 
+static void expect_gradient_of(ho_node gradient, const double *due, int64_t count)
+{
+    double found[ROWS * COLUMNS];
+    cr_assert_eq(compute(gradient, found), count);
+    expect_close(found, due, (size_t)count);
+}
+
+/* Errors on both sides of delta, at it, and 0. */
+Test(losses, huber_is_quadratic_and_then_linear)
+{
+    static const double delta = 0.75, z[BATCH * COLUMNS] = {0.5, -0.5, 0, 2, -3, 0.75, -0.75, 0.8, -0.7, 0.25, 1e3, 0};
+    static const double y[BATCH * COLUMNS] = {0};
+    double found[BATCH], due[BATCH] = {0}, slopes[BATCH * COLUMNS], curves[BATCH * COLUMNS], by_delta = 0.0;
+    open_plugin(HO_LOSS, "huber", NULL, NULL);
+    bind("outputs", BATCH, COLUMNS, z);
+    bind("targets", BATCH, COLUMNS, y);
+    bind("delta", 0, 0, &delta);
+    for (int i = 0; i < BATCH * COLUMNS; i++) {
+        const double size = fabs(z[i]);
+        due[i / COLUMNS] += size < delta ? 0.5 * size * size : delta * (size - 0.5 * delta);
+        slopes[i] = size < delta ? z[i] : z[i] > 0 ? delta : -delta;
+        curves[i] = size < delta ? 1.0 : 0.0;
+        by_delta += size < delta ? 0.0 : size - delta;
+    }
+    cr_assert_eq(trace("per_example", instance->loaded->calls.loss.per_example), HO_OK, "%s", error.text);
+    cr_assert_eq(compute(bound("loss"), found), BATCH);
+    expect_close(found, due, BATCH);
+    const ho_node by[] = {leaves[0], leaves[2]};
+    ho_node gradient[2], second;
+    cr_assert_eq(ho_gradient(graph, ho_node_sum_all(graph, bound("loss")), by, gradient, 2), HO_OK, "%s", error.text);
+    expect_gradient_of(gradient[0], slopes, BATCH * COLUMNS);
+    expect_gradient_of(gradient[1], &by_delta, 1);
+    cr_assert_eq(ho_gradient(graph, ho_node_sum_all(graph, gradient[0]), by, &second, 1), HO_OK, "%s", error.text);
+    expect_gradient_of(second, curves, BATCH * COLUMNS);
+}
+
 /* ---- penalties ----------------------------------------------------------------------------------------------------
  */
 
@@ -501,6 +618,59 @@ Test(penalties, task_interaction_of_a_matrix_that_is_not_symmetric)
     expect_number(trace_penalty("task_interaction", lopsided, NULL, NULL, 0), penalty_by_hand(lopsided, 0, &none, 0));
 }
 
+/* With entries that are 0, where the slope is 0 and no curvature is seen. */
+static const double signs[ROWS * COLUMNS] = {1.5, -2, 0, -0.25, 0, 3, 1e-9, -1e-9, 0, 7, -7, 0.5, -0.5, 0, 1};
+
+static double sign(double x)
+{
+    return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+
+/* The penalty, its gradient and its curvature: sum_ij a_j |w_ij| + b_j w_ij^2. */
+static void check_absolute(const char *name, const char *first, const double *a, const double *b, int64_t count)
+{
+    double due = 0.0, slopes[ROWS * COLUMNS], curves[ROWS * COLUMNS];
+    open_plugin(HO_PENALTY, name, NULL, NULL);
+    const ho_node w = bind("w", ROWS, COLUMNS, signs);
+    bind(first, count, 0, a);
+    if (b)
+        bind("l2", count, 0, b);
+    for (int i = 0; i < ROWS * COLUMNS; i++) {
+        const double aj = a[count ? i % COLUMNS : 0], bj = b ? b[count ? i % COLUMNS : 0] : 0.0;
+        due += aj * fabs(signs[i]) + bj * signs[i] * signs[i];
+        slopes[i] = aj * sign(signs[i]) + 2.0 * bj * signs[i];
+        curves[i] = 2.0 * bj;
+    }
+    cr_assert_eq(trace("value", instance->loaded->calls.penalty.value), HO_OK, "%s", error.text);
+    expect_number(compute_one(bound("penalty")), due);
+    ho_node gradient, second;
+    cr_assert_eq(ho_gradient(graph, bound("penalty"), &w, &gradient, 1), HO_OK, "%s", error.text);
+    expect_gradient_of(gradient, slopes, ROWS * COLUMNS);
+    cr_assert_eq(ho_gradient(graph, ho_node_sum_all(graph, gradient), &w, &second, 1), HO_OK, "%s", error.text);
+    expect_gradient_of(second, curves, ROWS * COLUMNS);
+}
+
+Test(penalties, l1_has_the_signs_as_its_gradient)
+{
+    check_absolute("l1", "rho", &common, NULL, 0);
+}
+
+Test(penalties, l1_with_a_strength_for_each_column)
+{
+    check_absolute("l1", "rho", per_column, NULL, COLUMNS);
+}
+
+Test(penalties, elastic_net_is_l1_and_l2)
+{
+    check_absolute("elastic_net", "l1", &common, &tie, 0);
+}
+
+Test(penalties, elastic_net_with_strengths_for_each_column)
+{
+    static const double squares[COLUMNS] = {0.0, 1.25, 3.0};
+    check_absolute("elastic_net", "l1", per_column, squares, COLUMNS);
+}
+
 /* As hypergradients of A need it: sum_f (w_fj - w_fk)^2 in every entry. */
 Test(penalties, task_interaction_has_the_squared_distances_as_its_gradient_by_A)
 {
@@ -549,7 +719,7 @@ Test(plugins, all_load_and_document_themselves)
 {
     size_t count;
     const ho_loaded **all = ho_registry_list(registry, 0, &count, report_refusal, NULL);
-    cr_expect_geq(count, 18);
+    cr_expect_geq(count, 31);
     for (size_t i = 0; i < count; i++) {
         const ho_loaded *p = all[i];
         cr_expect(p->plugin.doc && p->plugin.doc[0], "%s has no doc", p->path);

@@ -37,7 +37,7 @@ Test(complete, commands_options_and_plugins)
     offers("pipeline x.yaml --p", "--precision --profile ");
     offers("check x.yaml --p", "");
     offers("report run --o", "--out ");
-    offers("plugins ad", "adam ");
+    offers("plugins ad", "adagrad adam adamw ");
     offers("pipeline x.yaml --mode r", "reverse ");
     offers("pipeline --mode=r", "--mode=reverse ");
     offers("pipeline --precision ", "f32 f64 ");
@@ -67,8 +67,8 @@ Test(complete, values_of_set)
     offers("pipeline x --set precision=", "precision=f32 precision=f64 ");
     offers("pipeline x --set data/split/stratified=", "data/split/stratified=true data/split/stratified=false ");
     offers("pipeline x --set model=so", "model=softmax ");
-    offers("pipeline x --set dynamics/plugin=a", "dynamics/plugin=adam ");
-    offers("pipeline x --set outer/plugin=a", "outer/plugin=adam ");
+    offers("pipeline x --set dynamics/plugin=a", "dynamics/plugin=adagrad dynamics/plugin=adam dynamics/plugin=adamw ");
+    offers("pipeline x --set outer/plugin=a", "outer/plugin=adagrad outer/plugin=adam outer/plugin=adamw ");
     offers("pipeline x --set hyperparameters/l2.rho/constraint/plugin=b",
            "hyperparameters/l2.rho/constraint/plugin=box ");
     offers("pipeline x --set objective/a/loss=c", "objective/a/loss=cross_entropy ");

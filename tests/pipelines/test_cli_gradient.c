@@ -214,7 +214,7 @@ Test(gradient, without_out_nothing_is_written)
 
 Test(gradient, check_proves_each_dynamics)
 {
-    static const char *const names[] = {"sgd", "momentum", "rmsprop", "adam"};
+    static const char *const names[] = {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "adagrad"};
     cli_pipeline("check.yaml", "  mtl.rho: {init: 0.01}\n",
                  "  mtl.rho: {init: 0.01}\n"
                  "  dynamics.learning_rate: 0.05\n"
@@ -222,8 +222,8 @@ Test(gradient, check_proves_each_dynamics)
                  "  model.temperature: 1.2\n"
                  "  cross_entropy.weight: 0.9\n");
     cli_change("check.yaml", ", learning_rate: 0.2", "");
-    for (size_t i = 0; i < 4; i++) {
-        const char *dynamics = cli_format("dynamics={plugin: %s%s}", names[i], i < 2 ? "" : ", epsilon: 1.0e-2");
+    for (size_t i = 0; i < 7; i++) {
+        const char *dynamics = cli_format("dynamics={plugin: %s%s}", names[i], i < 3 ? "" : ", epsilon: 1.0e-2");
         cli_result r = cli_run("check", "check.yaml", "--set", dynamics, "--set", "batch=16", NULL);
         cli_expect_done(r);
         static const char *const pieces[] = {"initial map",

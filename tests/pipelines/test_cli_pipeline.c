@@ -233,14 +233,29 @@ Test(pipeline, stationarity_is_measured_within_the_constraints)
 
 Test(pipeline, every_dynamics_drives_training_and_hyperparameters)
 {
-    static const char *const names[] = {"sgd", "momentum", "rmsprop", "adam"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"sgd", "momentum", "rmsprop", "adam", "nesterov", "adamw", "adagrad"};
+    for (size_t i = 0; i < 7; i++) {
         const char *inner = cli_format("dynamics={plugin: %s, learning_rate: 0.05}", names[i]);
-        const char *outer = cli_format("outer={plugin: %s, learning_rate: 0.0005, iterations: 4}", names[3 - i]);
+        const char *outer =
+            cli_format("outer={plugin: %s, learning_rate: 0.0005, iterations: 4}", i < 4 ? names[3 - i] : names[i]);
         cli_expect_done(cli_run("pipeline", "base.yaml", "--set", inner, "--set", outer, "--out", names[i], NULL));
         cr_expect_lt(json_number(result_of(names[i]), "best_validation_error"), error_at(names[i], 1),
                      "%s: the error does not fall", names[i]);
     }
+}
+
+/* Also from a start that has another sum. */
+Test(pipeline, a_simplex_keeps_the_sum)
+{
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set",
+                            "hyperparameters/mtl.A/constraint={plugin: simplex, total: 0.3}", "--out", "sum", NULL));
+    const double *A = cli_array("sum/hyperparameters/mtl.A.npy", CLASSES * CLASSES);
+    double sum = 0;
+    for (int i = 0; i < CLASSES * CLASSES; i++) {
+        cr_expect_geq(A[i], 0.0);
+        sum += A[i];
+    }
+    cr_expect_float_eq(sum, 0.3, 1e-15);
 }
 
 Test(pipeline, training_starts_from_given_weights)

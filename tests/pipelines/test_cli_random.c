@@ -21,9 +21,15 @@ typedef struct problem {
     points training, validation;
     int classes, steps, dynamics;
     double rate, rho, epsilon, scale;
+    double absolute; /* strength of the absolute values; 0: the penalty is of squares only */
 } problem;
 
-static const char *const dynamics_names[] = {"adam", "rmsprop", "momentum", "sgd"};
+enum { ADAM, RMSPROP, MOMENTUM, SGD, ADAMW, ADAGRAD, NESTEROV, LION };
+
+static const char *const dynamics_names[] = {"adam",  "rmsprop", "momentum", "sgd",
+                                             "adamw", "adagrad", "nesterov", "lion"};
+
+#define DECAY 0.05 /* of the weights, where the dynamics have one */
 
 static uint64_t random_state;
 
@@ -107,20 +113,50 @@ static long double cross_entropy(const points *p, int classes, const long double
     return mean;
 }
 
+static long double sign(long double x)
+{
+    return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+
+/* What step t adds to the weight w, whose gradient is g. */
+static long double move(const problem *p, int t, long double rate, long double w, long double g, long double *m,
+                        long double *v)
+{
+    const long double epsilon = p->epsilon, before = *m, decay = p->dynamics == RMSPROP ? 0.9L : 0.999L;
+    const long double corrected = rate * sqrtl(1 - powl(decay, t)) / (1 - powl(0.9L, t));
+    *v = p->dynamics == ADAGRAD ? *v + g * g : decay * *v + (1 - decay) * g * g;
+    *m = 0.9L * before + 0.1L * g;
+    const long double root = sqrtl(*v + epsilon * epsilon);
+    switch (p->dynamics) {
+    case ADAM:
+        return -corrected * *m / root;
+    case ADAMW:
+        return -corrected * *m / root - rate * DECAY * w;
+    case RMSPROP:
+    case ADAGRAD:
+        return -rate * g / root;
+    case MOMENTUM:
+        return *m = 0.9L * before - rate * g;
+    case NESTEROV:
+        *m = 0.9L * before - rate * g;
+        return 0.9L * *m - rate * g;
+    case LION:
+        *m = 0.99L * before + 0.01L * g;
+        return -rate * (sign(0.9L * before + 0.1L * g) + DECAY * w);
+    default:
+        return -rate * g;
+    }
+}
+
 static long double validation_error(const problem *p, long double rate, long double rho)
 {
     long double w[WEIGHTS] = {0}, m[WEIGHTS] = {0}, v[WEIGHTS] = {0}, g[WEIGHTS];
-    const long double decay = p->dynamics == 0 ? 0.999L : 0.9L, square = (long double)p->epsilon * p->epsilon;
     for (int t = 1; t <= p->steps; t++) {
         cross_entropy(&p->training, p->classes, w, g);
-        const long double corrected = rate * sqrtl(1 - powl(decay, t)) / (1 - powl(0.9L, t));
         for (int i = 0; i < WEIGHTS; i++) {
-            g[i] = p->scale * (g[i] + (i < WIDTH * MOST_CLASSES ? 2 * rho * w[i] : 0));
-            v[i] = decay * v[i] + (1 - decay) * g[i] * g[i];
-            m[i] = 0.9L * m[i] + (p->dynamics == 0 ? 0.1L * g[i] : -rate * g[i]);
-            const long double root = sqrtl(v[i] + square);
-            const long double by[] = {-corrected * m[i] / root, -rate * g[i] / root, m[i], -rate * g[i]};
-            w[i] += by[p->dynamics];
+            if (i < WIDTH * MOST_CLASSES)
+                g[i] += 2 * rho * w[i] + p->absolute * sign(w[i]);
+            w[i] += move(p, t, rate, w[i], p->scale * g[i], &m[i], &v[i]);
         }
     }
     return cross_entropy(&p->validation, p->classes, w, g);
@@ -157,24 +193,28 @@ static void write_problem(const problem *p)
 {
     write_points("tx.npy", "ty.npy", &p->training);
     write_points("vx.npy", "vy.npy", &p->validation);
-    const char *epsilon = p->dynamics < 2 ? cli_format(", epsilon: %g", p->epsilon) : "";
-    cli_write("p.yaml",
-              cli_format("{name: p, model: softmax, steps: %d, dynamics: {plugin: %s%s},\n"
-                         " data: {train: {plugin: npy, inputs: tx.npy, labels: ty.npy},\n"
-                         "        validation: {plugin: npy, inputs: vx.npy, labels: vy.npy}},\n"
-                         " objective: [{loss: cross_entropy, reduce: mean, name: fit, weight: %g},\n"
-                         "             {penalty: l2, name: l2, weight: %g}],\n"
-                         " validation: {loss: cross_entropy},\n"
-                         " hyperparameters: {l2.rho: {init: %g, constraint: nonnegative},\n"
-                         "                   dynamics.learning_rate: {init: %g}},\n"
-                         " hypergradient: {mode: reverse}}\n",
-                         p->steps, dynamics_names[p->dynamics], epsilon, p->scale, p->scale, p->rho, p->rate));
+    const bool rooted = p->dynamics < 2 || p->dynamics == ADAMW || p->dynamics == ADAGRAD;
+    const bool decays = p->dynamics == ADAMW || p->dynamics == LION;
+    const char *epsilon = rooted ? cli_format(", epsilon: %g", p->epsilon) : "";
+    const char *penalty = p->absolute > 0 ? cli_format("elastic_net, name: l2, l1: %g", p->absolute) : "l2, name: l2";
+    cli_write("p.yaml", cli_format("{name: p, model: softmax, steps: %d, dynamics: {plugin: %s%s%s},\n"
+                                   " data: {train: {plugin: npy, inputs: tx.npy, labels: ty.npy},\n"
+                                   "        validation: {plugin: npy, inputs: vx.npy, labels: vy.npy}},\n"
+                                   " objective: [{loss: cross_entropy, reduce: mean, name: fit, weight: %g},\n"
+                                   "             {penalty: %s, weight: %g}],\n"
+                                   " validation: {loss: cross_entropy},\n"
+                                   " hyperparameters: {l2.%s: {init: %g, constraint: nonnegative},\n"
+                                   "                   dynamics.learning_rate: {init: %g}},\n"
+                                   " hypergradient: {mode: reverse}}\n",
+                                   p->steps, dynamics_names[p->dynamics], epsilon,
+                                   decays ? cli_format(", weight_decay: %g", DECAY) : "", p->scale, penalty, p->scale,
+                                   p->absolute > 0 ? "l2" : "rho", p->rho, p->rate));
 }
 
-static void compare(int number, const double right[2])
+static void compare(int number, const problem *p, const double right[2])
 {
-    static const char *const names[] = {"dynamics.learning_rate", "l2.rho"}, *const modes[] = {"reverse", "forward"},
-                             *const precisions[] = {"f64", "f32"};
+    const char *const names[] = {"dynamics.learning_rate", p->absolute > 0 ? "l2.l2" : "l2.rho"};
+    static const char *const modes[] = {"reverse", "forward"}, *const precisions[] = {"f64", "f32"};
     for (int k = 0; k < 4; k++) {
         const char *out = cli_format("out%d_%d", number, k);
         cli_expect_done(cli_run("hypergradient", "p.yaml", "--mode", modes[k / 2], "--precision", precisions[k % 2],
@@ -199,8 +239,36 @@ Test(random_pipelines, as_a_loop_and_differences_say)
             continue;
         judged++;
         write_problem(&p);
-        compare(i, right);
+        compare(i, &p, right);
     }
     cr_expect(judged >= PROBLEMS / 2, "only %d problems have slopes that differences agree on", judged);
     fprintf(stderr, "%d of %d problems judged\n", judged, PROBLEMS);
+}
+
+/* The same for the other dynamics, under an elastic net. Classes are of different sizes, so that no gradient cancels:
+ * Lion takes steps of full length by the sign of whatever rounding leaves of one that does. */
+Test(random_pipelines, of_other_dynamics_and_penalties)
+{
+    enum { PROBLEMS = 24 };
+    static const double strengths[] = {0, 0.001, 0.01, 0.1};
+    int judged[8] = {0};
+    for (int i = 0; i < PROBLEMS; i++) {
+        problem p = random_problem((uint64_t)i + 1001);
+        double right[2];
+        p.dynamics = ADAMW + i % 4;
+        p.absolute = strengths[one_of(4)];
+        p.training = random_points(p.classes * 2 + 1, p.classes);
+        for (int k = 0; k < p.training.count && i % 8 < 4; k++)
+            p.training.x[k][WIDTH - 1] = 0;
+        if (!differences(&p, right))
+            continue;
+        judged[p.dynamics]++;
+        write_problem(&p);
+        compare(i, &p, right);
+    }
+    for (int k = ADAMW; k <= LION; k++) {
+        cr_expect(judged[k] >= PROBLEMS / 8, "only %d problems with %s have slopes that differences agree on",
+                  judged[k], dynamics_names[k]);
+        fprintf(stderr, "%s: %d of %d problems judged\n", dynamics_names[k], judged[k], PROBLEMS / 4);
+    }
 }

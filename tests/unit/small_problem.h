@@ -177,10 +177,25 @@ static inline void small_tune_all(small *s)
     static const struct {
         const char *dynamics, *name;
         double value;
-    } own[] = {{"sgd", "dynamics.learning_rate", 0.02}, {"momentum", "dynamics.learning_rate", 0.01},
-               {"momentum", "dynamics.momentum", 0.7},  {"rmsprop", "dynamics.learning_rate", 0.01},
-               {"rmsprop", "dynamics.decay", 0.9},      {"adam", "dynamics.learning_rate", 0.01},
-               {"adam", "dynamics.beta1", 0.8},         {"adam", "dynamics.beta2", 0.95}};
+    } own[] = {{"sgd", "dynamics.learning_rate", 0.02},
+               {"momentum", "dynamics.learning_rate", 0.01},
+               {"momentum", "dynamics.momentum", 0.7},
+               {"rmsprop", "dynamics.learning_rate", 0.01},
+               {"rmsprop", "dynamics.decay", 0.9},
+               {"adam", "dynamics.learning_rate", 0.01},
+               {"adam", "dynamics.beta1", 0.8},
+               {"adam", "dynamics.beta2", 0.95},
+               {"adamw", "dynamics.learning_rate", 0.01},
+               {"adamw", "dynamics.beta1", 0.8},
+               {"adamw", "dynamics.beta2", 0.95},
+               {"adamw", "dynamics.weight_decay", 0.3},
+               {"adagrad", "dynamics.learning_rate", 0.05},
+               {"nesterov", "dynamics.learning_rate", 0.01},
+               {"nesterov", "dynamics.momentum", 0.7},
+               {"lion", "dynamics.learning_rate", 0.01},
+               {"lion", "dynamics.beta1", 0.8},
+               {"lion", "dynamics.beta2", 0.95},
+               {"lion", "dynamics.weight_decay", 0.3}};
     const char *dynamics = s->problem.dynamics->loaded->plugin.name;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(own[i].dynamics, dynamics))

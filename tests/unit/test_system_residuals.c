@@ -100,11 +100,12 @@ static void expect_same_bits(fixture *f)
 
 Test(residuals, give_the_bits_of_step_jvp_and_vjp)
 {
-    static const char *const dynamics[] = {"sgd", "momentum", "rmsprop", "adam"};
-    for (size_t i = 0; i < 16; i++) {
+    static const char *const dynamics[] = {"sgd",   "momentum", "rmsprop",  "adam",
+                                           "adamw", "adagrad",  "nesterov", "lion"};
+    for (size_t i = 0; i < 32; i++) {
         fixture f;
-        small *s = small_new(
-            (small_options){.dynamics = dynamics[i % 4], .precision = i & 4 ? HO_F64 : HO_F32, .batch = i & 8 ? 7 : 0});
+        small *s = small_new((small_options){
+            .dynamics = dynamics[i % 8], .precision = i & 8 ? HO_F64 : HO_F32, .batch = i & 16 ? 7 : 0});
         small_tune_all(s);
         open_small(&f, s);
         expect_same_bits(&f);

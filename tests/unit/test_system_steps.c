@@ -116,8 +116,9 @@ Test(system_step, is_the_loop_one_would_write_for_adam)
 
 Test(system_step, jvp_and_vjp_are_transposes)
 {
-    static const char *const dynamics[] = {"sgd", "momentum", "rmsprop", "adam"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const dynamics[] = {"sgd",   "momentum", "rmsprop",  "adam",
+                                           "adamw", "adagrad",  "nesterov", "lion"};
+    for (size_t i = 0; i < 8; i++) {
         small *s = small_new((small_options){.dynamics = dynamics[i], .precision = HO_F64, .batch = 5});
         small_tune_all(s);
         ho_training *training = small_training(s);
