@@ -42,14 +42,14 @@ static bytes contents(const bytes *file, ElfW(Shdr) s)
     return (bytes){at, at ? s.sh_size : 0};
 }
 
-/* Symbols that old linkers put into every shared object. */
+/* Symbols that old linkers put into every shared object, and AddressSanitizer beside each that is exported. */
 static bool from_linker(const char *name)
 {
     static const char *const names[] = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
-    return false;
+    return strncmp(name, "__odr_asan.", strlen("__odr_asan.")) == 0;
 }
 
 static ho_status check_symbol(const char *name, const ElfW(Sym) * s, ho_error *error)

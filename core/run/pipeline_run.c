@@ -186,6 +186,7 @@ static void work(void *context, size_t index)
     m->worker = true;
     run_task(&m->tasks[index], &result);
     ho_crew_say(SAYS_OUTCOME, "%d %s", (int)result.outcome.status, result.outcome.text);
+    ho_result_free(&result);
 }
 
 /* What a worker has left of its result, if it came that far. */

@@ -50,8 +50,8 @@ typedef struct reverse_run {
 /* Beside what each step leaves: two adjoints, and where states lie between stored ones. */
 static double bytes_of(const layout *l, int64_t steps)
 {
-    const int64_t stored = steps / l->stride + 1, between = l->stride > 1 ? l->stride + 1 : 0;
-    return (double)steps * (double)l->residual_bytes + (double)(stored + between + 2) * (double)l->state_bytes;
+    const double stored = (double)(steps / l->stride) + 1, between = l->stride > 1 ? (double)l->stride + 1 : 0;
+    return (double)steps * (double)l->residual_bytes + (stored + between + 2) * (double)l->state_bytes;
 }
 
 /* With residuals. The fewest states are held where the stored ones are as many as those between two of them; a state

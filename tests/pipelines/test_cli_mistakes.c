@@ -48,7 +48,11 @@ static const mistake rows[] = {
     {"endless_trace", "shapes", "timed out", "is still in its step after 2 s"},
     {"unchecked_malloc", "create-memory", "crashed", "crashed in its create (SIGSEGV"},
     {"unchecked_memory", "read-memory", "crashed", "crashed in its read (SIGSEGV"},
+#ifdef __SANITIZE_ADDRESS__
+    {"double_free", "instances", "ended", "attempting double-free"},
+#else
     {"double_free", "instances", "crashed", "crashed in its destroy (SIGABRT"},
+#endif
     {"writes_static", "instances", "crashed", "crashed in its create (SIGSEGV"},
     {"past_the_end", "projection", "crashed", "crashed in its project (SIGSEGV"},
     {"writes_lambda", "gradient", "crashed", "crashed in its advance (SIGSEGV"},
