@@ -183,6 +183,10 @@ static ho_status compare(check *c, const ho_instance *mode, ho_error *error)
         ho_fail_as(error, &own);
     } else if (approximate) {
         say_approximate(c, name, value, other);
+        char *told = ho_training_told(c->training, false);
+        if (told)
+            printf("    %s\n", told);
+        free(told);
     } else {
         snprintf(what, sizeof what, "mode %s: E", name);
         const double apart = relative(value, c->value);

@@ -415,6 +415,22 @@ static ho_status poll(ho_system *s)
     return fails(f) ? failure(f) : HO_OK;
 }
 
+static int64_t batch(ho_system *s)
+{
+    (void)s;
+    return 0;
+}
+
+HO_PRINTF(3, 4)
+static void tell(ho_system *s, int32_t warning, const char *format, ...)
+{
+    fake *f = (fake *)s;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(f->told[warning ? 1 : 0], sizeof(f->told[0]), format, arguments);
+    va_end(arguments);
+}
+
 const ho_system_api fake_api = {
     .struct_size = sizeof(ho_system_api),
     .lambda_size = lambda_size,
@@ -449,4 +465,6 @@ const ho_system_api fake_api = {
     .residual_jvp = residual_jvp,
     .residual_vjp = residual_vjp,
     .memory = memory,
+    .batch = batch,
+    .tell = tell,
 };

@@ -30,6 +30,7 @@ typedef struct fake {
     int64_t residual_bytes;
     int64_t linearized, recomputed; /* steps */
     char message[256];              /* of a mode's own failure */
+    char told[2][512];              /* a mode's note and its warning */
     char misuse[256];               /* the first call that should not have been made so */
 } fake;
 

@@ -54,6 +54,17 @@ static void print_digits(const ho_training *training, const ho_rounding *r)
     free(warning);
 }
 
+static void print_told(ho_training *training)
+{
+    char *note = ho_training_told(training, false), *warning = ho_training_told(training, true);
+    if (note)
+        printf("%s\n", note);
+    if (warning)
+        ho_note("warning: %s", warning);
+    free(note);
+    free(warning);
+}
+
 ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *request, ho_error *error)
 {
     ho_training *training = ho_needs_steps(pipeline, "a hypergradient of a whole training", error) == HO_OK
@@ -83,6 +94,7 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
                    (long long)answer.line.trajectory_bytes);
             print_gradient(training, &answer);
             print_digits(training, &answer.line.rounding);
+            print_told(training);
             if (folder)
                 write_files(folder, pipeline, training, request, &answer, error);
         } else {

@@ -21,17 +21,25 @@ void ho_strategy_free(ho_strategy *strategy)
         strategy->calls->free(strategy);
 }
 
-/* Once in a run: the first hypergradient of which few digits are left. Each line says how many. */
-static void tell_digits(ho_optimization *o)
+/* Once in a run: *told says whether it was. Takes the text (NULL: nothing to tell). */
+static void tell_once(const ho_optimization *o, bool *told, char *text)
 {
-    char *text = o->answer.gradient && !o->told_digits ? ho_rounding_warning(o->best->training) : NULL;
-    if (!text)
-        return;
-    o->told_digits = true;
     const ho_line *line = &o->answer.line;
-    ho_warn(o->listener, line->update ? ho_format("step %lld: %s", (long long)line->step, text)
-                                      : ho_format("outer iteration %lld: %s", (long long)line->iteration, text));
+    if (text && !*told)
+        ho_warn(o->listener, line->update ? ho_format("step %lld: %s", (long long)line->step, text)
+                                          : ho_format("outer iteration %lld: %s", (long long)line->iteration, text));
+    *told = *told || text;
     free(text);
+}
+
+/* The first hypergradient of which few digits are left (each line says how many), and the first that its mode warns of.
+ */
+static void tell_trouble(ho_optimization *o)
+{
+    if (!o->answer.gradient)
+        return;
+    tell_once(o, &o->told_digits, o->told_digits ? NULL : ho_rounding_warning(o->best->training));
+    tell_once(o, &o->told_warning, ho_training_told(o->best->training, true));
 }
 
 /* The line of an iteration, and a note of its divergence. */
@@ -40,7 +48,7 @@ static ho_status report(ho_optimization *o, ho_error *error)
     const ho_answer *a = &o->answer;
     if (ho_listen(o->listener, &a->line, a->lambda, a->norms, error) != HO_OK)
         return error->status;
-    tell_digits(o);
+    tell_trouble(o);
     if (a->line.diverged && a->line.kind == HO_LINE_ITERATION)
         ho_warn(o->listener,
                 ho_format("outer iteration %lld diverged: %s%s", (long long)a->line.iteration, a->line.diverged,

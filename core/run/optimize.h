@@ -9,9 +9,9 @@ typedef struct ho_optimization {
     ho_trainer *trainer;   /* for an online strategy, a monitored one */
     double cpu_until;      /* no iteration but the first begins once ho_cpu_seconds() is past this; 0: no limit */
     const ho_listener *listener;
-    ho_best *best;    /* receives the best */
-    bool told_digits; /* that there are few */
-    ho_answer answer; /* the last */
+    ho_best *best;                  /* receives the best */
+    bool told_digits, told_warning; /* that there are few; what the mode warned of */
+    ho_answer answer;               /* the last */
 } ho_optimization;
 
 /* Runs until the strategy has no more, or time is up. Fills in what the result says of the search for hyperparameters:

@@ -348,6 +348,11 @@ static int64_t call_memory(ho_system *s)
     return ho_memory_available();
 }
 
+static int64_t call_batch(ho_system *s)
+{
+    return of(s)->ground.problem->batch;
+}
+
 static int64_t call_directions(ho_system *s)
 {
     const ho_hypers *hypers = &of(s)->hypers;
@@ -462,6 +467,17 @@ static ho_status call_fail(ho_system *s, const char *file, int32_t line, const c
     return status;
 }
 
+static void call_tell(ho_system *s, int32_t warning, const char *format, ...)
+{
+    char text[512], **told = &of(s)->told[warning ? 1 : 0];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    free(*told);
+    *told = ho_strdup(text);
+}
+
 static ho_status call_poll(ho_system *s)
 {
     return poll_interrupt(of(s));
@@ -501,4 +517,6 @@ const ho_system_api ho_training_calls = {
     .residual_jvp = call_residual_jvp,
     .residual_vjp = call_residual_vjp,
     .memory = call_memory,
+    .batch = call_batch,
+    .tell = call_tell,
 };

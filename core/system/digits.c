@@ -135,6 +135,7 @@ void ho_meter_error(ho_meter *meter, const ho_vector *by_state)
         meter->slopes[k] = sqrt(meter->squares[k]);
     restart(&meter->course);
     meter->terms = 0;
+    meter->back_t = -1;
     meter->size = meter->sum = 0;
     for (size_t i = 0; i < meter->hypers->tuned_count; i++)
         meter->by[i].sum = meter->by[i].noise = 0;
@@ -143,6 +144,9 @@ void ho_meter_error(ho_meter *meter, const ho_vector *by_state)
 
 void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *state, const ho_vector *a)
 {
+    if (t == meter->back_t)
+        return; /* a solver at one step: no way back */
+    meter->back_t = t;
     const double weight = state ? weight_of(meter, meter->terms) : 1;
     meter->terms++;
     if (weight == 0)

@@ -74,8 +74,8 @@ typedef struct ho_meter {
     double *squares;    /* by weight tensor */
     double *slopes;     /* ||dE/dw||, by weight tensor */
     /* Backwards, since the last dE/ds. */
-    int64_t terms;
-    double weight; /* steps that the one under way stands for; 0: it is not looked at */
+    int64_t terms, back_t; /* and the last one's step */
+    double weight;         /* steps that the one under way stands for; 0: it is not looked at */
     double size, sum;
     ho_course course;
     /* Forwards. */

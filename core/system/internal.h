@@ -114,6 +114,7 @@ struct ho_training {
     uint64_t *branches;  /* NULL: not asked for */
     int64_t evaluations; /* of the objective's gradient, as ho_training_evaluations counts */
     ho_vector *spare;    /* for next states that were not asked for */
+    char *told[2];       /* by a mode: a note and a warning; NULL: none */
     ho_keeping keeping;
     ho_residuals *freed_residuals;
 };

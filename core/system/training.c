@@ -195,6 +195,8 @@ void ho_training_free(ho_training *training)
         return;
     for (ho_program *program = training->programs; program; program = program->next)
         ho_program_free(program);
+    free(training->told[0]);
+    free(training->told[1]);
     ho_vector_release(training->spare);
     ho_meter_close(&training->meter);
     ho_layout_free(&training->layout);
@@ -287,6 +289,13 @@ void ho_training_random(const ho_training *training, const ho_vector *sizes, ho_
 void ho_training_examine(ho_training *training, bool on)
 {
     training->examine = on;
+}
+
+char *ho_training_told(ho_training *training, bool warning)
+{
+    char *told = training->told[warning];
+    training->told[warning] = NULL;
+    return told;
 }
 
 const ho_digits *ho_training_digits(const ho_training *training)

@@ -40,8 +40,8 @@ typedef struct ho_weight_tensor {
 
 /* Digits below which people should be told. */
 #define HO_FEW_DIGITS 2.5
-/* An amplification above this is told of, however many digits are left: f32 would have none, and the hypergradient holds for a
- * millionth of a change. */
+/* An amplification above this is told of, however many digits are left: f32 would have none, and the hypergradient
+ * holds for a millionth of a change. */
 #define HO_MUCH_GROWTH 1e6
 
 /* The largest growth of the effect that changes of the weights have. */
@@ -133,6 +133,9 @@ ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FI
 
 /* Of the last hypergradient of a mode on this training; until its next call. */
 const ho_digits *ho_training_digits(const ho_training *training);
+
+/* What a mode has told of its last hypergradient, or its warning; free(). NULL: nothing, or it was asked for before. */
+char *ho_training_told(ho_training *training, bool warning);
 
 /* The cost of all steps so far, in evaluations of the objective's gradient: a step is 1, a step with k tangents 1 + 2k,
  * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). Residuals, which

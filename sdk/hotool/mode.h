@@ -103,6 +103,11 @@ typedef struct ho_system_api {
 
     /* The bytes of memory that this process can still take. */
     int64_t (*memory)(ho_system *s);
+    /* How many training examples a step sees, others from step to step; 0: all of them, each time. */
+    int64_t (*batch)(ho_system *s);
+    /* One line about the hypergradient under way, which replaces the one before. `warning` 0: how it went, shown where
+     * a single hypergradient is; 1: what a person should know, shown in runs too, once. */
+    void (*tell)(ho_system *s, int32_t warning, const char *format, ...) HO_PRINTF(3, 4);
 } ho_system_api;
 
 struct ho_system {

@@ -234,7 +234,9 @@ AT(ho_system_api, residual_step, 232);
 AT(ho_system_api, residual_jvp, 240);
 AT(ho_system_api, residual_vjp, 248);
 AT(ho_system_api, memory, 256);
-SIZE(ho_system_api, 264);
+AT(ho_system_api, batch, 264);
+AT(ho_system_api, tell, 272);
+SIZE(ho_system_api, 280);
 
 /* ho_system */
 AT(ho_system, api, 0);

@@ -82,3 +82,123 @@ Test(modes, truncated_says_what_is_wrong_with_its_steps)
         cli_expect_refused(wrong[i].mode, cli_run("pipeline", "base.yaml", "--set", set, NULL), wrong[i].why, NULL);
     }
 }
+
+/* ---- implicit ---------------------------------------------------------------------------------------------------- */
+
+static const char strongly_convex[] =
+    "{name: c, seed: 1, precision: f64, model: {plugin: softmax}, steps: 1500,\n"
+    " dynamics: {plugin: sgd, learning_rate: 0.2},\n"
+    " data: {train: {plugin: npy, inputs: tx.npy, labels: ty.npy},\n"
+    "        validation: {plugin: npy, inputs: vx.npy, labels: vy.npy}},\n"
+    " objective: [{loss: cross_entropy, reduce: mean, weights: per_example}, {penalty: l2, name: l2}],\n"
+    " validation: {loss: cross_entropy, name: validation},\n"
+    " hyperparameters: {l2.rho: 0.1, cross_entropy.weights: 1.0},\n"
+    " hypergradient: {mode: reverse}, outer: {plugin: adam, learning_rate: 0.01, iterations: 3}}\n";
+
+#define TRAIN 60
+
+static void write_convex(void)
+{
+    cli_npy_blobs("tx.npy", "ty.npy", 0, TRAIN);
+    cli_npy_blobs("vx.npy", "vy.npy", TRAIN, TRAIN);
+    cli_write("c.yaml", strongly_convex);
+}
+
+static cli_result convex(const char *dynamics, const char *steps, const char *mode, const char *out)
+{
+    return cli_run("hypergradient", "c.yaml", "--set", cli_format("dynamics={plugin: %s}", dynamics), "--set",
+                   cli_format("steps=%s", steps), "--set", cli_format("hypergradient={mode: %s}", mode), "--out", out,
+                   NULL);
+}
+
+static double apart(const char *a, const char *b, const char *name, int count)
+{
+    const double *x = cli_array(cli_format("%s/%s.npy", a, name), count);
+    const double *y = cli_array(cli_format("%s/%s.npy", b, name), count);
+    double off = 0, size = 0;
+    for (int i = 0; i < count; i++) {
+        off += (x[i] - y[i]) * (x[i] - y[i]);
+        size += x[i] * x[i];
+    }
+    return sqrt(off / size);
+}
+
+/* Trained until a step moves the state by 1e-10 of its norm. */
+Test(modes, implicit_is_reverse_where_training_has_converged)
+{
+    static const char *const dynamics[] = {"sgd, learning_rate: 0.2", "momentum, learning_rate: 0.05, momentum: 0.8"};
+    static const char *const solvers[] = {"cg", "neumann, iterations: 1500", "fixed_point, iterations: 1500", "gmres",
+                                          "gmres, restart: 7, iterations: 1500"};
+    write_convex();
+    for (int d = 0; d < 2; d++) {
+        const char *exact = d ? "m" : "s";
+        cli_expect_done(convex(dynamics[d], "1500", "reverse", exact));
+        for (int k = d; k < 5; k++) {
+            const char *out = cli_format("%s%d", exact, k);
+            cli_result r =
+                convex(dynamics[d], "1500", cli_format("implicit, tolerance: 1e-10, solver: %s", solvers[k]), out);
+            cli_expect_done(r);
+            const char *moves = strstr(r.out, "||Phi(s) - s|| is ");
+            cr_assert(moves, "%s", r.out);
+            cr_expect_lt(strtod(moves + strlen("||Phi(s) - s|| is "), NULL), 1e-10, "%s", r.out);
+            cr_expect_not(strstr(r.err, "warning"), "%s %s", solvers[k], r.err);
+            const double rho = apart(exact, out, "l2.rho", 1),
+                         weights = apart(exact, out, "cross_entropy.weights", TRAIN);
+            cr_expect(rho < 1e-6 && weights < 1e-6, "%s, %s: %g, %g", dynamics[d], solvers[k], rho, weights);
+        }
+    }
+}
+
+/* The state of momentum has a slot: its Jacobian is not symmetric. */
+Test(modes, implicit_refuses_cg_where_it_would_be_wrong)
+{
+    static const char *const dynamics[] = {"momentum, learning_rate: 0.05, momentum: 0.8", "adam, learning_rate: 0.05",
+                                           "rmsprop, learning_rate: 0.01"};
+    write_convex();
+    for (int d = 0; d < 3; d++) {
+        cli_result r = convex(dynamics[d], "200", "implicit, solver: cg", cli_format("out%d", d));
+        cr_expect_eq(r.status, 1, "%s", r.out);
+        cr_expect(strstr(r.err, "cg needs a symmetric Jacobian") && strstr(r.err, "use solver gmres"), "%s", r.err);
+    }
+}
+
+Test(modes, implicit_warns_of_what_it_has_not_solved_and_of_training_far_from_its_end)
+{
+    static const char *const solvers[] = {"cg", "neumann", "fixed_point", "gmres"};
+    write_convex();
+    for (int k = 0; k < 4; k++) {
+        cli_result r = convex("sgd, learning_rate: 0.2", "1500",
+                              cli_format("implicit, iterations: 3, solver: %s", solvers[k]), cli_format("few%d", k));
+        cr_expect_eq(r.status, 0, "%s", r.err);
+        cr_expect(strstr(r.err, cli_format("warning: implicit: %s has not converged: the residual", solvers[k])), "%s",
+                  r.err);
+        cr_expect_not(strstr(r.err, "not near"), "%s", r.err);
+    }
+    cli_result r = convex("sgd, learning_rate: 0.2", "5", "implicit", "far");
+    cr_expect(r.status == 0 && strstr(r.err, "warning: implicit: the training is not near a fixed point"), "%s", r.err);
+    /* Once in a run. */
+    r = cli_run("pipeline", "c.yaml", "--set", "steps=5", "--mode", "implicit", NULL);
+    cli_expect_done(r);
+    const char *told = strstr(r.err, "outer iteration 1: implicit: the training is not near a fixed point");
+    cr_expect(told && !strstr(told + 20, "outer iteration 2: implicit") &&
+                  !strstr(told + 20, "outer iteration 3: implicit"),
+              "%s", r.err);
+}
+
+Test(modes, implicit_refuses_minibatches)
+{
+    write_convex();
+    cli_result r = cli_run("hypergradient", "c.yaml", "--set", "batch=8", "--mode", "implicit", NULL);
+    cr_expect(r.status == 1 && strstr(r.err, "a minibatch of 8 examples") && strstr(r.err, "batch: full"), "%s", r.err);
+    r = cli_run("check", "c.yaml", "--set", "batch=8", "--set", "steps=20", NULL);
+    cli_expect_done(r);
+}
+
+Test(modes, implicit_says_how_it_went_in_a_check)
+{
+    write_convex();
+    cli_result r = cli_run("check", "c.yaml", "--set", "steps=100", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "mode implicit: hypergradient, distance") && strstr(r.out, "the adjoint equation holds to"),
+              "%s", r.out);
+}

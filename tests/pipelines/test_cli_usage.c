@@ -150,6 +150,7 @@ Test(usage, plugins_are_listed_by_kind)
                                         "reverse",
                                         "checkpointed",
                                         "truncated",
+                                        "implicit",
                                         "cifar10",
                                         "generated",
                                         "idx",
