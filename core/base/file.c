@@ -129,24 +129,24 @@ static uint64_t unpacked_size(const gather *packed)
 }
 
 /* Once the first bytes are there: how many may follow. False: what there is will be refused. */
-static bool allow_by_format(gather *g, ho_file_extent *extent)
+static bool allow_by_format(gather *g, ho_file_length *length)
 {
-    const uint64_t length = extent(g->bytes, g->size);
-    if (length < g->allowed)
-        g->allowed = length;
-    return length >= g->size;
+    const uint64_t most = length(g->bytes, g->size);
+    if (most < g->allowed)
+        g->allowed = most;
+    return most >= g->size;
 }
 
 /* Unpacks every member of `packed` into `g`. */
-static ho_status unpack(const gather *packed, gather *g, z_stream *z, ho_file_extent *extent, ho_error *error)
+static ho_status unpack(const gather *packed, gather *g, z_stream *z, ho_file_length *length, ho_error *error)
 {
-    uint64_t hint = extent ? HO_FILE_PEEK : unpacked_size(packed);
+    uint64_t hint = length ? HO_FILE_PEEK : unpacked_size(packed);
     uint64_t at = 0;
     while (true) {
-        if (extent && g->size >= HO_FILE_PEEK) {
-            if (!allow_by_format(g, extent))
+        if (length && g->size >= HO_FILE_PEEK) {
+            if (!allow_by_format(g, length))
                 return HO_OK;
-            extent = NULL;
+            length = NULL;
             hint = unpacked_size(packed);
         }
         if (make_room(g, hint, error) != HO_OK)
@@ -277,7 +277,7 @@ ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uin
     return hand_over(&g, status, bytes, size);
 }
 
-ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_extent *extent, uint8_t **bytes, uint64_t *size,
+ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_length *length, uint8_t **bytes, uint64_t *size,
                          ho_error *error)
 {
     gather packed = {.path = path, .bytes = *bytes, .size = *size}, g = {.path = path, .allowed = limit(most)};
@@ -285,7 +285,7 @@ ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_extent *extent
         return HO_OK;
     z_stream z = {0};
     ho_status status = inflateInit2(&z, 16 + MAX_WBITS) == Z_OK
-                           ? unpack(&packed, &g, &z, extent, error)
+                           ? unpack(&packed, &g, &z, length, error)
                            : ho_fail(error, HO_FAILED, "%s: zlib cannot start", path);
     inflateEnd(&z);
     ho_large_free(packed.bytes);

@@ -6,22 +6,20 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "hotool/data.h"
 
 /* Reads a whole regular file into *bytes (ho_large_alloc; one extra zero byte follows). A gzip file (by its first
  * bytes) is unpacked with zlib. More than `most` bytes (after unpacking; 0: 8 GiB) is an error, as are a missing file,
  * a folder, a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
 ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
-/* How long a file is that begins with these bytes (the first HO_FILE_PEEK of them), by what its format says there; 0:
- * it is not of that format. */
-#define HO_FILE_PEEK 65536
-typedef uint64_t ho_file_extent(const uint8_t *bytes, uint64_t size);
+#define HO_FILE_PEEK 65536 /* bytes that a ho_file_length is given */
 
 /* The two halves of ho_file_read: the bytes as they lie on disk, and unpacking them in place of what *bytes held
- * (freed, and *bytes NULL, after an error) where they are gzip. `extent` (NULL: nobody knows) bounds what is unpacked:
- * of a file of another format only the first HO_FILE_PEEK bytes are, for whoever refuses it. */
+ * (freed, and *bytes NULL, after an error) where they are gzip. `length` (NULL: nobody knows) bounds what is unpacked:
+ * of a file that has less only the first HO_FILE_PEEK bytes are, for whoever refuses it. */
 ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
-ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_extent *extent, uint8_t **bytes, uint64_t *size,
+ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_length *length, uint8_t **bytes, uint64_t *size,
                          ho_error *error);
 
 /* Reading and unpacking end with HO_INTERRUPTED once this, which a signal handler sets, is not 0. Thread: before others

@@ -26,7 +26,7 @@ ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error);
 /* The same from a file's bytes (ho_large_alloc), which it takes over, error or not. Floats are left in place. */
 ho_status ho_npy_parse(const char *path, uint8_t *bytes, uint64_t size, ho_npy *array, ho_error *error);
 /* For ho_file_unpack. */
-uint64_t ho_npy_extent(const uint8_t *bytes, uint64_t size);
+uint64_t ho_npy_length(const uint8_t *bytes, uint64_t size);
 void ho_npy_free(ho_npy *array);
 /* Entry i in C order. */
 static inline double ho_npy_entry(const ho_npy *array, int64_t i)

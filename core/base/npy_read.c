@@ -252,7 +252,7 @@ static ho_status check_size(reader *r, ho_npy *array)
                    r->descr, needed, held);
 }
 
-uint64_t ho_npy_extent(const uint8_t *bytes, uint64_t size)
+uint64_t ho_npy_length(const uint8_t *bytes, uint64_t size)
 {
     ho_error error = {0};
     ho_npy array = {0};
@@ -440,7 +440,7 @@ ho_status ho_npy_read(const char *path, ho_npy *array, ho_error *error)
     uint64_t size;
     *array = (ho_npy){0};
     if (ho_file_read_raw(path, 0, &bytes, &size, error) != HO_OK ||
-        ho_file_unpack(path, 0, ho_npy_extent, &bytes, &size, error) != HO_OK)
+        ho_file_unpack(path, 0, ho_npy_length, &bytes, &size, error) != HO_OK)
         return error->status;
     return ho_npy_parse(path, bytes, size, array, error);
 }

@@ -59,13 +59,13 @@ static ho_status refuse_stand_in(const char *path, const uint8_t *bytes, ho_erro
 }
 
 /* A file's bytes, unpacked, of which the data set keeps the checksum. */
-static ho_status read_file(reading *r, const char *path, uint64_t most, ho_file_extent *extent, uint8_t **bytes,
+static ho_status read_file(reading *r, const char *path, uint64_t most, ho_file_length *length, uint8_t **bytes,
                            uint64_t *size)
 {
     if (ho_file_read_raw(path, most, bytes, size, r->emission.error) != HO_OK)
         return failed(r);
     ho_data_files_add(&r->emission.dataset->files, path, *bytes, *size);
-    if (ho_file_unpack(path, most, extent, bytes, size, r->emission.error) == HO_OK &&
+    if (ho_file_unpack(path, most, length, bytes, size, r->emission.error) == HO_OK &&
         refuse_stand_in(path, *bytes, r->emission.error) != HO_OK) {
         ho_large_free(*bytes);
         *bytes = NULL;
@@ -73,7 +73,8 @@ static ho_status read_file(reading *r, const char *path, uint64_t most, ho_file_
     return failed(r);
 }
 
-static ho_status data_file(ho_data *d, const char *path, uint64_t most, const uint8_t **bytes, uint64_t *size)
+static ho_status data_file(ho_data *d, const char *path, uint64_t most, ho_file_length *length, const uint8_t **bytes,
+                           uint64_t *size)
 {
     reading *r = reading_of(d);
     if (failed(r))
@@ -81,7 +82,7 @@ static ho_status data_file(ho_data *d, const char *path, uint64_t most, const ui
     if (!path || !bytes || !size)
         return ho_emission_misuse(&r->emission, "file: the path or the place for the bytes is NULL");
     uint8_t *content;
-    if (read_file(r, path, most, NULL, &content, size) == HO_OK)
+    if (read_file(r, path, most, length, &content, size) == HO_OK)
         *bytes = ho_emission_own(&r->emission, content, *size);
     return failed(r);
 }
@@ -107,7 +108,7 @@ static ho_status data_npy(ho_data *d, const char *path, ho_array *array)
     uint8_t *bytes;
     uint64_t size;
     ho_npy npy = {0};
-    if (read_file(r, path, 0, ho_npy_extent, &bytes, &size) != HO_OK ||
+    if (read_file(r, path, 0, ho_npy_length, &bytes, &size) != HO_OK ||
         ho_npy_parse(path, bytes, size, &npy, r->emission.error) != HO_OK)
         return failed(r);
     const void *values = npy.f64 ? (void *)npy.f64 : npy.f32;

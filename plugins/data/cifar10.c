@@ -82,7 +82,7 @@ static ho_status open_batch(ho_data *d, batches *b, int i)
 {
     const char *path = b->paths[i];
     uint64_t size;
-    const ho_status status = ho_data_file(d, path, 0, &b->bytes[i], &size);
+    const ho_status status = ho_data_file(d, path, 0, NULL, &b->bytes[i], &size);
     if (status != HO_OK)
         return status;
     if (size == 0)

@@ -103,12 +103,27 @@ static double entry(const idx_file *f, int64_t i)
     }
 }
 
+/* By the header; see ho_file_length. */
+static uint64_t length_by_header(const uint8_t *bytes, uint64_t size)
+{
+    const uint64_t most = (uint64_t)1 << 60; /* far beyond what is read */
+    if (size < 4 || bytes[0] != 0 || bytes[1] != 0 || bytes[3] < 1 || bytes[3] > HO_MAX_RANK)
+        return 0;
+    const uint64_t header = 4 + 4 * (uint64_t)bytes[3];
+    uint64_t length = (uint64_t)entry_size(bytes[2]);
+    for (uint64_t at = 4; at < header && at + 4 <= size; at += 4) {
+        const uint64_t dim = big_endian(bytes + at, 4);
+        length = dim > 0 && length > most / dim ? most : length * dim;
+    }
+    return header + length;
+}
+
 /* Reads the file and checks its header against its size. */
 static ho_status open_file(ho_data *d, const char *path, idx_file *f)
 {
     const uint8_t *bytes;
     uint64_t size;
-    ho_status status = ho_data_file(d, path, 0, &bytes, &size);
+    ho_status status = ho_data_file(d, path, 0, length_by_header, &bytes, &size);
     if (status != HO_OK)
         return status;
     if (size < 4)
@@ -138,7 +153,7 @@ static ho_status open_file(ho_data *d, const char *path, idx_file *f)
     }
     if ((uint64_t)(header + f->count * width) != size)
         return ho_data_fail(d, path, header + f->count * width,
-                            "the array ends here by its header, but the file has %llu bytes", (unsigned long long)size);
+                            "the array ends here by its header, but %llu bytes were read", (unsigned long long)size);
     f->values = bytes + header;
     return HO_OK;
 }

@@ -43,14 +43,21 @@ typedef struct ho_array {
     const void *values;
 } ho_array;
 
+/* How many bytes a file has that begins with these (its first 64 KiB), by what its format says there. Less than `size`:
+ * it is not of that format or ends earlier; the reader gets these bytes alone and refuses them. UINT64_MAX: the format
+ * does not say. */
+typedef uint64_t ho_file_length(const uint8_t *bytes, uint64_t size);
+
 /* What calls return belongs to hotool and lives until `read` returns. A call that fails has reported the file, the byte
  * and the reason: return its status. */
 typedef struct ho_data_api {
     uint32_t struct_size;
     /* The contents of a file, unpacked if its first bytes say gzip; the run's record keeps its checksum. `most`: refuse
-     * more bytes than this (0: 8 GiB). Git LFS pointers and HTML pages, which downloads leave in place of a file, are
-     * refused, here and in npy. */
-    ho_status (*file)(ho_data *d, const char *path, uint64_t most, const uint8_t **bytes, uint64_t *size);
+     * more bytes than this (0: 8 GiB). `length` (NULL: nobody knows) keeps a small gzip file from filling memory with
+     * what will be refused: where 64 KiB or more are unpacked, no more is than it says. Git LFS pointers and HTML
+     * pages, which downloads leave in place of a file, are refused, here and in npy. */
+    ho_status (*file)(ho_data *d, const char *path, uint64_t most, ho_file_length *length, const uint8_t **bytes,
+                      uint64_t *size);
     /* A NumPy file (versions 1 to 3; f2, f4, f8, integers; C and Fortran order): type, rank, dims, source, values. */
     ho_status (*npy)(ho_data *d, const char *path, ho_array *array);
     /* Memory for values, zeroed, aligned to 64 bytes. NULL: out of memory (reported). */
@@ -77,7 +84,8 @@ struct ho_data {
     const ho_data_api *api;
 };
 
-#define ho_data_file(d, path, most, bytes, size)   ((d)->api->file((d), (path), (most), (bytes), (size)))
+#define ho_data_file(d, path, most, length, bytes, size) \
+    ((d)->api->file((d), (path), (most), (length), (bytes), (size)))
 #define ho_data_npy(d, path, array)                ((d)->api->npy((d), (path), (array)))
 #define ho_data_alloc(d, count, size)              ((d)->api->alloc((d), (count), (size)))
 #define ho_data_emit(d, part, array)               ((d)->api->emit((d), (part), (array)))

@@ -207,6 +207,33 @@ Test(idx, unpacks_gzip_by_content)
     check_images();
 }
 
+/* What a small file unpacks to is bounded by its header: 64 MiB of zeros behind one that promises less, or is none. */
+Test(idx, little_memory_for_little_input)
+{
+    static const struct {
+        uint8_t header[8];
+        const char *message;
+    } bombs[] = {{{0, 0, 8, 1, 0, 0, 0, 2}, "byte 10: the array ends here by its header"},
+                 {{0, 0, 8, 1, 0, 1, 0, 0}, "byte 65544: more than the 65544 bytes that are allowed"},
+                 {{1, 0, 8, 1, 0, 0, 0, 2}, "byte 0: an IDX file starts with two zero bytes"},
+                 {{0, 0, 7, 1, 0, 0, 0, 2}, "byte 2: unknown IDX type 0x07"}};
+    put("y", image_labels, sizeof image_labels);
+    for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
+        const size_t size = (size_t)64 << 20;
+        uint8_t *bytes = calloc(size, 1);
+        memcpy(bytes, bombs[i].header, sizeof bombs[i].header);
+        put_gz("x", bytes, size);
+        free(bytes);
+        error = (ho_error){0};
+        int64_t now, before, after;
+        ho_memory_held(&now, &before);
+        read_with("idx", option("inputs", "x"), option("labels", "y"));
+        expect_refused(bombs[i].message);
+        ho_memory_held(&now, &after);
+        cr_expect_lt(after - before, 8 << 20, "%zu: %lld bytes", i, (long long)(after - before));
+    }
+}
+
 Test(idx, reads_every_type_of_number)
 {
     static const struct {

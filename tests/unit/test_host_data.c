@@ -181,9 +181,9 @@ static ho_status reads_by_the_host(const probe *p, ho_data *d)
     cr_assert_eq(stat(p->path, &about), 0);
     ho_status status = HO_OK;
     if (!S_ISDIR(about.st_mode))
-        status = ho_data_file(d, p->path, 0, &bytes, &size);
+        status = ho_data_file(d, p->path, 0, NULL, &bytes, &size);
     for (int i = 0; i < 2 && S_ISDIR(about.st_mode) && status == HO_OK; i++)
-        status = ho_data_file(d, in_folder(i ? "sub/a" : "sub/b"), 0, &bytes, &size);
+        status = ho_data_file(d, in_folder(i ? "sub/a" : "sub/b"), 0, NULL, &bytes, &size);
     return status == HO_OK ? emits_its_memory(p, d) : status;
 }
 

@@ -158,7 +158,7 @@ static ho_status reads_npy(ho_data *d)
     ho_data_emit(d, 0, &inputs);
     const uint8_t *bytes;
     uint64_t size;
-    cr_assert_eq(ho_data_file(d, path, 0, &bytes, &size), HO_OK);
+    cr_assert_eq(ho_data_file(d, path, 0, NULL, &bytes, &size), HO_OK);
     cr_assert_eq(memcmp(bytes, "\x93NUMPY", 6), 0);
     return HO_OK;
 }
@@ -203,7 +203,7 @@ static ho_status reads_missing(ho_data *d)
 {
     const uint8_t *bytes;
     uint64_t size;
-    cr_assert_neq(ho_data_file(d, "/nowhere/x.bin", 0, &bytes, &size), HO_OK);
+    cr_assert_neq(ho_data_file(d, "/nowhere/x.bin", 0, NULL, &bytes, &size), HO_OK);
     cr_assert_null(ho_data_alloc(d, 1, 1), "after an error nothing more is given");
     return HO_OK;
 }

@@ -259,7 +259,7 @@ Test(host_refused, each_senseless_array_is_one_message)
         expression;                   \
         return emit_inputs(d, 0);     \
     }
-MISUSE(null_path, ho_data_file(d, NULL, 0, NULL, NULL))
+MISUSE(null_path, ho_data_file(d, NULL, 0, NULL, NULL, NULL))
 MISUSE(null_npy, ho_data_npy(d, "x.npy", NULL))
 MISUSE(null_array, ho_data_emit(d, 0, NULL))
 MISUSE(huge_alloc, ho_data_alloc(d, UINT64_MAX, 16))

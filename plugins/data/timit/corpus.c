@@ -191,8 +191,9 @@ static ho_status read_pair(ho_data *d, const char *path, const entry *pair, timi
     if (!u->alignment.path || !u->audio.path)
         return HO_FAILED;
     const ho_status status =
-        ho_data_file(d, u->alignment.path, MOST_ALIGNMENT_BYTES, &u->alignment.bytes, &u->alignment.size);
-    return status == HO_OK ? ho_data_file(d, u->audio.path, MOST_AUDIO_BYTES, &u->audio.bytes, &u->audio.size) : status;
+        ho_data_file(d, u->alignment.path, MOST_ALIGNMENT_BYTES, NULL, &u->alignment.bytes, &u->alignment.size);
+    return status == HO_OK ? ho_data_file(d, u->audio.path, MOST_AUDIO_BYTES, NULL, &u->audio.bytes, &u->audio.size)
+                           : status;
 }
 
 /* Makes room for the utterances of one speaker. */

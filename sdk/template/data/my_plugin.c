@@ -85,7 +85,7 @@ static ho_status read_file(void *self, ho_data *d)
     const instance *reader = (const instance *)self;
     const uint8_t *bytes;
     uint64_t size;
-    ho_status status = ho_data_file(d, reader->file, 0, &bytes, &size);
+    ho_status status = ho_data_file(d, reader->file, 0, NULL, &bytes, &size);
     if (status != HO_OK)
         return status;
     const char *start = (const char *)bytes, *text = start, *end = start + size;
