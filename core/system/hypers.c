@@ -114,10 +114,10 @@ static ho_status check_beside(const ho_hyperparameter *h, const ho_hyper_setting
 {
     double *value = ho_large_alloc((uint64_t)h->count, sizeof *value, h->name, error);
     int64_t same = 0;
-    if (value && ho_value_read(h, setting->beside, 0.0, value, error) == HO_OK)
-        while (same < h->count && value[same] == h->value[same])
-            same++;
-    if (!error->status && same < h->count) {
+    const bool read = value && ho_value_read(h, setting->beside, 0.0, value, error) == HO_OK;
+    while (read && same < h->count && value[same] == h->value[same])
+        same++;
+    if (read && same < h->count) {
         char number[32], other[32], place[HO_PLACE_TEXT];
         ho_print_real(h->value[0], number);
         ho_print_real(value[0], other);

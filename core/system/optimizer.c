@@ -64,7 +64,7 @@ ho_status ho_optimizer_check(const ho_instance *dynamics, const ho_tree *map, bo
     for (const ho_tree *child = map->first; child && !error->status; child = child->next) {
         double value;
         uint32_t i = 0;
-        while (i < loaded->hyper_count && strcmp(loaded->hypers[i].name, child->key))
+        while (i < loaded->hyper_count && strcmp(loaded->hypers[i].name, child->key) != 0)
             i++;
         if (i < loaded->hyper_count)
             read_value(&loaded->hypers[i], child, child->place, &value, error);

@@ -50,7 +50,8 @@ typedef struct reverse_run {
 /* Beside what each step leaves: two adjoints, and where states lie between stored ones. */
 static double bytes_of(const layout *l, int64_t steps)
 {
-    const double stored = (double)(steps / l->stride) + 1, between = l->stride > 1 ? (double)l->stride + 1 : 0;
+    const int64_t intervals = steps / l->stride;
+    const double stored = (double)intervals + 1, between = l->stride > 1 ? (double)l->stride + 1 : 0;
     return (double)steps * (double)l->residual_bytes + (stored + between + 2) * (double)l->state_bytes;
 }
 
