@@ -8,21 +8,21 @@
 
 /* ---- the system, in long double so that differences are good to 1e-12 ------------------------------------------- */
 
-void fake_initial(const real *l, real *s)
+void ho_fake_initial(const real *l, real *s)
 {
     s[0] = l[0];
     s[1] = sinl(l[1]) + l[2] * l[2];
     s[2] = l[3] * l[0] - 0.5L;
 }
 
-void fake_step(int64_t t, const real *l, const real *s, real *next)
+void ho_fake_step(int64_t t, const real *l, const real *s, real *next)
 {
     next[0] = tanhl(l[0] * s[0] + l[1] * s[1]) + 0.1L * cosl((real)t) * l[3];
     next[1] = 0.8L * s[1] + 0.3L * l[2] * s[0] * s[2] + l[3];
     next[2] = 0.9L * sinl(s[2] + 0.1L * l[1] * (real)t) + 0.1L * l[0] * s[1] * s[1];
 }
 
-real fake_error(const real *l, const real *s)
+real ho_fake_error(const real *l, const real *s)
 {
     return 0.5L * (s[0] * s[0] + 2.0L * s[1] * s[1] + 3.0L * s[2] * s[2]) + l[3] * s[0] + l[1] * l[1];
 }
@@ -87,7 +87,7 @@ static int64_t directions(ho_system *s)
     return DIRECTIONS;
 }
 
-void fake_direction(ho_system *s, int64_t i, double *lambda)
+void ho_fake_direction(ho_system *s, int64_t i, double *lambda)
 {
     if (!must(s, i >= 0 && i < DIRECTIONS, "direction: there is no such direction"))
         return;
@@ -169,7 +169,7 @@ static void dot(ho_system *s, const ho_vector *a, const ho_vector *b, double *re
     }
 }
 
-void fake_widen(const double *from, int count, real *to)
+void ho_fake_widen(const double *from, int count, real *to)
 {
     for (int i = 0; i < count; i++)
         to[i] = (real)from[i];
@@ -180,8 +180,8 @@ static ho_status initial(ho_system *s, const double *lambda, ho_vector *state)
     real l[LAMBDA], out[STATE];
     if (fails((fake *)s))
         return failure((fake *)s);
-    fake_widen(lambda, LAMBDA, l);
-    fake_initial(l, out);
+    ho_fake_widen(lambda, LAMBDA, l);
+    ho_fake_initial(l, out);
     for (int i = 0; i < STATE; i++)
         state->x[0][i] = (double)out[i];
     return HO_OK;
@@ -221,9 +221,9 @@ static void compute_next(fake *f, int64_t t, const double *lambda, const ho_vect
     real l[LAMBDA], in[STATE], out[STATE];
     if (!must(&f->head, state != next, "step: state and next are one vector"))
         return;
-    fake_widen(lambda, LAMBDA, l);
-    fake_widen(state->x[0], STATE, in);
-    fake_step(t, l, in, out);
+    ho_fake_widen(lambda, LAMBDA, l);
+    ho_fake_widen(state->x[0], STATE, in);
+    ho_fake_step(t, l, in, out);
     for (int i = 0; i < STATE; i++)
         next->x[0][i] = (double)out[i];
     f->states_computed++;
@@ -297,9 +297,9 @@ static ho_status error(ho_system *s, const double *lambda, const ho_vector *stat
 {
     real l[LAMBDA], in[STATE];
     (void)s;
-    fake_widen(lambda, LAMBDA, l);
-    fake_widen(state->x[0], STATE, in);
-    *value = (double)fake_error(l, in);
+    ho_fake_widen(lambda, LAMBDA, l);
+    ho_fake_widen(state->x[0], STATE, in);
+    *value = (double)ho_fake_error(l, in);
     return HO_OK;
 }
 
@@ -431,11 +431,11 @@ static void tell(ho_system *s, int32_t warning, const char *format, ...)
     va_end(arguments);
 }
 
-const ho_system_api fake_api = {
+const ho_system_api ho_fake_api = {
     .struct_size = sizeof(ho_system_api),
     .lambda_size = lambda_size,
     .directions = directions,
-    .direction = fake_direction,
+    .direction = ho_fake_direction,
     .vector_new = vector_new,
     .vector_free = vector_free,
     .vector_bytes = vector_bytes,

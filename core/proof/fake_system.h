@@ -34,15 +34,15 @@ typedef struct fake {
     char misuse[256];               /* the first call that should not have been made so */
 } fake;
 
-/* What modes are handed: {.head = {&fake_api}}. */
-extern const ho_system_api fake_api;
+/* What modes are handed: {.head = {&ho_fake_api}}. */
+extern const ho_system_api ho_fake_api;
 
 /* The maps themselves. */
-void fake_initial(const real *l, real *s);
-void fake_step(int64_t t, const real *l, const real *s, real *next);
-real fake_error(const real *l, const real *s);
+void ho_fake_initial(const real *l, real *s);
+void ho_fake_step(int64_t t, const real *l, const real *s, real *next);
+real ho_fake_error(const real *l, const real *s);
 /* Direction i of lambda. */
-void fake_direction(ho_system *s, int64_t i, double *lambda);
-void fake_widen(const double *from, int count, real *to);
+void ho_fake_direction(ho_system *s, int64_t i, double *lambda);
+void ho_fake_widen(const double *from, int count, real *to);
 
 #endif

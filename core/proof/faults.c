@@ -141,7 +141,7 @@ static bool lead_astray(const proof *p)
 }
 #endif
 
-int64_t proof_allocations(const proof *p, int64_t fail_at)
+int64_t ho_proof_allocations(const proof *p, int64_t fail_at)
 {
     static const ho_loaded *led;
     if (led != p->loaded && !lead_astray(p))

@@ -56,16 +56,16 @@ static ho_status check_symbol(const char *name, const ElfW(Sym) * s, ho_error *e
 {
     const unsigned binding = s->st_info >> 4;
     if (s->st_shndx == SHN_UNDEF && strncmp(name, "ho_", 3) == 0)
-        return proof_fail(error,
-                          "it asks the loader for %s: a plugin links nothing of hotool, and calls it only through "
-                          "the tables that it is handed",
-                          name);
+        return ho_proof_fail(error,
+                             "it asks the loader for %s: a plugin links nothing of hotool, and calls it only through "
+                             "the tables that it is handed",
+                             name);
     /* Weak ones are C++'s inline functions and tables, which every object may have. */
     if (s->st_shndx == SHN_UNDEF || binding != STB_GLOBAL || (s->st_other & 3) != STV_DEFAULT || from_linker(name) ||
         strcmp(name, HO_PLUGIN_SYMBOL_NAME) == 0)
         return HO_OK;
-    return proof_fail(error, "it exports %s beside %s: compile with -fvisibility=hidden, or make it static", name,
-                      HO_PLUGIN_SYMBOL_NAME);
+    return ho_proof_fail(error, "it exports %s beside %s: compile with -fvisibility=hidden, or make it static", name,
+                         HO_PLUGIN_SYMBOL_NAME);
 }
 
 static ho_status check_symbols(const bytes *file, ElfW(Shdr) table, ho_error *error)
@@ -80,7 +80,7 @@ static ho_status check_symbols(const bytes *file, ElfW(Shdr) table, ho_error *er
         if (check_symbol(name, &s, error) != HO_OK)
             return error->status;
     }
-    return found ? HO_OK : proof_fail(error, "it exports no %s", HO_PLUGIN_SYMBOL_NAME);
+    return found ? HO_OK : ho_proof_fail(error, "it exports no %s", HO_PLUGIN_SYMBOL_NAME);
 }
 
 static ho_status check_libraries(proof *p, const bytes *file, ElfW(Shdr) table, ho_error *error)
@@ -94,15 +94,15 @@ static ho_status check_libraries(proof *p, const bytes *file, ElfW(Shdr) table, 
             continue;
         const char *name = string_at(&strings, d.d_un.d_val);
         if (strstr(name, "hotool"))
-            return proof_fail(error, "it is linked with %s: a plugin links nothing of hotool", name);
+            return ho_proof_fail(error, "it is linked with %s: a plugin links nothing of hotool", name);
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", name);
     }
-    proof_note(p, "exports %s alone; needs %s", HO_PLUGIN_SYMBOL_NAME, *list ? list : "no library");
+    ho_proof_note(p, "exports %s alone; needs %s", HO_PLUGIN_SYMBOL_NAME, *list ? list : "no library");
     return HO_OK;
 }
 
-ho_status check_file(proof *p, ho_error *error)
+ho_status ho_prove_file(proof *p, ho_error *error)
 {
     uint8_t *read = NULL;
     bytes file = {0};
@@ -121,6 +121,6 @@ ho_status check_file(proof *p, ho_error *error)
     }
     ho_large_free(read);
     if (error->status == HO_OK && !symbols)
-        return proof_skip(p, "its section headers have been stripped: symbols cannot be listed");
+        return ho_proof_skip(p, "its section headers have been stripped: symbols cannot be listed");
     return error->status;
 }

@@ -14,7 +14,7 @@
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
-void proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text)
+void ho_proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text)
 {
     ho_tree *node = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
     node->text = ho_arena_strdup(arena, text);
@@ -48,7 +48,7 @@ static const char *made_up(ho_arena *arena, const ho_option *o)
     return ho_arena_strdup(arena, number);
 }
 
-ho_status proof_settings(proof *p, ho_error *error)
+ho_status ho_proof_settings(proof *p, ho_error *error)
 {
     static const char *const none[] = {NULL};
     p->settings = ho_tree_new(p->arena, HO_TREE_MAP, (ho_place){0});
@@ -62,7 +62,7 @@ ho_status proof_settings(proof *p, ho_error *error)
             continue;
         const char *text = made_up(p->arena, o);
         if (text)
-            proof_put(p->arena, p->settings, p->made_up = o->name, text);
+            ho_proof_put(p->arena, p->settings, p->made_up = o->name, text);
         else
             p->lacks = o->name;
     }
@@ -70,12 +70,12 @@ ho_status proof_settings(proof *p, ho_error *error)
     return p->lacks ? HO_OK : ho_options_read(p->loaded, p->settings, none, (ho_place){0}, p->arena, values, error);
 }
 
-ho_instance *proof_instance(proof *p, const char *name, ho_error *error)
+ho_instance *ho_proof_instance(proof *p, const char *name, ho_error *error)
 {
     return ho_instance_new(p->loaded, name, p->settings, NULL, (ho_place){0}, error);
 }
 
-double proof_hyper_value(const proof *p, const ho_loaded *loaded, uint32_t hyper)
+double ho_proof_hyper_value(const proof *p, const ho_loaded *loaded, uint32_t hyper)
 {
     const ho_hyper *h = &loaded->hypers[hyper];
     const ho_tree *given = loaded == p->loaded ? ho_tree_get(p->settings, h->name) : NULL;
@@ -98,7 +98,7 @@ static size_t whole_pages(size_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
-void *proof_guarded_new(size_t bytes, bool read_only, const void *contents)
+void *ho_proof_guarded_new(size_t bytes, bool read_only, const void *contents)
 {
     const size_t rounded = (bytes + 7) / 8 * 8, pages = whole_pages(rounded), page = (size_t)sysconf(_SC_PAGESIZE);
     char *start = mmap(NULL, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -112,7 +112,7 @@ void *proof_guarded_new(size_t bytes, bool read_only, const void *contents)
     return memory;
 }
 
-void proof_guarded_free(void *memory, size_t bytes)
+void ho_proof_guarded_free(void *memory, size_t bytes)
 {
     const size_t rounded = (bytes + 7) / 8 * 8, pages = whole_pages(rounded);
     if (memory)
@@ -121,10 +121,10 @@ void proof_guarded_free(void *memory, size_t bytes)
 
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 
-ho_status check_load(proof *p, ho_error *error)
+ho_status ho_prove_load(proof *p, ho_error *error)
 {
     (void)error;
-    proof_note(p, "plugin ABI %u.%u", p->loaded->plugin.abi_major, p->loaded->plugin.abi_minor);
+    ho_proof_note(p, "plugin ABI %u.%u", p->loaded->plugin.abi_major, p->loaded->plugin.abi_minor);
     return HO_OK;
 }
 
@@ -132,28 +132,29 @@ ho_status check_load(proof *p, ho_error *error)
 static ho_status documented(const char *what, const char *name, const char *doc, ho_error *error)
 {
     if (!doc || !doc[strspn(doc, " ")])
-        return proof_fail(error, "%s%s%s%s has no doc: write one line for hotool plugins", what, *name ? " \"" : "",
-                          name, *name ? "\"" : "");
+        return ho_proof_fail(error, "%s%s%s%s has no doc: write one line for hotool plugins", what, *name ? " \"" : "",
+                             name, *name ? "\"" : "");
     const char *at = doc;
     while (*at) {
         const int32_t c = ho_utf8_next(&at);
         if (c < 32 || c == 127)
-            return proof_fail(error, "the doc of %s%s%s%s is not one line of UTF-8", what, *name ? " \"" : "", name,
-                              *name ? "\"" : "");
+            return ho_proof_fail(error, "the doc of %s%s%s%s is not one line of UTF-8", what, *name ? " \"" : "", name,
+                                 *name ? "\"" : "");
     }
     return HO_OK;
 }
 
-ho_status check_tables(proof *p, ho_error *error)
+ho_status ho_prove_tables(proof *p, ho_error *error)
 {
     const ho_loaded *l = p->loaded;
     const char *file = strrchr(l->path, '/') ? strrchr(l->path, '/') + 1 : l->path;
     char *due = ho_arena_format(p->arena, "%s.so", l->plugin.name);
     if (strcmp(file, due) != 0)
-        return proof_fail(error, "the file is called %s, and the plugin \"%s\": call it %s, as pipelines look for it",
-                          file, l->plugin.name, due);
+        return ho_proof_fail(error,
+                             "the file is called %s, and the plugin \"%s\": call it %s, as pipelines look for it", file,
+                             l->plugin.name, due);
     if (!*l->plugin.version)
-        return proof_fail(error, "the plugin has no version");
+        return ho_proof_fail(error, "the plugin has no version");
     documented("the plugin", "", l->plugin.doc, error);
     for (uint32_t i = 0; i < l->option_count; i++)
         documented("option", l->options[i].name, l->options[i].doc, error);
@@ -161,7 +162,7 @@ ho_status check_tables(proof *p, ho_error *error)
         documented("hyperparameter", l->hypers[i].name, l->hypers[i].doc, error);
     for (uint32_t i = 0; i < l->slot_count; i++)
         documented("slot", l->slots[i].name, l->slots[i].doc, error);
-    proof_note(p, "%u options, %u hyperparameters, %u slots", l->option_count, l->hyper_count, l->slot_count);
+    ho_proof_note(p, "%u options, %u hyperparameters, %u slots", l->option_count, l->hyper_count, l->slot_count);
     return error->status;
 }
 
@@ -170,17 +171,17 @@ static ho_status try_option(proof *p, const char *name, const char *text, int *r
 {
     ho_error own = {0};
     ho_tree *changed = ho_tree_copy(p->arena, p->settings);
-    proof_put(p->arena, changed, name, text);
+    ho_proof_put(p->arena, changed, name, text);
     ho_instance *instance = ho_instance_new(p->loaded, NULL, changed, NULL, (ho_place){0}, &own);
     ho_instance_free(instance);
     *refused += !instance;
     if (!instance && strstr(own.text, "without saying why"))
-        return proof_fail(error, "with %s = %s: %s", name, text, own.text);
+        return ho_proof_fail(error, "with %s = %s: %s", name, text, own.text);
     return HO_OK;
 }
 
 /* Each option at both ends of its range and at each choice. */
-ho_status check_options(proof *p, ho_error *error)
+ho_status ho_prove_options(proof *p, ho_error *error)
 {
     int tried = 0, refused = 0;
     for (uint32_t i = 0; i < p->loaded->option_count && error->status == HO_OK; i++) {
@@ -202,41 +203,41 @@ ho_status check_options(proof *p, ho_error *error)
         for (size_t k = 0; k < count && error->status == HO_OK; k++, tried++)
             try_option(p, o->name, texts[k], &refused, error);
     }
-    proof_note(p, "%d values tried, %d of them refused", tried, refused);
+    ho_proof_note(p, "%d values tried, %d of them refused", tried, refused);
     return error->status;
 }
 
 /* Many instances at once, freed in another order than they were made. */
-ho_status check_instances(proof *p, ho_error *error)
+ho_status ho_prove_instances(proof *p, ho_error *error)
 {
     enum { MANY = 64 };
     ho_instance *made[MANY];
     int count = 0;
     for (int round = 0; round < 3 && error->status == HO_OK; round++) {
-        for (count = 0; count < MANY && (made[count] = proof_instance(p, NULL, error)); count++)
+        for (count = 0; count < MANY && (made[count] = ho_proof_instance(p, NULL, error)); count++)
             continue;
         for (int i = 0; i < count; i++)
             ho_instance_free(made[i * 5 % MANY < count ? (count == MANY ? i * 5 % MANY : i) : i]);
     }
-    proof_note(p, "%d at once", MANY);
+    ho_proof_note(p, "%d at once", MANY);
     return error->status;
 }
 
 /* create, with each of its own allocations failing in turn. */
-ho_status check_setup_memory(proof *p, ho_error *error)
+ho_status ho_prove_setup_memory(proof *p, ho_error *error)
 {
     int64_t calls, at = 0;
-    if (proof_allocations(p, 0) < 0)
-        return proof_skip(p, "its allocations cannot be led astray on this system");
+    if (ho_proof_allocations(p, 0) < 0)
+        return ho_proof_skip(p, "its allocations cannot be led astray on this system");
     do { /* until so many are not asked for */
         ho_error own = {0};
-        proof_allocations(p, ++at);
-        ho_instance *instance = proof_instance(p, NULL, &own);
+        ho_proof_allocations(p, ++at);
+        ho_instance *instance = ho_proof_instance(p, NULL, &own);
         ho_instance_free(instance);
-        calls = proof_allocations(p, 0);
+        calls = ho_proof_allocations(p, 0);
         if (instance && calls >= at)
-            return proof_fail(error, "create returns HO_OK although its allocation number %" PRId64 " failed", at);
+            return ho_proof_fail(error, "create returns HO_OK although its allocation number %" PRId64 " failed", at);
     } while (calls >= at);
-    proof_note(p, "%" PRId64 " allocations", at - 1);
+    ho_proof_note(p, "%" PRId64 " allocations", at - 1);
     return HO_OK;
 }

@@ -44,78 +44,78 @@ typedef struct check_row {
 #define ALL_KINDS    (TRACED_KINDS | 1u << HO_MODE | 1u << HO_DATA | 1u << HO_CONSTRAINT)
 
 /* In the order in which they are run; the last has no name. */
-extern const check_row proof_checks[];
+extern const check_row ho_proof_checks[];
 
 /* ---- proof.c ----------------------------------------------------------------------------------------------------- */
 
 /* What an ok check has looked at: "12 shapes". */
-void proof_note(proof *p, const char *format, ...) HO_PRINTF(2, 3);
+void ho_proof_note(proof *p, const char *format, ...) HO_PRINTF(2, 3);
 /* Says why there is nothing to check, and returns HO_OK. */
-ho_status proof_skip(proof *p, const char *format, ...) HO_PRINTF(2, 3);
+ho_status ho_proof_skip(proof *p, const char *format, ...) HO_PRINTF(2, 3);
 /* Reports what is wrong with the plugin, and returns HO_FAILED. */
-ho_status proof_fail(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
+ho_status ho_proof_fail(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
 /* Numbers of the proof's seed: uniform in [0, 1); standard normal. */
-double proof_uniform(proof *p);
-double proof_normal(proof *p);
+double ho_proof_uniform(proof *p);
+double ho_proof_normal(proof *p);
 
 /* ---- instances.c ------------------------------------------------------------------------------------------------- */
 
 /* Reads what was given, and makes up what is required. */
-ho_status proof_settings(proof *p, ho_error *error);
+ho_status ho_proof_settings(proof *p, ho_error *error);
 /* Sets an option in a map of settings. */
-void proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text);
+void ho_proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text);
 /* An instance of the plugin with the proof's settings; NULL with an error. */
-ho_instance *proof_instance(proof *p, const char *name, ho_error *error);
+ho_instance *ho_proof_instance(proof *p, const char *name, ho_error *error);
 /* A value for entries of a hyperparameter: the one given; else its default, where that is no end of its domain. */
-double proof_hyper_value(const proof *p, const ho_loaded *loaded, uint32_t hyper);
+double ho_proof_hyper_value(const proof *p, const ho_loaded *loaded, uint32_t hyper);
 
 /* Memory that ends at a page that cannot be touched, so that a write past its end is a crash. Where it starts is
  * aligned to 8 bytes. */
-void *proof_guarded_new(size_t bytes, bool read_only, const void *contents);
-void proof_guarded_free(void *memory, size_t bytes);
+void *ho_proof_guarded_new(size_t bytes, bool read_only, const void *contents);
+void ho_proof_guarded_free(void *memory, size_t bytes);
 
 /* ---- faults.c ---------------------------------------------------------------------------------------------------- */
 
 /* From now on the plugin's own calls of malloc, calloc, realloc, strdup and the like are counted, and number `fail_at`
  * fails (0: none). How many there were since the last call of this comes back; -1: its calls cannot be led astray. */
-int64_t proof_allocations(const proof *p, int64_t fail_at);
+int64_t ho_proof_allocations(const proof *p, int64_t fail_at);
 
 /* ---- standins.c -------------------------------------------------------------------------------------------------- */
 
 /* A plugin of the host's own that stands beside the one that is checked: of each traced kind there is one. NULL with an
  * error. */
-const ho_loaded *proof_standin(proof *p, uint32_t kind, ho_error *error);
+const ho_loaded *ho_proof_standin(proof *p, uint32_t kind, ho_error *error);
 
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 
-ho_status check_file(proof *p, ho_error *error);
-ho_status check_load(proof *p, ho_error *error);
-ho_status check_tables(proof *p, ho_error *error);
-ho_status check_options(proof *p, ho_error *error);
-ho_status check_instances(proof *p, ho_error *error);
-ho_status check_setup_memory(proof *p, ho_error *error);
+ho_status ho_prove_file(proof *p, ho_error *error);
+ho_status ho_prove_load(proof *p, ho_error *error);
+ho_status ho_prove_tables(proof *p, ho_error *error);
+ho_status ho_prove_options(proof *p, ho_error *error);
+ho_status ho_prove_instances(proof *p, ho_error *error);
+ho_status ho_prove_setup_memory(proof *p, ho_error *error);
 
-ho_status check_shapes(proof *p, ho_error *error);
-ho_status check_repeat(proof *p, ho_error *error);
-ho_status check_poison(proof *p, ho_error *error);
-ho_status check_trace_memory(proof *p, ho_error *error);
-ho_status check_values(proof *p, ho_error *error);
-ho_status check_precision(proof *p, ho_error *error);
-ho_status check_examples(proof *p, ho_error *error);
-ho_status check_derivatives(proof *p, ho_error *error);
-ho_status check_second(proof *p, ho_error *error);
-ho_status check_training(proof *p, ho_error *error);
-ho_status check_outer(proof *p, ho_error *error);
+ho_status ho_prove_shapes(proof *p, ho_error *error);
+ho_status ho_prove_repeat(proof *p, ho_error *error);
+ho_status ho_prove_poison(proof *p, ho_error *error);
+ho_status ho_prove_trace_memory(proof *p, ho_error *error);
+ho_status ho_prove_values(proof *p, ho_error *error);
+ho_status ho_prove_precision(proof *p, ho_error *error);
+ho_status ho_prove_examples(proof *p, ho_error *error);
+ho_status ho_prove_derivatives(proof *p, ho_error *error);
+ho_status ho_prove_second(proof *p, ho_error *error);
+ho_status ho_prove_training(proof *p, ho_error *error);
+ho_status ho_prove_outer(proof *p, ho_error *error);
 
-ho_status check_projection(proof *p, ho_error *error);
-ho_status check_nearest(proof *p, ho_error *error);
+ho_status ho_prove_projection(proof *p, ho_error *error);
+ho_status ho_prove_nearest(proof *p, ho_error *error);
 
-ho_status check_read(proof *p, ho_error *error);
-ho_status check_read_memory(proof *p, ho_error *error);
-ho_status check_damage(proof *p, ho_error *error);
+ho_status ho_prove_read(proof *p, ho_error *error);
+ho_status ho_prove_read_memory(proof *p, ho_error *error);
+ho_status ho_prove_damage(proof *p, ho_error *error);
 
-ho_status check_mode_gradient(proof *p, ho_error *error);
-ho_status check_mode_online(proof *p, ho_error *error);
-ho_status check_mode_failures(proof *p, ho_error *error);
+ho_status ho_prove_mode_gradient(proof *p, ho_error *error);
+ho_status ho_prove_mode_online(proof *p, ho_error *error);
+ho_status ho_prove_mode_failures(proof *p, ho_error *error);
 
 #endif

@@ -6,15 +6,15 @@
 #include "host/signals.h"
 #include "proof/internal.h"
 
-const double action_base[LAMBDA] = {0.7, -0.4, 0.55, 0.15};
+const double ho_action_base[LAMBDA] = {0.7, -0.4, 0.55, 0.15};
 
-void action_lambda(const action *a, double *lambda)
+void ho_action_lambda(const action *a, double *lambda)
 {
     for (int i = 0; i < LAMBDA; i++)
-        lambda[i] = action_base[i] + a->change * (i % 2 ? 1.0 : -0.5);
+        lambda[i] = ho_action_base[i] + a->change * (i % 2 ? 1.0 : -0.5);
 }
 
-real action_error(const action *actions, size_t count, int entry, real h)
+real ho_action_error(const action *actions, size_t count, int entry, real h)
 {
     real l[LAMBDA], s[STATE], next[STATE];
     double plain[LAMBDA];
@@ -22,43 +22,43 @@ real action_error(const action *actions, size_t count, int entry, real h)
     for (size_t i = 0; i < count; i++)
         if (actions[i].what == FORGET)
             forgotten = i + 1;
-    fake_widen(action_base, LAMBDA, l);
+    ho_fake_widen(ho_action_base, LAMBDA, l);
     l[entry] += forgotten ? 0.0L : h;
-    fake_initial(l, s);
+    ho_fake_initial(l, s);
     for (size_t i = 0; i <= count; i++) {
-        action_lambda(actions + i, plain);
-        fake_widen(plain, LAMBDA, l);
+        ho_action_lambda(actions + i, plain);
+        ho_fake_widen(plain, LAMBDA, l);
         l[entry] += i >= forgotten ? h : 0.0L;
         for (int64_t t = actions[i].t0 + 1; actions[i].what == ADVANCE && t <= actions[i].t1; t++) {
-            fake_step(t, l, s, next);
+            ho_fake_step(t, l, s, next);
             memcpy(s, next, sizeof s);
         }
     }
-    return fake_error(l, s);
+    return ho_fake_error(l, s);
 }
 
 static double slope(const action *actions, size_t count, int entry)
 {
     const real h = 1e-5L;
-    return (double)((8.0L * (action_error(actions, count, entry, h) - action_error(actions, count, entry, -h)) -
-                     (action_error(actions, count, entry, 2 * h) - action_error(actions, count, entry, -2 * h))) /
+    return (double)((8.0L * (ho_action_error(actions, count, entry, h) - ho_action_error(actions, count, entry, -h)) -
+                     (ho_action_error(actions, count, entry, 2 * h) - ho_action_error(actions, count, entry, -2 * h))) /
                     (12.0L * h));
 }
 
-ho_status action_check(const action *actions, size_t count, double value, double *gradient, ho_error *error)
+ho_status ho_action_check(const action *actions, size_t count, double value, double *gradient, ho_error *error)
 {
     double expected[LAMBDA];
-    const double due = (double)action_error(actions, count, 0, 0.0L);
+    const double due = (double)ho_action_error(actions, count, 0, 0.0L);
     for (int i = 0; i < LAMBDA; i++)
         expected[i] = slope(actions, count, i);
     expected[1] = expected[2] = 0.5 * (expected[1] + expected[2]);
     gradient[1] = gradient[2] = 0.5 * (gradient[1] + gradient[2]);
     if (!(fabs(value - due) <= 1e-12))
-        return proof_fail(error, "action %zu: E is %.15g, should be %.15g", count, value, due);
+        return ho_proof_fail(error, "action %zu: E is %.15g, should be %.15g", count, value, due);
     for (int i = 0; i < LAMBDA; i++)
         if (!(fabs(gradient[i] - expected[i]) <= 1e-10 * (1.0 + fabs(expected[i]))))
-            return proof_fail(error, "action %zu: entry %d of the gradient is %.15g, differences say %.15g", count, i,
-                              gradient[i], expected[i]);
+            return ho_proof_fail(error, "action %zu: entry %d of the gradient is %.15g, differences say %.15g", count,
+                                 i, gradient[i], expected[i]);
     return HO_OK;
 }
 
@@ -67,9 +67,9 @@ static ho_status act(const acting_mode *m, void *run, const action *actions, siz
 {
     const action *a = &actions[i];
     double lambda[LAMBDA], value = NAN, gradient[LAMBDA] = {9.0, 9.0, 9.0, 9.0};
-    action_lambda(a, lambda);
-    double *given = proof_guarded_new(sizeof lambda, true, lambda);
-    double *written = proof_guarded_new(sizeof gradient, false, gradient);
+    ho_action_lambda(a, lambda);
+    double *given = ho_proof_guarded_new(sizeof lambda, true, lambda);
+    double *written = ho_proof_guarded_new(sizeof gradient, false, gradient);
     ho_status status = HO_FAILED;
     if (given && written) {
         ho_calling(m->loaded, a->what == ADVANCE ? "advance" : a->what == FORGET ? "forget" : "hypergradient");
@@ -78,20 +78,20 @@ static ho_status act(const acting_mode *m, void *run, const action *actions, siz
                                      : m->calls->hypergradient(run, given, &value, written);
         memcpy(gradient, written, sizeof gradient);
     }
-    proof_guarded_free(given, sizeof lambda);
-    proof_guarded_free(written, sizeof gradient);
+    ho_proof_guarded_free(given, sizeof lambda);
+    ho_proof_guarded_free(written, sizeof gradient);
     if (status == HO_OK && a->what == ASK && !m->calls->approximate)
-        action_check(actions, i, value, gradient, error);
+        ho_action_check(actions, i, value, gradient, error);
     for (int k = 0; status == HO_OK && a->what == ASK && k < LAMBDA; k++)
         if (!isfinite(gradient[k]) && error->status == HO_OK)
-            proof_fail(error, "action %zu: entry %d of the gradient is %g", i, k, gradient[k]);
+            ho_proof_fail(error, "action %zu: entry %d of the gradient is %g", i, k, gradient[k]);
     return status;
 }
 
-ho_status actions_do(const acting_mode *m, fake *f, const action *actions, size_t count, ho_error *error)
+ho_status ho_actions_do(const acting_mode *m, fake *f, const action *actions, size_t count, ho_error *error)
 {
     void *run = NULL;
-    double *base = proof_guarded_new(sizeof action_base, true, action_base);
+    double *base = ho_proof_guarded_new(sizeof ho_action_base, true, ho_action_base);
     ho_calling(m->loaded, "start");
     ho_status status = base ? m->calls->start(m->self, &f->head, base, &run) : HO_FAILED;
     const bool started = status == HO_OK;
@@ -99,12 +99,12 @@ ho_status actions_do(const acting_mode *m, fake *f, const action *actions, size_
         status = act(m, run, actions, i, error);
         ho_calling(m->loaded, "state");
         if (!m->calls->state(run))
-            proof_fail(error, "action %zu: state returns NULL", i);
+            ho_proof_fail(error, "action %zu: state returns NULL", i);
     }
     ho_calling(m->loaded, "end");
     if (started)
         m->calls->end(run);
     ho_calling(NULL, NULL);
-    proof_guarded_free(base, sizeof action_base);
+    ho_proof_guarded_free(base, sizeof ho_action_base);
     return status;
 }

@@ -14,13 +14,13 @@ typedef struct action {
     double change;
 } action;
 
-extern const double action_base[LAMBDA];
-void action_lambda(const action *a, double *lambda);
+extern const double ho_action_base[LAMBDA];
+void ho_action_lambda(const action *a, double *lambda);
 /* E where actions[count] asks, with entry `entry` of every lambda since the last forget shifted by h. */
-real action_error(const action *actions, size_t count, int entry, real h);
+real ho_action_error(const action *actions, size_t count, int entry, real h);
 /* Compares an answer to actions[count] with differences: to 1e-12 and 1e-10. `gradient` is projected onto the free
  * subspace, as the host does. */
-ho_status action_check(const action *actions, size_t count, double value, double *gradient, ho_error *error);
+ho_status ho_action_check(const action *actions, size_t count, double value, double *gradient, ho_error *error);
 
 /* A mode, whatever it comes from; `loaded` (may be NULL) is who crashes are blamed on. */
 typedef struct acting_mode {
@@ -32,6 +32,6 @@ typedef struct acting_mode {
 /* Does the actions and compares each answer (of modes that are not approximate); the status of the first call that
  * fails. `error`: a wrong answer, or a run that has no state, or a gradient that is not finite. Memory that the mode
  * may not write is read-only, and what it may ends at a page that it cannot touch. */
-ho_status actions_do(const acting_mode *mode, fake *f, const action *actions, size_t count, ho_error *error);
+ho_status ho_actions_do(const acting_mode *mode, fake *f, const action *actions, size_t count, ho_error *error);
 
 #endif

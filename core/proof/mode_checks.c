@@ -29,71 +29,71 @@ typedef struct script {
 static ho_status play(proof *p, const script *s, ho_error *error)
 {
     static const int64_t steps[] = {0, 12, 300};
-    ho_instance *instance = proof_instance(p, NULL, error);
+    ho_instance *instance = ho_proof_instance(p, NULL, error);
     for (size_t i = 0; instance && i < COUNT(steps) && error->status == HO_OK; i++) {
-        fake f = {.head = {&fake_api}, .steps = steps[i]};
+        fake f = {.head = {&ho_fake_api}, .steps = steps[i]};
         const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self};
-        const ho_status status = actions_do(&mode, &f, s->actions, s->count, error);
+        const ho_status status = ho_actions_do(&mode, &f, s->actions, s->count, error);
         if (f.misuse[0])
-            proof_fail(error, "%s", f.misuse);
+            ho_proof_fail(error, "%s", f.misuse);
         else if (status != HO_OK)
-            proof_fail(error, "a call returned status %" PRId32 " although no call of hotool's failed%s%s", status,
-                       f.message[0] ? ": " : "", f.message);
+            ho_proof_fail(error, "a call returned status %" PRId32 " although no call of hotool's failed%s%s", status,
+                          f.message[0] ? ": " : "", f.message);
         else if (f.live != 0)
-            proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed", f.live);
+            ho_proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed", f.live);
         ho_error_prefix(error, "%s, T %" PRId64, s->what, steps[i]);
     }
     ho_instance_free(instance);
     return error->status;
 }
 
-ho_status check_mode_gradient(proof *p, ho_error *error)
+ho_status ho_prove_mode_gradient(proof *p, ho_error *error)
 {
     static const script scripts[] = {{"one training", plain, COUNT(plain)},
                                      {"no step at all", without_a_step, COUNT(without_a_step)},
                                      {"300 steps", longer, COUNT(longer)}};
     for (size_t i = 0; i < COUNT(scripts) && error->status == HO_OK; i++)
         play(p, &scripts[i], error);
-    proof_note(p, "%s", p->loaded->calls.mode.approximate ? "approximate: finite" : "to 1e-10, against differences");
+    ho_proof_note(p, "%s", p->loaded->calls.mode.approximate ? "approximate: finite" : "to 1e-10, against differences");
     return error->status;
 }
 
-ho_status check_mode_online(proof *p, ho_error *error)
+ho_status ho_prove_mode_online(proof *p, ho_error *error)
 {
     static const script scripts[] = {{"lambda changes", moving, COUNT(moving)},
                                      {"forget", forgetting, COUNT(forgetting)}};
     for (size_t i = 0; i < COUNT(scripts) && error->status == HO_OK; i++)
         play(p, &scripts[i], error);
-    proof_note(p, "asked again and again while lambda changes; forget");
+    ho_proof_note(p, "asked again and again while lambda changes; forget");
     return error->status;
 }
 
 /* Every call that can fail does so in turn, allocations among them: the mode must pass the status on and free all. */
-ho_status check_mode_failures(proof *p, ho_error *error)
+ho_status ho_prove_mode_failures(proof *p, ho_error *error)
 {
     static const action actions[] = {
         {ADVANCE, 0, 4, 0.0}, {ADVANCE, 4, 6, 0.1}, {ASK, 0, 0, 0.1},
         {FORGET, 0, 0, 0.0},  {ADVANCE, 6, 8, 0.1}, {ASK, 0, 0, 0.1},
     };
     static const ho_status statuses[] = {HO_FAILED, HO_INTERRUPTED};
-    ho_instance *instance = proof_instance(p, NULL, error);
-    fake whole = {.head = {&fake_api}};
+    ho_instance *instance = ho_proof_instance(p, NULL, error);
+    fake whole = {.head = {&ho_fake_api}};
     if (!instance)
         return error->status;
     const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self};
-    actions_do(&mode, &whole, actions, COUNT(actions), &(ho_error){0}); /* wrong answers are not for this check */
+    ho_actions_do(&mode, &whole, actions, COUNT(actions), &(ho_error){0}); /* wrong answers are not for this check */
     for (int64_t i = 0; i < 2 * whole.calls && error->status == HO_OK; i++) {
         const int64_t call = i / 2 + 1;
         ho_error ignored = {0};
-        fake f = {.head = {&fake_api}, .fail_at = call, .fail_status = statuses[i % 2]};
-        const ho_status status = actions_do(&mode, &f, actions, COUNT(actions), &ignored);
+        fake f = {.head = {&ho_fake_api}, .fail_at = call, .fail_status = statuses[i % 2]};
+        const ho_status status = ho_actions_do(&mode, &f, actions, COUNT(actions), &ignored);
         if (status == HO_OK)
-            proof_fail(error, "call %" PRId64 " of the system failed, and the mode goes on as if it had not", call);
+            ho_proof_fail(error, "call %" PRId64 " of the system failed, and the mode goes on as if it had not", call);
         else if (f.live != 0)
-            proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed after call %" PRId64 " failed",
-                       f.live, call);
+            ho_proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed after call %" PRId64 " failed",
+                          f.live, call);
     }
     ho_instance_free(instance);
-    proof_note(p, "%" PRId64 " calls, each failing in turn", whole.calls);
+    ho_proof_note(p, "%" PRId64 " calls, each failing in turn", whole.calls);
     return error->status;
 }

@@ -53,15 +53,15 @@ static const char *describe(const projected *c)
 /* Whether it fits. A refusal says why, within the bytes it is given. */
 static bool fits(projected *c, ho_error *error)
 {
-    char *reason = proof_guarded_new(REASON, false, NULL);
+    char *reason = ho_proof_guarded_new(REASON, false, NULL);
     ho_calling(c->p->loaded, "fits");
     const ho_status status = c->p->loaded->calls.constraint.fits(c->instance->self, c->h, reason, REASON);
     ho_calling(NULL, NULL);
     if (status != HO_OK && !reason[0])
-        proof_fail(error, "fits refuses without a reason");
+        ho_proof_fail(error, "fits refuses without a reason");
     if (status != HO_OK && !memchr(reason, '\0', REASON))
-        proof_fail(error, "the reason that fits gives does not end within its %d bytes", REASON);
-    proof_guarded_free(reason, REASON);
+        ho_proof_fail(error, "the reason that fits gives does not end within its %d bytes", REASON);
+    ho_proof_guarded_free(reason, REASON);
     return status == HO_OK;
 }
 
@@ -78,7 +78,7 @@ static ho_status project(projected *c, const double *from, double *to, ho_error 
 static ho_status at_each(proof *p, ho_status (*what)(projected *c, ho_error *error), ho_error *error)
 {
     int fitted = 0;
-    ho_instance *instance = proof_instance(p, NULL, error);
+    ho_instance *instance = ho_proof_instance(p, NULL, error);
     for (size_t i = 0; i < COUNT(shapes) * COUNT(domains) && error->status == HO_OK; i++) {
         const size_t s = i / COUNT(domains), d = i % COUNT(domains);
         ho_constrained h = {.struct_size = sizeof h,
@@ -96,20 +96,20 @@ static ho_status at_each(proof *p, ho_status (*what)(projected *c, ho_error *err
         }
         projected c = {.p = p,
                        .instance = instance,
-                       .h = proof_guarded_new(sizeof h, true, &h),
-                       .values = proof_guarded_new((size_t)h.count * sizeof(double), false, NULL)};
+                       .h = ho_proof_guarded_new(sizeof h, true, &h),
+                       .values = ho_proof_guarded_new((size_t)h.count * sizeof(double), false, NULL)};
         if (fits(&c, error)) {
             fitted++;
             what(&c, error);
         }
         ho_error_prefix(error, "%s", describe(&c));
-        proof_guarded_free(c.values, (size_t)h.count * sizeof(double));
-        proof_guarded_free(c.h, sizeof h);
+        ho_proof_guarded_free(c.values, (size_t)h.count * sizeof(double));
+        ho_proof_guarded_free(c.h, sizeof h);
     }
     ho_instance_free(instance);
     if (error->status == HO_OK && fitted == 0)
-        return proof_fail(error, "it fits no shape and domain");
-    proof_note(p, "%d shapes and domains", fitted);
+        return ho_proof_fail(error, "it fits no shape and domain");
+    ho_proof_note(p, "%d shapes and domains", fitted);
     return error->status;
 }
 
@@ -117,8 +117,8 @@ static ho_status at_each(proof *p, ho_status (*what)(projected *c, ho_error *err
 static void random_point(projected *c, double size, double *x)
 {
     for (int64_t i = 0; i < c->h->count; i++) {
-        const double u = proof_uniform(c->p);
-        x[i] = u < 0.1 ? 0.0 : u < 0.2 ? size : size * (4.0 * proof_uniform(c->p) - 2.0);
+        const double u = ho_proof_uniform(c->p);
+        x[i] = u < 0.1 ? 0.0 : u < 0.2 ? size : size * (4.0 * ho_proof_uniform(c->p) - 2.0);
     }
 }
 
@@ -135,16 +135,16 @@ static ho_status check_point(projected *c, const double *x, ho_error *error)
     ho_project_box(h, -INFINITY, INFINITY, within);
     for (int64_t i = 0; i < h->count; i++)
         if (once[i] != within[i])
-            return proof_fail(error,
-                              "entry %" PRId64 " is projected to %.17g, outside of the domain or the structure "
-                              "(ho_project_box keeps to both)",
-                              i, once[i]);
+            return ho_proof_fail(error,
+                                 "entry %" PRId64 " is projected to %.17g, outside of the domain or the structure "
+                                 "(ho_project_box keeps to both)",
+                                 i, once[i]);
     if (project(c, once, twice, error) != HO_OK)
         return error->status;
     for (int64_t i = 0; i < h->count; i++)
         if (once[i] != twice[i] || !signbit(once[i]) != !signbit(twice[i]))
-            return proof_fail(error, "not idempotent: entry %" PRId64 " of a projected point, %.17g, becomes %.17g", i,
-                              once[i], twice[i]);
+            return ho_proof_fail(error, "not idempotent: entry %" PRId64 " of a projected point, %.17g, becomes %.17g",
+                                 i, once[i], twice[i]);
     return HO_OK;
 }
 
@@ -159,7 +159,7 @@ static ho_status check_points(projected *c, ho_error *error)
     return error->status;
 }
 
-ho_status check_projection(proof *p, ho_error *error)
+ho_status ho_prove_projection(proof *p, ho_error *error)
 {
     return at_each(p, check_points, error);
 }
@@ -182,12 +182,12 @@ static ho_status search(projected *c, const double *x, double *best, ho_error *e
     const int64_t count = c->h->count;
     double step = distance(x, best, count), nearest = step, candidate[MOST_ENTRIES], member[MOST_ENTRIES] = {0};
     for (int trial = 0; trial < TRIALS && step > 0; trial++) {
-        const double ahead = proof_uniform(c->p), aside = step / sqrt((double)count);
+        const double ahead = ho_proof_uniform(c->p), aside = step / sqrt((double)count);
         for (int64_t i = 0; i < count; i++)
-            candidate[i] = best[i] + ahead * (x[i] - best[i]) + aside * proof_normal(c->p);
+            candidate[i] = best[i] + ahead * (x[i] - best[i]) + aside * ho_proof_normal(c->p);
         if (trial % 2) /* single entries, as at an edge */
             for (int64_t i = 0; i < count; i++)
-                candidate[i] = proof_uniform(c->p) < 0.5 ? candidate[i] : best[i];
+                candidate[i] = ho_proof_uniform(c->p) < 0.5 ? candidate[i] : best[i];
         if (project(c, candidate, member, error) != HO_OK)
             return error->status;
         const double found = distance(x, member, count);
@@ -214,14 +214,14 @@ static ho_status check_nearest_to(projected *c, ho_error *error)
             return error->status;
         const double by_plugin = distance(x, own, c->h->count), by_search = distance(x, other, c->h->count);
         if (by_search < by_plugin - NEARER * fmax(by_plugin, sizes[i % COUNT(sizes)]))
-            return proof_fail(error,
-                              "not the nearest point: project goes %.10g far, and a point of the set is %.10g away",
-                              by_plugin, by_search);
+            return ho_proof_fail(error,
+                                 "not the nearest point: project goes %.10g far, and a point of the set is %.10g away",
+                                 by_plugin, by_search);
     }
     return HO_OK;
 }
 
-ho_status check_nearest(proof *p, ho_error *error)
+ho_status ho_prove_nearest(proof *p, ho_error *error)
 {
     return at_each(p, check_nearest_to, error);
 }

@@ -28,7 +28,7 @@
 
 /* ---- what checks say --------------------------------------------------------------------------------------------- */
 
-void proof_note(proof *p, const char *format, ...)
+void ho_proof_note(proof *p, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -36,7 +36,7 @@ void proof_note(proof *p, const char *format, ...)
     va_end(args);
 }
 
-ho_status proof_skip(proof *p, const char *format, ...)
+ho_status ho_proof_skip(proof *p, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -46,7 +46,7 @@ ho_status proof_skip(proof *p, const char *format, ...)
     return HO_OK;
 }
 
-ho_status proof_fail(ho_error *error, const char *format, ...)
+ho_status ho_proof_fail(ho_error *error, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -55,12 +55,12 @@ ho_status proof_fail(ho_error *error, const char *format, ...)
     return error->status;
 }
 
-double proof_uniform(proof *p)
+double ho_proof_uniform(proof *p)
 {
     return ho_uniform(p->request->seed, ho_stream("proof"), p->draws++);
 }
 
-double proof_normal(proof *p)
+double ho_proof_normal(proof *p)
 {
     return ho_normal_number(p->request->seed, ho_stream("proof"), p->draws++);
 }
@@ -77,7 +77,7 @@ static ho_status prepare(proof *p, ho_error *error)
     p->outcome->kind = plugin->kind;
     snprintf(p->outcome->title, sizeof p->outcome->title, "%s %s%s%.64s", ho_kind_name(plugin->kind), plugin->name,
              *plugin->version ? " " : "", plugin->version);
-    return proof_settings(p, error);
+    return ho_proof_settings(p, error);
 }
 
 static void carry_out(proof *p, const check_row *row)
@@ -85,16 +85,16 @@ static void carry_out(proof *p, const check_row *row)
     ho_error error = {0};
     p->arena = ho_arena_new();
     p->draws = 0;
-    ho_status status = row->run == check_file ? HO_OK : prepare(p, &error);
-    const bool bare = row->run == check_file || row->run == check_load || row->run == check_tables;
+    ho_status status = row->run == ho_prove_file ? HO_OK : prepare(p, &error);
+    const bool bare = row->run == ho_prove_file || row->run == ho_prove_load || row->run == ho_prove_tables;
     if (status == HO_OK && !bare && p->made_up && !p->lacks) {
         ho_error refusal = {0};
-        ho_instance *instance = proof_instance(p, NULL, &refusal);
+        ho_instance *instance = ho_proof_instance(p, NULL, &refusal);
         p->lacks = instance ? NULL : p->made_up;
         ho_instance_free(instance);
     }
     if (status == HO_OK && !bare && p->lacks)
-        proof_skip(p, "needs --set %s=VALUE", p->lacks);
+        ho_proof_skip(p, "needs --set %s=VALUE", p->lacks);
     else if (status == HO_OK)
         status = row->run(p, &error);
     p->outcome->status = status;
@@ -232,7 +232,7 @@ static ho_status find_only(const char *only, ho_error *error)
 {
     const char *names[MOST_CHECKS];
     size_t count = 0;
-    for (const check_row *row = proof_checks; row->name && count < MOST_CHECKS; row++) {
+    for (const check_row *row = ho_proof_checks; row->name && count < MOST_CHECKS; row++) {
         if (only && strcmp(row->name, only) == 0)
             return HO_OK;
         names[count++] = row->name;
@@ -246,7 +246,7 @@ static ho_status find_only(const char *only, ho_error *error)
 /* What the table holds for this plugin: of unknown kind, what comes before it is known. */
 static bool wanted(const proof *p, const check_row *row)
 {
-    if (row->run == check_file || row->run == check_load)
+    if (row->run == ho_prove_file || row->run == ho_prove_load)
         return true;
     return (row->kinds >> p->outcome->kind & 1u) && (!p->request->only || strcmp(p->request->only, row->name) == 0);
 }
@@ -265,7 +265,7 @@ static ho_status run_all(proof *p, ho_error *error)
     int ran = 0, failed = 0, left_out = 0;
     printf("%s: seed %llu, at most %u s for each check\n", p->request->path, (unsigned long long)p->request->seed,
            p->request->limit);
-    for (const check_row *row = proof_checks; row->name; row++) {
+    for (const check_row *row = ho_proof_checks; row->name; row++) {
         if (!wanted(p, row))
             continue;
         if (row->after && listed(row->after, bad, failed + left_out)) {
@@ -277,7 +277,7 @@ static ho_status run_all(proof *p, ho_error *error)
         ran++;
         if (!show(p, row))
             bad[failed++ + left_out] = row->name;
-        else if (row->run == check_load)
+        else if (row->run == ho_prove_load)
             printf("  %s\n", p->outcome->title);
     }
     printf("  %d checks, %d failed", ran, failed);
@@ -303,7 +303,7 @@ ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_er
 void ho_prove_help(void)
 {
     printf("checks of a plugin:\n");
-    for (const check_row *row = proof_checks; row->name; row++) {
+    for (const check_row *row = ho_proof_checks; row->name; row++) {
         uint32_t kinds = row->kinds;
         for (; row[1].run == row->run; row++) /* after another one for other kinds */
             kinds |= row[1].kinds;

@@ -35,10 +35,10 @@ static bool same_values(const void *a, const void *b, int64_t count, size_t size
 static ho_status compare(const ho_examples *a, const ho_examples *b, bool unordered, ho_error *error)
 {
     if (a->count != b->count || a->features != b->features || a->target_count != b->target_count)
-        return proof_fail(error,
-                          "a second read gives %" PRId64 " examples of %" PRId64 " features, the first %" PRId64
-                          " of %" PRId64,
-                          b->count, b->features, a->count, a->features);
+        return ho_proof_fail(error,
+                             "a second read gives %" PRId64 " examples of %" PRId64 " features, the first %" PRId64
+                             " of %" PRId64,
+                             b->count, b->features, a->count, a->features);
     bool same = same_values(a->x32, b->x32, a->count * a->features, sizeof *a->x32) &&
                 same_values(a->x64, b->x64, a->count * a->features, sizeof *a->x64);
     for (size_t i = 0; same && i < a->target_count; i++)
@@ -46,10 +46,10 @@ static ho_status compare(const ho_examples *a, const ho_examples *b, bool unorde
                same_values(a->targets[i].values, b->targets[i].values, a->count * a->targets[i].width, sizeof(double));
     return same || unordered
                ? HO_OK
-               : proof_fail(error, "a second read gives other values: where the order may change, set `unordered`");
+               : ho_proof_fail(error, "a second read gives other values: where the order may change, set `unordered`");
 }
 
-ho_status check_read(proof *p, ho_error *error)
+ho_status ho_prove_read(proof *p, ho_error *error)
 {
     ho_dataset *first = read_once(p, p->settings, error), *second = first ? read_once(p, p->settings, error) : NULL;
     int64_t count = 0;
@@ -57,29 +57,29 @@ ho_status check_read(proof *p, ho_error *error)
         count += first->parts[part].count;
         compare(&first->parts[part], &second->parts[part], p->loaded->calls.data.unordered, error);
     }
-    proof_note(p, "%" PRId64 " examples, twice", count);
+    ho_proof_note(p, "%" PRId64 " examples, twice", count);
     ho_dataset_free(first);
     ho_dataset_free(second);
     return error->status;
 }
 
-ho_status check_read_memory(proof *p, ho_error *error)
+ho_status ho_prove_read_memory(proof *p, ho_error *error)
 {
     int64_t calls, at = 0;
-    if (proof_allocations(p, 0) < 0)
-        return proof_skip(p, "its allocations cannot be led astray on this system");
+    if (ho_proof_allocations(p, 0) < 0)
+        return ho_proof_skip(p, "its allocations cannot be led astray on this system");
     do {
         ho_error own = {0};
-        ho_instance *instance = proof_instance(p, NULL, error);
-        proof_allocations(p, ++at);
+        ho_instance *instance = ho_proof_instance(p, NULL, error);
+        ho_proof_allocations(p, ++at);
         ho_dataset *data = instance ? ho_dataset_read(instance, &own) : NULL;
-        calls = proof_allocations(p, 0);
+        calls = ho_proof_allocations(p, 0);
         ho_dataset_free(data);
         ho_instance_free(instance);
         if (data && calls >= at)
-            return proof_fail(error, "read returns HO_OK although its allocation number %" PRId64 " failed", at);
+            return ho_proof_fail(error, "read returns HO_OK although its allocation number %" PRId64 " failed", at);
     } while (calls >= at && error->status == HO_OK);
-    proof_note(p, "%" PRId64 " allocations", at - 1);
+    ho_proof_note(p, "%" PRId64 " allocations", at - 1);
     return error->status;
 }
 
@@ -104,8 +104,8 @@ static ho_status try_copy(damage *d, const char *how, uint64_t at, ho_error *err
     d->tried++;
     d->refused += !data;
     if (!data && !strstr(own.text, ho_path_last(d->copy)))
-        proof_fail(error, "with %s %s byte %" PRIu64 ": the refusal does not name the file: %s", ho_path_last(d->copy),
-                   how, at, own.text);
+        ho_proof_fail(error, "with %s %s byte %" PRIu64 ": the refusal does not name the file: %s",
+                      ho_path_last(d->copy), how, at, own.text);
     ho_dataset_free(data);
     return error->status;
 }
@@ -133,9 +133,9 @@ static ho_status damage_file(damage *d, ho_error *error)
     for (int i = 0; i < 24 && d->size > 0 && in_time(d) && error->status == HO_OK; i++) {
         /* The first bytes say what all others mean. */
         const uint64_t head = d->size < 64 ? d->size : 64, range = i < 16 ? head : d->size;
-        const uint64_t at = (uint64_t)(proof_uniform(d->p) * (double)range);
+        const uint64_t at = (uint64_t)(ho_proof_uniform(d->p) * (double)range);
         const uint8_t kept = d->bytes[at];
-        d->bytes[at] = (uint8_t)(kept ^ (i % 2 ? 0xff : 1 + (int)(proof_uniform(d->p) * 254)));
+        d->bytes[at] = (uint8_t)(kept ^ (i % 2 ? 0xff : 1 + (int)(ho_proof_uniform(d->p) * 254)));
         if (write_copy(d, d->size, error) == HO_OK)
             try_copy(d, "changed at", at, error);
         d->bytes[at] = kept;
@@ -215,18 +215,18 @@ static ho_status damage_option(damage *d, const char *name, const char *path, co
     if (stat(path, &about) != 0)
         return HO_OK;
     d->settings = ho_tree_copy(d->p->arena, d->p->settings);
-    proof_put(d->p->arena, d->settings, name, copy);
+    ho_proof_put(d->p->arena, d->settings, name, copy);
     if (S_ISREG(about.st_mode))
         return damage_at(d, path, copy, error);
     mirror_folder(m, path, copy, 0);
     for (size_t i = 0; i < m->count && i < FEW_FILES && error->status == HO_OK; i++) {
-        const size_t which = m->count > FEW_FILES ? (size_t)(proof_uniform(d->p) * (double)m->count) : i;
+        const size_t which = m->count > FEW_FILES ? (size_t)(ho_proof_uniform(d->p) * (double)m->count) : i;
         damage_at(d, m->from[which], m->to[which], error);
     }
     return error->status;
 }
 
-ho_status check_damage(proof *p, ho_error *error)
+ho_status ho_prove_damage(proof *p, ho_error *error)
 {
     char folder[] = "/tmp/hotool-damage-XXXXXX";
     damage d = {.p = p, .end = ho_seconds() + 0.5 * p->request->limit};
@@ -241,7 +241,7 @@ ho_status check_damage(proof *p, ho_error *error)
     }
     remove_tree(folder);
     if (error->status == HO_OK && d.tried == 0)
-        return proof_skip(p, "no file was given (--set OPTION=FILE)");
-    proof_note(p, "%d damaged files, %d of them refused", d.tried, d.refused);
+        return ho_proof_skip(p, "no file was given (--set OPTION=FILE)");
+    ho_proof_note(p, "%d damaged files, %d of them refused", d.tried, d.refused);
     return error->status;
 }

@@ -94,7 +94,7 @@ static const ho_plugin standins[] = {
     {HO_PLUGIN_HEAD(HO_PENALTY), .name = "quadratic", .hypers = HO_TABLE(penalty_hypers), .calls = &penalty_calls},
 };
 
-const ho_loaded *proof_standin(proof *p, uint32_t kind, ho_error *error)
+const ho_loaded *ho_proof_standin(proof *p, uint32_t kind, ho_error *error)
 {
     ho_loaded *loaded = ho_arena_alloc(p->arena, sizeof *loaded);
     const ho_plugin *plugin = &standins[kind - HO_DYNAMICS];

@@ -48,7 +48,7 @@ static bool applies(const proof *p, const traced_case *s)
     return targets == HO_TARGET_ANY || s->labels == (targets == HO_TARGET_LABELS);
 }
 
-const traced_case *traced_case_at(const proof *p, size_t i)
+const traced_case *ho_traced_case_at(const proof *p, size_t i)
 {
     const bool by_weight = p->loaded->plugin.kind == HO_DYNAMICS || p->loaded->plugin.kind == HO_PENALTY;
     const traced_case *rows = by_weight ? weights : models;
@@ -59,30 +59,30 @@ const traced_case *traced_case_at(const proof *p, size_t i)
     return NULL;
 }
 
-ho_status traced_each(proof *p, ho_status (*what)(traced *t, ho_error *error), ho_error *error)
+ho_status ho_traced_each(proof *p, ho_status (*what)(traced *t, ho_error *error), ho_error *error)
 {
     const traced_case *s;
     size_t count = 0, refused = 0;
-    for (; (s = traced_case_at(p, count)) && error->status == HO_OK; count++) {
+    for (; (s = ho_traced_case_at(p, count)) && error->status == HO_OK; count++) {
         ho_error own = {0};
         ho_trace_watch watch = {0};
-        traced *t = traced_new(p, s, &watch, &own);
-        if (t && traced_warm(t, &own) == HO_OK)
+        traced *t = ho_traced_new(p, s, &watch, &own);
+        if (t && ho_traced_warm(t, &own) == HO_OK)
             what(t, &own);
-        traced_free(t);
-        ho_error_prefix(&own, "at %s", traced_describe(p, s));
+        ho_traced_free(t);
+        ho_error_prefix(&own, "at %s", ho_traced_describe(p, s));
         refused += watch.refused;
-        if (!watch.refused || (!traced_case_at(p, count + 1) && refused > count))
+        if (!watch.refused || (!ho_traced_case_at(p, count + 1) && refused > count))
             ho_fail_as(error, &own);
     }
     if (refused)
-        proof_note(p, "%zu shapes; it refuses %zu others", count - refused, refused);
+        ho_proof_note(p, "%zu shapes; it refuses %zu others", count - refused, refused);
     else
-        proof_note(p, "%zu shapes", count);
+        ho_proof_note(p, "%zu shapes", count);
     return error->status;
 }
 
-const char *traced_describe(proof *p, const traced_case *s)
+const char *ho_traced_describe(proof *p, const traced_case *s)
 {
     char shape[HO_SHAPE_TEXT];
     const ho_shape w = ho_shape_of(s->rank, s->dims);
@@ -94,7 +94,7 @@ const char *traced_describe(proof *p, const traced_case *s)
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------ */
 
-traced_leaf *traced_leaf_new(traced *t, const char *name, ho_shape shape)
+traced_leaf *ho_traced_leaf_new(traced *t, const char *name, ho_shape shape)
 {
     traced_leaf *leaf = &t->leaves[t->leaf_count < MOST_TRACED - 1 ? t->leaf_count++ : t->leaf_count];
     const int64_t count = ho_shape_count(&shape);
@@ -103,14 +103,14 @@ traced_leaf *traced_leaf_new(traced *t, const char *name, ho_shape shape)
                           .count = count,
                           .values = ho_arena_alloc(t->arena, (size_t)count * sizeof(double))};
     for (int64_t i = 0; i < count; i++)
-        leaf->values[i] = proof_normal(t->p);
+        leaf->values[i] = ho_proof_normal(t->p);
     return leaf;
 }
 
 /* One that results are differentiated by, in scope by its name. */
 static traced_leaf *in_scope(traced *t, ho_scope *scope, const char *name, ho_shape shape)
 {
-    traced_leaf *leaf = traced_leaf_new(t, name, shape);
+    traced_leaf *leaf = ho_traced_leaf_new(t, name, shape);
     leaf->moves = true;
     ho_scope_bind(scope, name, leaf->node);
     return leaf;
@@ -121,7 +121,8 @@ static void fill_hyper(traced *t, traced_leaf *leaf, const ho_hyper *h, double v
     double lower, upper;
     ho_domain_bounds(h->domain, &lower, &upper);
     for (int64_t i = 0; i < leaf->count; i++)
-        leaf->values[i] = fmin(fmax(value * (leaf->count > 1 ? 0.75 + 0.5 * proof_uniform(t->p) : 1.0), lower), upper);
+        leaf->values[i] =
+            fmin(fmax(value * (leaf->count > 1 ? 0.75 + 0.5 * ho_proof_uniform(t->p) : 1.0), lower), upper);
     for (int64_t i = 0; h->structure && size && i < leaf->count; i++) {
         const int64_t row = i / size, column = i % size;
         if (h->structure & HO_ZERO_DIAGONAL && row == column)
@@ -145,7 +146,7 @@ static void make_hypers(traced *t, ho_scope *scope, const ho_named_size *sizes, 
         }
         traced_leaf *leaf = in_scope(t, scope, l->hypers[i].name, shape);
         leaf->hyper = &l->hypers[i];
-        fill_hyper(t, leaf, leaf->hyper, proof_hyper_value(t->p, l, i), form->rank == 2 ? shape.dims[0] : 0);
+        fill_hyper(t, leaf, leaf->hyper, ho_proof_hyper_value(t->p, l, i), form->rank == 2 ? shape.dims[0] : 0);
         nodes[i] = leaf->node;
     }
 }
@@ -186,7 +187,7 @@ static void trace_dynamics(traced *t, ho_trace_env *env, const ho_node *hypers)
     t->g = t->leaf_count;
     in_scope(t, env->scope, "g", shape);
     t->t = t->leaf_count;
-    *traced_leaf_new(t, "t", ho_scalar_shape())->values = 3;
+    *ho_traced_leaf_new(t, "t", ho_scalar_shape())->values = 3;
     ho_dynamics_slots(t->instance, t->graph, hypers, t->leaves[t->w].node, t->initial);
     t->slots = t->leaf_count;
     for (uint32_t i = 0; i < l->slot_count; i++)
@@ -220,7 +221,7 @@ static ho_node draw_normal(void *context, const char *name, ho_shape shape)
     traced *t = context;
     if (shape.rank < 0 || ho_shape_count(&shape) > 1 << 24)
         return ho_graph_fail(t->graph, "normal \"%s\" is too large", name);
-    return traced_leaf_new(t, "normal", shape)->node;
+    return ho_traced_leaf_new(t, "normal", shape)->node;
 }
 
 static void trace_model(traced *t, ho_trace_env *env, const ho_node *hypers)
@@ -310,24 +311,24 @@ static void trace(traced *t, ho_trace_watch *watch)
     t->forward = NULL;
 }
 
-traced *traced_new(proof *p, const traced_case *sizes, ho_trace_watch *watch, ho_error *error)
+traced *ho_traced_new(proof *p, const traced_case *sizes, ho_trace_watch *watch, ho_error *error)
 {
     traced *t = ho_alloc(sizeof *t);
     t->p = p;
     t->sizes = sizes;
     t->arena = ho_arena_new();
     t->graph = ho_graph_new(&t->error);
-    t->instance = proof_instance(p, NULL, error);
+    t->instance = ho_proof_instance(p, NULL, error);
     if (t->instance)
         trace(t, watch);
     if (error->status == HO_OK && t->error.status == HO_OK)
         return t;
     ho_fail_as(error, &t->error);
-    traced_free(t);
+    ho_traced_free(t);
     return NULL;
 }
 
-void traced_free(traced *t)
+void ho_traced_free(traced *t)
 {
     if (!t)
         return;
@@ -337,12 +338,12 @@ void traced_free(traced *t)
     free(t);
 }
 
-int64_t traced_count(const traced *t, ho_node node)
+int64_t ho_traced_count(const traced *t, ho_node node)
 {
     return ho_shape_count(&ho_graph_at(t->graph, node)->shape);
 }
 
-ho_status traced_run(traced *t, const ho_node *nodes, size_t count, double *const *results, ho_error *error)
+ho_status ho_traced_run(traced *t, const ho_node *nodes, size_t count, double *const *results, ho_error *error)
 {
     ho_node inputs[MOST_TRACED];
     const double *values[MOST_TRACED];
@@ -353,7 +354,7 @@ ho_status traced_run(traced *t, const ho_node *nodes, size_t count, double *cons
     return ho_reference_run(t->graph, HO_F64, inputs, values, t->leaf_count, nodes, results, count, NULL, error);
 }
 
-ho_status traced_warm(traced *t, ho_error *error)
+ho_status ho_traced_warm(traced *t, ho_error *error)
 {
     const uint32_t slots = t->p->loaded->plugin.kind == HO_DYNAMICS ? t->p->loaded->slot_count : 0;
     if (t->p->loaded->plugin.kind != HO_DYNAMICS)
@@ -361,7 +362,7 @@ ho_status traced_warm(traced *t, ho_error *error)
     double *results[MOST_TRACED];
     for (uint32_t i = 0; i < slots; i++)
         results[i] = t->leaves[t->slots + i].values;
-    if (slots && traced_run(t, t->initial, slots, results, error) != HO_OK)
+    if (slots && ho_traced_run(t, t->initial, slots, results, error) != HO_OK)
         return error->status;
     traced_leaf *g = &t->leaves[t->g], *w = &t->leaves[t->w];
     for (int step = 1; step <= WARM; step++) {
@@ -369,13 +370,13 @@ ho_status traced_warm(traced *t, ho_error *error)
         for (size_t i = 0; i < t->output_count; i++)
             next[i] = ho_arena_alloc(t->arena, (size_t)w->count * sizeof(double));
         *t->leaves[t->t].values = step;
-        if (traced_run(t, t->outputs, t->output_count, next, error) != HO_OK)
+        if (ho_traced_run(t, t->outputs, t->output_count, next, error) != HO_OK)
             return error->status;
         memcpy(w->values, next[0], (size_t)w->count * sizeof(double));
         for (uint32_t i = 0; i < slots; i++)
             memcpy(t->leaves[t->slots + i].values, next[1 + i], (size_t)w->count * sizeof(double));
         for (int64_t i = 0; i < g->count; i++)
-            g->values[i] = proof_normal(t->p);
+            g->values[i] = ho_proof_normal(t->p);
     }
     *t->leaves[t->t].values = WARM + 1;
     return HO_OK;

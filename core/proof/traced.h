@@ -44,24 +44,24 @@ typedef struct traced {
 } traced;
 
 /* The cases that are for the plugin, of every rank and several sizes; number 0 is a plain one. NULL past the last. */
-const traced_case *traced_case_at(const proof *p, size_t i);
+const traced_case *ho_traced_case_at(const proof *p, size_t i);
 
 /* Traces the plugin's callbacks once and gives every leaf ordinary numbers. NULL with an error where that fails;
  * `watch` as in ho_trace_env (NULL: none). */
-traced *traced_new(proof *p, const traced_case *sizes, ho_trace_watch *watch, ho_error *error);
-void traced_free(traced *t); /* NULL is fine */
+traced *ho_traced_new(proof *p, const traced_case *sizes, ho_trace_watch *watch, ho_error *error);
+void ho_traced_free(traced *t); /* NULL is fine */
 /* "features 5, outputs 3, batch 4" */
-const char *traced_describe(proof *p, const traced_case *sizes);
+const char *ho_traced_describe(proof *p, const traced_case *sizes);
 
 /* The values of nodes by the reference evaluator, one after another in `results`. */
-ho_status traced_run(traced *t, const ho_node *nodes, size_t count, double *const *results, ho_error *error);
+ho_status ho_traced_run(traced *t, const ho_node *nodes, size_t count, double *const *results, ho_error *error);
 /* A leaf more. */
-traced_leaf *traced_leaf_new(traced *t, const char *name, ho_shape shape);
+traced_leaf *ho_traced_leaf_new(traced *t, const char *name, ho_shape shape);
 /* Of dynamics: some steps with random gradients, so that slots hold what they hold in training. */
-ho_status traced_warm(traced *t, ho_error *error);
+ho_status ho_traced_warm(traced *t, ho_error *error);
 /* Does `what` with the plugin traced, and warm, at each case that it does not refuse by itself; it may not refuse them
  * all. Errors name the case. */
-ho_status traced_each(proof *p, ho_status (*what)(traced *t, ho_error *error), ho_error *error);
-int64_t traced_count(const traced *t, ho_node node);
+ho_status ho_traced_each(proof *p, ho_status (*what)(traced *t, ho_error *error), ho_error *error);
+int64_t ho_traced_count(const traced *t, ho_node node);
 
 #endif

@@ -23,13 +23,13 @@
 static ho_status verify(traced *t, ho_error *error)
 {
     if (t->p->loaded->plugin.kind == HO_DYNAMICS && t->outputs[0] == t->leaves[t->w].node)
-        return proof_fail(error, "step leaves w as it is: bind the new weights to the name \"w\"");
+        return ho_proof_fail(error, "step leaves w as it is: bind the new weights to the name \"w\"");
     return ho_graph_verify(t->graph, t->outputs, t->output_count, error);
 }
 
-ho_status check_shapes(proof *p, ho_error *error)
+ho_status ho_prove_shapes(proof *p, ho_error *error)
 {
-    return traced_each(p, verify, error);
+    return ho_traced_each(p, verify, error);
 }
 
 /* The graph as text; free(). */
@@ -47,7 +47,7 @@ static char *dump(const traced *t)
 
 static ho_status same_again(traced *t, ho_error *error)
 {
-    traced *again = traced_new(t->p, t->sizes, NULL, error);
+    traced *again = ho_traced_new(t->p, t->sizes, NULL, error);
     if (!again)
         return error->status;
     char *first = dump(t), *second = dump(again);
@@ -55,54 +55,54 @@ static ho_status same_again(traced *t, ho_error *error)
     while (first[at] && first[at] == second[at])
         line += first[at++] == '\n';
     if (first[at] || second[at])
-        proof_fail(error,
-                   "the graphs of two traces differ, first in node %zu: a trace may depend on nothing but what it "
-                   "is handed",
-                   line + 1);
+        ho_proof_fail(error,
+                      "the graphs of two traces differ, first in node %zu: a trace may depend on nothing but what it "
+                      "is handed",
+                      line + 1);
     free(first);
     free(second);
-    traced_free(again);
+    ho_traced_free(again);
     return error->status;
 }
 
-ho_status check_repeat(proof *p, ho_error *error)
+ho_status ho_prove_repeat(proof *p, ho_error *error)
 {
-    return traced_each(p, same_again, error);
+    return ho_traced_each(p, same_again, error);
 }
 
-ho_status check_poison(proof *p, ho_error *error)
+ho_status ho_prove_poison(proof *p, ho_error *error)
 {
-    const traced_case *s = traced_case_at(p, 0);
+    const traced_case *s = ho_traced_case_at(p, 0);
     ho_trace_watch whole = {0};
-    traced_free(traced_new(p, s, &whole, error));
+    ho_traced_free(ho_traced_new(p, s, &whole, error));
     const uint32_t calls = whole.calls;
     for (uint32_t call = 1; call <= calls && error->status == HO_OK; call++) {
         ho_error own = {0};
-        traced *t = traced_new(p, s, &(ho_trace_watch){.fail_at = call}, &own);
+        traced *t = ho_traced_new(p, s, &(ho_trace_watch){.fail_at = call}, &own);
         if (t)
-            proof_fail(error, "call %" PRIu32 " failed, and nobody noticed", call);
-        traced_free(t);
+            ho_proof_fail(error, "call %" PRIu32 " failed, and nobody noticed", call);
+        ho_traced_free(t);
     }
-    proof_note(p, "%" PRIu32 " calls", calls);
+    ho_proof_note(p, "%" PRIu32 " calls", calls);
     return error->status;
 }
 
-ho_status check_trace_memory(proof *p, ho_error *error)
+ho_status ho_prove_trace_memory(proof *p, ho_error *error)
 {
     int64_t calls, at = 0;
-    if (proof_allocations(p, 0) < 0)
-        return proof_skip(p, "its allocations cannot be led astray on this system");
+    if (ho_proof_allocations(p, 0) < 0)
+        return ho_proof_skip(p, "its allocations cannot be led astray on this system");
     do { /* until so many are not asked for */
         ho_error own = {0};
-        proof_allocations(p, ++at);
-        traced *t = traced_new(p, traced_case_at(p, 0), NULL, &own);
-        traced_free(t);
-        calls = proof_allocations(p, 0);
+        ho_proof_allocations(p, ++at);
+        traced *t = ho_traced_new(p, ho_traced_case_at(p, 0), NULL, &own);
+        ho_traced_free(t);
+        calls = ho_proof_allocations(p, 0);
         if (t && calls >= at)
-            return proof_fail(error, "the trace is fine although the plugin's allocation number %" PRId64 " failed",
-                              at);
+            return ho_proof_fail(error, "the trace is fine although the plugin's allocation number %" PRId64 " failed",
+                                 at);
     } while (calls >= at);
-    proof_note(p, "%" PRId64 " allocations", at - 1);
+    ho_proof_note(p, "%" PRId64 " allocations", at - 1);
     return HO_OK;
 }
 
@@ -132,7 +132,7 @@ static void aim(traced *t, const traced_leaf *of, traced_leaf *v)
 {
     const int64_t n = of->hyper && of->hyper->structure ? (int64_t)sqrt((double)of->count) : 0;
     for (int64_t i = 0; i < v->count; i++)
-        v->values[i] = proof_normal(t->p) * fabs(of->values[i]);
+        v->values[i] = ho_proof_normal(t->p) * fabs(of->values[i]);
     for (int64_t i = 0; n > 1 && of->hyper->structure & HO_SYMMETRIC && i < v->count; i++)
         if (i % n < i / n)
             v->values[i] = v->values[i % n * n + i / n];
@@ -150,12 +150,12 @@ static ho_status linear_open(linear *l, traced *t, ho_error *error)
             l->in[l->inputs++] = t->leaves[i].node;
         }
     for (size_t k = 0; k < l->inputs; k++) {
-        l->v[k] = traced_leaf_new(t, "v", shape_of(t, l->in[k]));
+        l->v[k] = ho_traced_leaf_new(t, "v", shape_of(t, l->in[k]));
         aim(t, &t->leaves[l->of[k]], l->v[k]);
         tangents[k] = l->v[k]->node;
     }
     for (size_t i = 0; i < t->output_count; i++) {
-        l->u[i] = traced_leaf_new(t, "u", shape_of(t, t->outputs[i]));
+        l->u[i] = ho_traced_leaf_new(t, "u", shape_of(t, t->outputs[i]));
         cotangents[i] = l->u[i]->node;
     }
     if (ho_jvp(t->graph, 0, l->in, tangents, l->inputs, t->outputs, l->jv, t->output_count) != HO_OK ||
@@ -166,7 +166,7 @@ static ho_status linear_open(linear *l, traced *t, ho_error *error)
 
 static ho_status run_one(traced *t, ho_node node, double *value, ho_error *error)
 {
-    return traced_run(t, &node, 1, &value, error);
+    return ho_traced_run(t, &node, 1, &value, error);
 }
 
 /* <u, F>, <u, J v>, <J'u, v> as nodes, and the size of J v seen by u. */
@@ -212,7 +212,7 @@ static ho_status along(void *self, double h, double *value)
     for (size_t k = 0; k < l->inputs; k++)
         for (int64_t i = 0; i < l->v[k]->count; i++)
             l->t->leaves[l->of[k]].values[i] = r->start[k][i] + h * l->v[k]->values[i];
-    const ho_status status = traced_run(l->t, nodes, 2, results, r->error);
+    const ho_status status = ho_traced_run(l->t, nodes, 2, results, r->error);
     const bool other = h != 0 && memcmp(r->taken, r->now, (size_t)r->branch_count * sizeof(double)) != 0;
     r->crossed += other;
     if (other || !isfinite(*value))
@@ -226,7 +226,7 @@ static ho_status differences(linear *l, ho_node value, double scale, ho_slope *s
     traced *t = l->t;
     double base;
     ray r = {.l = l, .value = value, .branches = ho_branches_of(t->graph, t->outputs, t->output_count), .error = error};
-    r.branch_count = traced_count(t, r.branches);
+    r.branch_count = ho_traced_count(t, r.branches);
     r.taken = ho_arena_alloc(t->arena, (size_t)r.branch_count * sizeof(double));
     r.now = ho_arena_alloc(t->arena, (size_t)r.branch_count * sizeof(double));
     for (size_t k = 0; k < l->inputs; k++) {
@@ -262,10 +262,10 @@ static ho_status compare(linear *l, ho_node value, double exact, double size, co
         return HO_OK;
     }
     if (off > HO_SLOPE_TRUST * (slope.error + DBL_EPSILON * scale / slope.step))
-        return proof_fail(error,
-                          "%s is %.10g, and differences say %.10g +- %.1g: is there a stop(), or a branch on "
-                          "values, that hides a dependence?",
-                          what, exact, slope.value, slope.error);
+        return ho_proof_fail(error,
+                             "%s is %.10g, and differences say %.10g +- %.1g: is there a stop(), or a branch on "
+                             "values, that hides a dependence?",
+                             what, exact, slope.value, slope.error);
     unjudged++;
     return HO_OK;
 }
@@ -282,7 +282,7 @@ static ho_status check_columns(linear *l, ho_error *error)
         ho_shape many = {.rank = one.rank + 1, .dims = {MANY}};
         for (int32_t i = 0; i < one.rank; i++)
             many.dims[i + 1] = one.dims[i];
-        traced_leaf *leaf = traced_leaf_new(t, "columns", many);
+        traced_leaf *leaf = ho_traced_leaf_new(t, "columns", many);
         for (int64_t i = 0; i < leaf->count; i++) {
             const int64_t column = i / l->v[k]->count; /* j is (1 + j) v */
             leaf->values[i] = (double)(1 + column) * l->v[k]->values[i % l->v[k]->count];
@@ -294,12 +294,12 @@ static ho_status check_columns(linear *l, ho_error *error)
     for (size_t i = 0; i < t->output_count; i++) {
         if (!out[i] || !l->jv[i])
             continue;
-        const int64_t count = traced_count(t, l->jv[i]);
+        const int64_t count = ho_traced_count(t, l->jv[i]);
         double *one = ho_arena_alloc(t->arena, (size_t)count * sizeof(double));
         double *many = ho_arena_alloc(t->arena, MANY * (size_t)count * sizeof(double));
         const ho_node nodes[] = {l->jv[i], out[i]};
         double *results[] = {one, many};
-        if (traced_run(t, nodes, 2, results, error) != HO_OK)
+        if (ho_traced_run(t, nodes, 2, results, error) != HO_OK)
             return error->status;
         double largest = DBL_MIN;
         for (int64_t k = 0; k < count; k++)
@@ -308,8 +308,8 @@ static ho_status check_columns(linear *l, ho_error *error)
             const int64_t column = k / count;
             const double due = (double)(1 + column) * one[k % count];
             if (!(fabs(many[k] - due) <= 1e-12 * largest + ROUNDING))
-                return proof_fail(error, "tangent column %" PRId64 " of \"%s\" is %.17g among %d, %.17g by itself",
-                                  column + 1, t->output_names[i], many[k], MANY, due);
+                return ho_proof_fail(error, "tangent column %" PRId64 " of \"%s\" is %.17g among %d, %.17g by itself",
+                                     column + 1, t->output_names[i], many[k], MANY, due);
         }
     }
     return HO_OK;
@@ -328,7 +328,7 @@ static ho_status first_order(traced *t, ho_error *error)
         return error->status;
     const double scale = fmax(seen, fabs(backward)), floor = ROUNDING * fmax(whole, 1.0);
     if (!(fabs(forward - backward) <= fmax(INNER * scale, floor)))
-        return proof_fail(error, "<u, J v> = %.17g and <J'u, v> = %.17g differ", forward, backward);
+        return ho_proof_fail(error, "<u, J v> = %.17g and <J'u, v> = %.17g differ", forward, backward);
     if (compare(&l, sum_over(t, t->outputs, l.u, t->output_count), forward, scale, "<u, J v>", error) != HO_OK)
         return error->status;
     return check_columns(&l, error);
@@ -336,18 +336,18 @@ static ho_status first_order(traced *t, ho_error *error)
 
 static void note_judged(proof *p)
 {
-    proof_note(p, "%d directions agree with differences%s", judged,
-               unjudged ? ho_arena_format(p->arena, "; of %d they cannot say", unjudged) : "");
+    ho_proof_note(p, "%d directions agree with differences%s", judged,
+                  unjudged ? ho_arena_format(p->arena, "; of %d they cannot say", unjudged) : "");
 }
 
-ho_status check_derivatives(proof *p, ho_error *error)
+ho_status ho_prove_derivatives(proof *p, ho_error *error)
 {
     judged = unjudged = kinks = 0;
     for (int draw = 0; draw < 2; draw++)
-        if (traced_each(p, first_order, error) != HO_OK)
+        if (ho_traced_each(p, first_order, error) != HO_OK)
             return error->status;
     if (judged == 0)
-        return proof_fail(error, "differences can judge no direction: %d steps crossed a kink", kinks);
+        return ho_proof_fail(error, "differences can judge no direction: %d steps crossed a kink", kinks);
     note_judged(p);
     return HO_OK;
 }
@@ -363,7 +363,7 @@ static ho_status second_order(traced *t, ho_error *error)
     if (t->leaf_count + l.inputs > MOST_TRACED - 2)
         return HO_OK;
     for (size_t k = 0; k < l.inputs; k++) {
-        w[k] = traced_leaf_new(t, "w", shape_of(t, l.in[k]));
+        w[k] = ho_traced_leaf_new(t, "w", shape_of(t, l.in[k]));
         aim(t, &t->leaves[l.of[k]], w[k]);
         w_nodes[k] = w[k]->node;
         v[k] = l.v[k]->node;
@@ -380,17 +380,17 @@ static ho_status second_order(traced *t, ho_error *error)
         return error->status;
     const double scale = fmax(size * fmax(other, 1.0), fabs(vw));
     if (!(fabs(wv - vw) <= fmax(INNER * scale, ROUNDING)))
-        return proof_fail(error,
-                          "<w, H v> = %.17g and <v, H w> = %.17g differ: second derivatives are not symmetric; is "
-                          "there a stop()?",
-                          wv, vw);
+        return ho_proof_fail(error,
+                             "<w, H v> = %.17g and <v, H w> = %.17g differ: second derivatives are not symmetric; is "
+                             "there a stop()?",
+                             wv, vw);
     return compare(&l, sum_over(t, l.uj, w, l.inputs), wv, scale, "<w, H v>", error);
 }
 
-ho_status check_second(proof *p, ho_error *error)
+ho_status ho_prove_second(proof *p, ho_error *error)
 {
     judged = unjudged = kinks = 0;
-    if (traced_each(p, second_order, error) != HO_OK)
+    if (ho_traced_each(p, second_order, error) != HO_OK)
         return error->status;
     note_judged(p);
     return HO_OK;

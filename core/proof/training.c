@@ -32,9 +32,9 @@ typedef struct made {
 static ho_instance *part(proof *p, made *m, uint32_t kind, const char *name, ho_error *error)
 {
     const bool own = p->loaded->plugin.kind == kind;
-    const ho_loaded *loaded = own ? p->loaded : proof_standin(p, kind, error);
+    const ho_loaded *loaded = own ? p->loaded : ho_proof_standin(p, kind, error);
     ho_instance *instance = !loaded ? NULL
-                            : own   ? proof_instance(p, name, error)
+                            : own   ? ho_proof_instance(p, name, error)
                                     : ho_instance_new(loaded, name, NULL, NULL, (ho_place){0}, error);
     if (instance)
         m->instances[m->count++] = instance;
@@ -58,7 +58,7 @@ static void tune(proof *p, made *m, const ho_instance *instance)
         m->settings[m->pipeline.problem.setting_count++] =
             (ho_hyper_setting){.name = ho_arena_format(p->arena, "%s.%s", instance->name, l->hypers[i].name),
                                .tuned = true,
-                               .value = number(p, proof_hyper_value(p, l, i))};
+                               .value = number(p, ho_proof_hyper_value(p, l, i))};
 }
 
 static void make_examples(proof *p, ho_examples *part, ho_target *target, bool labels)
@@ -72,9 +72,9 @@ static void make_examples(proof *p, ho_examples *part, ho_target *target, bool l
     part->x64 = ho_arena_alloc(p->arena, (size_t)inputs * sizeof(double));
     target->values = ho_arena_alloc(p->arena, (size_t)values * sizeof(double));
     for (int64_t i = 0; i < inputs; i++)
-        part->x64[i] = 0.7 * proof_normal(p);
+        part->x64[i] = 0.7 * ho_proof_normal(p);
     for (int64_t i = 0; i < values; i++)
-        target->values[i] = labels ? (double)(i % OUTPUTS) : proof_normal(p);
+        target->values[i] = labels ? (double)(i % OUTPUTS) : ho_proof_normal(p);
 }
 
 /* An exact mode to begin with: the plugin, or one that is installed. */
@@ -152,7 +152,7 @@ static bool takes(const proof *p, bool labels)
     return !labels;
 }
 
-ho_status check_training(proof *p, ho_error *error)
+ho_status ho_prove_training(proof *p, ho_error *error)
 {
     for (int labels = 0; labels < 2 && error->status == HO_OK; labels++) {
         made m;
@@ -163,9 +163,9 @@ ho_status check_training(proof *p, ho_error *error)
         const bool ran = m.pipeline.mode;
         unmake(&m);
         if (error->status == HO_OK && !ran)
-            return proof_skip(p, "no exact mode is installed");
+            return ho_proof_skip(p, "no exact mode is installed");
     }
-    proof_note(p, "%d steps", STEPS);
+    ho_proof_note(p, "%d steps", STEPS);
     return error->status;
 }
 
@@ -175,7 +175,7 @@ ho_status check_training(proof *p, ho_error *error)
 static ho_status run_outer(proof *p, double *x, ho_error *error)
 {
     enum { N = 5 };
-    ho_instance *instance = proof_instance(p, "outer", error);
+    ho_instance *instance = ho_proof_instance(p, "outer", error);
     ho_optimizer *optimizer = instance ? ho_optimizer_new(instance, NULL, NULL, N, error) : NULL;
     for (int i = 0; i < N; i++)
         x[i] = 1.0 - 0.3 * i;
@@ -186,21 +186,21 @@ static ho_status run_outer(proof *p, double *x, ho_error *error)
         ho_optimizer_step(optimizer, x, gradient, 1.0, error);
         for (int i = 0; i < N && error->status == HO_OK; i++)
             if (!isfinite(x[i]))
-                proof_fail(error, "after step %d entry %d is %g", t + 1, i, x[i]);
+                ho_proof_fail(error, "after step %d entry %d is %g", t + 1, i, x[i]);
     }
     ho_optimizer_free(optimizer);
     ho_instance_free(instance);
     return error->status;
 }
 
-ho_status check_outer(proof *p, ho_error *error)
+ho_status ho_prove_outer(proof *p, ho_error *error)
 {
     double first[5] = {0}, second[5] = {0};
     if (run_outer(p, first, error) != HO_OK || run_outer(p, second, error) != HO_OK)
         return error->status;
     for (int i = 0; i < 5; i++)
         if (first[i] != second[i])
-            return proof_fail(error, "two runs from the same start end at different points");
-    proof_note(p, "20 steps, twice");
+            return ho_proof_fail(error, "two runs from the same start end at different points");
+    ho_proof_note(p, "20 steps, twice");
     return HO_OK;
 }

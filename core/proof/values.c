@@ -70,13 +70,13 @@ static ho_status finite(traced *t, const char *where, ho_error *error)
         k++;
     }
     for (size_t i = 0; i < count; i++) {
-        const int64_t entries = traced_count(t, all[i]);
+        const int64_t entries = ho_traced_count(t, all[i]);
         double *values = ho_arena_alloc(t->arena, (size_t)entries * sizeof *values);
-        if (traced_run(t, &all[i], 1, &values, error) != HO_OK)
+        if (ho_traced_run(t, &all[i], 1, &values, error) != HO_OK)
             return error->status;
         for (int64_t k = 0; k < entries; k++)
             if (!isfinite(values[k]))
-                return proof_fail(error, "%s: %s is %g in entry %" PRId64, where, names[i], values[k], k);
+                return ho_proof_fail(error, "%s: %s is %g in entry %" PRId64, where, names[i], values[k], k);
     }
     return HO_OK;
 }
@@ -87,12 +87,12 @@ static ho_status try(proof *p, const traced_case *s, const char *where, void (*c
 {
     ho_error own = {0};
     ho_trace_watch watch = {0};
-    traced *t = traced_new(p, s, &watch, &own);
-    if (t && (cold || traced_warm(t, &own) == HO_OK)) {
+    traced *t = ho_traced_new(p, s, &watch, &own);
+    if (t && (cold || ho_traced_warm(t, &own) == HO_OK)) {
         change(t);
         finite(t, where, &own);
     }
-    traced_free(t);
+    ho_traced_free(t);
     return watch.refused ? HO_OK : ho_fail_as(error, &own);
 }
 
@@ -110,7 +110,7 @@ static void dead(traced *t)
     for (uint32_t i = 0; i < slots; i++)
         results[i] = t->leaves[t->slots + i].values;
     if (slots)
-        traced_run(t, t->initial, slots, results, &ignored);
+        ho_traced_run(t, t->initial, slots, results, &ignored);
     scale_leaf(t, "g", 0);
 }
 
@@ -126,7 +126,7 @@ static void first_step(traced *t)
     *t->leaves[t->t].values = 1;
     traced_leaf *g = &t->leaves[t->g];
     for (int64_t i = 0; i < g->count; i++)
-        g->values[i] = proof_normal(t->p);
+        g->values[i] = ho_proof_normal(t->p);
 }
 
 static void half_dead(traced *t)
@@ -160,7 +160,7 @@ static void zero(traced *t)
         scale_leaf(t, *name, 0);
 }
 
-ho_status check_values(proof *p, ho_error *error)
+ho_status ho_prove_values(proof *p, ho_error *error)
 {
     static const struct {
         const char *what;
@@ -179,15 +179,15 @@ ho_status check_values(proof *p, ho_error *error)
     };
     int tried = 0;
     const traced_case *s;
-    for (size_t i = 0; (s = traced_case_at(p, i)) && i < 4; i++)
+    for (size_t i = 0; (s = ho_traced_case_at(p, i)) && i < 4; i++)
         for (size_t k = 0; k < sizeof rows / sizeof *rows && error->status == HO_OK; k++) {
             if ((rows[k].dynamics && p->loaded->plugin.kind != HO_DYNAMICS) || (rows[k].change == late && has_steps(p)))
                 continue;
             if (try(p, s, rows[k].what, rows[k].change, rows[k].cold, error) != HO_OK)
-                ho_error_prefix(error, "at %s", traced_describe(p, s));
+                ho_error_prefix(error, "at %s", ho_traced_describe(p, s));
             tried++;
         }
-    proof_note(p, "%d places", tried);
+    ho_proof_note(p, "%d places", tried);
     return error->status;
 }
 
@@ -206,7 +206,7 @@ static ho_status run_single(traced *t, ho_node node, double *values, ho_error *e
 {
     ho_node inputs[MOST_TRACED];
     const void *in[MOST_TRACED];
-    const int64_t count = traced_count(t, node);
+    const int64_t count = ho_traced_count(t, node);
     for (size_t i = 0; i < t->leaf_count; i++) {
         const traced_leaf *leaf = &t->leaves[i];
         inputs[i] = leaf->node;
@@ -235,10 +235,10 @@ static ho_status same_in_f32(traced *t, ho_error *error)
 {
     round_leaves(t);
     for (size_t i = 0; i < t->output_count; i++) {
-        const int64_t count = traced_count(t, t->outputs[i]);
+        const int64_t count = ho_traced_count(t, t->outputs[i]);
         double *full = ho_arena_alloc(t->arena, (size_t)count * sizeof *full), off = 0, size = 0;
         double *single = ho_arena_alloc(t->arena, (size_t)count * sizeof *single);
-        if (traced_run(t, &t->outputs[i], 1, &full, error) != HO_OK ||
+        if (ho_traced_run(t, &t->outputs[i], 1, &full, error) != HO_OK ||
             run_single(t, t->outputs[i], single, error) != HO_OK)
             return error->status;
         for (int64_t k = 0; k < count; k++) {
@@ -246,15 +246,15 @@ static ho_status same_in_f32(traced *t, ho_error *error)
             size = hypot(size, full[k]);
         }
         if (!(off <= F32 * fmax(size, 1e-3)))
-            return proof_fail(error, "\"%s\" differs between f32 and f64 by %.2g of its size", t->output_names[i],
-                              off / size);
+            return ho_proof_fail(error, "\"%s\" differs between f32 and f64 by %.2g of its size", t->output_names[i],
+                                 off / size);
     }
     return HO_OK;
 }
 
-ho_status check_precision(proof *p, ho_error *error)
+ho_status ho_prove_precision(proof *p, ho_error *error)
 {
-    return traced_each(p, same_in_f32, error);
+    return ho_traced_each(p, same_in_f32, error);
 }
 
 /* ---- examples ---------------------------------------------------------------------------------------------------- */
@@ -263,12 +263,12 @@ ho_status check_precision(proof *p, ho_error *error)
 static ho_status independent(traced *t, ho_error *error)
 {
     const ho_node out = t->outputs[t->output_count - 1];
-    const int64_t batch = t->sizes->batch, count = traced_count(t, out), width = count / batch;
+    const int64_t batch = t->sizes->batch, count = ho_traced_count(t, out), width = count / batch;
     double *before = ho_arena_alloc(t->arena, (size_t)count * sizeof *before);
     double *after = ho_arena_alloc(t->arena, (size_t)count * sizeof *after);
     if (batch < 2)
         return HO_OK;
-    if (traced_run(t, &out, 1, &before, error) != HO_OK)
+    if (ho_traced_run(t, &out, 1, &before, error) != HO_OK)
         return error->status;
     for (size_t i = 0; i < t->leaf_count; i++) {
         traced_leaf *leaf = &t->leaves[i];
@@ -277,18 +277,18 @@ static ho_status independent(traced *t, ho_error *error)
         for (int64_t k = 0; k < leaf->count / batch; k++)
             leaf->values[k] = 2 + 3 * leaf->values[k]; /* the first example */
     }
-    if (traced_run(t, &out, 1, &after, error) != HO_OK)
+    if (ho_traced_run(t, &out, 1, &after, error) != HO_OK)
         return error->status;
     for (int64_t i = width; i < count; i++)
         if (!(fabs(before[i] - after[i]) <= 1e-12 * fabs(before[i])))
-            return proof_fail(error,
-                              "\"%s\" of example %" PRId64 " changes with the first example's numbers: validation "
-                              "and tests are computed in chunks, so it would depend on their size",
-                              t->output_names[t->output_count - 1], i / width);
+            return ho_proof_fail(error,
+                                 "\"%s\" of example %" PRId64 " changes with the first example's numbers: validation "
+                                 "and tests are computed in chunks, so it would depend on their size",
+                                 t->output_names[t->output_count - 1], i / width);
     return HO_OK;
 }
 
-ho_status check_examples(proof *p, ho_error *error)
+ho_status ho_prove_examples(proof *p, ho_error *error)
 {
-    return traced_each(p, independent, error);
+    return ho_traced_each(p, independent, error);
 }

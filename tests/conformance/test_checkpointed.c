@@ -116,7 +116,7 @@ static outcome run_mode(const char *file, given option, int64_t steps, bool know
     const ho_plugin *plugin = load_plugin(file);
     cr_assert_eq(make_instance(&setup, plugin, &self), HO_OK);
     const ho_mode_calls *calls = plugin->calls;
-    fake f = {.head = {&fake_api}, .steps = known ? steps : 0};
+    fake f = {.head = {&ho_fake_api}, .steps = known ? steps : 0};
     o.status = calls->start(self, &f.head, lambda, &run);
     if (o.status == HO_OK) {
         cr_assert_eq(calls->advance(run, 0, steps, lambda), HO_OK);

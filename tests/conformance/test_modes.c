@@ -52,7 +52,7 @@ static ho_status act(const opened *m, fake *f, const action *actions, size_t cou
 {
     ho_error wrong = {0};
     const acting_mode mode = {NULL, m->calls, m->self};
-    const ho_status status = actions_do(&mode, f, actions, count, &wrong);
+    const ho_status status = ho_actions_do(&mode, f, actions, count, &wrong);
     cr_expect_eq(wrong.status, HO_OK, "%s", wrong.text);
     cr_expect_str_eq(f->misuse, "");
     return status;
@@ -64,7 +64,7 @@ static void check_actions(const action *actions, size_t count)
     for (size_t i = 0; i < COUNT(modes) * COUNT(steps); i++) {
         const size_t mode = i / COUNT(steps);
         opened m = open_mode(mode);
-        fake f = {.head = {&fake_api}, .steps = steps[i % COUNT(steps)]};
+        fake f = {.head = {&ho_fake_api}, .steps = steps[i % COUNT(steps)]};
         cr_expect_eq(act(&m, &f, actions, count), HO_OK);
         cr_expect_eq(f.live, 0, "%s leaves %lld pieces of memory", modes[mode].file, (long long)f.live);
         free_instance(&m.setup, m.self);
@@ -112,10 +112,10 @@ Test(modes, reach_the_same_bits_and_compute_each_state_once)
     double states[COUNT(modes)][STATE];
     for (size_t i = 0; i < COUNT(modes); i++) {
         opened m = open_mode(i);
-        fake f = {.head = {&fake_api}};
+        fake f = {.head = {&ho_fake_api}};
         void *run;
-        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 20, action_base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 20, ho_action_base), HO_OK);
         memcpy(states[i], m.calls->state(run)->x[0], sizeof(states[i]));
         cr_expect_eq(f.states_computed, 20);
         cr_expect_geq(f.polls, 20);
@@ -131,10 +131,10 @@ Test(forward, carries_no_more_columns_than_it_is_told)
         static const int64_t widest[] = {3, 2, 1};
         static const int64_t vectors[] = {6, 6, 4}; /* Z, and room to write each width of its chunks */
         opened m = open_mode(i);
-        fake f = {.head = {&fake_api}};
+        fake f = {.head = {&ho_fake_api}};
         void *run;
-        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 3, action_base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 3, ho_action_base), HO_OK);
         cr_expect_eq(f.largest_chunk, widest[i]);
         /* Two states beside. */
         cr_expect_eq(m.calls->bytes(run), (vectors[i] + 2) * STATE * (int64_t)sizeof(double));
@@ -148,12 +148,12 @@ static void shifted_state(int64_t i, real h, real *s)
 {
     real l[LAMBDA], next[STATE];
     double d[LAMBDA];
-    fake_direction(&(fake){0}.head, i, d);
+    ho_fake_direction(&(fake){0}.head, i, d);
     for (int k = 0; k < LAMBDA; k++)
-        l[k] = action_base[k] + h * (real)d[k];
-    fake_initial(l, s);
+        l[k] = ho_action_base[k] + h * (real)d[k];
+    ho_fake_initial(l, s);
     for (int64_t t = 1; t <= 9; t++) {
-        fake_step(t, l, s, next);
+        ho_fake_step(t, l, s, next);
         memcpy(s, next, sizeof(next));
     }
 }
@@ -162,11 +162,11 @@ Test(forward, tells_the_norms_of_its_tangents)
 {
     for (size_t k = 0; k < 3; k++) {
         opened m = open_mode(k);
-        fake f = {.head = {&fake_api}};
+        fake f = {.head = {&ho_fake_api}};
         void *run;
         double found[DIRECTIONS] = {0};
-        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 9, action_base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 9, ho_action_base), HO_OK);
         cr_assert_eq(m.calls->tangent_norms(run, found), HO_OK);
         for (int64_t i = 0; i < DIRECTIONS; i++) {
             real above[STATE], below[STATE], squares = 0;
@@ -184,14 +184,14 @@ Test(forward, tells_the_norms_of_its_tangents)
 Test(reverse, holds_each_state_once_and_uses_forgotten_ones_again)
 {
     opened m = open_mode(BY_STATES);
-    fake f = {.head = {&fake_api}};
+    fake f = {.head = {&ho_fake_api}};
     void *run;
-    cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
-    cr_assert_eq(m.calls->advance(run, 0, 100, action_base), HO_OK);
+    cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &run), HO_OK);
+    cr_assert_eq(m.calls->advance(run, 0, 100, ho_action_base), HO_OK);
     const int64_t bytes = 101 * STATE * (int64_t)sizeof(double);
     cr_expect_eq(m.calls->bytes(run), bytes);
     cr_assert_eq(m.calls->forget(run), HO_OK);
-    cr_assert_eq(m.calls->advance(run, 100, 200, action_base), HO_OK);
+    cr_assert_eq(m.calls->advance(run, 100, 200, ho_action_base), HO_OK);
     cr_expect_eq(m.calls->bytes(run), bytes);
     m.calls->end(run);
     free_instance(&m.setup, m.self);
@@ -207,7 +207,7 @@ typedef struct kept {
 static kept start_reverse(size_t how, fake *f)
 {
     kept k = {.mode = open_mode(how)};
-    cr_assert_eq(k.mode.calls->start(k.mode.self, &f->head, action_base, &k.run), HO_OK, "%s", f->message);
+    cr_assert_eq(k.mode.calls->start(k.mode.self, &f->head, ho_action_base, &k.run), HO_OK, "%s", f->message);
     return k;
 }
 
@@ -222,15 +222,15 @@ static void end_reverse(kept *k, const fake *f)
 
 Test(reverse, with_residuals_holds_few_states_and_computes_the_others_again)
 {
-    fake f = {.head = {&fake_api}, .steps = 100, .residual_bytes = 40};
+    fake f = {.head = {&ho_fake_api}, .steps = 100, .residual_bytes = 40};
     kept k = start_reverse(BY_RESIDUALS, &f);
     double value, gradient[LAMBDA];
-    cr_assert_eq(k.mode.calls->advance(k.run, 0, 95, action_base), HO_OK);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 95, ho_action_base), HO_OK);
     cr_expect_eq(f.linearized, 95);
     /* Of 96 states every tenth, and two on the way. */
     cr_expect_eq(k.mode.calls->residual_bytes(k.run), 95 * 40);
     cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + (10 + 2) * STATE_BYTES);
-    cr_assert_eq(k.mode.calls->hypergradient(k.run, action_base, &value, gradient), HO_OK);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, ho_action_base, &value, gradient), HO_OK);
     /* The first of each stretch follows from a stored state: 8 more of ten, 4 of five. */
     cr_expect_eq(f.recomputed, 9 * 9 + 4);
     cr_expect_eq(f.states_computed, 95);
@@ -240,11 +240,11 @@ Test(reverse, with_residuals_holds_few_states_and_computes_the_others_again)
 
 Test(reverse, stores_small_states_beside_large_residuals)
 {
-    fake f = {.head = {&fake_api}, .steps = 100, .residual_bytes = 8 * STATE_BYTES};
+    fake f = {.head = {&ho_fake_api}, .steps = 100, .residual_bytes = 8 * STATE_BYTES};
     kept k = start_reverse(BY_RESIDUALS, &f);
     double value, gradient[LAMBDA];
-    cr_assert_eq(k.mode.calls->advance(k.run, 0, 50, action_base), HO_OK);
-    cr_assert_eq(k.mode.calls->hypergradient(k.run, action_base, &value, gradient), HO_OK);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 50, ho_action_base), HO_OK);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, ho_action_base, &value, gradient), HO_OK);
     cr_expect_eq(f.recomputed, 0);
     cr_expect_eq(k.mode.calls->bytes(k.run), 51 * STATE_BYTES + 50 * f.residual_bytes);
     end_reverse(&k, &f);
@@ -253,9 +253,9 @@ Test(reverse, stores_small_states_beside_large_residuals)
 /* Whether reverse mode, left to itself, keeps residuals. */
 static bool keeps_residuals(int64_t steps, int64_t residual_bytes, int64_t available)
 {
-    fake f = {.head = {&fake_api}, .steps = steps, .residual_bytes = residual_bytes, .memory = available};
+    fake f = {.head = {&ho_fake_api}, .steps = steps, .residual_bytes = residual_bytes, .memory = available};
     kept k = start_reverse(BY_ITSELF, &f);
-    cr_assert_eq(k.mode.calls->advance(k.run, 0, 3, action_base), HO_OK);
+    cr_assert_eq(k.mode.calls->advance(k.run, 0, 3, ho_action_base), HO_OK);
     const bool keeps = f.linearized == 3;
     cr_expect_eq(k.mode.calls->residual_bytes(k.run), keeps ? 3 * residual_bytes : 0);
     end_reverse(&k, &f);
@@ -275,14 +275,14 @@ Test(reverse, keeps_residuals_where_they_fit_in_half_of_the_memory_or_take_less_
 
 static void expect_refusal(size_t how, int64_t available, given budget, const char *why)
 {
-    fake f = {.head = {&fake_api}, .steps = 200000000, .residual_bytes = 5 * STATE_BYTES, .memory = available};
+    fake f = {.head = {&ho_fake_api}, .steps = 200000000, .residual_bytes = 5 * STATE_BYTES, .memory = available};
     opened m = open_mode(how);
     void *run = NULL;
     free_instance(&m.setup, m.self);
     m.setup.taken = 0;
     m.setup.options[0] = budget;
     cr_assert_eq(make_instance(&m.setup, load_plugin("modes/reverse.so"), &m.self), HO_OK);
-    cr_expect_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_FAILED);
+    cr_expect_eq(m.calls->start(m.self, &f.head, ho_action_base, &run), HO_FAILED);
     cr_expect_null(run);
     cr_expect_eq(f.live, 0);
     cr_expect(strstr(f.message, why), "\"%s\" should say \"%s\"", f.message, why);
@@ -308,10 +308,10 @@ Test(modes, pass_on_any_failure_and_free_everything)
     };
     for (size_t i = 0; i < COUNT(modes); i++) {
         opened m = open_mode(i);
-        fake whole = {.head = {&fake_api}};
+        fake whole = {.head = {&ho_fake_api}};
         cr_assert_eq(act(&m, &whole, actions, COUNT(actions)), HO_OK);
         for (int64_t call = 1; call <= whole.calls; call++) {
-            fake f = {.head = {&fake_api}, .fail_at = call, .fail_status = HO_FAILED};
+            fake f = {.head = {&ho_fake_api}, .fail_at = call, .fail_status = HO_FAILED};
             cr_expect_eq(act(&m, &f, actions, COUNT(actions)), HO_FAILED, "%s hides that call %lld failed",
                          modes[i].file, (long long)call);
             cr_expect_eq(f.live, 0, "%s leaks after call %lld failed", modes[i].file, (long long)call);
@@ -324,21 +324,21 @@ Test(modes, stop_between_steps_when_the_user_asks)
 {
     for (size_t i = 0; i < COUNT(modes); i++) {
         opened m = open_mode(i);
-        fake f = {.head = {&fake_api}};
+        fake f = {.head = {&ho_fake_api}};
         void *run;
         double value, gradient[LAMBDA];
-        cr_assert_eq(m.calls->start(m.self, &f.head, action_base, &run), HO_OK);
-        cr_assert_eq(m.calls->advance(run, 0, 4, action_base), HO_OK);
+        cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &run), HO_OK);
+        cr_assert_eq(m.calls->advance(run, 0, 4, ho_action_base), HO_OK);
         /* Allocations beside, the next call that may fail is the poll before step 5. */
         f.fail_at = f.calls + 1;
         f.fail_status = HO_INTERRUPTED;
         const int64_t polls = f.polls;
-        cr_expect_eq(m.calls->advance(run, 4, 9, action_base), HO_INTERRUPTED);
+        cr_expect_eq(m.calls->advance(run, 4, 9, ho_action_base), HO_INTERRUPTED);
         cr_expect_eq(f.polls, polls + 1);
         static const action actions[] = {{ADVANCE, 0, 4, 0.0}, {ASK, 0, 0, 0.0}};
-        cr_assert_eq(m.calls->hypergradient(run, action_base, &value, gradient), HO_OK);
+        cr_assert_eq(m.calls->hypergradient(run, ho_action_base, &value, gradient), HO_OK);
         ho_error wrong = {0};
-        action_check(actions, 1, value, gradient, &wrong);
+        ho_action_check(actions, 1, value, gradient, &wrong);
         if (i != IMPLICIT) /* whose gradient is another */
             cr_expect_eq(wrong.status, HO_OK, "%s", wrong.text);
         m.calls->end(run);

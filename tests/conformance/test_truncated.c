@@ -16,7 +16,7 @@ typedef struct tried {
 
 static void begin(tried *m, const char *file, given option, int64_t steps)
 {
-    *m = (tried){.setup = {.options = {option}}, .system = {.head = {&fake_api}, .steps = steps}};
+    *m = (tried){.setup = {.options = {option}}, .system = {.head = {&ho_fake_api}, .steps = steps}};
     const ho_plugin *plugin = load_plugin(file);
     cr_assert_eq(make_instance(&m->setup, plugin, &m->self), HO_OK);
     m->calls = plugin->calls;
