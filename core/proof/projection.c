@@ -174,6 +174,12 @@ static double distance(const double *a, const double *b, int64_t count)
     return sum;
 }
 
+/* What project is handed is finite. */
+static double bounded(double x)
+{
+    return fmin(fmax(x, -DBL_MAX), DBL_MAX);
+}
+
 /* The generic solver: from the projection of x, goes to whatever point of the set is nearer to x: points beside it, and
  * in the direction of x, that project keeps or moves into the set. */
 static ho_status search(projected *c, const double *x, double *best, ho_error *error)
@@ -184,7 +190,7 @@ static ho_status search(projected *c, const double *x, double *best, ho_error *e
     for (int trial = 0; trial < TRIALS && step > 0; trial++) {
         const double ahead = ho_proof_uniform(c->p), aside = step / sqrt((double)count);
         for (int64_t i = 0; i < count; i++)
-            candidate[i] = best[i] + ahead * (x[i] - best[i]) + aside * ho_proof_normal(c->p);
+            candidate[i] = bounded(best[i] + ahead * (x[i] - best[i]) + aside * ho_proof_normal(c->p));
         if (trial % 2) /* single entries, as at an edge */
             for (int64_t i = 0; i < count; i++)
                 candidate[i] = ho_proof_uniform(c->p) < 0.5 ? candidate[i] : best[i];

@@ -171,6 +171,26 @@ static inline double bounded_sum_rest(const ho_constrained *h, const double *val
     return (a - (mean - part)) + (b - part);
 }
 
+/* Multiplies entries and bounds by a power of 2. */
+static inline void bounded_sum_scale(bounded_sum_entries *e, double *rest, double factor)
+{
+    for (int64_t i = 0; i < e->count; i++) {
+        e->values[i] *= factor;
+        rest[i] *= factor;
+    }
+    e->least *= factor;
+    e->most *= factor;
+}
+
+/* By what all is multiplied so that sums and differences of two numbers, which theta may be, do not overflow. */
+static inline double bounded_sum_factor(const bounded_sum_entries *e, long double limit)
+{
+    double largest = (double)fabsl(limit);
+    for (int64_t i = 0; i < e->count; i++)
+        largest = fmax(largest, fabs(e->values[i]));
+    return largest > 0x1p1020 ? 0x1p-4 : 1.0;
+}
+
 /* The nearest point is clip(x_i - theta), where theta is the multiplier of the sum: positive where clipping alone
  * leaves it too large, negative where too small, else 0. A bounded sum is never exceeded; a given one is met to the
  * rounding of the entries. Values that are not finite are refused and left as they are. */
@@ -199,10 +219,17 @@ static inline ho_status bounded_sum_project(void *self, const ho_constrained *h,
         for (int64_t i = 0; i < h->count; i++)
             if (ho_entry_free(h, i))
                 e.values[e.count++] = values[i];
-        if (bounded_sum_excess(&e, 0.0, limit, &inner) > 0.0L)
-            bounded_sum_lower(&e, rest, given ? (long double)set->at_most : limit);
-        else if (given && bounded_sum_excess(&e, 0.0, least, &inner) < 0.0L)
-            bounded_sum_raise(&e, rest, set->at_least);
+        const bool above = bounded_sum_excess(&e, 0.0, limit, &inner) > 0.0L;
+        if (above || (given && bounded_sum_excess(&e, 0.0, least, &inner) < 0.0L)) {
+            const double factor = bounded_sum_factor(&e, limit);
+            bounded_sum_entries scaled = e;
+            bounded_sum_scale(&scaled, rest, factor);
+            if (above)
+                bounded_sum_lower(&scaled, rest, factor * (given ? (long double)set->at_most : limit));
+            else
+                bounded_sum_raise(&scaled, rest, factor * (long double)set->at_least);
+            bounded_sum_scale(&scaled, rest, 1.0 / factor);
+        }
         for (int64_t i = 0, k = 0; i < h->count; i++) {
             const double x = ho_entry_free(h, i) ? bounded_sum_clipped(&e, e.values[k++]) : 0.0;
             if (values[i] != x) /* -0 is in the set too */

@@ -112,6 +112,18 @@ Test(proof, other_seeds_pass_too)
         }
 }
 
+/* Neither the kit's search nor a projection goes beyond what a double holds. */
+Test(proof, sums_near_the_largest_number_are_projected_onto)
+{
+    static const char *const totals[] = {"total=1e308", "total=1.7976931348623157e308"};
+    for (size_t i = 0; i < 2; i++) {
+        const cli_result result =
+            cli_run("check", cli_format("%s/constraints/simplex.so", cli_environment("HOTOOL_PLUGIN_PATH")), "--set",
+                    totals[i], NULL);
+        cr_expect_eq(result.status, 0, "%s: %s", totals[i], result.out);
+    }
+}
+
 Test(proof, what_is_no_plugin_is_refused)
 {
     cli_write("text.so", "hello\n");
