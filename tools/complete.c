@@ -154,11 +154,13 @@ static void offer_commands(const char *word)
 static void complete_help(int count, char *const *words)
 {
     const char *word = words[count - 1];
-    if (count == 2)
+    if (count == 2) {
         offer_commands(word);
-    else if (count == 3 && strcmp(words[1], "pipeline") == 0)
+        offer(word, "", "modes", "");
+    } else if (count == 3 && strcmp(words[1], "pipeline") == 0) {
         for (size_t i = 0; i < ho_key_count; i++)
             offer(word, "", ho_keys[i].name, "");
+    }
 }
 
 static const ho_flag *flag_named(const ho_cli_command *command, const char *name, size_t length)

@@ -37,6 +37,7 @@ void ho_help_wrap(const char *text, int first, int indent)
 const ho_flag ho_help_commands[] = {
     {.name = "help", .argument = "COMMAND", .doc = "what a command does and its options; also hotool COMMAND --help"},
     {.name = "help pipeline", .argument = "[KEY]", .doc = "the keys of pipeline files"},
+    {.name = "help modes", .doc = "the modes that compute hypergradients: which one to take, and what it costs"},
     {.name = "--version", .doc = "the version"},
     {0},
 };
@@ -161,10 +162,25 @@ static ho_status print_word(const char *word, ho_error *error)
     return error->status;
 }
 
+/* plugins/modes/README.md */
+static const char *const modes_page[] = {
+#include "modes_page.inc"
+};
+
+static void print_modes(void)
+{
+    for (size_t i = 0; i < sizeof modes_page / sizeof *modes_page; i++)
+        puts(modes_page[i]);
+}
+
 ho_status ho_help(int argc, char **argv, ho_error *error)
 {
     if (argc < 3) {
         ho_help_command(NULL);
+        return HO_OK;
+    }
+    if (argc == 3 && strcmp(argv[2], "modes") == 0) {
+        print_modes();
         return HO_OK;
     }
     const ho_cli_command *command = ho_cli_find(argv[2], error);

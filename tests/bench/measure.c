@@ -223,6 +223,21 @@ static void measure_here(measuring *m)
         count_operations(m);
 }
 
+/* The figures, and the hypergradient if it is wanted. */
+static bool send(const measuring *m, FILE *out)
+{
+    const size_t size = m->row->answer ? (size_t)m->f->directions : 0;
+    return fwrite(m->f, sizeof *m->f, 1, out) == 1 && fwrite(m->gradient, sizeof(double), size, out) == size &&
+           fclose(out) == 0;
+}
+
+static bool receive(const bench_row *row, figures *f, FILE *in)
+{
+    const bool whole = fread(f, sizeof *f, 1, in) == 1;
+    const size_t size = whole && row->answer ? (size_t)f->directions : 0;
+    return whole && fread(row->answer, sizeof(double), size, in) == size;
+}
+
 void measure(const bench_row *row, figures *f)
 {
     int ends[2], status = 0;
@@ -238,11 +253,14 @@ void measure(const bench_row *row, figures *f)
         m->row = row;
         m->f = f;
         measure_here(m);
-        _exit(write(ends[1], f, sizeof *f) == (ssize_t)sizeof *f ? 0 : 1);
+        FILE *out = fdopen(ends[1], "w");
+        _exit(out && send(m, out) ? 0 : 1);
     }
     close(ends[1]);
-    const bool whole = child > 0 && read(ends[0], f, sizeof *f) == (ssize_t)sizeof *f;
-    close(ends[0]);
+    FILE *in = fdopen(ends[0], "r");
+    const bool whole = child > 0 && in && receive(row, f, in);
+    if (in)
+        fclose(in);
     if (child < 0 || waitpid(child, &status, 0) < 0 || status || !whole) {
         fprintf(stderr, "bench: %s, mode %s: no figures\n", row->w.name, row->mode);
         exit(1);

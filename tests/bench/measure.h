@@ -15,7 +15,8 @@ typedef struct bench_row {
     int64_t every;                               /* a hypergradient after so many steps each; 0: one, in the end */
     bool f64;
     int threads, rounds;
-    bool alone; /* neither ceilings nor a loop by hand: for curves */
+    bool alone;     /* neither ceilings nor a loop by hand: for curves */
+    double *answer; /* NULL, or where its last hypergradient goes */
 } bench_row;
 
 typedef struct spread {

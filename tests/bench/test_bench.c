@@ -100,6 +100,21 @@ Test(bench, precisions_threads_and_modes)
     cr_expect_lt(row_number(cli_read("bench.json"), 0, "held_bytes"), row_number(json, 2, "held_bytes"));
 }
 
+Test(bench, every_mode_has_its_rows)
+{
+    static const char *const names[] = {"reverse ", "checkpointed", "forward", "truncated", "implicit"};
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_modes --quick"), 0, "%s", cli_read("err"));
+    const char *growth = cli_read("out"), *same = strstr(growth, "\nW1: ");
+    cr_assert(same);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *row = strstr(growth, cli_format("\n%s", names[i])), *again;
+        cr_expect(row && row < same, "%s", names[i]);
+        cr_expect((again = strstr(same, cli_format("\n%s", names[i]))) != NULL, "%s", names[i]);
+    }
+    cr_expect(strstr(same, "\nW3: ") && strstr(same, "\nW4: "));
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_modes W1"), 2);
+}
+
 Test(bench, wrong_arguments_are_refused)
 {
     static const char *const wrong[] = {"W6", "--rounds 0", "--rounds 26", "--rounds", "--precision f16", "--slots 5"};

@@ -75,6 +75,23 @@ Test(manual, the_guide_is_a_page)
     cr_expect_null(strstr(text, "```"));
 }
 
+/* `hotool help modes` and hotool-modes.7 are one text, which names every mode that is installed. */
+Test(manual, the_modes_have_a_page)
+{
+    const char *help = cli_run("help", "modes", NULL).out, *text = page("hotool-modes.7");
+    cr_expect(strstr(help, "# Hypergradient modes\n") == help, "%s", help);
+    cr_expect(strstr(text, "hotool\\-modes \\- how hypergradients are computed"));
+    const char *list = strstr(cli_run("plugins", NULL).out, "\nmodes\n");
+    cr_assert(list);
+    size_t count = 0;
+    for (list = strchr(list + 1, '\n'); list && strncmp(list, "\n  ", 3) == 0; list = strchr(list + 1, '\n'), count++) {
+        const char *name = cli_format("%.*s", (int)strcspn(list + 3, " "), list + 3);
+        cr_expect(strstr(help, cli_format("\n| %s ", name)), "%s has no row", name);
+        cr_expect(strstr(text, cli_format("\nT{\n%s\nT}", name)), "%s has no row in the manual", name);
+    }
+    cr_expect_geq(count, 5);
+}
+
 /* hotool's own pipelines go by their names, from any folder. */
 Test(manual, a_pipeline_that_came_with_hotool_goes_by_its_name)
 {

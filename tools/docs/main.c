@@ -1,7 +1,8 @@
-/* Writes the manual: hotool-docs FOLDER GUIDE COMMAND...
+/* Writes the manual: hotool-docs FOLDER GUIDE MODES COMMAND...
  *
  * hotool.1, a page for each command and hotool-pipeline.5 come from the tables that `hotool help` prints;
- * hotool-plugin.7 is GUIDE, sdk/README.md. COMMANDs are those that the build knows; they must be all there are. */
+ * hotool-plugin.7 is GUIDE, sdk/README.md, and hotool-modes.7 is MODES, plugins/modes/README.md. COMMANDs are those
+ * that the build knows; they must be all there are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +78,7 @@ static void overview(const char *folder)
     fputs(".SH SEE ALSO\n", out);
     for (size_t i = 0; i < ho_cli_command_count; i++)
         fprintf(out, ".BR hotool\\-%s (1),\n", ho_cli_commands[i].name);
-    fputs(".BR hotool\\-pipeline (5),\n.BR hotool\\-plugin (7)\n", out);
+    fputs(".BR hotool\\-pipeline (5),\n.BR hotool\\-modes (7),\n.BR hotool\\-plugin (7)\n", out);
     end_page(out);
 }
 
@@ -132,16 +133,16 @@ static void pipeline_page(const char *folder)
     see_also(out, ".BR hotool\\-pipeline (1),\n.BR hotool\\-plugins (1)");
 }
 
-/* ---- the guide --------------------------------------------------------------------------------------------------- */
+/* ---- the guides -------------------------------------------------------------------------------------------------- */
 
-static ho_status guide_page(const char *folder, const char *path, ho_error *error)
+static ho_status guide_page(const char *folder, const char *path, const char *name, const char *about, ho_error *error)
 {
     uint8_t *bytes;
     uint64_t size;
     if (ho_file_read(path, 0, &bytes, &size, error) != HO_OK)
         return error->status;
     const char *text = (const char *)bytes;
-    FILE *out = page(folder, "hotool-plugin", 7, "writing a plugin for hotool");
+    FILE *out = page(folder, name, 7, about);
     roff_heading(out, "SH", "DESCRIPTION");
     roff_markdown(out, text);
     see_also(out, ".BR hotool\\-plugins (1),\n.BR hotool\\-check (1)");
@@ -152,18 +153,20 @@ static ho_status guide_page(const char *folder, const char *path, ho_error *erro
 int main(int argc, char **argv)
 {
     ho_error error = {0};
-    if (argc < 3)
-        ho_fail(&error, HO_INVALID, "usage: hotool-docs FOLDER GUIDE COMMAND...");
-    else if (argc - 3 != (int)ho_cli_command_count)
+    if (argc < 4)
+        ho_fail(&error, HO_INVALID, "usage: hotool-docs FOLDER GUIDE MODES COMMAND...");
+    else if (argc - 4 != (int)ho_cli_command_count)
         ho_fail(&error, HO_INVALID, "there are %zu commands, tools/meson.build lists %d", ho_cli_command_count,
-                argc - 3);
-    for (int i = 3; i < argc && error.status == HO_OK; i++) {
+                argc - 4);
+    for (int i = 4; i < argc && error.status == HO_OK; i++) {
         const ho_cli_command *command = ho_cli_find(argv[i], &error);
         if (command)
             command_page(argv[1], command);
     }
     if (error.status == HO_OK)
-        guide_page(argv[1], argv[2], &error);
+        guide_page(argv[1], argv[2], "hotool-plugin", "writing a plugin for hotool", &error);
+    if (error.status == HO_OK)
+        guide_page(argv[1], argv[3], "hotool-modes", "how hypergradients are computed, and at what price", &error);
     if (error.status == HO_OK) {
         overview(argv[1]);
         pipeline_page(argv[1]);

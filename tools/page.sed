@@ -1,0 +1,3 @@
+# A text as lines of a C array of strings.
+s/[\\"]/\\&/g
+s/.*/"&",/
