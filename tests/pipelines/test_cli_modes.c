@@ -127,13 +127,13 @@ static double apart(const char *a, const char *b, const char *name, int count)
 Test(modes, implicit_is_reverse_where_training_has_converged)
 {
     static const char *const dynamics[] = {"sgd, learning_rate: 0.2", "momentum, learning_rate: 0.05, momentum: 0.8"};
-    static const char *const solvers[] = {"cg", "neumann, iterations: 1500", "fixed_point, iterations: 1500", "gmres",
-                                          "gmres, restart: 7, iterations: 1500"};
+    static const char *const solvers[] = {"cg",    "neumann, iterations: 1500",  "fixed_point, iterations: 1500",
+                                          "gmres", "bicgstab, iterations: 1500", "gmres, restart: 7, iterations: 1500"};
     write_convex();
     for (int d = 0; d < 2; d++) {
         const char *exact = d ? "m" : "s";
         cli_expect_done(convex(dynamics[d], "1500", "reverse", exact));
-        for (int k = d; k < 5; k++) {
+        for (int k = d; k < 6; k++) {
             const char *out = cli_format("%s%d", exact, k);
             cli_result r =
                 convex(dynamics[d], "1500", cli_format("implicit, tolerance: 1e-10, solver: %s", solvers[k]), out);
@@ -164,9 +164,9 @@ Test(modes, implicit_refuses_cg_where_it_would_be_wrong)
 
 Test(modes, implicit_warns_of_what_it_has_not_solved_and_of_training_far_from_its_end)
 {
-    static const char *const solvers[] = {"cg", "neumann", "fixed_point", "gmres"};
+    static const char *const solvers[] = {"cg", "neumann", "fixed_point", "bicgstab", "gmres"};
     write_convex();
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 5; k++) {
         cli_result r = convex("sgd, learning_rate: 0.2", "1500",
                               cli_format("implicit, iterations: 3, solver: %s", solvers[k]), cli_format("few%d", k));
         cr_expect_eq(r.status, 0, "%s", r.err);

@@ -13,6 +13,8 @@ int64_t equation_vectors(const solver *how)
         return 2;
     case GMRES:
         return how->restart + 1;
+    case BICGSTAB:
+        return 4;
     default:
         return 1;
     }
@@ -53,6 +55,15 @@ static ho_status apply(equation *e, const ho_vector *v, ho_vector *out)
     const ho_status status = multiply(e, v, out);
     if (status == HO_OK)
         e->api->axpby(e->system, 1.0, v, -1.0, out);
+    return status;
+}
+
+/* Writes b - x (I - A) into basis[0], and its norm. */
+static ho_status find_residual(equation *e, double *size)
+{
+    const ho_status status = apply(e, e->x, e->basis[0]);
+    e->api->axpby(e->system, 1.0, e->b, -1.0, e->basis[0]);
+    *size = sqrt(dot(e, e->basis[0], e->basis[0]));
     return status;
 }
 
@@ -141,6 +152,63 @@ static ho_status solve_cg(equation *e)
         add(e, -length, q, r);
         square = dot(e, r, r);
         e->api->axpby(e->system, 1.0, r, square / before, p);
+    }
+    return HO_OK;
+}
+
+/* ---- stabilised biconjugate gradients ---------------------------------------------------------------------------- */
+
+/* From the residual in basis[0], of norm `size`, which is the shadow residual as well. Ends early where it breaks down:
+ * a share of 0 over 0. */
+static ho_status descend(equation *e, double size, double enough)
+{
+    ho_vector *r = e->basis[0], *p = e->basis[1], *v = e->basis[2], *shadow = e->basis[3], *t = e->spare;
+    double along = size * size;
+    e->api->copy(e->system, r, shadow);
+    e->api->copy(e->system, r, p);
+    while (size > enough && e->done < e->how->iterations) {
+        ho_status status = apply(e, p, v);
+        const double length = along / dot(e, shadow, v);
+        if (status != HO_OK || !isfinite(length))
+            return status;
+        add(e, length, p, e->x);
+        add(e, -length, v, r);
+        size = sqrt(dot(e, r, r));
+        if (size <= enough || e->done >= e->how->iterations)
+            return HO_OK;
+        if ((status = apply(e, r, t)) != HO_OK)
+            return status;
+        const double share = dot(e, t, r) / dot(e, t, t);
+        if (!isfinite(share))
+            return HO_OK;
+        add(e, share, r, e->x);
+        add(e, -share, t, r);
+        size = sqrt(dot(e, r, r));
+        const double before = along;
+        along = dot(e, shadow, r);
+        const double onward = along / before * (length / share);
+        if (!isfinite(onward))
+            return HO_OK;
+        add(e, -share, v, p);
+        e->api->axpby(e->system, 1.0, r, onward, p);
+    }
+    return HO_OK;
+}
+
+/* The residual that is carried along drifts from the true one, with which it starts anew. */
+static ho_status solve_bicgstab(equation *e)
+{
+    double size = sqrt(dot(e, e->b, e->b)), before = INFINITY;
+    const double enough = e->how->tolerance * size;
+    e->api->zero(e->system, e->x);
+    e->api->copy(e->system, e->b, e->basis[0]);
+    while (size > enough && size < before && e->done < e->how->iterations) {
+        before = size;
+        ho_status status = descend(e, size, enough);
+        if (status == HO_OK && e->done < e->how->iterations)
+            status = find_residual(e, &size);
+        if (status != HO_OK)
+            return status;
     }
     return HO_OK;
 }
@@ -242,11 +310,9 @@ static ho_status solve_gmres(equation *e)
         ho_status status = cycle(e, residual, enough, &left);
         if (status != HO_OK || left == 0)
             return status;
-        if ((status = apply(e, e->x, e->basis[0])) != HO_OK)
-            return status;
-        e->api->axpby(e->system, 1.0, e->b, -1.0, e->basis[0]);
         before = residual;
-        residual = sqrt(dot(e, e->basis[0], e->basis[0]));
+        if ((status = find_residual(e, &residual)) != HO_OK)
+            return status;
     }
     return HO_OK;
 }
@@ -265,6 +331,8 @@ ho_status equation_solve(equation *e)
         return solve_neumann(e);
     case FIXED_POINT:
         return solve_fixed_point(e);
+    case BICGSTAB:
+        return solve_bicgstab(e);
     default:
         return solve_gmres(e);
     }

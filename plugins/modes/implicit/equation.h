@@ -4,7 +4,7 @@
 
 #include <hotool/plugin.h>
 
-enum { CG, NEUMANN, FIXED_POINT, GMRES };
+enum { CG, NEUMANN, FIXED_POINT, BICGSTAB, GMRES };
 
 typedef struct solver {
     int64_t method, iterations, restart;

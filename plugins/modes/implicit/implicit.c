@@ -133,7 +133,7 @@ typedef struct verdict {
 
 static void tell(const implicit_run *r, const verdict *v, double error)
 {
-    static const char *const names[] = {"cg", "neumann", "fixed_point", "gmres"};
+    static const char *const names[] = {"cg", "neumann", "fixed_point", "bicgstab", "gmres"};
     const bool unsolved = !(v->residual <= r->how->tolerance);
     const bool far = !(v->step <= SMALL_STEP && fabs(v->change) <= SMALL_CHANGE * fabs(error));
     r->api->tell(r->system, 0,
@@ -241,6 +241,7 @@ static ho_status create(ho_setup *u, void **self)
     how->method = !strcmp(name, "cg")            ? CG
                   : !strcmp(name, "neumann")     ? NEUMANN
                   : !strcmp(name, "fixed_point") ? FIXED_POINT
+                  : !strcmp(name, "bicgstab")    ? BICGSTAB
                                                  : GMRES;
     how->iterations = ho_option_integer(u, "iterations");
     how->tolerance = ho_option_real(u, "tolerance");
@@ -254,9 +255,9 @@ static const ho_option options[] = {
     {.name = "solver",
      .type = HO_CHOICE,
      .initial = "gmres",
-     .doc = "of the adjoint equation: `gmres`, whatever the dynamics; `cg`, for gradient descent; `fixed_point`; "
-            "`neumann`, the first terms of its series",
-     .choices = "gmres|cg|fixed_point|neumann"},
+     .doc = "of the adjoint equation: `gmres`, whatever the dynamics; `bicgstab`, likewise, with fewer vectors; `cg`, "
+            "for gradient descent; `fixed_point`; `neumann`, the first terms of its series",
+     .choices = "gmres|bicgstab|cg|fixed_point|neumann"},
     {.name = "iterations",
      .type = HO_INTEGER,
      .initial = "100",
@@ -304,7 +305,8 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "Pedregosa, Hyperparameter optimization with approximate gradient (ICML 2016): cg. Lorraine, Vicol, Duvenaud, "
         "Optimizing Millions of Hyperparameters by Implicit Differentiation (AISTATS 2020): neumann. Grazzi, "
         "Franceschi, Pontil, Salzo, On the Iteration Complexity of Hypergradient Computation (ICML 2020): fixed_point "
-        "and cg. Saad, Schultz, GMRES (SIAM J. Sci. Stat. Comput. 7, 1986).\n\n"
+        "and cg. Saad, Schultz, GMRES (SIAM J. Sci. Stat. Comput. 7, 1986). Van der Vorst, Bi-CGSTAB (the same, 13, "
+        "1992).\n\n"
         "The gradient is that of the fixed point, not of T steps: the two agree where training has converged. What "
         "only the way there depends on (the initial state, at a minimum the learning rate) has gradient 0. A is "
         "symmetric for gradient descent alone: momentum and its like have slots, and cg refuses them. Steps with "
