@@ -67,17 +67,6 @@ const ho_cli_command *ho_cli_find(const char *name, ho_error *error)
     return found;
 }
 
-/* A word as the shell reads it back: within single quotes everything stands for itself but a single quote. */
-static void quote(const char *word, FILE *line)
-{
-    bool plain = *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") ==
-                              strlen(word);
-    fputs(plain ? "" : "'", line);
-    for (; *word; word++)
-        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, line);
-    fputs(plain ? "" : "'", line);
-}
-
 static char *quoted_line(int argc, char **argv)
 {
     char *text;
@@ -85,8 +74,9 @@ static char *quoted_line(int argc, char **argv)
     FILE *line = ho_text_open(&text, &size);
     fputs("hotool", line);
     for (int i = 1; i < argc; i++) {
-        fputc(' ', line);
-        quote(argv[i], line);
+        char *word = ho_shell_word(argv[i]);
+        fprintf(line, " %s", word);
+        free(word);
     }
     ho_text_close(line);
     return text;

@@ -73,9 +73,12 @@ static void show(const ho_record *record, const char *folder)
 
 static ho_run_request run_request(const ho_cli *cli)
 {
+    static char options[64];
+    snprintf(options, sizeof options, cli->threads ? " --threads %.32s" : "", cli->threads);
     return (ho_run_request){.out = cli->out,
                             .quiet = cli->quiet,
                             .command_line = cli->command_line,
+                            .options = options,
                             .interrupt = &ho_cli_interrupted,
                             .show = show};
 }

@@ -144,6 +144,23 @@ char *ho_plain(const char *text)
     return plain;
 }
 
+/* Within single quotes everything stands for itself but a single quote. */
+char *ho_shell_word(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+    if (*word && strspn(word, plain) == strlen(word))
+        return ho_strdup(word);
+    char *text;
+    size_t size;
+    FILE *quoted = ho_text_open(&text, &size);
+    fputc('\'', quoted);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, quoted);
+    fputc('\'', quoted);
+    ho_text_close(quoted);
+    return text;
+}
+
 char *ho_join(const char *const *words, size_t count)
 {
     size_t length = 1;

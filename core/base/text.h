@@ -6,6 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Texts by name. */
+typedef struct ho_pair {
+    const char *name, *value;
+} ho_pair;
+
+typedef struct ho_pairs {
+    ho_pair *items;
+    size_t count;
+} ho_pairs;
+
 /* Whole-string parses ("1e-3", ".5", "-2"; no hex, no inf or nan, no white space); false: not a number or out of range.
  */
 bool ho_parse_real(const char *text, double *value);
@@ -29,6 +39,9 @@ int32_t ho_utf8_next(const char **text);
 /* The text with what a terminal would act on (ESC, newlines and other control characters, what is not UTF-8) written
  * as \x1b, \n, ...; free with free(). For whatever is printed that a person, a file or a plugin has named. */
 char *ho_plain(const char *text);
+
+/* A word as the shell reads it back, in quotes where needed; free with free(). */
+char *ho_shell_word(const char *word);
 
 /* "a, b, c"; free with free(). */
 char *ho_join(const char *const *words, size_t count);

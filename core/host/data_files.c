@@ -8,13 +8,13 @@
 
 #include "base/file.h"
 
-static void hash(ho_data_file *file, const void *bytes, size_t size)
+void ho_sha256(const void *bytes, uint64_t size, char text[HO_SHA256])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) != 1)
         ho_out_of_memory(); /* there is no other reason */
-    for (size_t i = 0; i < (sizeof file->sha256 - 1) / 2; i++)
-        snprintf(file->sha256 + 2 * i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < (HO_SHA256 - 1) / 2; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
 
 /* The entry of that path; NULL: there is none. */
@@ -59,7 +59,7 @@ void ho_data_files_add(ho_data_files *files, const char *path, const uint8_t *by
         return;
     if (!file->option)
         file->size = (int64_t)size;
-    hash(file, bytes, size);
+    ho_sha256(bytes, size, file->sha256);
 }
 
 /* Reads and hashes what the reader has read by itself, and compares with how the file was before. */
@@ -70,7 +70,7 @@ static ho_status settle_file(ho_data_file *file, ho_error *error)
         uint64_t size;
         if (ho_file_read_raw(file->path, 0, &bytes, &size, error) != HO_OK)
             return error->status;
-        hash(file, bytes, size);
+        ho_sha256(bytes, size, file->sha256);
         ho_large_free(bytes);
     }
     struct stat about;
@@ -110,7 +110,7 @@ static void settle_folder(ho_data_files *files, size_t index)
     }
     files->count = kept;
     ho_text_close(list);
-    hash(folder, text, size);
+    ho_sha256(text, size, folder->sha256);
     free(text);
 }
 

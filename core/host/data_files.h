@@ -6,10 +6,14 @@
 
 #include "host/instance.h"
 
+#define HO_SHA256 65
+/* The SHA-256 of these bytes, in hexadecimal. */
+void ho_sha256(const void *bytes, uint64_t size, char text[HO_SHA256]);
+
 typedef struct ho_data_file {
     char *path;
-    int64_t size;    /* bytes as they lie on disk: packed where the file is gzip */
-    char sha256[65]; /* of those bytes, in hexadecimal */
+    int64_t size;           /* bytes as they lie on disk: packed where the file is gzip */
+    char sha256[HO_SHA256]; /* of those bytes, in hexadecimal */
     bool option, folder;
     struct timespec changed; /* an option's file: the time of its last change when the reader started */
 } ho_data_file;

@@ -23,6 +23,7 @@ typedef struct ho_shape_forms {
 typedef struct ho_loaded {
     const char *path;      /* of the shared object, as it was asked for */
     const char *real_path; /* absolute; NULL where it was not loaded from a file */
+    const char *sha256;    /* of the file when it was loaded, in hexadecimal; NULL likewise */
     const char *title;     /* `plugin "adam" (PATH)`, in the host's own memory */
     ho_plugin plugin;
     const ho_option *options;

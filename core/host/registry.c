@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "host/data_files.h"
 #include "host/descriptor.h"
 #include "host/elf.h"
 #include "host/signals.h"
@@ -142,6 +143,20 @@ static ho_loaded *read_module(ho_registry *registry, const char *path, const cha
     return NULL;
 }
 
+/* NULL: the file cannot be read any more. */
+static const char *checksum(ho_arena *arena, const char *path)
+{
+    uint8_t *bytes;
+    uint64_t size;
+    ho_error unread = {0};
+    if (ho_file_read_raw(path, 0, &bytes, &size, &unread) != HO_OK)
+        return NULL;
+    char *text = ho_arena_alloc(arena, HO_SHA256);
+    ho_sha256(bytes, size, text);
+    ho_large_free(bytes);
+    return text;
+}
+
 static ho_loaded *find_loaded(const ho_registry *registry, const char *real)
 {
     for (size_t i = 0; i < registry->loaded_count; i++)
@@ -168,6 +183,7 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
         ho_calling(NULL, NULL);
         if (loaded) {
             loaded->real_path = kept;
+            loaded->sha256 = checksum(registry->arena, real);
             ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count,
                     sizeof *registry->loaded);
             registry->loaded[registry->loaded_count++] = loaded;

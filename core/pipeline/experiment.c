@@ -233,4 +233,8 @@ static void settle(ho_arena *arena, const ho_tree *node)
 void ho_experiment_settle(ho_experiment *experiment, const ho_pipeline *pipeline)
 {
     settle(experiment->arena, pipeline->root);
+    if (ho_tree_get(experiment->root, "name"))
+        return;
+    const ho_tree *name = ho_tree_get(pipeline->root, "name");
+    ho_tree_put(experiment->root, "name", name->key_place, ho_tree_copy(experiment->arena, name));
 }

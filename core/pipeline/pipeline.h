@@ -2,6 +2,7 @@
 #ifndef HO_PIPELINE_PIPELINE_H
 #define HO_PIPELINE_PIPELINE_H
 
+#include "base/text.h"
 #include "host/data_cache.h"
 #include "host/registry.h"
 #include "system/costs.h"
@@ -117,6 +118,15 @@ ho_training *ho_pipeline_training(ho_pipeline *pipeline, ho_error *error);
 ho_status ho_pipeline_choice(const ho_pipeline *pipeline, ho_training *training, ho_mode_choice *choice,
                              ho_error *error);
 
+/* Every setting, by its key as --set takes it: those of the file, and the defaults of those it does not give; and the
+ * plugins that they name. In the arena. */
+typedef struct ho_settings {
+    ho_pairs pairs;
+    const ho_loaded *const *plugins;
+    size_t plugin_count;
+} ho_settings;
+ho_settings ho_pipeline_settings(const ho_pipeline *pipeline, ho_arena *arena);
+
 /* Refuses, with HO_INVALID, a pipeline whose number of steps is unbounded: there is no E(s_T) then. `what` needs it. */
 ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error);
 /* The first lines on stdout: which data is used, which sources were passed over, and which mode `auto` chose. */
@@ -151,8 +161,8 @@ ho_experiment *ho_experiment_read(const ho_pipeline_request *request, const char
  * experiment. Thread: one at a time. */
 ho_pipeline *ho_experiment_pipeline(ho_experiment *experiment, ho_registry *registry, const char *variant,
                                     int64_t repetition, ho_error *error);
-/* Makes the paths that reading `pipeline`, one of the experiment's, made absolute so in the experiment's tree too: what
- * is written elsewhere still means the same files. */
+/* Makes the paths that reading `pipeline`, one of the experiment's, made absolute so in the experiment's tree too, and
+ * names the tree as the pipeline: what is written elsewhere still means the same. */
 void ho_experiment_settle(ho_experiment *experiment, const ho_pipeline *pipeline);
 void ho_experiment_free(ho_experiment *experiment); /* NULL is fine */
 

@@ -19,6 +19,7 @@ typedef enum ho_field_kind {
     HO_FIELD_REALS, /* the same, on one line */
     HO_FIELD_NAMED, /* an object with a member for each item, a struct that begins with its name; `of`: its fields. The
                        first is its shape; of a scalar the member is the second field alone */
+    HO_FIELD_PAIRS, /* ho_pairs: an object with a text for each */
 } ho_field_kind;
 
 enum {

@@ -182,6 +182,23 @@ static ho_status read_named(const reader *r, const spot *s, const ho_field *f, j
     return HO_OK;
 }
 
+static ho_status read_pairs(const reader *r, const spot *s, json_t *json, ho_pairs *pairs)
+{
+    if (!json_is_object(json))
+        return expected(r, s, "an object", json);
+    pairs->items = ho_arena_alloc(r->arena, (json_object_size(json) + 1) * sizeof *pairs->items);
+    const char *key;
+    json_t *value;
+    json_object_foreach(json, key, value)
+    {
+        if (!json_is_string(value))
+            return expected(r, &(spot){s, key, 0}, "a string", value);
+        pairs->items[pairs->count++] =
+            (ho_pair){ho_arena_strdup(r->arena, key), ho_arena_strdup(r->arena, json_string_value(value))};
+    }
+    return HO_OK;
+}
+
 /* `at` is zero: unknown of everything but numbers. */
 static ho_status read_value(const reader *r, const spot *s, const ho_field *f, json_t *json, void *at)
 {
@@ -217,6 +234,8 @@ static ho_status read_value(const reader *r, const spot *s, const ho_field *f, j
         return read_list(r, s, f, json, at);
     case HO_FIELD_NAMED:
         return read_named(r, s, f, json, at);
+    case HO_FIELD_PAIRS:
+        return read_pairs(r, s, json, at);
     case HO_FIELD_FIGURES:
         break; /* read_object reads them one by one */
     }

@@ -70,6 +70,24 @@ static const ho_field rounding[] = {
     {0},
 };
 
+static const ho_field started[] = {
+    {"date", AT(TEXT, ho_record_started, date)},
+    {"host", AT(TEXT, ho_record_started, host)},
+    {"folder", AT(TEXT, ho_record_started, folder)},
+    {"program", AT(TEXT, ho_record_started, program)},
+    {"environment", AT(PAIRS, ho_record_started, environment)},
+    {"again", AT(TEXT, ho_record_started, again)},
+    {0},
+};
+
+static const ho_field plugin[] = {
+    {"kind", AT(TEXT, ho_record_plugin, kind)},         {"name", AT(TEXT, ho_record_plugin, name)},
+    {"version", AT(TEXT, ho_record_plugin, version)},   {"path", AT(TEXT, ho_record_plugin, path)},
+    {"checksum", AT(TEXT, ho_record_plugin, checksum)}, {0},
+};
+
+static const ho_field plugin_item = {"a plugin", HO_FIELD_OBJECT, 0, HO_FIELD_REQUIRED, 0, plugin, 0};
+
 static const ho_field data[] = {
     {"source", AT(TEXT, ho_record_data, source)},
     {"choice", AT(INTEGER, ho_record_data, choice)},
@@ -94,10 +112,20 @@ static const ho_field machine[] = {
 static const ho_field versions[] = {
     {"openblas", AT(TEXT, ho_record_versions, openblas)},
     {"compiler", AT(TEXT, ho_record_versions, compiler)},
+    {"libc", AT(TEXT, ho_record_versions, libc), .flags = HO_FIELD_OMIT},
+    {"libyaml", AT(TEXT, ho_record_versions, libyaml), .flags = HO_FIELD_OMIT},
+    {"zlib", AT(TEXT, ho_record_versions, zlib), .flags = HO_FIELD_OMIT},
+    {"openssl", AT(TEXT, ho_record_versions, openssl), .flags = HO_FIELD_OMIT},
+    {"jansson", AT(TEXT, ho_record_versions, jansson), .flags = HO_FIELD_OMIT},
     {0},
 };
 
-enum { RUN = HO_RECORD_RUN, RUNS = HO_RECORD_RUN | HO_RECORD_RUNS, GRADIENT = HO_RECORD_GRADIENT };
+enum {
+    RUN = HO_RECORD_RUN,
+    RUNS = HO_RECORD_RUN | HO_RECORD_RUNS,
+    GRADIENT = HO_RECORD_GRADIENT,
+    ALONE = RUN | GRADIENT
+};
 
 const ho_field ho_record_fields[] = {
     {"format", AT(INTEGER, ho_record, format), .flags = HO_FIELD_REQUIRED},
@@ -105,6 +133,7 @@ const ho_field ho_record_fields[] = {
     {"pipeline", AT(TEXT, ho_record, pipeline), .flags = HO_FIELD_REQUIRED},
     {"file", AT(TEXT, ho_record, file)},
     {"command", AT(TEXT, ho_record, command)},
+    {"started", AT(OBJECT, ho_record, started), .flags = HO_FIELD_OMIT, .of = started},
     {"data", AT(OBJECT, ho_record, data), .flags = HO_FIELD_REQUIRED, .of = data},
     {"seed", AT(INTEGER, ho_record, seed)},
     {"mode", AT(TEXT, ho_record, mode)},
@@ -113,6 +142,9 @@ const ho_field ho_record_fields[] = {
     {"precision", AT(TEXT, ho_record, precision)},
     {"machine", AT(OBJECT, ho_record, machine), .of = machine},
     {"versions", AT(OBJECT, ho_record, versions), .of = versions},
+    {"plugins", AT(LIST, ho_record, plugins), ITEMS(&plugin_item, ho_record_plugin), .flags = HO_FIELD_OMIT,
+     .only = ALONE},
+    {"settings", AT(PAIRS, ho_record, settings), .flags = HO_FIELD_OMIT, .only = ALONE},
     {"class_names", AT(LIST, ho_record, class_names), ITEMS(&text, char *), .flags = HO_FIELD_NULL},
     {"repeat", AT(INTEGER, ho_record, repeat), .only = RUNS},
     {"outcome", AT(OUTCOME, ho_record, result.outcome), .flags = HO_FIELD_REQUIRED, .only = RUNS},
@@ -247,6 +279,14 @@ static void write_shape(ho_json *json, const char *key, const ho_extent *shape)
     ho_json_close(json, ']');
 }
 
+static void write_pairs(ho_json *json, const char *key, const ho_pairs *pairs)
+{
+    ho_json_open(json, key, '{');
+    for (size_t i = 0; i < pairs->count; i++)
+        ho_json_string(json, pairs->items[i].name, pairs->items[i].value);
+    ho_json_close(json, '}');
+}
+
 /* `at`: where the value stands. */
 static void write_value(ho_json *json, const char *key, const ho_field *f, const void *at)
 {
@@ -285,6 +325,9 @@ static void write_value(ho_json *json, const char *key, const ho_field *f, const
         break;
     case HO_FIELD_REALS:
         ho_json_reals(json, key, ((const ho_reals *)at)->items, ((const ho_reals *)at)->count);
+        break;
+    case HO_FIELD_PAIRS:
+        write_pairs(json, key, at);
         break;
     case HO_FIELD_LIST:
     case HO_FIELD_NAMED:

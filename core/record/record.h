@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 
 /* The format written, and the newest one read. A new optional member keeps the number; a new meaning changes it. */
 #define HO_RECORD_FORMAT 1
@@ -161,6 +162,19 @@ typedef enum ho_record_kind {
     HO_RECORD_GRADIENT = 4, /* hypergradient.json */
 } ho_record_kind;
 
+/* How the run was started. */
+typedef struct ho_record_started {
+    bool known;
+    const char *date; /* ISO 8601, UTC */
+    const char *host, *folder, *program;
+    ho_pairs environment; /* the variables that hotool and its libraries look at */
+    const char *again;    /* the command that does the same again, from any folder; NULL: unknown */
+} ho_record_started;
+
+typedef struct ho_record_plugin {
+    const char *kind, *name, *version, *path, *checksum;
+} ho_record_plugin;
+
 /* Which examples were used. */
 typedef struct ho_record_data {
     const char *source;
@@ -179,7 +193,7 @@ typedef struct ho_record_machine {
 } ho_record_machine;
 
 typedef struct ho_record_versions {
-    const char *openblas, *compiler;
+    const char *openblas, *compiler, *libc, *libyaml, *zlib, *openssl, *jansson;
 } ho_record_versions;
 
 typedef struct ho_record {
@@ -188,6 +202,7 @@ typedef struct ho_record {
     int64_t format;
     const char *hotool; /* the version that wrote it */
     const char *pipeline, *file, *command;
+    ho_record_started started;
     ho_record_data data;
     int64_t seed;
     const char *mode; /* NULL: none */
@@ -196,6 +211,11 @@ typedef struct ho_record {
     const char *precision;
     ho_record_machine machine;
     ho_record_versions versions;
+    struct {
+        ho_record_plugin *items; /* NULL: unknown */
+        size_t count;
+    } plugins;
+    ho_pairs settings;    /* by their keys as in --set, with the defaults of those that were not given; NULL: unknown */
     ho_texts class_names; /* NULL: unknown */
 
     int64_t repeat;

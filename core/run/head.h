@@ -4,11 +4,11 @@
 
 #include "pipeline/pipeline.h"
 #include "record/record.h"
+#include "run/origin.h"
 
-/* A record of which everything up to the class names is filled in. It borrows from the pipeline; what it makes lives in
- * the arena. `checksums`: with the SHA-256 of each data file. */
-ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *pipeline, const char *command_line, bool checksums,
-                       ho_arena *arena);
+/* A record of which everything up to the class names is filled in, but for what does the same again. It borrows from
+ * the pipeline and the origin; what it makes lives in the arena. */
+ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *pipeline, const ho_origin *origin, ho_arena *arena);
 
 /* How many processors there are to run on; at least 1. */
 int ho_machine_cores(void);

@@ -14,7 +14,9 @@ static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline,
                              const ho_run_request *request, const ho_answer *answer, ho_error *error)
 {
     ho_arena *arena = ho_arena_new();
-    ho_record record = ho_record_of(HO_RECORD_GRADIENT, pipeline, request->command_line, true, arena);
+    const ho_origin origin = ho_origin_of(request->command_line, request->options, arena);
+    ho_record record = ho_record_of(HO_RECORD_GRADIENT, pipeline, &origin, arena);
+    record.started.again = ho_again(&origin, "hypergradient", ho_run_folder_path(folder), NULL, arena);
     record.value = answer->value;
     record.result.seconds = answer->line.seconds;
     record.trajectory_bytes = answer->line.trajectory_bytes;

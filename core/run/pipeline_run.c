@@ -35,8 +35,10 @@ typedef struct task {
 struct many {
     ho_registry *registry;
     const ho_run_request *request;
+    ho_origin origin;
     ho_experiment *experiment;
     ho_arena *arena; /* of results that were read back */
+    bool chosen;     /* some of the variants were asked for */
     bool alone;      /* one task, whose folder is the run's */
     bool apart;      /* tasks run in processes of their own */
     bool worker;     /* this is one of them, which told how far it is at that time */
@@ -364,7 +366,7 @@ static void make_tasks(many *m)
                              .name = m->alone  ? ho_strdup(".")
                                      : variant ? ho_format("%s/%zu", variant, i % repeat + 1)
                                                : ho_format("%zu", i % repeat + 1),
-                             .request = {.command_line = m->request->command_line,
+                             .request = {.origin = &m->origin,
                                          .whole = m->alone,
                                          .interrupt = m->request->interrupt,
                                          .tell = tell,
@@ -421,6 +423,20 @@ static void make_rows(const many *m, ho_record *record)
     }
 }
 
+/* What the command line says of all runs: each run's pipeline has it, the file with the variants has not. */
+static const char *whole_options(const many *m)
+{
+    const ho_experiment *e = m->experiment;
+    const ho_pipeline_request *asked = &e->request;
+    const char *options =
+        ho_arena_format(m->arena, "%s%s%s%s%s", asked->mode ? " --mode " : "", asked->mode ? asked->mode : "",
+                        asked->precision ? " --precision " : "", asked->precision ? asked->precision : "",
+                        asked->allow_generated ? " --allow-generated" : "");
+    for (size_t i = 0; m->chosen && i < e->variant_count; i++)
+        options = ho_arena_format(m->arena, "%s --variant %s", options, e->variants[i]);
+    return options;
+}
+
 /* The record of all runs; the only one has written its own. */
 static ho_status finish(const many *m, ho_error *error)
 {
@@ -431,7 +447,8 @@ static ho_status finish(const many *m, ho_error *error)
             ho_note("what is done so far is kept in %s", path);
         return error->status;
     }
-    ho_record record = ho_record_of(HO_RECORD_RUNS, m->tasks->pipeline, m->request->command_line, true, m->arena);
+    ho_record record = ho_record_of(HO_RECORD_RUNS, m->tasks->pipeline, &m->origin, m->arena);
+    record.started.again = ho_again(&m->origin, "pipeline", path, whole_options(m), m->arena);
     ho_error later = {0};
     sum_up(m, error);
     record.repeat = m->experiment->repeat;
@@ -483,10 +500,12 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
     ho_files_stay();
     many m = {.registry = registry,
               .request = request,
+              .chosen = variant_count > 0,
               .experiment = ho_experiment_read(asked, variants, variant_count, error)};
     if (!m.experiment)
         return error->status;
     m.arena = ho_arena_new();
+    m.origin = ho_origin_of(request->command_line, request->options, m.arena);
     make_tasks(&m);
     m.apart = !m.alone && jobs > 0;
     run_all(&m, jobs, error);

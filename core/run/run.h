@@ -9,6 +9,7 @@ typedef struct ho_run_request {
     const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free */
     bool quiet;                    /* no progress */
     const char *command_line;      /* kept in the results */
+    const char *options;           /* of it, what the resolved pipeline does not say: " --threads 2"; NULL: nothing */
     const volatile int *interrupt; /* set by a signal handler */
     /* Told the results of a pipeline, which are in `folder`; NULL: nobody. */
     void (*show)(const ho_record *record, const char *folder);

@@ -243,7 +243,8 @@ static ho_status record(const ho_single *s, const ho_result *result, ho_error *e
     ho_arena *arena = ho_arena_new();
     const ho_runs runs = {s->pipeline->name, ho_strategy_name(s->pipeline), result, here, NULL, 1};
     ho_row row = ho_row_of(&runs, arena);
-    ho_record record = ho_record_of(HO_RECORD_RUN, s->pipeline, request->command_line, request->whole, arena);
+    ho_record record = ho_record_of(HO_RECORD_RUN, s->pipeline, request->origin, arena);
+    record.started.again = ho_again(request->origin, "pipeline", ho_run_folder_path(s->folder), NULL, arena);
     record.repeat = 1;
     record.result = *result;
     record.rows.count = 1;

@@ -2,11 +2,12 @@
 #ifndef HO_RUN_SINGLE_H
 #define HO_RUN_SINGLE_H
 
+#include "run/origin.h"
 #include "run/run_folder.h"
 
 typedef struct ho_single_request {
     ho_pipeline *pipeline;
-    const char *command_line;
+    const ho_origin *origin;
     double cpu_seconds; /* a search ends after so many, whatever the pipeline says; 0: as it says */
     bool whole;         /* the run is all there is: measure the initial hyperparameters too. Among several, the
                            test part is looked at only after the choice */

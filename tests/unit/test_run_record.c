@@ -193,6 +193,14 @@ Test(record, is_the_same_after_a_round_trip)
                         .rows = {rows, 2}};
     record.data.files = (ho_texts){texts, 2};
     expect_same("runs", &record);
+    ho_pair pairs[] = {{"a/b", "1e-5"}, {"c", "\"\n"}};
+    ho_record_plugin plugin = {"loss", "x", NULL, "/x.so", "ff"};
+    record.started =
+        (ho_record_started){true, "2020-01-02T03:04:05Z", "here", "/", "/hotool", {pairs, 2}, "hotool again"};
+    record.plugins.items = &plugin;
+    record.plugins.count = 1;
+    record.settings = (ho_pairs){pairs, 2};
+    expect_same("runs, with where they come from", &record);
     ho_fail(&record.result.outcome, HO_INTERRUPTED, "2 of 4 runs are done");
     record.class_names.items = NULL;
     record.steps = 7;
@@ -281,6 +289,8 @@ Test(record, is_refused_with_the_place_and_the_reason)
         {"{\"test\": 7}", "[]", "result.json: data: expected an object, got an empty list"},
         {"7}", "7.5}", "result.json: data: test: expected an integer, got 7.5"},
         {"7}", "7, \"test\": 8}", "result.json:1:"},
+        {"\"data\"", "\"settings\": {\"a\": 1}, \"data\"", "result.json: settings: a: expected a string, got 1"},
+        {"\"data\"", "\"settings\": [], \"data\"", "result.json: settings: expected an object, got an empty list"},
         {"\"data\"", "\"data\" ", ""}, /* a space changes nothing */
         {"[{", "[], \"x\": [{", "result.json: rows: expected a list that is not empty"},
         {"[{", "[5, {", "result.json: rows[0]: expected an object, got 5"},

@@ -90,6 +90,67 @@ static void put_data(const ho_page *page)
     fputs("</dl></div>\n", html);
 }
 
+static void put_code(const char *term, const char *text, FILE *html)
+{
+    if (!text)
+        return;
+    fprintf(html, "<dt>%s</dt><dd><code>", term);
+    ho_text_html(text, html);
+    fputs("</code></dd>\n", html);
+}
+
+static void put_started(const ho_record *record, FILE *html)
+{
+    const ho_record_started *s = &record->started;
+    put_code("again", s->again, html);
+    put_code("command", record->command, html);
+    put_code("in the folder", s->folder, html);
+    for (size_t i = 0; i < s->environment.count; i++) {
+        fputs(i ? "<dt></dt><dd><code>" : "<dt>environment</dt><dd><code>", html);
+        ho_text_html(s->environment.items[i].name, html);
+        fputc('=', html);
+        ho_text_html(s->environment.items[i].value, html);
+        fputs("</code></dd>\n", html);
+    }
+    if (s->known && s->date && s->host) {
+        fputs("<dt>started</dt><dd>", html);
+        ho_text_html(s->date, html);
+        fputs(" on ", html);
+        ho_text_html(s->host, html);
+        fputs("</dd>\n", html);
+    }
+}
+
+static void put_plugins(const ho_record *record, FILE *html)
+{
+    for (size_t i = 0; i < record->plugins.count; i++) {
+        const ho_record_plugin *p = &record->plugins.items[i];
+        const char *const texts[] = {p->kind, p->name, p->version, p->path, p->checksum};
+        static const char *const before[] = {"", " ", " ", "<br><code>", "</code><code class=\"sum\">"};
+        fputs(i ? "<dt></dt><dd>" : "<dt>plugins, SHA-256</dt><dd>", html);
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+            fputs(before[k], html);
+            ho_text_html(texts[k] ? texts[k] : "", html);
+        }
+        fputs("</code></dd>\n", html);
+    }
+}
+
+static void put_settings(const ho_record *record, FILE *html)
+{
+    if (!record->settings.items)
+        return;
+    fputs("<details><summary>Every setting, with its defaults</summary><table id=\"settings\">\n", html);
+    for (size_t i = 0; i < record->settings.count; i++) {
+        fputs("<tr><td>", html);
+        ho_text_html(record->settings.items[i].name, html);
+        fputs("</td><td>", html);
+        ho_text_html(record->settings.items[i].value, html);
+        fputs("</td></tr>\n", html);
+    }
+    fputs("</table></details>\n", html);
+}
+
 static void put_reproduction(const ho_page *page)
 {
     const ho_record *record = &page->run->record;
@@ -97,11 +158,7 @@ static void put_reproduction(const ho_page *page)
     const char *openblas = record->versions.openblas;
     FILE *html = page->html;
     fputs("<h2>Reproduction</h2>\n<div class=\"card\"><dl>\n", html);
-    if (record->command) {
-        fputs("<dt>command</dt><dd><code>", html);
-        ho_text_html(record->command, html);
-        fputs("</code></dd>\n", html);
-    }
+    put_started(record, html);
     put_term("pipeline", record->file, html);
     put_integer("seed", record->seed, html);
     if (record->repeat > 1)
@@ -119,10 +176,10 @@ static void put_reproduction(const ho_page *page)
     put_term("hotool", record->hotool, html);
     put_term("OpenBLAS", openblas && strncmp(openblas, "OpenBLAS ", 9) == 0 ? openblas + 9 : openblas, html);
     put_term("compiler", record->versions.compiler, html);
-    fputs(
-        "</dl></div>\n<h2>Pipeline</h2>\n<div class=\"card\"><details><summary>The resolved pipeline with every setting"
-        "</summary><pre id=\"pipeline\">",
-        html);
+    put_plugins(record, html);
+    fputs("</dl></div>\n<h2>Pipeline</h2>\n<div class=\"card\">", html);
+    put_settings(record, html);
+    fputs("<details><summary>The resolved pipeline</summary><pre id=\"pipeline\">", html);
     ho_text_html(page->run->pipeline, html);
     fputs("</pre></details></div>\n", html);
 }
