@@ -138,7 +138,7 @@ static ho_status check_gradients(check *c, ho_registry *registry, ho_error *erro
         return error->status;
     double *beside = ho_alloc((size_t)c->size * sizeof *beside);
     ho_check_direction(c, NULL, c->direction);
-    ho_check_move(c, fmin(BESIDE, ho_check_room(c, c->direction, 1)), c->direction, beside);
+    ho_check_move(c, fmin(BESIDE, ho_check_room(c, c->direction, 1, false)), c->direction, beside, false);
     memcpy(c->lambda, beside, (size_t)c->size * sizeof *beside);
     free(beside);
     c->beside = true;

@@ -1,5 +1,6 @@
 /*
- * The reference's hypergradient against differences of E, hyperparameter by hyperparameter.
+ * The reference's hypergradient against differences of E, hyperparameter by hyperparameter, each on the scale on which
+ * outer steps are taken: of a log scale, dE/d log x = x dE/dx is compared.
  *
  * Differences carry an estimate of their own error (slope.h). A hypergradient farther from them than that allows is
  * wrong. One that is nearer, while the estimate is worse than the tolerance, could not be judged: the reason is told.
@@ -48,7 +49,7 @@ static ho_status along(void *self, double h, double *value)
         *value = c->trained;
         return HO_OK;
     }
-    ho_check_move(c, h * l->scale, l->direction, c->moved);
+    ho_check_move(c, h * l->scale, l->direction, c->moved, true);
     ho_status status = train(c, c->moved, value, &branches, l->error);
     if (status == HO_OK && !isnan(*value) && branches != c->branches && !l->across) {
         l->crossed++;
@@ -87,8 +88,8 @@ static ho_status sweep(line *l, double size, double exact, double scale, ho_slop
     *best = (ho_slope){.value = NAN, .error = INFINITY};
     for (int k = 0; k < 3; k++) {
         l->scale = steps[k].size;
-        const double ahead = ho_check_room(l->c, l->direction, 1) / l->scale;
-        const double behind = ho_check_room(l->c, l->direction, -1) / l->scale;
+        const double ahead = ho_check_room(l->c, l->direction, 1, true) / l->scale;
+        const double behind = ho_check_room(l->c, l->direction, -1, true) / l->scale;
         const double longest = fmin(ahead, steps[k].first), both = fmin(longest, behind);
         for (int sides = 2; sides >= 1; sides--) {
             const double first = sides == 2 ? both : longest;
@@ -131,6 +132,22 @@ typedef struct comparison {
     int tried, crossed;
 } comparison;
 
+/* Of a hyperparameter's entries, which are derivatives by lambda, on its scale. */
+static double norm_of(const check *c, const ho_hyperparameter *h, const double *derivatives)
+{
+    double sum = 0;
+    for (int64_t j = h->offset; j < h->offset + h->count; j++)
+        if (ho_scale_has(h->step_scale, c->lambda[j]))
+            sum = hypot(sum, derivatives[j] * ho_scale_slope(h->step_scale, c->lambda[j]));
+    return sum;
+}
+
+/* In which steps are measured: on a scale of its own, every hyperparameter is of the size of 1. */
+static double size_of(const check *c, const ho_hyperparameter *h)
+{
+    return h->step_scale == HO_SCALE_LINEAR ? ho_check_size(c, h) : 1.0;
+}
+
 static ho_status differ(check *c, const ho_hyperparameter *h, double own_norm, comparison *found, ho_error *error)
 {
     line l = {.c = c, .direction = c->direction, .error = error};
@@ -138,8 +155,8 @@ static ho_status differ(check *c, const ho_hyperparameter *h, double own_norm, c
     for (int k = 0; k < (h->count == 1 ? 1 : DIRECTIONS); k++) {
         ho_slope slope;
         ho_check_direction(c, h, c->direction);
-        const double exact = ho_check_dot(c->gradient, c->direction, c->size);
-        if (slope_along(&l, ho_check_size(c, h), exact, SHARE * own_norm, &slope) != HO_OK)
+        const double exact = ho_check_slope(c, h, c->direction);
+        if (slope_along(&l, size_of(c, h), exact, SHARE * own_norm, &slope) != HO_OK)
             return error->status;
         const double off = isnan(slope.value) ? INFINITY : fabs(slope.value - exact);
         found->off = hypot(found->off, off);
@@ -174,7 +191,7 @@ static void explain(const check *c, const comparison *f, ho_verdict verdict, cha
 static ho_status judge(check *c, const ho_hyperparameter *h, ho_error *error)
 {
     comparison f;
-    const double own_norm = sqrt(ho_check_dot(c->gradient + h->offset, c->gradient + h->offset, h->count));
+    const double own_norm = norm_of(c, h, c->gradient);
     if (differ(c, h, own_norm, &f, error) != HO_OK)
         return error->status;
     /* Directions may be nearly orthogonal to the gradient; a small share of its norm keeps the quotient meaningful. */
@@ -183,24 +200,25 @@ static ho_status judge(check *c, const ho_hyperparameter *h, ho_error *error)
     if (!(figure <= DIFFERENCE_TOLERANCE)) {
         if (ho_check_shake(c, error) != HO_OK)
             return error->status;
-        const double *shaken = c->shaken_entries + h->offset;
-        f.error = hypot(hypot(f.error, c->shaken_value / f.step), sqrt(ho_check_dot(shaken, shaken, h->count)));
+        f.error = hypot(hypot(f.error, c->shaken_value / f.step), norm_of(c, h, c->shaken_entries));
         const bool calm = ho_check_calm(c); /* else differences can confirm, but not refute */
         if (calm && f.off > HO_SLOPE_TRUST * f.error)
             verdict = HO_WRONG;
-        else if (calm && f.error * ho_check_size(c, h) <= FAINT * fabs(c->trained))
+        else if (calm && f.error * size_of(c, h) <= FAINT * fabs(c->trained))
             verdict = HO_NOISE;
         else
             verdict = f.crossed > 0 ? HO_KINKED : HO_UNSTABLE;
     }
-    char what[160], kinks[64] = "", why[240];
+    char what[160], units[24] = "", kinks[64] = "", why[240];
     explain(c, &f, verdict, why, sizeof why);
     c->settled[h - c->hypers] = verdict == HO_GOOD || verdict == HO_WRONG;
     if (c->last && (verdict == HO_UNSTABLE || verdict == HO_KINKED))
         verdict = HO_WRONG; /* nothing vouches for it */
     if (f.crossed)
         snprintf(kinks, sizeof kinks, " (%d of %d cross a kink)", f.crossed, f.tried);
-    snprintf(what, sizeof what, "central differences: %s%s", h->name, kinks);
+    if (h->step_scale != HO_SCALE_LINEAR)
+        snprintf(units, sizeof units, " by its %s", ho_scale_names[h->step_scale]);
+    snprintf(what, sizeof what, "central differences: %s%s%s", h->name, units, kinks);
     ho_check_say(c, verdict, what, figure, DIFFERENCE_TOLERANCE, why);
     return HO_OK;
 }

@@ -55,23 +55,45 @@ void ho_check_direction(check *c, const ho_hyperparameter *only, double *d)
     }
 }
 
-double ho_check_room(const check *c, const double *d, double sign)
+static ho_scale scale_of(const ho_hyperparameter *h, bool scaled)
+{
+    return scaled ? h->step_scale : HO_SCALE_LINEAR;
+}
+
+double ho_check_room(const check *c, const double *d, double sign, bool scaled)
 {
     double room = INFINITY;
     for (size_t i = 0; i < c->hyper_count; i++) {
         const ho_hyperparameter *h = &c->hypers[i];
-        for (int64_t j = h->offset; h->tuned && j < h->offset + h->count; j++)
-            if (d[j] != 0)
-                room = fmin(room, (sign * d[j] > 0 ? h->upper - c->lambda[j] : c->lambda[j] - h->lower) / fabs(d[j]));
+        const ho_scale scale = scale_of(h, scaled);
+        const double upper = ho_scale_to(scale, h->upper), lower = ho_scale_to(scale, h->lower);
+        for (int64_t j = h->offset; h->tuned && j < h->offset + h->count; j++) {
+            const double u = ho_scale_to(scale, c->lambda[j]);
+            if (d[j] != 0 && isfinite(u))
+                room = fmin(room, (sign * d[j] > 0 ? upper - u : u - lower) / fabs(d[j]));
+        }
     }
     return room;
 }
 
-void ho_check_move(const check *c, double h, const double *d, double *moved)
+void ho_check_move(const check *c, double h, const double *d, double *moved, bool scaled)
 {
     for (size_t i = 0; i < c->hyper_count; i++) {
         const ho_hyperparameter *hyper = &c->hypers[i];
-        for (int64_t j = hyper->offset; hyper->tuned && j < hyper->offset + hyper->count; j++)
-            moved[j] = fmin(fmax(c->lambda[j] + h * d[j], hyper->lower), hyper->upper);
+        const ho_scale scale = scale_of(hyper, scaled);
+        for (int64_t j = hyper->offset; hyper->tuned && j < hyper->offset + hyper->count; j++) {
+            const double u = ho_scale_to(scale, c->lambda[j]);
+            const double x = isfinite(u) ? ho_scale_from(scale, u + h * d[j]) : c->lambda[j];
+            moved[j] = fmin(fmax(x, hyper->lower), hyper->upper);
+        }
     }
+}
+
+double ho_check_slope(const check *c, const ho_hyperparameter *h, const double *d)
+{
+    double slope = 0;
+    for (int64_t j = h->offset; j < h->offset + h->count; j++)
+        if (ho_scale_has(h->step_scale, c->lambda[j]))
+            slope += c->gradient[j] * ho_scale_slope(h->step_scale, c->lambda[j]) * d[j];
+    return slope;
 }

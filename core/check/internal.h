@@ -62,10 +62,13 @@ double ho_check_size(const check *c, const ho_hyperparameter *h);
 /* Standard normal entries in the free subspace, of one hyperparameter (NULL: all, each in its own size), pointing into
  * the domain where a bound is near; of one, scaled to length 1. */
 void ho_check_direction(check *c, const ho_hyperparameter *only, double *d);
-/* The largest h for which lambda + h d (sign 1) or lambda - h d (sign -1) is in the domain. */
-double ho_check_room(const check *c, const double *d, double sign);
-/* moved = lambda + h d, exactly within the domain. */
-void ho_check_move(const check *c, double h, const double *d, double *moved);
+/* The largest h for which lambda + h d (sign 1) or lambda - h d (sign -1) is in the domain. `scaled`: on the scales of
+ * outer steps, u + h d. */
+double ho_check_room(const check *c, const double *d, double sign, bool scaled);
+/* moved = lambda + h d, exactly within the domain; `scaled` likewise. */
+void ho_check_move(const check *c, double h, const double *d, double *moved, bool scaled);
+/* The slope of E along d at lambda by the reference, on the hyperparameter's scale of outer steps: the chain rule. */
+double ho_check_slope(const check *c, const ho_hyperparameter *h, const double *d);
 
 /* ---- what is found (check.c) ------------------------------------------------------------------------------------- */
 

@@ -70,7 +70,7 @@ static ho_status shake(check *c, const ho_instance *mode, const double *gradient
     *by_value = *by_gradient = 0;
     for (int k = 1; k <= SHAKES && status == HO_OK; k++) {
         ho_check_direction(c, NULL, c->direction);
-        ho_check_move(c, 4 * k * DBL_EPSILON, c->direction, lambda);
+        ho_check_move(c, 4 * k * DBL_EPSILON, c->direction, lambda, false);
         ho_error own = {0};
         status = compute(c, mode, lambda, &value, other, &own);
         if (status == HO_DIVERGED) {

@@ -105,7 +105,7 @@ static ho_status along_step(void *self, double h, double *value)
     check *c = r->c;
     vectors *v = r->v;
     uint64_t branches = 0;
-    ho_check_move(c, h, c->direction, c->moved);
+    ho_check_move(c, h, c->direction, c->moved, false);
     c->api->copy(c->system, v->state, v->replay);
     c->api->axpby(c->system, h, v->v, 1.0, v->replay);
     ho_training_branches(c->training, &branches);
@@ -145,8 +145,8 @@ static ho_status check_slope(check *c, vectors *v, int64_t t, local *found)
     c->api->norms(c->system, v->jv, &jj);
     c->api->norms(c->system, v->u, &uu);
     c->api->norms(c->system, v->next, &ss);
-    const double scale = jj > 0 ? jj : 1.0, room = ho_check_room(c, c->direction, -1);
-    double first = fmin(ho_check_room(c, c->direction, 1), FIRST_STEP);
+    const double scale = jj > 0 ? jj : 1.0, room = ho_check_room(c, c->direction, -1, false);
+    double first = fmin(ho_check_room(c, c->direction, 1, false), FIRST_STEP);
     status = ho_slope_of(along_step, &r, first, room >= first, scale, 1e-2 * DIFFERENCE_TOLERANCE, &slope);
     if (status == HO_OK && !(fabs(slope.value - exact) <= DIFFERENCE_TOLERANCE * scale)) {
         ho_slope closer;

@@ -118,6 +118,8 @@ static ho_status describe_hyper(ho_reading *r, ho_tree *entry)
         return r->error->status;
     ho_tree *constraint = ho_tree_get(entry, "constraint"), *outer = ho_tree_get(entry, "outer");
     const ho_tree *range = ho_tree_get(entry, "range"), *shape = ho_tree_get(entry, "shape");
+    const ho_tree *scale = ho_tree_get(entry, "scale");
+    setting->scale_place = scale ? scale->place : entry->place;
     setting->shape_place = shape ? shape->place : entry->place;
     setting->outer = outer;
     if ((outer && ho_tree_expect(outer, HO_TREE_MAP, "outer", r->error) != HO_OK) ||

@@ -231,16 +231,24 @@ const ho_key ho_keys[] = {
             "the same"},
     {HO_IN(HO_TUNED), "constraint", OTHER("name of a constraint, or map"),
      .doc = "projection after each step; default: onto the domain that the plugin declares"},
+    {HO_IN(HO_TUNED), "scale", ONE_OF("auto", "linear", "log", "logit"), AT(ho_hyper_setting, scale), .initial = "auto",
+     .doc =
+         "in which it is moved, searched and plotted. auto goes by the domain that the plugin declares: log for "
+         "rates, penalties and weights, logit for momenta and decays, linear for all else, for arrays, and where the "
+         "initial value is 0. An outer optimizer that is named takes its rate in natural units unless a scale is "
+         "given; hypergradients are written in natural units always"},
     {HO_IN(HO_TUNED), "shape", .type = HO_KEY_TEXT, AT(ho_hyper_setting, shape),
      .doc = "which of the shapes that the plugin offers, such as columns; default: the first"},
     {HO_IN(HO_TUNED), "outer", OTHER("map"),
      .doc = "hyperparameters of the outer optimizer for this one alone, as outer: {learning_rate: 0.5}"},
     {HO_IN(HO_TUNED), "range", OTHER("map"), .doc = "for searches: see `range`"},
     {HO_IN(HO_RANGE), "from", .type = HO_KEY_REAL, .least = -INFINITY, AT(ho_range, from),
-     .doc = "lower end; above 0 with scale: log"},
-    {HO_IN(HO_RANGE), "to", .type = HO_KEY_REAL, .least = -INFINITY, AT(ho_range, to), .doc = "upper end"},
-    {HO_IN(HO_RANGE), "scale", ONE_OF("linear", "log"), AT(ho_range, logarithmic), .initial = "linear",
-     .doc = "how values are spaced or drawn"},
+     .doc = "lower end; above 0 with scale: log or logit"},
+    {HO_IN(HO_RANGE), "to", .type = HO_KEY_REAL, .least = -INFINITY, AT(ho_range, to),
+     .doc = "upper end; below 1 with scale: logit"},
+    {HO_IN(HO_RANGE), "scale", ONE_OF("auto", "linear", "log", "logit"), AT(ho_range, scale), .initial = "auto",
+     .doc =
+         "how values are spaced or drawn; auto: on the hyperparameter's own scale, linear where an end is beyond it"},
     {HO_IN(HO_RANGE), "points", INTEGER(2), .most = HO_MOST_CANDIDATES, AT(ho_range, points),
      .doc = "of a grid; required there"},
     {HO_IN(HO_RANGE), "values", OTHER("list of numbers"), .doc = "instead of from, to, scale and points"},

@@ -32,9 +32,12 @@ static ho_status check_ends(ho_reading *r, const ho_tree *node, const ho_range *
     if (!(range->from < range->to))
         return ho_fail_at(r->error, HO_INVALID, to->place, "range: \"to\" must be above \"from\", got %s and %s",
                           to->text, from->text);
-    if (range->logarithmic && range->from <= 0)
-        return ho_fail_at(r->error, HO_INVALID, from->place,
-                          "range: with a log scale, \"from\" must be above 0, got %s", from->text);
+    if (!ho_scale_has(range->scale, range->from) && range->from <= 0)
+        return ho_fail_at(r->error, HO_INVALID, from->place, "range: with a %s scale, \"from\" must be above 0, got %s",
+                          ho_scale_names[range->scale], from->text);
+    if (!ho_scale_has(range->scale, range->to))
+        return ho_fail_at(r->error, HO_INVALID, to->place, "range: with a %s scale, \"to\" must be below 1, got %s",
+                          ho_scale_names[range->scale], to->text);
     return HO_OK;
 }
 
@@ -177,6 +180,7 @@ static ho_status describe_optimizer(ho_reading *r, ho_tree *node)
     p->outer = ho_mention_make(r, &mention, "outer", HO_OUTER);
     if (!p->outer)
         return r->error->status;
+    p->problem.natural_steps = true; /* those of its rate */
     p->outer_values = values_of(r, node, mention.loaded);
     return ho_optimizer_check(p->outer, p->outer_values, false, r->error);
 }

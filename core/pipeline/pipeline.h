@@ -23,12 +23,12 @@ typedef struct ho_pipeline_request {
 /* How the outer loop finds better hyperparameters. */
 typedef enum ho_strategy_kind { HO_STRATEGY_HYPERGRADIENT, HO_STRATEGY_GRID, HO_STRATEGY_RANDOM } ho_strategy_kind;
 
-/* Where a search draws a hyperparameter from: between two ends, evenly or evenly in the logarithm, or among values.
+/* Where a search draws a hyperparameter from: between two ends, evenly on a scale, or among values.
  * Every entry of an array has the same range; a grid gives all of them one value, random search each its own. */
 typedef struct ho_range {
     const char *name; /* qualified */
     double from, to;
-    bool logarithmic;
+    ho_scale scale;
     int64_t points;       /* of a grid; 0: none given */
     const double *values; /* `points` of them instead of ends, or NULL */
     ho_place place;

@@ -35,6 +35,12 @@ static const ho_field row_hyper[] = {
     {0},
 };
 
+static const ho_field row_scale[] = {
+    {"shape", AT(SHAPE, ho_row_scale, shape)},
+    {"scale", AT(TEXT, ho_row_scale, scale)},
+    {0},
+};
+
 static const ho_field row[] = {
     {"variant", AT(TEXT, ho_row, variant)},
     {"strategy", AT(TEXT, ho_row, strategy)},
@@ -43,6 +49,7 @@ static const ho_field row[] = {
     {"message", AT(MESSAGE, ho_row, outcome)},
     {"figures", AT(FIGURES, ho_row, figures), .of = statistic},
     {"hyperparameters", AT(NAMED, ho_row, hypers), ITEMS(row_hyper, ho_row_hyper)},
+    {"scales", AT(NAMED, ho_row, scales), ITEMS(row_scale, ho_row_scale), .flags = HO_FIELD_OMIT},
     {"folders", AT(LIST, ho_row, folders), ITEMS(&path, char *), .flags = HO_FIELD_REQUIRED},
     {"chosen", AT(LIST, ho_row, chosen), ITEMS(&text, char *), .flags = HO_FIELD_OMIT},
     {0},

@@ -47,6 +47,7 @@ typedef struct ho_summary {
     double value;       /* of a scalar; the sum of an array */
     double least, most; /* of an array's entries */
     int64_t nonzero;
+    const char *scale; /* "log", "logit"; NULL: linear. In the file only with rows */
 } ho_summary;
 
 typedef struct ho_summaries {
@@ -138,6 +139,13 @@ typedef struct ho_row_hyper {
     ho_statistic value;
 } ho_row_hyper;
 
+/* A hyperparameter that is moved, searched and plotted on another scale than the linear one. */
+typedef struct ho_row_scale {
+    const char *name;
+    ho_extent shape; /* none */
+    const char *scale;
+} ho_row_scale;
+
 /* A row of the final table: one variant over its repetitions, or a choice among variants. */
 typedef struct ho_row {
     const char *variant;
@@ -149,6 +157,10 @@ typedef struct ho_row {
         ho_row_hyper *items;
         size_t count;
     } hypers;
+    struct {
+        ho_row_scale *items; /* NULL: every scale is linear */
+        size_t count;
+    } scales;
     ho_texts folders; /* of each run, relative to the record's */
     ho_texts chosen;  /* of a choice: the variant of each run; else NULL */
 } ho_row;

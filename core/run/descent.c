@@ -10,7 +10,8 @@ typedef struct descent {
     ho_strategy base;
     ho_training *training;
     ho_hyperstep *step;
-    int64_t size; /* of lambda */
+    ho_scale *scales; /* of lambda's entries */
+    int64_t size;     /* of lambda */
     int64_t proposed;
     double scale; /* of the step: 1, halved after each divergence */
     double *lambda;
@@ -24,6 +25,7 @@ static void descent_free(ho_strategy *s)
 {
     descent *d = (descent *)s;
     ho_hyperstep_free(d->step);
+    free(d->scales);
     ho_snapshot_free(&d->optimizer);
     free(d->lambda);
     free(d->best_lambda);
@@ -85,7 +87,7 @@ static ho_status told(ho_strategy *s, ho_answer *a, ho_error *error)
         save_optimizer(d);
     }
     if (a->outcome.status == HO_OK &&
-        ho_stationarity(d->training, a->lambda, a->gradient, &a->line.stationarity, &a->outcome) == HO_OK)
+        ho_stationarity(d->training, d->scales, a->lambda, a->gradient, &a->line.stationarity, &a->outcome) == HO_OK)
         ho_hyperstep_make(d->step, d->lambda, a->gradient, d->scale, &a->outcome);
     if (a->outcome.status == HO_DIVERGED)
         return go_back(d, a, error);
@@ -119,6 +121,7 @@ ho_strategy *ho_descent_new(const ho_pipeline *pipeline, ho_training *training, 
     d->best_lambda = ho_alloc((size_t)d->size * sizeof *d->best_lambda);
     d->best_gradient = ho_alloc((size_t)d->size * sizeof *d->best_gradient);
     ho_training_lambda_initial(training, d->lambda);
+    d->scales = ho_scaled_new(training);
     d->step = ho_hyperstep_new(pipeline, training, error);
     if (d->step) {
         save_optimizer(d);

@@ -29,6 +29,15 @@ static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline,
     return error->status;
 }
 
+/* Natural units; those of its scale beside them. */
+static void print_scalar(const ho_hyperparameter *h, double value, double gradient)
+{
+    printf("  %-28s at %-12.6g gradient %.10g", h->name, value, gradient);
+    if (h->step_scale != HO_SCALE_LINEAR)
+        printf("  by its %s %.10g", ho_scale_names[h->step_scale], gradient * ho_scale_slope(h->step_scale, value));
+    putchar('\n');
+}
+
 static void print_gradient(const ho_training *training, const ho_answer *answer)
 {
     const double *lambda = answer->lambda, *gradient = answer->gradient;
@@ -39,7 +48,7 @@ static void print_gradient(const ho_training *training, const ho_answer *answer)
         if (!h->tuned)
             continue;
         if (h->rank == 0)
-            printf("  %-28s at %-12.6g gradient %.10g\n", h->name, lambda[h->offset], gradient[h->offset]);
+            print_scalar(h, lambda[h->offset], gradient[h->offset]);
         else
             printf("  %-28s %lld entries      norm of the gradient %.10g\n", h->name, (long long)h->count,
                    ho_norm(gradient + h->offset, h->count));

@@ -1,6 +1,5 @@
 #include "run/hyperstep.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "system/optimizer.h"
@@ -15,6 +14,9 @@ typedef struct group {
 
 struct ho_hyperstep {
     ho_training *training;
+    int64_t size;     /* of lambda */
+    ho_scale *scales; /* of its entries */
+    double *u, *by_u; /* lambda and the gradient on these scales */
     group *groups;
     size_t group_count;
 };
@@ -56,6 +58,9 @@ void ho_hyperstep_free(ho_hyperstep *h)
         free(h->groups[i].g);
     }
     free(h->groups);
+    free(h->scales);
+    free(h->u);
+    free(h->by_u);
     free(h);
 }
 
@@ -64,7 +69,12 @@ ho_hyperstep *ho_hyperstep_new(const ho_pipeline *pipeline, ho_training *trainin
     size_t hyper_count;
     const ho_hyperparameter *hypers = ho_training_hypers(training, &hyper_count);
     ho_hyperstep *h = ho_alloc(sizeof *h);
-    *h = (ho_hyperstep){.training = training, .groups = ho_alloc((hyper_count + 1) * sizeof *h->groups)};
+    *h = (ho_hyperstep){.training = training,
+                        .size = ho_training_lambda_size(training),
+                        .scales = ho_scaled_new(training),
+                        .groups = ho_alloc((hyper_count + 1) * sizeof *h->groups)};
+    h->u = ho_alloc((size_t)h->size * sizeof *h->u);
+    h->by_u = ho_alloc((size_t)h->size * sizeof *h->by_u);
     ho_status status = add_group(h, pipeline, NULL, error);
     for (size_t i = 0; i < hyper_count && status == HO_OK; i++)
         if (hypers[i].tuned && hypers[i].outer)
@@ -75,20 +85,23 @@ ho_hyperstep *ho_hyperstep_new(const ho_pipeline *pipeline, ho_training *trainin
     return NULL;
 }
 
-ho_status ho_hyperstep_make(ho_hyperstep *h, double *lambda, const double *gradient, double scale, ho_error *error)
+ho_status ho_hyperstep_make(ho_hyperstep *h, double *lambda, const double *gradient, double part, ho_error *error)
 {
+    ho_scaled_to(h->scales, h->size, lambda, h->u);
+    ho_scaled_gradient(h->scales, h->size, lambda, gradient, h->by_u);
     for (size_t i = 0; i < h->group_count; i++) {
         group *g = &h->groups[i];
         for (int64_t j = 0; j < g->count; j++) {
-            g->x[j] = lambda[g->index[j]];
-            g->g[j] = gradient[g->index[j]];
+            g->x[j] = h->u[g->index[j]];
+            g->g[j] = h->by_u[g->index[j]];
         }
-        ho_status status = ho_optimizer_step(g->optimizer, g->x, g->g, scale, error);
+        ho_status status = ho_optimizer_step(g->optimizer, g->x, g->g, part, error);
         if (status != HO_OK)
             return status;
         for (int64_t j = 0; j < g->count; j++)
-            lambda[g->index[j]] = g->x[j];
+            h->u[g->index[j]] = g->x[j];
     }
+    ho_scaled_from(h->scales, h->size, h->u, lambda);
     return ho_training_project(h->training, lambda, error);
 }
 
@@ -96,28 +109,4 @@ void ho_hyperstep_pass(ho_hyperstep *h, ho_snapshot *snapshot)
 {
     for (size_t i = 0; i < h->group_count; i++)
         ho_optimizer_pass(h->groups[i].optimizer, snapshot);
-}
-
-double ho_norm(const double *x, int64_t count)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += x[i] * x[i];
-    return sqrt(sum);
-}
-
-ho_status ho_stationarity(ho_training *training, const double *lambda, const double *gradient, double *value,
-                          ho_error *error)
-{
-    int64_t size = ho_training_lambda_size(training);
-    double *moved = ho_alloc((size_t)size * sizeof *moved);
-    for (int64_t i = 0; i < size; i++)
-        moved[i] = lambda[i] - gradient[i];
-    ho_error own = {0};
-    ho_status status = ho_training_project(training, moved, &own);
-    for (int64_t i = 0; i < size; i++)
-        moved[i] = lambda[i] - moved[i];
-    *value = status == HO_OK ? ho_norm(moved, size) : (double)NAN;
-    free(moved);
-    return status == HO_DIVERGED ? HO_OK : ho_fail_as(error, &own);
 }

@@ -72,6 +72,10 @@ ho_row ho_row_of(const ho_runs *runs, ho_arena *arena)
     for (size_t k = 0; k < known->count; k++) {
         const ho_summary *s = &known->items[k];
         row.hypers.items[k] = (ho_row_hyper){s->name, s->shape, hyper(runs, s->name, arena)};
+        if (s->scale && !row.scales.items)
+            row.scales.items = ho_arena_alloc(arena, known->count * sizeof *row.scales.items);
+        if (s->scale)
+            row.scales.items[row.scales.count++] = (ho_row_scale){.name = s->name, .scale = s->scale};
     }
     return row;
 }

@@ -210,6 +210,7 @@ ho_summaries ho_summarize(const ho_training *training, const double *lambda)
         *s = (ho_summary){memcpy(name, h->name, size), {.rank = h->rank}, .least = INFINITY, .most = -INFINITY};
         name += size;
         memcpy(s->shape.dims, h->dims, sizeof h->dims);
+        s->scale = h->scale == HO_SCALE_LINEAR ? NULL : ho_scale_names[h->scale];
         for (int64_t j = 0; j < h->count; j++) {
             s->value += v[j];
             s->least = fmin(s->least, v[j]);

@@ -87,23 +87,33 @@ static ho_status check_ranges(const ho_pipeline *pipeline, const ho_training *tr
     return HO_OK;
 }
 
+/* A range's own scale, or that of its hyperparameter where that has both ends. */
+static ho_scale scale_of(const ho_range *range, const ho_hyperparameter *h)
+{
+    if (range->scale != HO_SCALE_AUTO)
+        return range->scale;
+    bool ends = ho_scale_has(h->scale, range->from) && ho_scale_has(h->scale, range->to);
+    return ends ? h->scale : HO_SCALE_LINEAR;
+}
+
 /* The value a share of the way through a range. */
-static double between(const ho_range *range, double share)
+static double between(const ho_range *range, const ho_hyperparameter *h, double share)
 {
-    if (range->logarithmic)
-        return exp(log(range->from) + share * (log(range->to) - log(range->from)));
-    return range->from + share * (range->to - range->from);
+    ho_scale scale = scale_of(range, h);
+    double from = ho_scale_to(scale, range->from), to = ho_scale_to(scale, range->to);
+    return ho_scale_from(scale, from + share * (to - from));
 }
 
-static double grid_value(const ho_range *range, int64_t point)
+static double grid_value(const ho_range *range, const ho_hyperparameter *h, int64_t point)
 {
-    return range->values ? range->values[point] : between(range, (double)point / (double)(range->points - 1));
+    return range->values ? range->values[point] : between(range, h, (double)point / (double)(range->points - 1));
 }
 
-static double random_value(const ho_range *range, uint64_t seed, uint64_t stream, uint64_t draw)
+static double random_value(const ho_range *range, const ho_hyperparameter *h, uint64_t seed, uint64_t stream,
+                           uint64_t draw)
 {
     double share = ho_uniform(seed, stream, draw);
-    return range->values ? range->values[(int64_t)(share * (double)range->points)] : between(range, share);
+    return range->values ? range->values[(int64_t)(share * (double)range->points)] : between(range, h, share);
 }
 
 /* Candidate number `tried`, from 0; then project onto the constraints. */
@@ -125,8 +135,8 @@ static ho_wanted propose(ho_strategy *base, double *lambda, ho_error *error)
         for (int64_t j = 0; j < h->count; j++)
             lambda[h->offset + j] =
                 pipeline->strategy == HO_STRATEGY_GRID
-                    ? grid_value(range, rest % range->points)
-                    : random_value(range, pipeline->problem.seed, stream, (uint64_t)(candidate * h->count + j));
+                    ? grid_value(range, h, rest % range->points)
+                    : random_value(range, h, pipeline->problem.seed, stream, (uint64_t)(candidate * h->count + j));
         if (pipeline->strategy == HO_STRATEGY_GRID)
             rest /= range->points;
     }

@@ -130,6 +130,58 @@ static ho_status check_beside(const ho_hyperparameter *h, const ho_hyper_setting
     return error->status;
 }
 
+/* The first entry that the scale does not have; -1: it has all. Entries that the structure fixes do not count. */
+static int64_t beyond_scale(const ho_hyperparameter *h, ho_scale scale)
+{
+    const ho_constrained c = ho_constrained_of(h);
+    for (int64_t i = 0; i < h->count; i++)
+        if (ho_entry_free(&c, i) && !ho_scale_has(scale, h->value[i]))
+            return i;
+    return -1;
+}
+
+static ho_status refuse_value(const ho_hyperparameter *h, ho_scale scale, double value, ho_place place, ho_error *error)
+{
+    char number[32];
+    ho_print_real(value, number);
+    if (scale == HO_SCALE_LOG)
+        return ho_fail_at(
+            error, HO_INVALID, place,
+            "%s: scale: log, but its initial value is %s, which has no logarithm; begin with a small one, "
+            "as init: 1e-4, or say scale: linear",
+            h->name, number);
+    return ho_fail_at(
+        error, HO_INVALID, place,
+        "%s: scale: logit, but its initial value is %s, an end of the scale; begin within, as init: %s, or "
+        "say scale: linear",
+        h->name, number, value > 0 ? "0.99" : "0.01");
+}
+
+/* The scale that the setting asks for, which must go with domain and initial value; else the domain's. `natural`: steps
+ * are linear where nothing is asked for. */
+static ho_status settle_scale(ho_hyperparameter *h, const ho_hyper_setting *setting, bool natural, ho_error *error)
+{
+    const ho_scale own = ho_scale_of_domain(h->lower, h->upper);
+    const bool said = setting && setting->scale != HO_SCALE_AUTO;
+    h->scale = said ? setting->scale : h->rank == 0 ? own : HO_SCALE_LINEAR;
+    h->step_scale = h->scale;
+    const int64_t beyond = beyond_scale(h, h->scale);
+    if (!said) {
+        if (beyond >= 0 || natural)
+            h->step_scale = HO_SCALE_LINEAR;
+        return HO_OK;
+    }
+    char domain[80];
+    const bool fits = h->scale == HO_SCALE_LOGIT ? own == HO_SCALE_LOGIT : h->scale == HO_SCALE_LINEAR || h->lower >= 0;
+    if (!fits)
+        return ho_fail_at(error, HO_INVALID, setting->scale_place,
+                          "%s: scale: %s does not go with its domain %s; say %s", h->name, ho_scale_names[h->scale],
+                          ho_domain_print(h->lower, h->upper, domain), ho_scale_names[own]);
+    return beyond < 0 ? HO_OK
+                      : refuse_value(h, h->scale, h->value[beyond],
+                                     setting->value ? setting->value->place : setting->scale_place, error);
+}
+
 static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper *hyper, const ho_shape_forms *shape,
                        const ho_sized_place *places, size_t count, ho_error *error)
 {
@@ -151,6 +203,8 @@ static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper 
     if (!value || ho_value_read(h, setting ? setting->value : NULL, hyper->initial, value, error))
         return HO_POISON;
     h->value = value;
+    if (settle_scale(h, setting, ground->problem->natural_steps, error))
+        return HO_POISON;
     if (setting && setting->beside && check_beside(h, setting, error))
         return HO_POISON;
     if (setting) {

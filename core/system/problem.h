@@ -6,6 +6,7 @@
 #include "exec/exec.h"
 #include "host/dataset.h"
 #include "host/instance.h"
+#include "system/scale.h"
 
 /* One term of the training objective or of the validation error: weight * reduce(loss) or weight * penalty. */
 typedef struct ho_term {
@@ -33,6 +34,8 @@ typedef struct ho_hyper_setting {
     const ho_tree *beside; /* the value that the plugin's own settings give as well, which must be the same; or NULL */
     const char *shape;     /* which declared shape alternative; NULL: the first */
     ho_place shape_place;
+    ho_scale scale; /* HO_SCALE_AUTO: not said */
+    ho_place scale_place;
     ho_instance *constraint; /* NULL: projection onto domain and structure alone */
     const ho_tree *outer;    /* NULL, or a map of the outer dynamics' hyperparameters for this one only */
 } ho_hyper_setting;
@@ -61,6 +64,7 @@ typedef struct ho_problem {
     size_t objective_count;
     const ho_term *validation_terms;
     size_t validation_count;
+    bool natural_steps; /* outer steps are taken on a linear scale unless another is said */
     const ho_hyper_setting *settings;
     size_t setting_count;
     const ho_start *starts;

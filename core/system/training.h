@@ -23,6 +23,8 @@ typedef struct ho_hyperparameter {
     int64_t count;
     uint32_t structure;
     double lower, upper; /* the domain */
+    ho_scale scale;      /* said, or else by the domain: linear for arrays */
+    ho_scale step_scale; /* of outer steps: linear too where the initial value is an end of it */
     bool tuned;
     int64_t offset;      /* in lambda; -1 where not tuned */
     int64_t directions;  /* dimension of its free subspace; those of tuned ones come one after another */

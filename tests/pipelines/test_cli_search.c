@@ -168,8 +168,8 @@ Test(search, random_draws_fill_their_range_evenly_in_its_scale)
     static const char *const quick[] = {"outer={strategy: random, candidates: 400}", "steps=1"};
     cli_expect_done(cli_run("pipeline", "s.yaml", "--set", RANGE("{from: 0.01, to: 1, scale: log}"), "--set", quick[0],
                             "--set", quick[1], "--out", "log", NULL));
-    cli_expect_done(cli_run("pipeline", "s.yaml", "--set", RANGE("{from: 0.01, to: 1}"), "--set", quick[0], "--set",
-                            quick[1], "--out", "linear", NULL));
+    cli_expect_done(cli_run("pipeline", "s.yaml", "--set", RANGE("{from: 0.01, to: 1, scale: linear}"), "--set",
+                            quick[0], "--set", quick[1], "--out", "linear", NULL));
     const char *const folders[] = {"log", "linear"};
     const double middle[] = {0.1, 0.505};
     for (int f = 0; f < 2; f++) {

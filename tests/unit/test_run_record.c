@@ -183,6 +183,9 @@ Test(record, is_the_same_after_a_round_trip)
     }
     rows[0].hypers.items = hypers;
     rows[0].hypers.count = 2;
+    ho_row_scale scales[] = {{.name = "a", .scale = "log"}};
+    rows[0].scales.items = scales;
+    rows[0].scales.count = 1;
     ho_record record = {.kind = HO_RECORD_RUNS,
                         .format = HO_RECORD_FORMAT,
                         .hotool = "0.1.0",
@@ -205,7 +208,7 @@ Test(record, is_the_same_after_a_round_trip)
     record.class_names.items = NULL;
     record.steps = 7;
     expect_same("interrupted runs", &record);
-    ho_summary best[] = {{"a", {0}, -1.5, 0, 0, 0}, {"b", {1, {9}}, 3, -1, 2, 4}};
+    ho_summary best[] = {{"a", {0}, -1.5, 0, 0, 0, NULL}, {"b", {1, {9}}, 3, -1, 2, 4, NULL}};
     record.kind = HO_RECORD_RUN;
     record.result.columns[HO_FINAL] = (ho_column){true, (double)NAN, (double)NAN, (double)NAN, (double)NAN, 0.25, 1};
     record.result.columns[HO_INITIAL] = (ho_column){true, 2.5, 1, 2, 3, 4, 5};
@@ -217,7 +220,8 @@ Test(record, is_the_same_after_a_round_trip)
 
 Test(record, keeps_what_every_kind_of_line_says)
 {
-    ho_summary hypers[] = {{"a", {0}, (double)NAN, 0, 0, 0}, {"b", {2, {2, 3}}, 1, 2, 3, 4}}, norms[] = {{.name = "a"}};
+    ho_summary hypers[] = {{"a", {0}, (double)NAN, 0, 0, 0, NULL}, {"b", {2, {2, 3}}, 1, 2, 3, 4, NULL}},
+               norms[] = {{.name = "a"}};
     const ho_line all = {.iteration = 4,
                          .step = 9,
                          .epoch = 1.5,

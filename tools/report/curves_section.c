@@ -82,6 +82,21 @@ static const char *note_of(const ho_report_run *run, const figure *f, const char
     return note;
 }
 
+/* A hyperparameter's figure is on its scale: the last row's that has one. */
+static ho_plot_scale scale_of(const ho_report_run *run, const figure *f, const char *name)
+{
+    const char *found = NULL;
+    if (f->solid != HO_OUTER_HYPER && f->solid != HO_ONLINE_HYPER)
+        return f->plot.scale;
+    for (size_t r = 0; r < run->row_count; r++) {
+        const ho_row *row = run->rows[r].record;
+        for (size_t i = 0; i < row->scales.count; i++)
+            if (strcmp(row->scales.items[i].name, name) == 0)
+                found = row->scales.items[i].scale;
+    }
+    return !found ? HO_PLOT_LINEAR : strcmp(found, "logit") == 0 ? HO_PLOT_LOGIT : HO_PLOT_LOG;
+}
+
 static void put_figure(ho_page *page, const figure *f, const char *name)
 {
     const ho_report_run *run = page->run;
@@ -91,7 +106,9 @@ static void put_figure(ho_page *page, const figure *f, const char *name)
                                    find(&run->rows[r], f->marks, name)};
     char *svg = NULL;
     ho_error why = {0};
-    ho_plot_draw(&f->plot, lines, run->row_count, &svg, &why);
+    ho_plot plot = f->plot;
+    plot.scale = scale_of(run, f, name);
+    ho_plot_draw(&plot, lines, run->row_count, &svg, &why);
     put_card(page, ho_arena_format(run->arena, "%s%s", f->caption, name), note_of(run, f, name), svg, &why);
 }
 

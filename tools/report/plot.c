@@ -202,6 +202,30 @@ static void put_marks(figure *f, const ho_series *s, const char *colour)
             block, block, colour);
 }
 
+static bool spans(double least, double largest, double factor)
+{
+    return least > 0 && largest > factor * least && isfinite(largest);
+}
+
+static bool is_logarithmic(ho_plot_scale scale, const extent *e)
+{
+    return scale == HO_PLOT_LOGARITHMIC || (scale == HO_PLOT_BY_RANGE && spans(e->least, e->largest, 1e3)) ||
+           (scale == HO_PLOT_LOG && spans(e->least, e->largest, 4));
+}
+
+/* An axis on which equal factors of the odds are equally long, a little longer than the values reach. */
+static void put_odds(const extent *e, FILE *out)
+{
+    double low = e->least / (1 - e->least) / 1.3, high = e->largest / (1 - e->largest) * 1.3;
+    fputs("set nonlinear y via log(y/(1-y)) inverse 1/(1+exp(-y))\nset yrange [", out);
+    ho_script_real(low / (1 + low), out);
+    fputs(":", out);
+    ho_script_real(high / (1 + high), out);
+    fputs("]\nset ytics (0.0001, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, "
+          "0.999, 0.9999, 0.99999)\n",
+          out);
+}
+
 ho_status ho_plot_draw(const ho_plot *plot, const ho_plot_lines *lines, size_t rows, char **svg, ho_error *error)
 {
     extent e = {0};
@@ -212,13 +236,14 @@ ho_status ho_plot_draw(const ho_plot *plot, const ho_plot_lines *lines, size_t r
     *svg = NULL;
     if (e.count == 0)
         return HO_OK;
-    bool wide = e.least > 0 && e.largest > 1e3 * e.least;
     figure f = {.factor = plot->percent ? 100 : 1, .opacity = rows > 3 ? "0.08" : "0.15"};
-    f.logarithmic = plot->scale == HO_PLOT_LOGARITHMIC || (plot->scale == HO_PLOT_BY_RANGE && wide);
+    f.logarithmic = is_logarithmic(plot->scale, &e);
     ho_script_begin(&f.script, 520, 300);
     put_axis(plot, e.last, f.script.text);
     if (f.logarithmic)
         fputs("set logscale y\nset format y '%h'\n", f.script.text);
+    else if (plot->scale == HO_PLOT_LOGIT && spans(e.least / (1 - e.least), e.largest / (1 - e.largest), 4))
+        put_odds(&e, f.script.text);
     else if (plot->percent)
         fputs("set format y '%g %%'\n", f.script.text);
     for (size_t r = 0; r < rows; r++)

@@ -13,6 +13,8 @@ typedef enum ho_plot_scale {
     HO_PLOT_LINEAR,
     HO_PLOT_LOGARITHMIC,
     HO_PLOT_BY_RANGE, /* logarithmic if the values span more than three powers of ten */
+    HO_PLOT_LOG,      /* of a hyperparameter on such a scale: where its values span a factor of four */
+    HO_PLOT_LOGIT,    /* where their odds x/(1 - x) do */
 } ho_plot_scale;
 
 typedef struct ho_plot {
