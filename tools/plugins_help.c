@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "help.h"
+#include "host/shapes.h"
 
 static void refused(void *context, const char *message)
 {
@@ -47,23 +48,15 @@ static const char *type_text(uint32_t type)
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
 
-static void print_hyper(const ho_hyper *h)
+static void print_hyper(const ho_loaded *plugin, uint32_t i)
 {
+    const ho_hyper *h = &plugin->hypers[i];
     char initial[32];
     ho_print_real(h->initial, initial);
     printf("  %-20s %s\n  %-20s default %s; %s", h->name, h->doc ? h->doc : "", "", initial, domain_text(h->domain));
-    if (h->shape && *h->shape) {
-        /* "|columns": the alternatives that `shape:` chooses from, the first by default. */
-        printf("; shape ");
-        for (const char *p = h->shape; *p; p++) {
-            if (p == h->shape && *p == '|')
-                printf("scalar");
-            if (*p == '|')
-                printf(" or ");
-            else
-                putchar(*p == ' ' ? ',' : *p);
-        }
-    }
+    /* What `shape:` chooses from, the first by default. */
+    for (size_t k = 0; *h->shape && k < plugin->shapes[i].count; k++)
+        printf("%s%s", k ? " or " : "; shape ", ho_shape_name(&plugin->shapes[i].forms[k]));
     if (h->structure & HO_SYMMETRIC)
         printf("; symmetric");
     if (h->structure & HO_ZERO_DIAGONAL)
@@ -105,7 +98,9 @@ static void print_page(const ho_loaded *l)
     if (l->hyper_count)
         printf("\nhyperparameters\n");
     for (uint32_t i = 0; i < l->hyper_count; i++)
-        print_hyper(&l->hypers[i]);
+        print_hyper(l, i);
+    if (l->hyper_count && ho_shape_prefixes(l->plugin.kind))
+        printf("  before any shape: %s (hotool help pipeline)\n", ho_shape_prefixes(l->plugin.kind));
     if (l->option_count)
         printf("\noptions\n");
     for (uint32_t i = 0; i < l->option_count; i++)

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "host/options.h"
+#include "host/shapes.h"
 
 #define MOST_ROWS 1000u
 
@@ -134,26 +135,9 @@ static ho_status read_options(reader *r)
 /* One alternative of a declared shape. */
 static ho_status read_form(reader *r, const ho_hyper *hyper, const char *text, ho_shape_form *form)
 {
-    static const char *const symbols[] = {"features", "outputs", "examples", "steps", "rows", "columns"};
-    const size_t usable = r->kind == HO_PENALTY ? 6 : 4;
-    size_t count;
-    const char **words = ho_arena_split(r->arena, text, ' ', &count);
-    *form = (ho_shape_form){.text = ""};
-    for (size_t i = 0; i < count; i++) {
-        if (!*words[i])
-            continue;
-        size_t found = 0;
-        while (found < usable && strcmp(symbols[found], words[i]) != 0)
-            found++;
-        if (found == usable)
-            return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has the unknown size \"%.64s\"", hyper->name,
-                          hyper->shape, words[i]);
-        if (form->rank == HO_MAX_RANK)
-            return refuse(r, "hyperparameter \"%s\": its shape \"%s\" has more than %d sizes", hyper->name,
-                          hyper->shape, HO_MAX_RANK);
-        form->sizes[form->rank++] = symbols[found];
-        form->text = ho_arena_format(r->arena, "%s%s%s", form->text, *form->text ? " " : "", symbols[found]);
-    }
+    ho_error why = {0};
+    if (ho_shape_form_read(r->loaded, text, r->arena, form, &why) != HO_OK)
+        return refuse(r, "hyperparameter \"%s\": its shape \"%s\" %s", hyper->name, hyper->shape, why.text);
     return HO_OK;
 }
 
@@ -181,8 +165,6 @@ static ho_status read_shape(reader *r, const ho_hyper *hyper, ho_shape_forms *sh
 static ho_status read_hypers(reader *r)
 {
     const ho_table table = r->loaded->plugin.hypers;
-    if (r->kind > HO_PENALTY && table.count > 0)
-        return refuse(r, "a %s has no hyperparameters, this one declares %u", ho_kind_name(r->kind), table.count);
     ho_hyper *hypers = read_table(r, "hyperparameter", table, sizeof *hypers, offsetof(ho_hyper, doc));
     ho_shape_forms *shapes = hypers ? ho_arena_alloc(r->arena, table.count * sizeof *shapes) : NULL;
     for (uint32_t i = 0; hypers && i < table.count; i++) {
@@ -307,6 +289,9 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
     if (!is_plugin_name(plugin->name))
         return refuse(r, "its plugin has no valid name (a small letter, then small letters, digits and '_')");
     r->loaded->title = ho_arena_format(r->arena, "plugin \"%s\" (%s)", plugin->name, r->path);
+    if (r->kind > HO_PENALTY && plugin->hypers.count > 0)
+        return refuse(r, "a %s has no hyperparameters, this one declares %u", ho_kind_name(r->kind),
+                      plugin->hypers.count);
     plugin->version = or_empty(plugin->version);
     plugin->doc = or_empty(plugin->doc);
     return HO_OK;
@@ -317,7 +302,7 @@ ho_status ho_descriptor_read(const ho_plugin *symbol, uint64_t size, const char 
 {
     reader r = {.path = path, .arena = arena, .loaded = loaded, .error = error};
     *loaded = (ho_loaded){.path = path};
-    if (read_head(&r, symbol, size) || read_options(&r) || read_hypers(&r) || read_calls(&r) || check_names(&r))
+    if (read_head(&r, symbol, size) || read_options(&r) || read_calls(&r) || read_hypers(&r) || check_names(&r))
         return error->status;
     return HO_OK;
 }

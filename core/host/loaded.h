@@ -8,9 +8,13 @@
 
 /* One of the shapes that a hyperparameter can have: sizes by symbol. */
 typedef struct ho_shape_form {
-    const char *text; /* as declared, without spare blanks: "columns columns"; "" for a scalar */
+    const char *text; /* as declared, without axes of size 1 and spare blanks: "columns columns"; "" for a scalar */
     int32_t rank;
     const char *sizes[HO_MAX_RANK];
+    bool by_step;   /* the first size is `steps`: a plugin sees the entry of the step */
+    bool by_tensor; /* the next, or the first, is `tensors`: a plugin sees the entry of the tensor */
+    int32_t seen_rank;
+    int32_t seen[HO_MAX_RANK]; /* what a plugin sees: which of the sizes each axis has; -1: size 1 */
 } ho_shape_form;
 
 typedef struct ho_shape_forms {

@@ -238,7 +238,9 @@ const ho_key ho_keys[] = {
          "initial value is 0. An outer optimizer that is named takes its rate in natural units unless a scale is "
          "given; hypergradients are written in natural units always"},
     {HO_IN(HO_TUNED), "shape", .type = HO_KEY_TEXT, AT(ho_hyper_setting, shape),
-     .doc = "which of the shapes that the plugin offers, such as columns; default: the first"},
+     .doc = "which of the shapes that the plugin offers, such as columns; default: the first. Before it, steps: a "
+            "schedule, whose entry t-1 counts at step t; and tensors: an entry for each weight tensor, in the model's "
+            "order"},
     {HO_IN(HO_TUNED), "outer", OTHER("map"),
      .doc = "hyperparameters of the outer optimizer for this one alone, as outer: {learning_rate: 0.5}"},
     {HO_IN(HO_TUNED), "range", OTHER("map"), .doc = "for searches: see `range`"},

@@ -21,12 +21,12 @@ static const traced_case weights[] = {{.rank = 2, .dims = {4, 3}},
                                       {.rank = 1, .dims = {7}},
                                       {.rank = 1, .dims = {1}},
                                       {.rank = 2, .dims = {1, 1}},
-                                      {.rank = 2, .dims = {1, 5}},
-                                      {.rank = 2, .dims = {6, 1}},
+                                      {.rank = 2, .dims = {1, 5}, .form = 2},
+                                      {.rank = 2, .dims = {6, 1}, .form = 3},
                                       {.rank = 0},
-                                      {.rank = 3, .dims = {2, 3, 4}},
-                                      {.rank = 4, .dims = {2, 1, 3, 2}},
-                                      {.rank = 2, .dims = {33, 17}},
+                                      {.rank = 3, .dims = {2, 3, 4}, .form = 4},
+                                      {.rank = 4, .dims = {2, 1, 3, 2}, .form = 3},
+                                      {.rank = 2, .dims = {33, 17}, .form = 2},
                                       {.rank = 1, .dims = {301}, .form = 1}};
 
 static const traced_case models[] = {
@@ -132,21 +132,29 @@ static void fill_hyper(traced *t, traced_leaf *leaf, const ho_hyper *h, double v
     }
 }
 
-/* A leaf for each hyperparameter of the plugin, by its declared shape. */
+/* A size of a hyperparameter's shape. */
+static int64_t size_here(const traced *t, const ho_named_size *sizes, const char *symbol)
+{
+    const int64_t size = ho_size_find(sizes, symbol);
+    double option;
+    if (size == 0 && ho_instance_number(t->instance, symbol, &option) && option >= 1)
+        return (int64_t)option;
+    return size ? size : 1;
+}
+
+/* A leaf for each hyperparameter of the plugin, with the shape that it sees. */
 static void make_hypers(traced *t, ho_scope *scope, const ho_named_size *sizes, ho_node *nodes)
 {
     const ho_loaded *l = t->p->loaded;
     for (uint32_t i = 0; i < l->hyper_count; i++) {
         const ho_shape_forms *forms = &l->shapes[i];
         const ho_shape_form *form = &forms->forms[t->sizes->form % forms->count];
-        ho_shape shape = {.rank = form->rank};
-        for (int32_t k = 0; k < form->rank; k++) {
-            shape.dims[k] = ho_size_find(sizes, form->sizes[k]);
-            shape.dims[k] = shape.dims[k] ? shape.dims[k] : 1;
-        }
+        ho_shape shape = {.rank = form->seen_rank};
+        for (int32_t k = 0; k < form->seen_rank; k++)
+            shape.dims[k] = form->seen[k] < 0 ? 1 : size_here(t, sizes, form->sizes[form->seen[k]]);
         traced_leaf *leaf = in_scope(t, scope, l->hypers[i].name, shape);
         leaf->hyper = &l->hypers[i];
-        fill_hyper(t, leaf, leaf->hyper, ho_proof_hyper_value(t->p, l, i), form->rank == 2 ? shape.dims[0] : 0);
+        fill_hyper(t, leaf, leaf->hyper, ho_proof_hyper_value(t->p, l, i), form->seen_rank == 2 ? shape.dims[0] : 0);
         nodes[i] = leaf->node;
     }
 }
@@ -280,14 +288,20 @@ static void trace(traced *t, ho_trace_watch *watch)
 {
     const traced_case *s = t->sizes;
     const uint32_t kind = t->p->loaded->plugin.kind;
-    const bool model = kind == HO_MODEL || kind == HO_LOSS;
-    int64_t rows = s->rank ? s->dims[0] : 1, columns = s->rank ? s->dims[s->rank - 1] : 1;
-    const ho_named_size sizes[] = {{"features", model ? s->features : 4},
+    const bool model = kind == HO_MODEL || kind == HO_LOSS, penalty = kind == HO_PENALTY;
+    const bool flat = kind == HO_DYNAMICS && t->p->loaded->calls.dynamics.granularity == HO_WHOLE;
+    const ho_shape w = ho_shape_of(model ? 0 : s->rank, s->dims);
+    const int64_t columns = w.rank ? w.dims[w.rank - 1] : 1, rows = ho_shape_count(&w) / columns;
+    const ho_named_size sizes[] = {{"features", model     ? s->features
+                                                : penalty ? rows
+                                                          : 4},
                                    {"outputs", model ? s->outputs : 3},
                                    {"examples", EXAMPLES},
                                    {"steps", STEPS},
-                                   {kind == HO_PENALTY ? "rows" : "batch", kind == HO_PENALTY ? rows : s->batch},
-                                   {kind == HO_PENALTY ? "columns" : NULL, columns},
+                                   {"batch", model ? s->batch : 0},
+                                   {"rows", model || flat ? 0 : rows},
+                                   {"columns", model || flat ? 0 : columns},
+                                   {"weights", flat ? ho_shape_count(&w) : 0},
                                    {NULL, 0}};
     const ho_named_size targets[] = {{"target", s->outputs}, {NULL, 0}};
     ho_trace_env env = {.graph = t->graph,

@@ -17,16 +17,6 @@
 
 /* ---- finite ------------------------------------------------------------------------------------------------------ */
 
-static bool has_steps(const proof *p)
-{
-    for (uint32_t i = 0; i < p->loaded->hyper_count; i++)
-        for (size_t k = 0; k < p->loaded->shapes[i].count; k++)
-            for (int32_t axis = 0; axis < p->loaded->shapes[i].forms[k].rank; axis++)
-                if (strcmp(p->loaded->shapes[i].forms[k].sizes[axis], "steps") == 0)
-                    return true;
-    return false;
-}
-
 static void scale_leaf(traced *t, const char *name, double factor)
 {
     for (size_t i = 0; i < t->leaf_count; i++)
@@ -181,7 +171,7 @@ ho_status ho_prove_values(proof *p, ho_error *error)
     const traced_case *s;
     for (size_t i = 0; (s = ho_traced_case_at(p, i)) && i < 4; i++)
         for (size_t k = 0; k < sizeof rows / sizeof *rows && error->status == HO_OK; k++) {
-            if ((rows[k].dynamics && p->loaded->plugin.kind != HO_DYNAMICS) || (rows[k].change == late && has_steps(p)))
+            if (rows[k].dynamics && p->loaded->plugin.kind != HO_DYNAMICS)
                 continue;
             if (try(p, s, rows[k].what, rows[k].change, rows[k].cold, error) != HO_OK)
                 ho_error_prefix(error, "at %s", ho_traced_describe(p, s));

@@ -113,6 +113,13 @@ static ho_status check(ho_training *training, const form *f, const call *c)
     return HO_OK;
 }
 
+/* The step whose entry of a schedule counts: the initial state is that of the first, and what is not of a step has
+ * none, or that of the last. */
+static int64_t step_of(const ho_training *training, const form *f, const call *c)
+{
+    return f->map == HO_STEP ? c->t : f->map == HO_INITIAL ? 1 : training->ground.problem->steps;
+}
+
 /* Points the leaves at what the call hands over. */
 static void bind_leaves(ho_training *training, const form *f, const call *c, const ho_program *program)
 {
@@ -124,7 +131,8 @@ static void bind_leaves(ho_training *training, const form *f, const call *c, con
         if (program->reads_batch)
             ho_batch_load(&training->data, c->t);
     }
-    ho_hypers_bind(&training->hypers, c->lambda);
+    const int64_t t = step_of(training, f, c);
+    ho_hypers_bind(&training->hypers, c->lambda, t);
     if (c->state)
         ho_vector_bind(c->state, training->layout.leaves);
     if (c->seed)
@@ -132,9 +140,10 @@ static void bind_leaves(ho_training *training, const form *f, const call *c, con
     /* Column j of d, for each tuned hyperparameter, into the leading axis of its tangent. */
     for (size_t i = 0; c->d && i < training->hypers.tuned_count; i++) {
         const ho_hyperparameter *h = ho_tuned_hyper(&training->hypers, i);
+        const int64_t at = h->offset + ho_hyper_part_at(h, t), count = ho_hyper_part_count(h);
         for (int64_t j = 0; j < c->columns; j++)
-            ho_numbers_put(&training->ground, c->d + j * training->hypers.size + h->offset, h->count,
-                           (char *)seeds->tangents[i] + (size_t)(j * h->count) * ho_number_size(&training->ground));
+            ho_numbers_put(&training->ground, c->d + j * training->hypers.size + at, count,
+                           (char *)seeds->tangents[i] + (size_t)(j * count) * ho_number_size(&training->ground));
     }
 }
 
@@ -226,7 +235,7 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
     if (status == HO_OK)
         measure(training, f, c);
     if (status == HO_OK && c->gradient)
-        ho_hypers_collect(&training->hypers, c->gradient);
+        ho_hypers_collect(&training->hypers, step_of(training, f, c), c->gradient);
     if (status == HO_OK && f->how == HO_VALUE && f->way != HO_KEPT && f->map != HO_OBJECTIVE && training->branches)
         status = note_branches(training, f->map);
     if (status == HO_OK && f->map == HO_STEP && f->next && !training->examine)

@@ -124,6 +124,30 @@ static ho_node joined(const ho_training *training, const ho_node *pieces)
     return is_whole(training) ? pieces[0] : ho_flatten(&training->layout, pieces);
 }
 
+/* What the dynamics sees of its hyperparameters; of one with an entry for each tensor, where all weights are one
+ * vector, each weight's own. */
+static ho_node *piece_hypers(ho_training *training, size_t piece)
+{
+    const ho_owner *owner = &training->owners[HO_DYNAMICS_OWNER];
+    const ho_layout *layout = &training->layout;
+    const uint32_t count = owner->instance->loaded->hyper_count;
+    ho_graph *graph = training->ground.graph;
+    ho_node *nodes = ho_alloc((count + 1) * (layout->weight_count + 1) * sizeof *nodes), *each = nodes + count + 1;
+    ho_node *tensors = ho_alloc(layout->weight_count * sizeof *tensors);
+    ho_hypers_seen(&training->hypers, owner, piece, nodes);
+    for (size_t j = 0; is_whole(training) && j < layout->weight_count; j++)
+        ho_hypers_seen(&training->hypers, owner, j, each + j * count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_whole(training) || !training->hypers.seen[owner->first + i].by_tensor)
+            continue;
+        for (size_t j = 0; j < layout->weight_count; j++)
+            tensors[j] = ho_node_expand(graph, each[j * count + i], layout->weights[j].shape);
+        nodes[i] = ho_flatten(layout, tensors);
+    }
+    free(tensors);
+    return nodes;
+}
+
 /* Weights as the model declared them, slots as the dynamics start them. */
 void ho_trace_initial(ho_training *training)
 {
@@ -134,7 +158,9 @@ void ho_trace_initial(ho_training *training)
     training->initial[0] = ho_flatten(&training->layout, training->layout.initial);
     for (size_t i = 0; i < pieces; i++) {
         const ho_node w = is_whole(training) ? training->initial[0] : training->layout.initial[i];
-        ho_dynamics_slots(owner->instance, training->ground.graph, owner->hypers, w, made);
+        ho_node *hypers = piece_hypers(training, i);
+        ho_dynamics_slots(owner->instance, training->ground.graph, hypers, w, made);
+        free(hypers);
         for (size_t j = 0; j < slots; j++)
             tensors[j * pieces + i] = made[j];
     }
@@ -163,19 +189,21 @@ void ho_trace_step(ho_training *training)
     const ho_owner *owner = &training->owners[HO_DYNAMICS_OWNER];
     const ho_layout *layout = &training->layout;
     const size_t segments = layout->segments, pieces = piece_count(training);
-    const ho_trace_env env = {.graph = training->ground.graph,
-                              .sizes = ho_sizes_here(&training->ground, 0, NULL, NULL),
-                              .gradient = is_whole(training) ? gradient_at : NULL,
-                              .gradient_reason = "this dynamics is traced for each weight tensor by itself",
-                              .context = training};
+    ho_trace_env env = {.graph = training->ground.graph,
+                        .gradient = is_whole(training) ? gradient_at : NULL,
+                        .gradient_reason = "this dynamics is traced for each weight tensor by itself",
+                        .context = training};
     ho_node *tensors = ho_alloc(segments * pieces * sizeof *tensors);
     ho_node *in = ho_alloc(2 * segments * sizeof *in), *next = in + segments;
     for (size_t i = 0; i < pieces && !training->ground.traced.status; i++) {
         for (size_t j = 0; j < segments; j++)
             in[j] = piece_of(training, ho_layout_node(layout, j), i);
         const ho_node g = piece_of(training, training->gradient, i);
-        ho_dynamics_step(owner->instance, &env, owner->hypers, ho_leaf_node(&training->ground, training->t_leaf), in[0],
-                         g, in + 1, next);
+        env.sizes = ho_sizes_here(&training->ground, 0, is_whole(training) ? NULL : &layout->weights[i].shape, NULL);
+        ho_node *hypers = piece_hypers(training, i);
+        ho_dynamics_step(owner->instance, &env, hypers, ho_leaf_node(&training->ground, training->t_leaf), in[0], g,
+                         in + 1, next);
+        free(hypers);
         for (size_t j = 0; j < segments; j++)
             tensors[j * pieces + i] = next[j];
     }

@@ -56,7 +56,7 @@ ho_status ho_training_evaluate_rows(ho_training *training, const double *lambda,
     void *losses = ho_alloc((size_t)chunk * number);
     double *one = ho_alloc((size_t)width * sizeof *one);
     const char *labels = measured->labels && measured->validates ? measured->name : NULL;
-    ho_hypers_bind(&training->hypers, lambda);
+    ho_hypers_bind(&training->hypers, lambda, training->ground.problem->steps);
     ho_vector_bind(state, training->layout.leaves);
     program->out[0] = outputs;
     program->out[1] = losses;

@@ -6,63 +6,127 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/shapes.h"
 #include "hotool/structure.h"
 #include "system/values.h"
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
-/* The form that a setting chooses, or the first; people write "scalar" for the empty one. */
-static const ho_shape_form *choose_form(const ho_shape_forms *shape, const char *name, const ho_hyper_setting *setting,
-                                        ho_error *error)
+/* The form that a setting chooses, or the first. */
+static const ho_shape_form *choose_form(ho_ground *ground, const ho_loaded *loaded, const ho_shape_forms *shape,
+                                        const char *name, const ho_hyper_setting *setting, ho_error *error)
 {
-    const char **words = ho_alloc(shape->count * sizeof *words);
-    const ho_shape_form *chosen = setting && setting->shape ? NULL : shape->forms;
-    for (size_t i = 0; i < shape->count; i++) {
-        words[i] = shape->forms[i].rank ? shape->forms[i].text : "scalar";
-        if (!chosen && (!strcmp(setting->shape, shape->forms[i].text) || !strcmp(setting->shape, words[i])))
-            chosen = &shape->forms[i];
-    }
+    if (!setting || !setting->shape)
+        return shape->forms;
+    const ho_shape_form *chosen = ho_shape_choose(loaded, shape, setting->shape, ground->arena);
+    const char **words = ho_alloc(shape->count * sizeof *words), *before = ho_shape_prefixes(loaded->plugin.kind);
+    for (size_t i = 0; i < shape->count; i++)
+        words[i] = ho_shape_name(&shape->forms[i]);
     char *list = ho_join(words, shape->count);
-    if (!chosen && setting)
-        ho_fail_at(error, HO_INVALID, setting->shape_place, "%s has no shape \"%s\" (known: %s)", name, setting->shape,
-                   list);
+    if (!chosen)
+        ho_fail_at(error, HO_INVALID, setting->shape_place, "%s has no shape \"%s\" (known: %s%s%s)", name,
+                   setting->shape, list, before ? "; before any of them: " : "", before ? before : "");
     free(list);
     free(words);
     return chosen;
 }
 
+/* The size of that name for the owner; 0: there is none, or an error. */
+static int64_t size_of(const ho_hyperparameter *h, const ho_owner *owner, const ho_shape_form *form, const char *symbol,
+                       const ho_places *places, ho_error *error)
+{
+    int64_t size = 0;
+    double option;
+    if (ho_parse_integer(symbol, &size))
+        return size;
+    if (!strcmp(symbol, "tensors"))
+        return places->tensors;
+    if (!strcmp(symbol, "weights"))
+        return places->weights;
+    if (ho_size_find(places->places[0].sizes, symbol) == 0 && ho_instance_number(owner->instance, symbol, &option))
+        return option >= 1 && option < 0x1p53 ? (int64_t)option : -1;
+    size = ho_size_find(places->places[0].sizes, symbol);
+    for (size_t i = 1; i < places->count; i++) {
+        const int64_t here = ho_size_find(places->places[i].sizes, symbol);
+        if (here != size)
+            ho_fail_at(error, HO_INVALID, h->place,
+                       "%s has the shape \"%s\", but its %s covers weights of different sizes: %s has %" PRId64
+                       " %s, %s has %" PRId64 "%s",
+                       h->name, form->text, ho_kind_name(owner->instance->loaded->plugin.kind),
+                       places->places[0].weight, size, symbol, places->places[i].weight, here,
+                       owner->term ? "; give each weight a penalty of its own with `on:`" : "");
+    }
+    return size;
+}
+
+/* Where a schedule, or an entry for each tensor, is of no use. */
+static ho_status check_form(const ho_hyperparameter *h, const ho_owner *owner, const ho_hyper *hyper,
+                            const ho_shape_form *form, const ho_problem *problem, const ho_places *places,
+                            ho_error *error)
+{
+    const ho_term *term = owner->term;
+    if (form->by_step && term && term >= problem->validation_terms &&
+        term < problem->validation_terms + problem->validation_count)
+        return ho_fail_at(error, HO_INVALID, h->place,
+                          "%s has the shape \"%s\", but the validation error is of no step", h->name, form->text);
+    if (form->by_step && problem->steps == 0)
+        return ho_fail_at(error, HO_INVALID, h->place,
+                          "%s has the shape \"%s\", which needs a fixed number of steps; there is none with `steps: "
+                          "unbounded`",
+                          h->name, form->text);
+    if (hyper->structure && (form->by_step || form->by_tensor) && form->seen_rank > 0)
+        return ho_fail_at(error, HO_INVALID, h->place,
+                          "%s has the shape \"%s\", but its plugin declares a structure, which is of a single matrix",
+                          h->name, form->text);
+    if (form->by_tensor && places->weights > 0 && form->seen_rank > 0)
+        return ho_fail_at(error, HO_INVALID, h->place,
+                          "%s has the shape \"%s\", but its dynamics sees all weights as one vector", h->name,
+                          form->text);
+    return HO_OK;
+}
+
 static ho_status resolve_shape(ho_hyperparameter *h, const ho_owner *owner, const ho_shape_form *form,
-                               const ho_sized_place *places, size_t count, ho_error *error)
+                               const ho_places *places, ho_seen *seen, ho_error *error)
 {
     h->count = 1;
     for (; h->rank < form->rank; h->rank++) {
         const char *symbol = form->sizes[h->rank];
-        int64_t size = 0;
-        for (size_t i = 0; i < count && !ho_parse_integer(symbol, &size); i++) {
-            int64_t here = ho_size_find(places[i].sizes, symbol);
-            if (i > 0 && here != ho_size_find(places[0].sizes, symbol))
-                return ho_fail_at(error, HO_INVALID, h->place,
-                                  "%s has the shape \"%s\", but its penalty covers weights of different sizes: %s has "
-                                  "%" PRId64 " %s, %s has %" PRId64
-                                  "; give each weight a penalty of its own with `on:`",
-                                  h->name, form->text, places[0].weight, ho_size_find(places[0].sizes, symbol), symbol,
-                                  places[i].weight, here);
-        }
-        size = size ? size : ho_size_find(places[0].sizes, symbol);
+        const int64_t size = size_of(h, owner, form, symbol, places, error);
+        if (error->status)
+            return error->status;
         if (size == 0)
             return ho_fail_at(error, HO_INVALID, h->place,
                               "%s: %s declares the shape \"%s\", but there is no size "
                               "\"%s\" here",
                               h->name, owner->instance->loaded->path, form->text, symbol);
         if (size < 1 || h->count > INT64_MAX / 16 / size)
-            return ho_fail_at(error, HO_INVALID, h->place, "%s: size %" PRId64 " of the shape \"%s\" is out of range",
-                              h->name, size, form->text);
+            return ho_fail_at(error, HO_INVALID, h->place, "%s: size \"%s\" of the shape \"%s\" is out of range",
+                              h->name, symbol, form->text);
         h->dims[h->rank] = size;
         h->count *= size;
     }
+    h->schedule = form->by_step ? h->dims[0] : 0;
+    *seen = (ho_seen){.by_tensor = form->by_tensor, .shape.rank = form->seen_rank};
+    for (int32_t i = 0; i < form->seen_rank; i++)
+        seen->shape.dims[i] = form->seen[i] < 0 ? 1 : h->dims[form->seen[i]];
     if (h->rank != 2 || h->dims[0] != h->dims[1])
         h->structure = 0;
     return HO_OK;
+}
+
+ho_shape ho_hyper_part(const ho_hyperparameter *h)
+{
+    return h->schedule ? ho_shape_of(h->rank - 1, h->dims + 1) : ho_shape_of(h->rank, h->dims);
+}
+
+int64_t ho_hyper_part_count(const ho_hyperparameter *h)
+{
+    return h->schedule ? h->count / h->schedule : h->count;
+}
+
+int64_t ho_hyper_part_at(const ho_hyperparameter *h, int64_t t)
+{
+    return h->schedule ? (t - 1) * ho_hyper_part_count(h) : 0;
 }
 
 /* ---- declaring --------------------------------------------------------------------------------------------------- */
@@ -75,6 +139,8 @@ void ho_hypers_open(ho_hypers *hypers, ho_ground *ground, const ho_owner *owners
     *hypers = (ho_hypers){.ground = ground,
                           .all = ho_arena_alloc(ground->arena, most * sizeof *hypers->all),
                           .nodes = ho_arena_alloc(ground->arena, most * sizeof *hypers->nodes),
+                          .seen = ho_arena_alloc(ground->arena, most * sizeof *hypers->seen),
+                          .followed = ho_arena_alloc(ground->arena, most * sizeof *hypers->followed),
                           .tuned = ho_arena_alloc(ground->arena, most * sizeof *hypers->tuned),
                           .setting_used = ho_arena_alloc(ground->arena, (ground->problem->setting_count + 1) *
                                                                             sizeof *hypers->setting_used)};
@@ -91,14 +157,38 @@ static const ho_hyper_setting *find_setting(ho_hypers *hypers, const char *name)
     return NULL;
 }
 
-/* The node that stands for a fixed value: a constant where all entries are equal, so that zeros fold away. */
-static ho_node fixed_node(ho_ground *ground, const ho_hyperparameter *h)
+static bool all_equal(const ho_hyperparameter *h)
 {
-    ho_shape shape = ho_shape_of(h->rank, h->dims);
-    for (int64_t i = 1; i < h->count; i++)
-        if (h->value[i] != h->value[0])
-            return ho_leaf_numbers(ground, h->name, shape, h->value);
-    return ho_node_fill(ground->graph, shape, h->value[0]);
+    int64_t i = 1;
+    while (i < h->count && h->value[i] == h->value[0])
+        i++;
+    return i >= h->count;
+}
+
+/* The leaf of a fixed schedule, whose numbers follow one another as they are bound. */
+static ho_node followed_node(ho_hypers *hypers, const ho_hyperparameter *h, ho_error *error)
+{
+    ho_ground *ground = hypers->ground;
+    const ho_shape part = ho_hyper_part(h);
+    void *numbers = part.rank ? ho_ground_block(ground, h->count, ho_number_size(ground), h->name, error) : NULL;
+    if (numbers)
+        ho_numbers_put(ground, h->value, h->count, numbers);
+    if (error->status)
+        return HO_POISON;
+    ho_followed *followed = &hypers->followed[hypers->followed_count++];
+    *followed = (ho_followed){.index = hypers->count,
+                              .leaf = ho_leaf(ground, h->name, NULL, part, NULL),
+                              .numbers = numbers ? numbers : (const void *)h->value};
+    return ho_leaf_node(ground, followed->leaf);
+}
+
+/* The node that stands for a fixed value: a constant where all entries are equal, so that zeros fold away. */
+static ho_node fixed_node(ho_hypers *hypers, const ho_hyperparameter *h, ho_error *error)
+{
+    if (all_equal(h))
+        return ho_node_fill(hypers->ground->graph, ho_hyper_part(h), h->value[0]);
+    return h->schedule ? followed_node(hypers, h, error)
+                       : ho_leaf_numbers(hypers->ground, h->name, ho_hyper_part(h), h->value);
 }
 
 static int64_t free_count(const ho_hyperparameter *h)
@@ -183,7 +273,7 @@ static ho_status settle_scale(ho_hyperparameter *h, const ho_hyper_setting *sett
 }
 
 static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper *hyper, const ho_shape_forms *shape,
-                       const ho_sized_place *places, size_t count, ho_error *error)
+                       const ho_places *places, ho_error *error)
 {
     ho_ground *ground = hypers->ground;
     const size_t index = hypers->count;
@@ -196,8 +286,9 @@ static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper 
     ho_domain_bounds(hyper->domain, &h->lower, &h->upper);
     const ho_hyper_setting *setting = find_setting(hypers, h->name);
     h->place = setting ? setting->place : owner->instance->place;
-    const ho_shape_form *form = choose_form(shape, h->name, setting, error);
-    if (!form || resolve_shape(h, owner, form, places, count, error))
+    const ho_shape_form *form = choose_form(ground, h->owner, shape, h->name, setting, error);
+    if (!form || check_form(h, owner, hyper, form, ground->problem, places, error) ||
+        resolve_shape(h, owner, form, places, &hypers->seen[index], error))
         return HO_POISON;
     double *value = ho_ground_block(ground, h->count, sizeof *value, h->name, error);
     if (!value || ho_value_read(h, setting ? setting->value : NULL, hyper->initial, value, error))
@@ -219,18 +310,17 @@ static ho_node declare(ho_hypers *hypers, const ho_owner *owner, const ho_hyper 
         h->offset = hypers->size;
         h->directions = free_count(h);
         hypers->size += h->count;
-        size_t leaf = ho_leaf(ground, h->name, NULL, ho_shape_of(h->rank, h->dims), NULL);
+        size_t leaf = ho_leaf(ground, h->name, NULL, ho_hyper_part(h), NULL);
         hypers->tuned[hypers->tuned_count++] = (ho_tuned){.index = index, .leaf = leaf};
         hypers->nodes[index] = ho_leaf_node(ground, leaf);
     } else {
-        hypers->nodes[index] = fixed_node(ground, h);
+        hypers->nodes[index] = fixed_node(hypers, h, error);
     }
     hypers->count++;
     return ho_ground_traced(ground, error) ? HO_POISON : hypers->nodes[index];
 }
 
-ho_status ho_hypers_declare(ho_hypers *hypers, ho_owner *owner, const ho_sized_place *places, size_t count,
-                            ho_error *error)
+ho_status ho_hypers_declare(ho_hypers *hypers, ho_owner *owner, const ho_places *places, ho_error *error)
 {
     static const ho_hyper weight = {
         .name = "weight", .initial = 1.0, .domain = HO_NONNEGATIVE, .doc = "weight of this term in its sum"};
@@ -242,7 +332,7 @@ ho_status ho_hypers_declare(ho_hypers *hypers, ho_owner *owner, const ho_sized_p
     const ho_problem *problem = hypers->ground->problem;
     const char *weighted = ho_arena_format(hypers->ground->arena, "%" PRId64,
                                            problem->weighted ? problem->weighted : problem->training->count);
-    const ho_shape_form each = {.text = weighted, .rank = 1, .sizes = {weighted}};
+    const ho_shape_form each = {.text = weighted, .rank = 1, .sizes = {weighted}, .seen_rank = 1};
     const ho_loaded *loaded = owner->instance->loaded;
     const bool per_example = owner->term && owner->term->per_example;
     if (owner->term && ho_has_hyper(loaded, weight.name))
@@ -252,15 +342,30 @@ ho_status ho_hypers_declare(ho_hypers *hypers, ho_owner *owner, const ho_sized_p
     if (per_example && ho_has_hyper(loaded, weights.name))
         return ho_fail_at(error, HO_INVALID, owner->term->weights_place,
                           "weights: %s declares a hyperparameter \"weights\" of its own", loaded->path);
-    owner->hypers = hypers->nodes + hypers->count;
+    const ho_places whole = {.places = places->places, .count = 1};
+    owner->first = hypers->count;
     for (uint32_t i = 0; i < loaded->hyper_count; i++)
-        if (!declare(hypers, owner, &loaded->hypers[i], &loaded->shapes[i], places, count, error))
+        if (!declare(hypers, owner, &loaded->hypers[i], &loaded->shapes[i], places, error))
             return error->status;
     if (owner->term)
-        owner->weight = declare(hypers, owner, &weight, &(ho_shape_forms){&scalar, 1}, places, count, error);
+        owner->weight = declare(hypers, owner, &weight, &(ho_shape_forms){&scalar, 1}, &whole, error);
     if (per_example && !error->status)
-        owner->example_weights = declare(hypers, owner, &weights, &(ho_shape_forms){&each, 1}, places, count, error);
+        owner->example_weights = declare(hypers, owner, &weights, &(ho_shape_forms){&each, 1}, &whole, error);
     return error->status;
+}
+
+void ho_hypers_seen(const ho_hypers *hypers, const ho_owner *owner, size_t tensor, ho_node *nodes)
+{
+    ho_graph *graph = hypers->ground->graph;
+    for (uint32_t i = 0; i < owner->instance->loaded->hyper_count; i++) {
+        const ho_seen *seen = &hypers->seen[owner->first + i];
+        nodes[i] = hypers->nodes[owner->first + i];
+        const ho_shape *whole = &ho_graph_at(graph, nodes[i])->shape;
+        if (seen->by_tensor)
+            nodes[i] = ho_node_slice(graph, nodes[i], whole->rank, (int64_t)tensor, 1);
+        if (seen->by_tensor || !ho_shape_equal(whole, &seen->shape))
+            nodes[i] = ho_node_reshape(graph, nodes[i], seen->shape);
+    }
 }
 
 static ho_status unknown_setting(const ho_hypers *hypers, const ho_hyper_setting *setting, ho_error *error)
@@ -298,24 +403,34 @@ ho_status ho_hypers_finish(ho_hypers *hypers, ho_error *error)
         const ho_hyperparameter *h = ho_tuned_hyper(hypers, i);
         memcpy(hypers->initial + h->offset, h->value, (size_t)h->count * sizeof *h->value);
         hypers->directions += h->directions;
-        const size_t size = h->rank ? ho_number_size(ground) : sizeof(double);
-        hypers->tuned[i].cotangent = ho_ground_block(ground, h->count, size, h->name, error);
-        if (h->rank && ground->problem->precision == HO_F32)
-            hypers->tuned[i].numbers = ho_ground_block(ground, h->count, size, h->name, error);
+        const bool tensor = ho_hyper_part(h).rank > 0;
+        const int64_t count = ho_hyper_part_count(h);
+        const size_t size = tensor ? ho_number_size(ground) : sizeof(double);
+        hypers->tuned[i].cotangent = ho_ground_block(ground, count, size, h->name, error);
+        if (tensor && ground->problem->precision == HO_F32)
+            hypers->tuned[i].numbers = ho_ground_block(ground, count, size, h->name, error);
     }
     return error->status ? error->status : ho_hypers_project(hypers, hypers->initial, error);
 }
 
 /* ---- lambda ------------------------------------------------------------------------------------------------------ */
 
-void ho_hypers_bind(ho_hypers *hypers, const double *lambda)
+void ho_hypers_bind(ho_hypers *hypers, const double *lambda, int64_t t)
 {
+    ho_bound *leaves = hypers->ground->leaves;
     for (size_t i = 0; i < hypers->tuned_count; i++) {
         const ho_hyperparameter *h = ho_tuned_hyper(hypers, i);
         const ho_tuned *tuned = &hypers->tuned[i];
+        const double *from = lambda + h->offset + ho_hyper_part_at(h, t);
         if (tuned->numbers)
-            ho_numbers_put(hypers->ground, lambda + h->offset, h->count, tuned->numbers);
-        hypers->ground->leaves[tuned->leaf].data = tuned->numbers ? tuned->numbers : lambda + h->offset;
+            ho_numbers_put(hypers->ground, from, ho_hyper_part_count(h), tuned->numbers);
+        leaves[tuned->leaf].data = tuned->numbers ? tuned->numbers : from;
+    }
+    for (size_t i = 0; i < hypers->followed_count; i++) {
+        const ho_followed *followed = &hypers->followed[i];
+        const ho_hyperparameter *h = &hypers->all[followed->index];
+        const size_t size = ho_hyper_part(h).rank ? ho_number_size(hypers->ground) : sizeof(double);
+        leaves[followed->leaf].data = followed->numbers + (size_t)ho_hyper_part_at(h, t) * size;
     }
 }
 
@@ -323,24 +438,26 @@ void ho_hypers_bind(ho_hypers *hypers, const double *lambda)
 static double cotangent_at(const ho_hypers *hypers, size_t tuned, int64_t j)
 {
     const void *from = hypers->tuned[tuned].cotangent;
-    const bool wide = ho_tuned_hyper(hypers, tuned)->rank == 0 || hypers->ground->problem->precision == HO_F64;
+    const bool wide =
+        ho_hyper_part(ho_tuned_hyper(hypers, tuned)).rank == 0 || hypers->ground->problem->precision == HO_F64;
     return wide ? ((const double *)from)[j] : (double)((const float *)from)[j];
 }
 
 double ho_hypers_cotangent_norm(const ho_hypers *hypers, size_t tuned)
 {
     double sum = 0;
-    for (int64_t j = 0; j < ho_tuned_hyper(hypers, tuned)->count; j++)
+    for (int64_t j = 0; j < ho_hyper_part_count(ho_tuned_hyper(hypers, tuned)); j++)
         sum += cotangent_at(hypers, tuned, j) * cotangent_at(hypers, tuned, j);
     return sqrt(sum);
 }
 
-void ho_hypers_collect(const ho_hypers *hypers, double *gradient)
+void ho_hypers_collect(const ho_hypers *hypers, int64_t t, double *gradient)
 {
     for (size_t i = 0; i < hypers->tuned_count; i++) {
         const ho_hyperparameter *h = ho_tuned_hyper(hypers, i);
-        for (int64_t j = 0; j < h->count; j++)
-            gradient[h->offset + j] += cotangent_at(hypers, i, j);
+        double *to = gradient + h->offset + ho_hyper_part_at(h, t);
+        for (int64_t j = 0; j < ho_hyper_part_count(h); j++)
+            to[j] += cotangent_at(hypers, i, j);
     }
 }
 

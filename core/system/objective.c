@@ -93,6 +93,15 @@ static ho_trace_env env_of(ho_training *training, int64_t batch, const ho_shape 
                           .context = training};
 }
 
+/* Puts what the owner's plugin sees of its hyperparameters into scope. */
+static void bind_hypers(const ho_training *training, ho_scope *scope, const ho_owner *owner, size_t tensor)
+{
+    ho_node *nodes = ho_alloc((owner->instance->loaded->hyper_count + 1) * sizeof *nodes);
+    ho_hypers_seen(&training->hypers, owner, tensor, nodes);
+    ho_bind_hypers(scope, owner->instance, nodes);
+    free(nodes);
+}
+
 ho_status ho_trace_weights(ho_training *training, ho_error *error)
 {
     const ho_owner *model = &training->owners[HO_MODEL_OWNER];
@@ -100,7 +109,7 @@ ho_status ho_trace_weights(ho_training *training, ho_error *error)
     ho_trace_env env = env_of(training, 0, NULL, NULL);
     env.weight = declare_weight;
     env.normal = draw_normal;
-    ho_bind_hypers(env.scope, model->instance, model->hypers);
+    bind_hypers(training, env.scope, model, 0);
     ho_trace_call(model->instance, "weights", model->instance->loaded->calls.model.weights, &env);
     ho_scope_free(env.scope);
     if (training->ground.traced.status)
@@ -174,7 +183,7 @@ const ho_node *ho_trace_forward(ho_training *training, const ho_part *part)
     size_t count = training->data.targets.count;
     ho_node *answers = ho_arena_alloc(training->ground.arena, (count + 1) * sizeof *answers);
     ho_trace_env env = env_of(training, part->count, NULL, NULL);
-    ho_bind_hypers(env.scope, model->instance, model->hypers);
+    bind_hypers(training, env.scope, model, 0);
     for (size_t i = 0; i < training->layout.weight_count; i++)
         ho_scope_bind(env.scope, training->layout.weights[i].name, training->layout.nodes[i]);
     ho_scope_bind(env.scope, "inputs", ho_leaf_node(&training->ground, part->inputs_leaf));
@@ -200,7 +209,6 @@ const ho_node *ho_trace_forward(ho_training *training, const ho_part *part)
 static ho_node trace_term(const ho_owner *owner, ho_trace_env *env, const char *callback_name,
                           ho_status (*callback)(void *self, ho_trace *x), const char *name, ho_shape shape)
 {
-    ho_bind_hypers(env->scope, owner->instance, owner->hypers);
     ho_node node = HO_POISON;
     if (!ho_trace_call(owner->instance, callback_name, callback, env))
         node = ho_trace_result(owner->instance, callback_name, env, name, &shape);
@@ -231,14 +239,17 @@ static ho_node trace_loss(ho_training *training, const ho_owner *owner, const ho
         target = ho_node_binary_broadcast(graph, HO_OP_EQUAL, column, ho_node_iota(graph, used->outputs));
     }
     ho_scope_bind(env.scope, "targets", target);
+    bind_hypers(training, env.scope, owner, 0);
     return trace_term(owner, &env, "per_example", owner->instance->loaded->calls.loss.per_example, "loss",
                       ho_shape_of(1, &part->count));
 }
 
-static ho_node trace_penalty(ho_training *training, const ho_owner *owner, const ho_weight_tensor *weight, ho_node w)
+/* At weight number `weight`, which is number `tensor` of those that the penalty covers. */
+static ho_node trace_penalty(ho_training *training, const ho_owner *owner, size_t weight, size_t tensor)
 {
-    ho_trace_env env = env_of(training, 0, &weight->shape, NULL);
-    ho_scope_bind(env.scope, "w", w);
+    ho_trace_env env = env_of(training, 0, &training->layout.weights[weight].shape, NULL);
+    ho_scope_bind(env.scope, "w", training->layout.nodes[weight]);
+    bind_hypers(training, env.scope, owner, tensor);
     return trace_term(owner, &env, "value", owner->instance->loaded->calls.penalty.value, "penalty", ho_scalar_shape());
 }
 
@@ -291,11 +302,9 @@ ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t cou
                 value = ho_node_binary(graph, HO_OP_DIV, value, ho_node_const(graph, (double)part->count));
         } else {
             value = ho_node_const(graph, 0.0);
-            for (size_t j = 0; j < training->layout.weight_count; j++)
+            for (size_t j = 0, tensor = 0; j < training->layout.weight_count; j++)
                 if (ho_term_covers(owner->term, &training->layout.weights[j]))
-                    value = ho_node_binary(
-                        graph, HO_OP_ADD, value,
-                        trace_penalty(training, owner, &training->layout.weights[j], training->layout.nodes[j]));
+                    value = ho_node_binary(graph, HO_OP_ADD, value, trace_penalty(training, owner, j, tensor++));
         }
         sum = ho_node_binary(graph, HO_OP_ADD, sum, ho_node_binary(graph, HO_OP_MUL, owner->weight, value));
     }

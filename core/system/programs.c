@@ -37,9 +37,9 @@ static const ho_seeds *get_seeds(ho_training *training, int64_t columns, ho_erro
             ho_leaf(ground, kind, layout->names[i], tangent_shape(columns, ho_shape_of(1, &layout->size)), NULL);
     for (size_t i = 0; i < tuned; i++) {
         const ho_hyperparameter *h = ho_tuned_hyper(&training->hypers, i);
-        seeds->tangents[i] = ho_ground_block(ground, columns * h->count, ho_number_size(ground), "tangents", error);
-        seeds->hypers[i] =
-            ho_leaf(ground, kind, h->name, tangent_shape(columns, ho_shape_of(h->rank, h->dims)), seeds->tangents[i]);
+        seeds->tangents[i] =
+            ho_ground_block(ground, columns * ho_hyper_part_count(h), ho_number_size(ground), "tangents", error);
+        seeds->hypers[i] = ho_leaf(ground, kind, h->name, tangent_shape(columns, ho_hyper_part(h)), seeds->tangents[i]);
     }
     if (!error->status)
         training->seeds = seeds;

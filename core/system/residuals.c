@@ -73,15 +73,22 @@ static uint64_t print_of_state(const ho_vector *state)
     return h;
 }
 
-static uint64_t print_of_lambda(const ho_training *training, const double *lambda)
+/* Of what step t sees of lambda. */
+static uint64_t print_of_lambda(const ho_training *training, const double *lambda, int64_t t)
 {
-    return add_bytes(0, lambda, (size_t)training->hypers.size * sizeof *lambda, sizeof *lambda);
+    uint64_t h = 0;
+    for (size_t i = 0; i < training->hypers.tuned_count; i++) {
+        const ho_hyperparameter *hyper = ho_tuned_hyper(&training->hypers, i);
+        h = add_bytes(h, lambda + hyper->offset + ho_hyper_part_at(hyper, t),
+                      (size_t)ho_hyper_part_count(hyper) * sizeof *lambda, sizeof *lambda);
+    }
+    return h;
 }
 
 void ho_residuals_sign(ho_training *training, ho_residuals *r, int64_t t, const double *lambda, const ho_vector *state)
 {
     r->t = t;
-    r->lambda = print_of_lambda(training, lambda);
+    r->lambda = print_of_lambda(training, lambda, t);
     r->state = print_of_state(state);
 }
 
@@ -94,7 +101,7 @@ ho_status ho_residuals_recognise(ho_training *training, const char *call, const 
     if (r->t != t)
         return ho_fail(error, HO_FAILED, "%s: the residuals are of step %" PRId64 ", not of step %" PRId64, call, r->t,
                        t);
-    if (r->lambda != print_of_lambda(training, lambda))
+    if (r->lambda != print_of_lambda(training, lambda, t))
         return ho_fail(error, HO_FAILED, "%s: the residuals of step %" PRId64 " were made with another lambda", call,
                        t);
     if (r->state != print_of_state(state))

@@ -101,24 +101,29 @@ static ho_status check_patterns(ho_training *training, const ho_owner *owner, ho
     return error->status;
 }
 
-/* The owner's hyperparameters, with sizes as they are where it is traced: a penalty at each weight that it covers. */
+/* The owner's hyperparameters, with sizes as they are where it is traced: a penalty at each weight that it covers, a
+ * dynamics at each weight or once for all of them. */
 static ho_status declare_hypers(ho_training *training, ho_owner *owner, ho_error *error)
 {
-    const uint32_t kind = owner->instance->loaded->plugin.kind;
+    const ho_loaded *loaded = owner->instance->loaded;
     ho_ground *ground = &training->ground;
     const ho_layout *layout = &training->layout;
-    ho_sized_place *places = ho_arena_alloc(ground->arena, (layout->weight_count + 1) * sizeof *places);
+    const bool penalty = loaded->plugin.kind == HO_PENALTY, dynamics = loaded->plugin.kind == HO_DYNAMICS;
+    const bool whole = dynamics && loaded->calls.dynamics.granularity == HO_WHOLE;
+    ho_sized_place *here = ho_arena_alloc(ground->arena, (layout->weight_count + 1) * sizeof *here);
     size_t count = 0;
-    if (kind == HO_PENALTY && check_patterns(training, owner, error))
+    if (penalty && check_patterns(training, owner, error))
         return error->status;
-    for (size_t i = 0; kind == HO_PENALTY && i < layout->weight_count; i++)
-        if (ho_term_covers(owner->term, &layout->weights[i]))
-            places[count++] =
+    for (size_t i = 0; i < layout->weight_count; i++)
+        if (penalty ? ho_term_covers(owner->term, &layout->weights[i]) : dynamics && !whole)
+            here[count++] =
                 (ho_sized_place){layout->weights[i].name, ho_sizes_here(ground, 0, &layout->weights[i].shape, NULL)};
-    const ho_used_target *target = kind == HO_LOSS ? &training->data.targets.used[owner->target] : NULL;
+    const ho_used_target *target = loaded->plugin.kind == HO_LOSS ? &training->data.targets.used[owner->target] : NULL;
+    const int64_t tensors = (int64_t)(whole ? layout->weight_count : count);
     if (count == 0)
-        places[count++] = (ho_sized_place){.sizes = ho_sizes_here(ground, 0, NULL, target)};
-    return ho_hypers_declare(&training->hypers, owner, places, count, error);
+        here[count++] = (ho_sized_place){.sizes = ho_sizes_here(ground, 0, NULL, target)};
+    const ho_places places = {here, count, tensors, whole ? layout->size : 0};
+    return ho_hypers_declare(&training->hypers, owner, &places, error);
 }
 
 /* ---- assembly ---------------------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ typedef struct ho_hyperparameter {
     int32_t rank;
     int64_t dims[HO_MAX_RANK];
     int64_t count;
+    int64_t schedule; /* entries of the leading axis where step t sees entry t - 1 alone; 0: each step sees the array */
     uint32_t structure;
     double lower, upper; /* the domain */
     ho_scale scale;      /* said, or else by the domain: linear for arrays */

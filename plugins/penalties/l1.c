@@ -1,17 +1,19 @@
 /* Weighted sum of the absolute values of the weights. */
-#include <hotool/plugin.h>
+#include "strengths.h"
 
 static const ho_hyper hypers[] = {
     {.name = "rho",
      .initial = 0.0,
      .domain = HO_NONNEGATIVE,
-     .doc = "strength: one for all weights, or one for each column of w",
-     .shape = "|columns"},
+     .doc = "strength: " STRENGTH_DOC,
+     .shape = STRENGTH_SHAPE},
 };
 
 static ho_status value(void *self, ho_trace *x)
 {
     (void)self;
+    bind_matrix(x);
+    /* Strengths broadcast, whatever their shape. */
     ho_let(x, "penalty", "sum(rho * abs(w))");
     return ho_ok(x);
 }
@@ -26,13 +28,13 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "l1",
     .version = "1.0.0",
     .doc = "sum of the weights' absolute values times rho",
-    .details = "penalty = sum_ij rho_j |w_ij|, with rho_j = rho where it is a scalar (the default)\n\n"
-               "With `shape: columns` each column of a weight matrix (each class of a softmax model) has its own "
-               "strength.\n\n"
-               "The gradient is rho sign(w), and 0 at w = 0, which is one of the subgradients there; the derivative of "
-               "the sign is 0. So a weight that stands at 0 is not held there. Weights that the penalty pulls to 0 "
-               "cross it and swing around it by a step, where hypergradients are those of the signs that occurred; "
-               "none becomes 0 exactly.",
+    .details =
+        "penalty = sum_ij rho_ij |w_ij|, with rho_ij = rho where it is a scalar (the default)\n\n" STRENGTH_DETAILS
+        "\n\n"
+        "The gradient is rho sign(w), and 0 at w = 0, which is one of the subgradients there; the derivative of "
+        "the sign is 0. So a weight that stands at 0 is not held there. Weights that the penalty pulls to 0 "
+        "cross it and swing around it by a step, where hypergradients are those of the signs that occurred; "
+        "none becomes 0 exactly.",
     .hypers = HO_TABLE(hypers),
     .calls = &calls,
 };

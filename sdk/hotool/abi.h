@@ -126,15 +126,36 @@ typedef struct ho_option {
 #define HO_SYMMETRIC     1u
 #define HO_ZERO_DIAGONAL 2u
 
-/* One hyperparameter: an array with respect to which the validation error can be differentiated. */
+/*
+ * One hyperparameter: an array with respect to which the validation error can be differentiated.
+ *
+ * `shape` names its sizes, as in "columns columns"; NULL or "" is a scalar. Alternatives after '|' can be chosen in a
+ * pipeline with `shape:`, as in "|columns" (one number, or one for each column); the first is the default. Sizes:
+ *
+ *     features, outputs, examples   those of the data
+ *     rows, columns                 those of w; in penalties and in dynamics that are HO_PER_TENSOR. w of any rank
+ *                                   counts as a matrix whose columns are its last axis
+ *     weights                       the length of w, in dynamics that are HO_WHOLE
+ *     the name of an option         its value, where it is HO_INTEGER
+ *     1                             an axis of size 1 that the plugin sees and pipelines do not, for broadcasting:
+ *                                   "rows 1" is a number for each row
+ *
+ * Before any other size, and before any shape that a pipeline chooses, there may also be
+ *
+ *     steps      in dynamics, losses and penalties: a schedule. The plugin sees, at step t, its entry t - 1, without
+ *                this axis (for the initial values of slots, entry 0)
+ *     tensors    in dynamics and penalties: an entry for each weight tensor. The plugin sees the entry of the tensor
+ *                that it is traced for, without this axis. A dynamics that is HO_WHOLE sees a vector like w, in which
+ *                each weight has its tensor's entry
+ *
+ * So these two need not be declared: formulas that broadcast go with them.
+ */
 typedef struct ho_hyper {
     const char *name;
     double initial; /* default of every entry (entries that the structure fixes at 0 stay 0) */
     uint32_t domain;
-    const char *doc;   /* one line */
-    const char *shape; /* NULL or "": a scalar. Otherwise sizes by symbol, as in "columns columns". Alternatives
-                          after '|' can be chosen in a pipeline with `shape:`, as in "|columns" (one number, or one
-                          per column). Symbols: features, outputs, examples, steps; in penalties also rows, columns */
+    const char *doc; /* one line */
+    const char *shape;
     uint32_t structure;
 } ho_hyper;
 

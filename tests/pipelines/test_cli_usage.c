@@ -178,7 +178,7 @@ Test(usage, a_plugin_is_documented_by_its_tables)
         cr_expect(strstr(r.out, pieces[i]), "\"%s\" is missing from: %s", pieces[i], r.out);
     r = cli_run("plugins", "task_interaction", NULL);
     cli_expect_done(r);
-    cr_expect(strstr(r.out, "shape columns,columns; symmetric; zero diagonal"), "%s", r.out);
+    cr_expect(strstr(r.out, "shape columns columns; symmetric; zero diagonal"), "%s", r.out);
     cr_expect(strstr(r.out, "shape scalar or columns"), "%s", r.out);
     cli_expect_refused("misspelt plugin", cli_run("plugins", "adm", NULL), "no plugin \"adm\"",
                        "did you mean \"adam\"?", NULL);

@@ -146,10 +146,24 @@ Test(host_descriptor, hyperparameters_are_checked)
     REFUSED(hyper.structure = HO_SYMMETRIC, "hyperparameter \"rate\" has a structure, so it must have two equal sizes");
     REFUSED((hyper.structure = HO_SYMMETRIC, hyper.shape = "features outputs"),
             "hyperparameter \"rate\" has a structure, so its shape \"features outputs\" must be of two equal sizes");
-    REFUSED(hyper.shape = "feature", "hyperparameter \"rate\": its shape \"feature\" has the unknown size \"feature\"");
+    REFUSED(hyper.shape = "feature",
+            "hyperparameter \"rate\": its shape \"feature\" has the unknown size \"feature\"; did you mean "
+            "\"features\"?");
     REFUSED(hyper.shape = "columns", "hyperparameter \"rate\": its shape \"columns\" has the unknown size \"columns\"");
-    REFUSED(hyper.shape = "steps steps steps steps steps",
-            "hyperparameter \"rate\": its shape \"steps steps steps steps steps\" has more than 4 sizes");
+    REFUSED(hyper.shape = "steps tensors outputs outputs outputs",
+            "hyperparameter \"rate\": its shape \"steps tensors outputs outputs outputs\" has more than 4 sizes");
+    REFUSED(hyper.shape = "1 1 1 1 1", "hyperparameter \"rate\": its shape \"1 1 1 1 1\" has more than 4 sizes");
+    REFUSED(hyper.shape = "outputs steps", "hyperparameter \"rate\": its shape \"outputs steps\" has \"steps\" behind "
+                                           "another size: steps come first, then tensors");
+    REFUSED(hyper.shape = "tensors steps", "hyperparameter \"rate\": its shape \"tensors steps\" has \"steps\" behind "
+                                           "another size: steps come first, then tensors");
+    REFUSED(hyper.shape = "2", "hyperparameter \"rate\": its shape \"2\" has the unknown size \"2\"");
+    hyper.shape = "order|weights|steps tensors|1 features";
+    accept();
+    dynamics.granularity = HO_PER_TENSOR;
+    hyper.shape = "rows columns|1 rows";
+    accept();
+    reset();
     REFUSED((hyper.structure = HO_ZERO_DIAGONAL, hyper.shape = "outputs outputs", hyper.domain = HO_POSITIVE),
             "hyperparameter \"rate\" has a zero diagonal outside its domain");
     hyper.shape = "|outputs outputs";

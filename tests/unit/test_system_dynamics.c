@@ -51,16 +51,6 @@ static ho_status normalised(void *self, ho_trace *x)
     return ho_ok(x);
 }
 
-static ho_status scheduled(void *self, ho_trace *x)
-{
-    (void)self;
-    const int64_t one = 1;
-    ho_value index = ho_reshape(x, ho_eval(x, "t - 1"), 1, &one);
-    ho_set(x, "rate", ho_sum_all(x, ho_gather(x, ho_get(x, "learning_rate"), index, 0)));
-    ho_let(x, "w", "w - rate*g");
-    return ho_ok(x);
-}
-
 static ho_status anchored(void *self, ho_trace *x)
 {
     (void)self;
@@ -287,7 +277,7 @@ Test(system_dynamics, slots_start_where_their_formula_says)
 
 Test(system_dynamics, a_rate_for_each_step_has_a_gradient_for_each_step)
 {
-    small *s = with(scheduled, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS);
+    small *s = with(plain, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS);
     s->problem.steps = 12;
     small_tune(s, "dynamics.learning_rate", 0.01);
     expect_hypergradient(s);
@@ -410,7 +400,7 @@ Test(system_optimizer, wrong_settings_are_refused_at_their_place)
     }
     small *s = small_new((small_options){.dynamics = "adam", .precision = HO_F32});
     cr_expect_null(
-        ho_optimizer_new(invent(s, scheduled, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS), NULL,
+        ho_optimizer_new(invent(s, plain, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS), NULL,
                          NULL, 3, &s->error));
     expect_text(s->error.text, "its learning_rate is not a scalar");
     small_free(s);

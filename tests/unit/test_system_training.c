@@ -75,7 +75,8 @@ Test(system_hypers, shape_alternatives_are_chosen_by_name)
 
     s = adam();
     small_set(s, "mtl.rho", NULL, true)->shape = "rows";
-    expect_text(small_refusal(s), "small.yaml:6:4: mtl.rho has no shape \"rows\" (known: scalar, columns)");
+    expect_text(small_refusal(s), "small.yaml:6:4: mtl.rho has no shape \"rows\" (known: scalar, columns; before "
+                                  "any of them: steps, tensors)");
     small_free(s);
 }
 
