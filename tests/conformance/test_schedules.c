@@ -305,6 +305,52 @@ Test(schedules, fixed_ones_are_followed)
     }
 }
 
+/* l2 with a strength for each row, entry, ... of W: its derivatives, and with equal ones E and the sum of its
+ * derivatives are those of one strength. */
+Test(schedules, strengths_of_rows_features_entries_and_tensors)
+{
+    static const struct {
+        const char *shape;
+        int64_t count;
+    } all[] = {{NULL, 1},
+               {"columns", SMALL_K},
+               {"rows", SMALL_D},
+               {"features", SMALL_D},
+               {"rows columns", SMALL_D * SMALL_K},
+               {"tensors", 1},
+               {"steps rows", T * SMALL_D}};
+    double one[2] = {0};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        small *s = small_new((small_options){.dynamics = "momentum", .precision = HO_F64, .steps = T});
+        s->objective[1] = (ho_term){.plugin = small_instance(s, HO_PENALTY, "l2", "l2")};
+        small_fix(s, "model.init_scale", 0.6);
+        small_set(s, "l2.rho", small_number(s, 0.3), true)->shape = all[i].shape;
+        ho_training *training = small_training(s);
+        const int64_t size = ho_training_lambda_size(training);
+        double *lambda = lambda_of(training), *gradient = calloc((size_t)size, sizeof *gradient),
+               *direction = calloc((size_t)size, sizeof *direction), sum = 0;
+        cr_expect_eq(size, all[i].count, "%s", all[i].shape);
+        const double value = small_hypergradient(s, training, "reverse", lambda, T, gradient);
+        for (int64_t j = 0; j < size; j++)
+            sum += gradient[j];
+        if (i == 0)
+            memcpy(one, (double[]){value, sum}, sizeof one);
+        cr_expect(fabs(value - one[0]) <= 1e-14 && fabs(sum - one[1]) <= 1e-12 * fabs(one[1]), "%s: E %g, sum %g",
+                  all[i].shape, value, sum);
+        for (int64_t j = 0; j < size; j++)
+            lambda[j] *= 1 + 0.1 * (double)(j % 5);
+        small_hypergradient(s, training, "reverse", lambda, T, gradient);
+        direction[size - 1] = 1;
+        cr_expect(difference_error(training, lambda, direction, gradient[size - 1]) <= 1e-6 * norm(gradient, size),
+                  "%s", all[i].shape);
+        free(lambda);
+        free(gradient);
+        free(direction);
+        ho_training_free(training);
+        small_free(s);
+    }
+}
+
 static void expect_refused(const char *name, const char *shape, int64_t steps, const char *says)
 {
     small *s = small_new((small_options){.dynamics = "adam", .precision = HO_F64, .steps = T});
