@@ -28,6 +28,10 @@ static const ho_flag flags[] = {
     {"--threads", "N", "threads for the matrix products of each run (default: 1)", HO_CLI_THREADS,
      offsetof(ho_cli, threads)},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
+    {"--sort", "COLUMN", "run, date, method, outcome, validation, test or seconds (default: run)", HO_CLI_SORT,
+     offsetof(ho_cli, sort)},
+    {"--html", "FILE", "write a page instead", HO_CLI_HTML, offsetof(ho_cli, html)},
+    {"--json", NULL, "print the results as JSON", HO_CLI_JSON, 0},
     {"--profile", NULL, "measure where the time goes: a table, and stacks for a flame graph in the results",
      HO_CLI_PROFILE, 0},
     {"--only", "CHECK", "of a plugin: this check alone", HO_CLI_PROOF, offsetof(ho_cli, only)},
@@ -102,6 +106,11 @@ static const ho_flag *find_flag(const ho_cli_command *command, const char *word,
 static ho_status store_operand(const ho_cli_command *command, ho_cli *cli, const char *word, ho_error *error)
 {
     const char *expected = command->operand;
+    cli->operand_list[cli->operand_count++] = word;
+    if (strstr(expected, "...")) {
+        cli->operand = cli->operand ? cli->operand : word;
+        return HO_OK;
+    }
     for (size_t i = 0; i < HO_CLI_OPERANDS && *expected; i++) {
         if (!cli->operands[i]) {
             cli->operands[i] = word;
@@ -120,11 +129,10 @@ static ho_status expect_operands(const ho_cli_command *command, const ho_cli *cl
 {
     const char *expected = command->operand;
     for (size_t i = 0; *expected && *expected != '['; i++) {
-        int length = (int)strcspn(expected, " ");
         if (!cli->operands[i])
-            return ho_fail(error, HO_INVALID, "%s: which %.*s? See hotool %s --help", command->name, length, expected,
-                           command->name);
-        expected += length;
+            return ho_fail(error, HO_INVALID, "%s: which %.*s? See hotool %s --help", command->name,
+                           (int)strcspn(expected, " ."), expected, command->name);
+        expected += strcspn(expected, " ");
         expected += *expected == ' ';
     }
     return HO_OK;
@@ -138,6 +146,8 @@ static void store(ho_cli *cli, const ho_flag *f, const char *value)
         cli->variants[cli->variant_count++] = value;
     else if (f->bit == HO_CLI_SET)
         cli->sets[cli->set_count++] = value;
+    else if (f->bit == HO_CLI_JSON)
+        cli->json = true;
     else if (f->bit == HO_CLI_PROFILE)
         cli->profile = true;
     else if (f->bit == HO_CLI_PROOF)
@@ -150,7 +160,8 @@ static void store(ho_cli *cli, const ho_flag *f, const char *value)
 
 ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_cli *cli, bool *help, ho_error *error)
 {
-    *cli = (ho_cli){.sets = ho_alloc((size_t)argc * sizeof *cli->sets),
+    *cli = (ho_cli){.operand_list = ho_alloc((size_t)argc * sizeof *cli->operand_list),
+                    .sets = ho_alloc((size_t)argc * sizeof *cli->sets),
                     .variants = ho_alloc((size_t)argc * sizeof *cli->variants),
                     .command_line = quoted_line(argc, argv)};
     *help = false;
@@ -191,6 +202,7 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
 
 void ho_cli_free(ho_cli *cli)
 {
+    free(cli->operand_list);
     free(cli->sets);
     free(cli->variants);
     free(cli->command_line);

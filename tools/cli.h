@@ -21,9 +21,12 @@ typedef struct ho_cli {
     size_t set_count;
     const char **variants;
     size_t variant_count;
+    const char **operand_list; /* all of them */
+    size_t operand_count;
     const char *mode, *precision, *out, *threads, *jobs;
+    const char *sort, *html;         /* of tables of runs */
     const char *only, *seed, *limit; /* of the check of a plugin */
-    bool quiet, profile, allow_generated, in_process;
+    bool quiet, json, profile, allow_generated, in_process;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
 
@@ -40,11 +43,15 @@ enum {
     HO_CLI_PROFILE = 256,
     HO_CLI_GENERATED = 512,
     HO_CLI_PROOF = 1024,
+    HO_CLI_JSON = 4096,
+    HO_CLI_SORT = 8192,
+    HO_CLI_HTML = 16384,
 };
 
 typedef struct ho_cli_command {
     const char *name;
-    const char *operand; /* "FILE", "[NAME]"; several with a blank between, those in brackets last */
+    const char *operand; /* "FILE", "[NAME]"; several with a blank between, those in brackets last. "RUN...": any
+                            number, at least one */
     const char *summary; /* one line */
     const char *details; /* what its help adds */
     unsigned takes;

@@ -17,6 +17,7 @@
 #include "report/usage.h"
 #include "run/head.h"
 #include "run/run.h"
+#include "runs/runs.h"
 #include "tables.h"
 
 static ho_status count_option(const char *name, const char *text, int fallback, int *count, ho_error *error)
@@ -172,6 +173,18 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
     return ho_plugins_print(registry, cli->operand, error);
 }
 
+static ho_status run_runs(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    (void)registry;
+    return ho_runs_list(cli->operand, cli->sort, cli->json, error);
+}
+
+static ho_status run_compare(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    (void)registry;
+    return ho_runs_compare(cli->operand_list, cli->operand_count, cli->html, cli->json, error);
+}
+
 static ho_status run_new(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     return ho_new_project(cli->operands[0], cli->operands[1], cli->operands[2], registry, error);
@@ -244,6 +257,24 @@ const ho_cli_command ho_cli_commands[] = {
      "of them under a debugger. Exit status 1: a check failed; 2: there is no such file.",
      RUNS | HO_CLI_MODE | HO_CLI_PROOF, .run = run_check, .more = ho_prove_help},
     {"report", "RUN", "make one self-contained page of a run folder", ho_report_about, .own = ho_report_flags},
+    {"runs", "[DIR]", "list the runs in a folder: date, method, outcome, errors, time",
+     "Prints a table of the run folders in DIR (default: runs) and in its folders: a line for a run, or for each row "
+     "of the "
+     "table of a run with variants. `validation` is the validation error, `test` the test accuracy, or the test loss "
+     "where "
+     "there is none. A run that is going or was killed is `unfinished`; its validation error is the least so far. "
+     "--sort "
+     "puts the best, the earliest or the shortest first.",
+     HO_CLI_SORT | HO_CLI_JSON, .run = run_runs},
+    {"compare", "RUN...", "say what differs between runs, in settings and in results",
+     "Prints, for each RUN, or each row of its table: the settings that are not the same everywhere, with those that "
+     "were "
+     "left at their defaults, and versions, plugins, data and machines where these differ; the results; and the "
+     "differences "
+     "of each from the first, paired by seed: their mean and standard deviation over the seeds that both have, and for "
+     "how "
+     "many of these it is better. --html FILE writes all this as a page.",
+     HO_CLI_HTML | HO_CLI_JSON, .run = run_compare},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,
      .run = run_plugins},

@@ -114,8 +114,8 @@ void cli_skip(const char *why)
 
 #define MOST_ARGUMENTS 40
 
-/* Starts hotool; its stderr is the file of that name, or `terminal`, a terminal's name. */
-static pid_t start(const char *terminal, const char *first, va_list args)
+/* Starts hotool; its stderr is the file of that name, or `terminal`, a terminal's name, and so, `whole`, its stdout. */
+static pid_t start(const char *terminal, bool whole, const char *first, va_list args)
 {
     const char *argv[MOST_ARGUMENTS + 2] = {cli_environment("HOTOOL_BIN")};
     size_t count = 1;
@@ -127,7 +127,7 @@ static pid_t start(const char *terminal, const char *first, va_list args)
     posix_spawn_file_actions_init(&actions);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC;
     posix_spawn_file_actions_addopen(&actions, 0, cli_exists("stdin") ? "stdin" : "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, cli_format("%s/stdout", top), flags, 0666);
+    posix_spawn_file_actions_addopen(&actions, 1, whole ? terminal : cli_format("%s/stdout", top), flags, 0666);
     if (terminal)
         posix_spawn_file_actions_addopen(&actions, 2, terminal, O_RDWR | O_NOCTTY, 0);
     else
@@ -151,7 +151,7 @@ pid_t cli_start(const char *first, ...)
 {
     va_list args;
     va_start(args, first);
-    pid_t child = start(NULL, first, args);
+    pid_t child = start(NULL, false, first, args);
     va_end(args);
     return child;
 }
@@ -178,12 +178,12 @@ cli_result cli_run(const char *first, ...)
 {
     va_list args;
     va_start(args, first);
-    pid_t child = start(NULL, first, args);
+    pid_t child = start(NULL, false, first, args);
     va_end(args);
     return cli_finish(child);
 }
 
-cli_result cli_run_on_terminal(int columns, const char *first, ...)
+static cli_result run_on_terminal(int columns, bool whole, const char *first, va_list args)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0, "no terminal: %s", strerror(errno));
@@ -193,10 +193,7 @@ cli_result cli_run_on_terminal(int columns, const char *first, ...)
     struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)columns};
     cr_assert(slave >= 0 && ioctl(slave, TIOCSWINSZ, &size) == 0, "%s: %s", name, strerror(errno));
     setenv("TERM", "xterm", 1);
-    va_list args;
-    va_start(args, first);
-    pid_t child = start(name, first, args);
-    va_end(args);
+    pid_t child = start(name, whole, first, args);
     close(slave);
     size_t length = 0, room = 1 << 16;
     char *text = keep(malloc(room));
@@ -205,7 +202,25 @@ cli_result cli_run_on_terminal(int columns, const char *first, ...)
     text[length] = '\0';
     int status = wait_for(child);
     close(master);
-    return (cli_result){status, cli_read(cli_format("%s/stdout", top)), text};
+    return (cli_result){status, whole ? text : cli_read(cli_format("%s/stdout", top)), text};
+}
+
+cli_result cli_run_on_terminal(int columns, const char *first, ...)
+{
+    va_list args;
+    va_start(args, first);
+    cli_result result = run_on_terminal(columns, false, first, args);
+    va_end(args);
+    return result;
+}
+
+cli_result cli_run_in_terminal(int columns, const char *first, ...)
+{
+    va_list args;
+    va_start(args, first);
+    cli_result result = run_on_terminal(columns, true, first, args);
+    va_end(args);
+    return result;
 }
 
 void cli_expect_done(cli_result result)

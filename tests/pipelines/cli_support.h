@@ -32,6 +32,8 @@ bool cli_over(pid_t child);
 int cli_shell(const char *line);
 /* Like cli_run, with a terminal of so many columns as stderr; err is what arrived there. */
 cli_result cli_run_on_terminal(int columns, const char *first, ...);
+/* The same with a terminal for stdout too: out and err are both what arrived there. */
+cli_result cli_run_in_terminal(int columns, const char *first, ...);
 
 /* Fails the test unless hotool ended with 0. */
 void cli_expect_done(cli_result result);

@@ -41,6 +41,12 @@ void ho_page_relations(ho_page *page);                      /* relations_section
 ho_status ho_page_examples(ho_page *page, ho_error *error); /* examples_section.c */
 void ho_page_curves(ho_page *page);                         /* curves_section.c */
 
+/* Up to the title. Nothing on a page is fetched from anywhere. */
+#define HO_PAGE_HEAD                                                                                         \
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"                                \
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"                             \
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; " \
+    "img-src data:\">\n"
 extern const char ho_page_style[];
 
 #endif

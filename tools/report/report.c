@@ -189,11 +189,7 @@ static void put_reproduction(const ho_page *page)
 static ho_status make_page(ho_page *page, ho_error *error)
 {
     FILE *html = page->html;
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-          "img-src data:\">\n<title>",
-          html);
+    fputs(HO_PAGE_HEAD "<title>", html);
     ho_text_html(page->run->record.pipeline, html);
     fputs(": hotool report</title>\n<style>\n", html);
     fputs(ho_page_style, html);

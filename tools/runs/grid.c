@@ -1,0 +1,141 @@
+#include "runs/grid.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "report/text.h"
+
+#define GAP      2
+#define SHORTEST 8 /* a text is not made shorter */
+
+struct ho_grid {
+    const char *columns;
+    size_t width; /* columns */
+    char **cells;
+    size_t count, capacity;
+};
+
+ho_grid *ho_grid_new(const char *columns)
+{
+    ho_grid *grid = ho_alloc(sizeof *grid);
+    *grid = (ho_grid){.columns = columns, .width = strlen(columns)};
+    return grid;
+}
+
+void ho_grid_free(ho_grid *grid)
+{
+    if (!grid)
+        return;
+    for (size_t i = 0; i < grid->count; i++)
+        free(grid->cells[i]);
+    free(grid->cells);
+    free(grid);
+}
+
+void ho_grid_put(ho_grid *grid, const char *format, ...)
+{
+    char *text;
+    size_t size;
+    FILE *stream = ho_text_open(&text, &size);
+    va_list args;
+    va_start(args, format);
+    vfprintf(stream, format, args);
+    va_end(args);
+    ho_text_close(stream);
+    ho_grow((void **)&grid->cells, &grid->capacity, grid->count, sizeof *grid->cells);
+    grid->cells[grid->count++] = ho_plain(text);
+    free(text);
+}
+
+size_t ho_grid_rows(const ho_grid *grid)
+{
+    return grid->count / grid->width;
+}
+
+/* How many columns of a terminal a text takes, a character each. */
+static size_t length_of(const char *text)
+{
+    size_t length = 0;
+    while (*text) {
+        ho_utf8_next(&text);
+        length++;
+    }
+    return length;
+}
+
+/* The widths that fit: the widest column of texts gives way first. */
+static void fit(const ho_grid *grid, size_t *widths, int width)
+{
+    for (;;) {
+        size_t all = 0, widest = grid->width;
+        for (size_t c = 0; c < grid->width; c++) {
+            all += widths[c] + GAP;
+            if (grid->columns[c] == 'l' && widths[c] > SHORTEST &&
+                (widest == grid->width || widths[c] > widths[widest]))
+                widest = c;
+        }
+        if (all <= (size_t)width || widest == grid->width)
+            return;
+        widths[widest]--;
+    }
+}
+
+static void print_cell(const char *text, size_t width, bool right, bool last)
+{
+    static const char dots[] = "...";
+    const size_t length = length_of(text);
+    if (length <= width) {
+        const int blank = (int)(width - length);
+        if (right)
+            printf("%*s%s%s", GAP + blank, "", text, last ? "\n" : "");
+        else
+            printf("%*s%s%*s", GAP, "", text, last ? 0 : blank, "");
+    } else {
+        const char *end = text;
+        for (size_t i = 0; i + strlen(dots) < width; i++)
+            ho_utf8_next(&end);
+        printf("%*s%.*s%s", GAP, "", (int)(end - text), text, dots);
+    }
+    if (last && !(right && length <= width))
+        putchar('\n');
+}
+
+void ho_grid_print(const ho_grid *grid, int width)
+{
+    size_t *widths = ho_alloc(grid->width * sizeof *widths);
+    for (size_t i = 0; i < grid->count; i++) {
+        const size_t length = length_of(grid->cells[i]), c = i % grid->width;
+        widths[c] = length > widths[c] ? length : widths[c];
+    }
+    if (width > 0)
+        fit(grid, widths, width);
+    for (size_t i = 0; i < grid->count; i++) {
+        const size_t c = i % grid->width;
+        print_cell(grid->cells[i], widths[c], grid->columns[c] == 'r', c + 1 == grid->width);
+    }
+    free(widths);
+}
+
+void ho_grid_html(const ho_grid *grid, FILE *html)
+{
+    fputs("<div class=\"card wide\"><table>\n", html);
+    for (size_t i = 0; i < grid->count; i++) {
+        const size_t c = i % grid->width;
+        const char *cell = i < grid->width ? "th" : "td";
+        fprintf(html, "%s<%s%s>", c == 0 ? "<tr>" : "", cell, grid->columns[c] == 'r' ? " class=\"n\"" : "");
+        ho_text_html(grid->cells[i], html);
+        fprintf(html, "</%s>%s", cell, c + 1 == grid->width ? "</tr>\n" : "");
+    }
+    fputs("</table></div>\n", html);
+}
+
+int ho_terminal_width(void)
+{
+    struct winsize size = {0};
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}

@@ -1,0 +1,18 @@
+/* Commands on run folders: what is there, what differs between runs. They look at records only. */
+#ifndef HO_RUNS_RUNS_H
+#define HO_RUNS_RUNS_H
+
+#include "record/record.h"
+
+/* `hotool runs`: the runs below a folder, a line for each row of their tables; `sort`: the name of a column, or NULL.
+ * What cannot be read is told on stderr and passed over. */
+ho_status ho_runs_list(const char *folder, const char *sort, bool json, ho_error *error);
+extern const char *const ho_runs_columns[]; /* by which they can be sorted, ending with NULL */
+
+/* `hotool compare`: settings and results of the rows of several runs side by side; `html`: a page to write, or NULL. */
+ho_status ho_runs_compare(const char *const *folders, size_t count, const char *html, bool json, ho_error *error);
+
+/* Whether more of a figure is better. */
+bool ho_more_is_better(ho_figure which);
+
+#endif
