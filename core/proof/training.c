@@ -16,6 +16,7 @@
 #define BATCH    6
 #define STEPS    8
 #define MOST     64 /* hyperparameters */
+#define OUTER    5  /* hyperparameters that the plugin drives */
 
 /* A pipeline put together without a file. */
 typedef struct made {
@@ -171,36 +172,43 @@ ho_status ho_prove_training(proof *p, ho_error *error)
 
 /* ---- outside ----------------------------------------------------------------------------------------------------- */
 
-/* Twenty steps down |x|^2/2 and with gradients of all sizes: finite, the same in a second run. */
-static ho_status run_outer(proof *p, double *x, ho_error *error)
+/* Twenty steps down |x|^2/2 and with gradients of all sizes: finite, the same in a second run. Frees the optimizer. */
+static void run_outer(ho_optimizer *optimizer, double *x, ho_error *error)
 {
-    enum { N = 5 };
-    ho_instance *instance = ho_proof_instance(p, "outer", error);
-    ho_optimizer *optimizer = instance ? ho_optimizer_new(instance, NULL, NULL, N, error) : NULL;
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < OUTER; i++)
         x[i] = 1.0 - 0.3 * i;
-    for (int t = 0; optimizer && t < 20 && error->status == HO_OK; t++) {
-        double gradient[N];
-        for (int i = 0; i < N; i++)
-            gradient[i] = i == N - 1 ? 0 : x[i] * pow(10, t % 5 - 2);
+    for (int t = 0; t < 20 && error->status == HO_OK; t++) {
+        double gradient[OUTER];
+        for (int i = 0; i < OUTER; i++)
+            gradient[i] = i == OUTER - 1 ? 0 : x[i] * pow(10, t % 5 - 2);
         ho_optimizer_step(optimizer, x, gradient, 1.0, error);
-        for (int i = 0; i < N && error->status == HO_OK; i++)
+        for (int i = 0; i < OUTER && error->status == HO_OK; i++)
             if (!isfinite(x[i]))
                 ho_proof_fail(error, "after step %d entry %d is %g", t + 1, i, x[i]);
     }
     ho_optimizer_free(optimizer);
-    ho_instance_free(instance);
-    return error->status;
 }
 
+/* A dynamics need not serve outside: what it asks for may not be there, such as the gradient at another point. */
 ho_status ho_prove_outer(proof *p, ho_error *error)
 {
-    double first[5] = {0}, second[5] = {0};
-    if (run_outer(p, first, error) != HO_OK || run_outer(p, second, error) != HO_OK)
-        return error->status;
-    for (int i = 0; i < 5; i++)
-        if (first[i] != second[i])
+    double x[2][OUTER] = {{0}};
+    ho_instance *instance = ho_proof_instance(p, "outer", error);
+    for (int run = 0; run < 2 && error->status == HO_OK; run++) {
+        ho_error refusal = {0};
+        ho_optimizer *optimizer = ho_optimizer_new(instance, NULL, NULL, OUTER, &refusal);
+        if (optimizer)
+            run_outer(optimizer, x[run], error);
+        else if (refusal.status == HO_INVALID)
+            ho_proof_skip(p, "no optimizer of hyperparameters: %s", refusal.text);
+        else
+            ho_fail_as(error, &refusal);
+    }
+    ho_instance_free(instance);
+    for (int i = 0; i < OUTER && error->status == HO_OK; i++)
+        if (x[0][i] != x[1][i])
             return ho_proof_fail(error, "two runs from the same start end at different points");
-    ho_proof_note(p, "20 steps, twice");
-    return HO_OK;
+    if (!p->outcome->skipped)
+        ho_proof_note(p, "20 steps, twice");
+    return error->status;
 }

@@ -2,27 +2,7 @@
 # What `hotool new` writes, tried as its user would: with an installation that was moved, found through PATH and
 # pkg-config alone, a plugin of every kind is made, built and checked, in C and in C++, by make and by meson, and its
 # pipeline runs. HOTOOL_BIN is the program of the build to install. What is printed says what went wrong.
-set -eu
-
-build=$(dirname "$(dirname "$HOTOOL_BIN")")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-unset HOTOOL_PLUGIN_PATH
-
-meson install -C "$build" --no-rebuild --destdir "$work/system" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-mv "$(dirname "$(dirname "$(find "$work/system" -path '*/bin/hotool')")")" "$work/moved here"
-PATH="$work/moved here/bin:$PATH"
-PKG_CONFIG_PATH=$(dirname "$(find "$work/moved here" -name hotool-sdk.pc)")
-export PATH PKG_CONFIG_PATH
-mkdir "$work/new"
-cd "$work/new"
-
-# try WHAT COMMAND...: runs it in silence.
-try() {
-    what=$1
-    shift
-    "$@" >"$work/log" 2>&1 || { echo "$what:"; cat "$work/log"; exit 1; }
-}
+. "$(dirname "$0")/installation.sh"
 
 flags='-O1 -Werror -Wpedantic -Wconversion -Wshadow'
 for kind in dynamics model loss penalty constraint data mode; do

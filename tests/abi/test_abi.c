@@ -412,3 +412,8 @@ Test(abi, new_projects_build_and_pass_with_an_installation_alone, .timeout = 600
 {
     run_script("new.sh");
 }
+
+Test(abi, examples_build_and_pass_with_an_installation_alone, .timeout = 300)
+{
+    run_script("examples.sh");
+}
