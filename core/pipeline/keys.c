@@ -268,6 +268,10 @@ const ho_key ho_keys[] = {
      .doc = "validation examples for each update; default: all"},
     {HO_IN(HO_OUTER), "warm_restart", .type = HO_KEY_BOOLEAN, AT(ho_pipeline, warm_restart), .initial = "false",
      .with = HO_WITH_ONLINE, .doc = "each update forgets how the weights came about"},
+    {HO_IN(HO_OUTER), "warm_start", ONE_OF("none", "weights"), AT(ho_pipeline, warm_start), .initial = "none",
+     .with = HO_WITH_BATCH,
+     .doc = "weights: each training starts from those that the last one ended with, and with fresh slots; the "
+            "hypergradient takes that start for a constant, and the result is the best training's weights"},
     {HO_IN(HO_OUTER), "candidates", INTEGER(1), .most = HO_MOST_CANDIDATES, AT(ho_pipeline, candidates),
      .with = HO_WITH_SEARCH, .doc = "of a random search; a grid has as many as its points make"},
     {HO_IN(HO_OUTER), "cpu_seconds", .type = HO_KEY_REAL, .least_open = true, AT(ho_pipeline, cpu_seconds),

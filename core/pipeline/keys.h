@@ -47,7 +47,7 @@ typedef enum ho_key_type {
 } ho_key_type;
 
 /* What a key of `outer` goes with; 0: anything. */
-typedef enum ho_key_with { HO_WITH_ANY, HO_WITH_ONLINE, HO_WITH_SEARCH, HO_WITH_RANDOM } ho_key_with;
+typedef enum ho_key_with { HO_WITH_ANY, HO_WITH_BATCH, HO_WITH_ONLINE, HO_WITH_SEARCH, HO_WITH_RANDOM } ho_key_with;
 
 typedef struct ho_key {
     unsigned in; /* sections: HO_IN(section) | ... */

@@ -67,7 +67,8 @@ char *ho_key_type_text(const ho_key *key)
 
 const char *ho_key_with_text(const ho_key *key)
 {
-    static const char *const texts[] = {[HO_WITH_ONLINE] = "schedule: online",
+    static const char *const texts[] = {[HO_WITH_BATCH] = "schedule: batch",
+                                        [HO_WITH_ONLINE] = "schedule: online",
                                         [HO_WITH_SEARCH] = "strategy: grid or random",
                                         [HO_WITH_RANDOM] = "strategy: random"};
     return key->with ? texts[key->with] : NULL;

@@ -127,7 +127,8 @@ static ho_status check_with(ho_reading *r, const ho_tree *outer)
     for (size_t i = 0; i < ho_key_count; i++) {
         const ho_key *key = &ho_keys[i];
         const ho_tree *node = key->with ? ho_tree_get(outer, key->name) : NULL;
-        bool fits = key->with == HO_WITH_ONLINE   ? p->online
+        bool fits = key->with == HO_WITH_BATCH    ? !p->online
+                    : key->with == HO_WITH_ONLINE ? p->online
                     : key->with == HO_WITH_SEARCH ? p->strategy != HO_STRATEGY_HYPERGRADIENT
                                                   : p->strategy == HO_STRATEGY_RANDOM;
         if (node && !fits)
@@ -147,6 +148,7 @@ static ho_status check_schedule(ho_reading *r, const ho_tree *outer)
                           "outer: \"every\" is missing: the number of steps from one online update to the next");
     /* A variant that searches may change a file whose hyperparameters are updated online. */
     p->online = p->online && !search;
+    p->warm_start = p->warm_start && !search;
     if (!p->online)
         p->problem.validation_batch = 0;
     if (p->online && iterations)
@@ -250,5 +252,10 @@ ho_status ho_describe_stop(ho_reading *r)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "final")->place,
                           "final: train_on: validation examples cannot both be trained on and monitor the training "
                           "(\"stop\", or online updates)");
+    if (p->warm_start && (node || p->final_on != HO_FINAL_TRAINING))
+        return ho_fail_at(r->error, HO_INVALID, ho_tree_get(ho_tree_get(r->root, "outer"), "warm_start")->place,
+                          "warm_start: the result is the best training's weights, so that none follows it: not with "
+                          "\"%s\"",
+                          node ? "stop" : "final: train_on");
     return check_end(r);
 }

@@ -192,5 +192,9 @@ void ho_announce_data(const ho_pipeline *p)
         announce(p, "data: ", p->data_notes[i]);
     if (p->mode_reason)
         announce(p, "mode ", p->mode_reason);
+    if (p->warm_start)
+        announce(p, "warm start: ",
+                 "each training starts from the weights of the last one, with fresh slots; the hypergradient takes "
+                 "that start for a constant");
     fflush(stdout);
 }

@@ -100,6 +100,7 @@ typedef struct ho_pipeline {
     bool online;            /* hyperparameters are updated during training, else after each whole training */
     int64_t update_every;   /* online: steps from update to update */
     bool warm_restart;      /* online: each update forgets how the weights came about */
+    bool warm_start;        /* each training of a descent starts from the weights of the last one */
     double cpu_seconds;     /* a random search ends after so many; 0: no limit */
     const char *as_long_as; /* ... after as many as this variant took; NULL: no limit */
     ho_place as_long_as_place;

@@ -371,7 +371,7 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
     if (error->status == HO_OK && p->final_on != HO_FINAL_TRAINING)
         open_both(s, error);
     if (error->status == HO_OK)
-        ho_best_init(&s->best, s->training, p->monitored && s->strategy && !descends, error);
+        ho_best_init(&s->best, s->training, s->strategy && (descends ? p->warm_start : p->monitored), error);
     if (error->status == HO_OK)
         return s;
     ho_single_free(s);

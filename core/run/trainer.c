@@ -63,6 +63,7 @@ struct ho_trainer {
     const ho_pipeline *pipeline;
     ho_training *training;
     ho_monitored *monitored; /* NULL: plain */
+    ho_vector *last;         /* of warm starts: the last state; NULL: each training starts anew */
     double *gradient;
 };
 
@@ -71,8 +72,11 @@ ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, b
     ho_trainer *t = ho_alloc(sizeof *t);
     *t = (ho_trainer){.pipeline = pipeline, .training = training};
     t->gradient = ho_alloc(((size_t)ho_training_lambda_size(training) + 1) * sizeof *t->gradient);
-    t->monitored = monitored ? ho_monitored_new(pipeline, training, error) : NULL;
-    if (t->monitored || !monitored)
+    ho_system *system = ho_training_system(training);
+    t->last = pipeline->warm_start ? system->api->vector_new(system, 1) : NULL;
+    if (pipeline->warm_start && !t->last)
+        ho_take_error(training, HO_FAILED, "training", error);
+    else if (!monitored || (t->monitored = ho_monitored_new(pipeline, training, error)))
         return t;
     ho_trainer_free(t);
     return NULL;
@@ -83,6 +87,7 @@ void ho_trainer_free(ho_trainer *t)
     if (!t)
         return;
     ho_monitored_free(t->monitored);
+    ho_training_system(t->training)->api->vector_free(ho_training_system(t->training), t->last);
     free(t->gradient);
     free(t);
 }
@@ -94,8 +99,8 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
     ho_gradient_cost cost = {0};
     ho_vector *state = NULL;
     if (q->wanted == HO_GRADIENT) {
-        if (ho_hypergradient(t->training, t->pipeline->mode, steps, q->lambda, &point.value, t->gradient, &cost,
-                             &a->outcome) != HO_OK)
+        if (ho_hypergradient_and_state(t->training, t->pipeline->mode, steps, q->lambda, &point.value, t->gradient,
+                                       t->last, &cost, &a->outcome) != HO_OK)
             return a->outcome.status;
         a->line.rounding = ho_rounding_of(t->training);
         /* An outer step along noise would be worse than a shorter one along what is known. */
@@ -115,9 +120,11 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
     a->line.trajectory_bytes = cost.bytes;
     a->line.residual_bytes = cost.residual_bytes;
     a->line.seconds = cost.seconds;
-    point.state = state;
+    point.state = q->wanted == HO_GRADIENT ? t->last : state;
     ho_best_offer(best, &point);
     ho_training_system(t->training)->api->vector_free(ho_training_system(t->training), state);
+    if (t->last && a->gradient && ho_training_start_from(t->training, q->lambda, t->last) != HO_OK)
+        return ho_take_error(t->training, HO_FAILED, "warm start", &a->outcome);
     return HO_OK;
 }
 

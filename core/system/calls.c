@@ -35,6 +35,7 @@ enum {
     INITIAL,
     INITIAL_JVP,
     INITIAL_VJP,
+    RESTART,
     STEP,
     JVP,
     VJP,
@@ -52,6 +53,7 @@ static const form forms[] = {
     [INITIAL] = {"initial", HO_INITIAL, HO_VALUE, .next = STATE},
     [INITIAL_JVP] = {"initial_jvp", HO_INITIAL, HO_JVP, .out = "out"},
     [INITIAL_VJP] = {"initial_vjp", HO_INITIAL, HO_VJP, .seed = "a"},
+    [RESTART] = {"restart", HO_RESTART, HO_VALUE, .state = STATE, .next = "next"},
     [STEP] = {"step", HO_STEP, HO_VALUE, .state = STATE, .next = "next"},
     [JVP] = {"jvp", HO_STEP, HO_JVP, .state = STATE, .seed = "z", .next = "next", .out = "out"},
     [VJP] = {"vjp", HO_STEP, HO_VJP, .state = STATE, .seed = "a", .out = "out"},
@@ -214,10 +216,23 @@ static ho_status step_shadow(ho_training *training, const call *c)
     return ho_meter_step(&training->meter, c->t, c->next, &training->ground.error);
 }
 
+/* What the initial map is where training starts from a state: a constant. */
+static ho_status start_again(ho_training *training, const form *f, const call *c)
+{
+    if (f->how == HO_VALUE)
+        ho_vector_copy(training->start, c->next);
+    else if (f->how == HO_JVP)
+        ho_vector_zero(c->out);
+    measure(training, f, c);
+    return HO_OK;
+}
+
 static ho_status perform(ho_training *training, const form *f, const call *c)
 {
     if (check(training, f, c) || (f->map == HO_STEP && poll_interrupt(training)))
         return training->ground.error.status;
+    if (f->map == HO_INITIAL && training->start)
+        return start_again(training, f, c);
     /* While results are examined, everything is computed from the state, so that the first bad node is found. */
     const bool plain = !c->residuals || training->examine || (f->way == HO_KEPT && !c->residuals->kept);
     const int64_t columns = f->how == HO_JVP ? c->columns : 0;
@@ -332,6 +347,14 @@ static ho_status call_error_gradient(ho_system *s, const double *lambda, const h
 {
     const call c = {.lambda = lambda, .state = state, .value = value, .out = by_state, .gradient = gradient};
     return perform(of(s), &forms[ERROR_GRADIENT], &c);
+}
+
+ho_status ho_training_start_from(ho_training *training, const double *lambda, const ho_vector *state)
+{
+    if (!training->start)
+        training->start = ho_vector_make(&training->layout, 1, &training->ground.error);
+    const call c = {.lambda = lambda, .state = state, .next = training->start};
+    return training->start ? perform(training, &forms[RESTART], &c) : training->ground.error.status;
 }
 
 ho_status ho_training_objective(ho_training *training, const double *lambda, const ho_vector *state, double *value)

@@ -148,26 +148,32 @@ static ho_node *piece_hypers(ho_training *training, size_t piece)
     return nodes;
 }
 
-/* Weights as the model declared them, slots as the dynamics start them. */
-void ho_trace_initial(ho_training *training)
+/* These weights, and slots as the dynamics starts them there. */
+static void trace_start(ho_training *training, ho_node weights, ho_node *start)
 {
     const ho_owner *owner = &training->owners[HO_DYNAMICS_OWNER];
     const size_t slots = training->layout.segments - 1, pieces = piece_count(training);
     ho_node *made = ho_alloc((slots + 1) * sizeof *made);
     ho_node *tensors = ho_alloc((slots + 1) * pieces * sizeof *tensors);
-    training->initial[0] = ho_flatten(&training->layout, training->layout.initial);
+    start[0] = weights;
     for (size_t i = 0; i < pieces; i++) {
-        const ho_node w = is_whole(training) ? training->initial[0] : training->layout.initial[i];
         ho_node *hypers = piece_hypers(training, i);
-        ho_dynamics_slots(owner->instance, training->ground.graph, hypers, w, made);
+        ho_dynamics_slots(owner->instance, training->ground.graph, hypers, piece_of(training, weights, i), made);
         free(hypers);
         for (size_t j = 0; j < slots; j++)
             tensors[j * pieces + i] = made[j];
     }
     for (size_t j = 0; j < slots; j++)
-        training->initial[1 + j] = joined(training, tensors + j * pieces);
+        start[1 + j] = joined(training, tensors + j * pieces);
     free(tensors);
     free(made);
+}
+
+/* Weights as the model declared them; and whatever weights there are. */
+void ho_trace_initial(ho_training *training)
+{
+    trace_start(training, ho_flatten(&training->layout, training->layout.initial), training->initial);
+    trace_start(training, ho_layout_node(&training->layout, 0), training->restart);
 }
 
 /* grad(p): the gradient's graph with p in the place of w. */

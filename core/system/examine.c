@@ -38,6 +38,7 @@ static void name_run(const ho_training *training, const ho_program *program, cha
 {
     static const char *const maps[] = {[HO_STEP] = "step",
                                        [HO_INITIAL] = "the initial state",
+                                       [HO_RESTART] = "the start of a training",
                                        [HO_ERROR] = "the validation error",
                                        [HO_OBJECTIVE] = "the training objective",
                                        [HO_EVALUATE] = "the evaluation"};

@@ -20,7 +20,8 @@ static bool all_finite(const double *values, int64_t count)
 
 /* One hypergradient; *finite tells whether it, the error and the last state are. */
 static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
-                          double *value, double *gradient, ho_gradient_cost *cost, bool *finite, ho_error *error)
+                          double *value, double *gradient, ho_vector *last, ho_gradient_cost *cost, bool *finite,
+                          ho_error *error)
 {
     ho_mode_run run = {0};
     const ho_vector *state = NULL;
@@ -28,6 +29,8 @@ static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_
         !ho_mode_hypergradient(&run, lambda, value, gradient, error) && (state = ho_mode_state(&run, error))) {
         *finite = isfinite(*value) && all_finite(gradient, ho_training_lambda_size(training)) &&
                   ho_training_finite(training, state);
+        if (last)
+            ho_training_system(training)->api->copy(ho_training_system(training), state, last);
         cost->bytes = ho_mode_bytes(&run);
         cost->residual_bytes = ho_mode_residual_bytes(&run);
     }
@@ -35,8 +38,9 @@ static ho_status run_mode(ho_training *training, const ho_instance *mode, int64_
     return error->status;
 }
 
-ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
-                           double *value, double *gradient, ho_gradient_cost *cost, ho_error *error)
+ho_status ho_hypergradient_and_state(ho_training *training, const ho_instance *mode, int64_t steps,
+                                     const double *lambda, double *value, double *gradient, ho_vector *last,
+                                     ho_gradient_cost *cost, ho_error *error)
 {
     double begun = ho_seconds();
     ho_gradient_cost unwanted;
@@ -45,11 +49,11 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
     bool finite = true;
     int64_t before = ho_training_evaluations(training);
     ho_error own = {0};
-    run_mode(training, mode, steps, lambda, value, gradient, cost, &finite, &own);
+    run_mode(training, mode, steps, lambda, value, gradient, last, cost, &finite, &own);
     cost->evaluations = ho_training_evaluations(training) - before;
     if (own.status == HO_OK && !finite) {
         ho_training_examine(training, true);
-        run_mode(training, mode, steps, lambda, value, gradient, cost, &finite, &own);
+        run_mode(training, mode, steps, lambda, value, gradient, last, cost, &finite, &own);
         ho_training_examine(training, false);
         ho_fail(&own, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite", mode->loaded->plugin.name);
     }
@@ -57,6 +61,12 @@ ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64
         return ho_fail_as(error, &own);
     cost->seconds = ho_seconds() - begun;
     return HO_OK;
+}
+
+ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
+                           double *value, double *gradient, ho_gradient_cost *cost, ho_error *error)
+{
+    return ho_hypergradient_and_state(training, mode, steps, lambda, value, gradient, NULL, cost, error);
 }
 
 /* Leaves the last state in *state and the spare vector in *other. */

@@ -16,6 +16,11 @@ typedef struct ho_gradient_cost {
 ho_status ho_hypergradient(ho_training *training, const ho_instance *mode, int64_t steps, const double *lambda,
                            double *value, double *gradient, ho_gradient_cost *cost, ho_error *error);
 
+/* The same; *last becomes the last state where the status is HO_OK. `last` may be NULL. */
+ho_status ho_hypergradient_and_state(ho_training *training, const ho_instance *mode, int64_t steps,
+                                     const double *lambda, double *value, double *gradient, ho_vector *last,
+                                     ho_gradient_cost *cost, ho_error *error);
+
 /* Trains for `steps` steps from the initial state and gives the validation error E(s_T, lambda). *state becomes the
  * last state (free with the system's vector_free; NULL after an error); `state` may be NULL. HO_DIVERGED as above. */
 ho_status ho_train(ho_training *training, int64_t steps, const double *lambda, ho_vector **state, double *value,

@@ -26,7 +26,7 @@
 /* ---- programs ---------------------------------------------------------------------------------------------------- */
 
 /* What is computed ... */
-typedef enum ho_map { HO_STEP, HO_INITIAL, HO_ERROR, HO_OBJECTIVE, HO_EVALUATE } ho_map;
+typedef enum ho_map { HO_STEP, HO_INITIAL, HO_RESTART, HO_ERROR, HO_OBJECTIVE, HO_EVALUATE } ho_map;
 
 /* ... and what of it. A step's tangents and the error's cotangents come with the value, which stands first. */
 typedef enum ho_how { HO_VALUE, HO_JVP, HO_VJP, HO_BRANCHES } ho_how;
@@ -106,6 +106,8 @@ struct ho_training {
     ho_node objective, validation_error;
     ho_node gradient;        /* of the objective by w */
     ho_node *initial, *step; /* by segment */
+    ho_node *restart;        /* by segment: the weights as they are, the slots as a training starts with them */
+    ho_vector *start;        /* NULL, or where a training starts instead of the initial map */
     ho_seeds *seeds;
     ho_program *programs;
 
@@ -140,7 +142,7 @@ ho_node ho_trace_terms(ho_training *training, const ho_owner *owners, size_t cou
 
 /* ---- dynamics.c -------------------------------------------------------------------------------------------------- */
 
-/* The training's initial map and its step. */
+/* The training's initial map, what restarts it, and its step. */
 void ho_trace_initial(ho_training *training);
 void ho_trace_step(ho_training *training);
 

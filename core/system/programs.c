@@ -135,9 +135,10 @@ static void add_evaluation(ho_training *training, ho_program *program, ho_error 
 
 static void build(ho_training *training, ho_program *program, ho_error *error)
 {
-    const bool states = program->map == HO_STEP || program->map == HO_INITIAL;
+    const bool states = program->map <= HO_RESTART;
     const ho_node *results = program->map == HO_STEP      ? training->step
                              : program->map == HO_INITIAL ? training->initial
+                             : program->map == HO_RESTART ? training->restart
                                                           : &training->validation_error;
     const size_t count = states ? training->layout.segments : 1;
     if (program->map == HO_EVALUATE) {
@@ -243,6 +244,7 @@ static const char *name_of(const ho_program *program)
     static const char *const names[][4] = {
         [HO_STEP] = {"step", "step, JVP", "step, VJP", "step, branches"},
         [HO_INITIAL] = {"initial state", "initial state, JVP", "initial state, VJP", "initial state, branches"},
+        [HO_RESTART] = {"restart", "", "", ""},
         [HO_ERROR] = {"validation error", "validation error, JVP", "validation error, gradient", "error, branches"},
         [HO_OBJECTIVE] = {"objective", "", "", ""},
         [HO_EVALUATE] = {"evaluation", "", "", ""}};

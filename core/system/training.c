@@ -169,6 +169,7 @@ static ho_status assemble(ho_training *training, ho_error *error)
     ho_meter_open(&training->meter, &training->layout, &training->hypers);
     const size_t segments = training->layout.segments;
     training->initial = ho_arena_alloc(ground->arena, segments * sizeof *training->initial);
+    training->restart = ho_arena_alloc(ground->arena, segments * sizeof *training->restart);
     training->step = ho_arena_alloc(ground->arena, segments * sizeof *training->step);
     ho_trace_initial(training);
     if (ho_ground_traced(ground, error))
@@ -203,6 +204,7 @@ void ho_training_free(ho_training *training)
     free(training->told[0]);
     free(training->told[1]);
     ho_vector_release(training->spare);
+    ho_vector_release(training->start);
     ho_meter_close(&training->meter);
     ho_layout_free(&training->layout);
     ho_ground_close(&training->ground);

@@ -87,6 +87,10 @@ void ho_training_examine(ho_training *training, bool on);
  * stop. Runs whose fingerprints differ lie on two sides of a kink. Costs about another evaluation of the gradient. */
 void ho_training_branches(ho_training *training, uint64_t *fingerprint);
 
+/* From now on a training starts from these weights, with slots as the dynamics starts them, and not from the initial
+ * map; its derivatives take that start for a constant. Copies what it needs of the state. */
+ho_status ho_training_start_from(ho_training *training, const double *lambda, const ho_vector *state);
+
 /* With a validation batch: the validation error is about draw number `draw` (from 1, the first) from now on. Draws are
  * a pure function of (seed, draw); an epoch of them goes through the validation part once. Nothing to do without one.
  */

@@ -275,6 +275,40 @@ Test(system_dynamics, slots_start_where_their_formula_says)
     }
 }
 
+/* A training that starts from given weights: its slots start there too, and it is a constant. */
+Test(system_dynamics, a_training_may_start_from_given_weights)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        small *s = with(anchored, whole ? HO_WHOLE : HO_PER_TENSOR, (ho_table)RATE, (ho_table)HO_TABLE(anchor));
+        small_fix(s, "dynamics.learning_rate", 0.25);
+        ho_training *training = small_training(s);
+        ho_system *system = ho_training_system(training);
+        const ho_system_api *api = system->api;
+        ho_vector *state = api->vector_new(system, 1), *other = api->vector_new(system, 1);
+        double lambda[8], gradient[8] = {7.0}, seeds[8] = {1.0}, norm;
+        ho_training_lambda_initial(training, lambda);
+        cr_assert_eq(api->initial(system, lambda, state), HO_OK);
+        api->axpby(system, 0.0, state, 3.0, state);
+        cr_assert_eq(ho_training_start_from(training, lambda, state), HO_OK);
+        api->zero(system, other);
+        cr_assert_eq(api->initial(system, lambda, other), HO_OK);
+        const double *w = state->segments[0], *start = other->segments[0], *v = other->segments[1];
+        for (int64_t i = 0; i < training->layout.size; i++) {
+            cr_expect_float_eq(start[i], w[i], 0);
+            cr_expect_float_eq(v[i], 2 * w[i] + 0.25, 1e-14);
+        }
+        cr_assert_eq(api->initial_jvp(system, lambda, 1, seeds, other), HO_OK);
+        api->norms(system, other, &norm);
+        cr_expect_float_eq(norm, 0.0, 0);
+        cr_assert_eq(api->initial_vjp(system, lambda, state, gradient), HO_OK);
+        cr_expect_float_eq(gradient[0], 7.0, 0);
+        api->vector_free(system, state);
+        api->vector_free(system, other);
+        ho_training_free(training);
+        small_free(s);
+    }
+}
+
 Test(system_dynamics, a_rate_for_each_step_has_a_gradient_for_each_step)
 {
     small *s = with(plain, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS);
