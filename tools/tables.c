@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "record/paired.h"
 
 static void print_heading(const ho_record *r)
 {
@@ -196,6 +197,54 @@ static void print_row(const ho_record *record, const ho_row *row, int widest)
     putchar('\n');
 }
 
+/* ---- paired differences ------------------------------------------------------------------------------------------ */
+
+/* Figures that say which method is better, in the order of the columns. */
+static bool is_compared(const ho_record *record, ho_figure which)
+{
+    return ho_figure_forms[which].better != 0 && any_row_has(record, which);
+}
+
+/* "-0.048 +- 0.030  4 of 5" */
+static void print_difference(const ho_row *row, const ho_row *reference, ho_figure which)
+{
+    const ho_figure_form *form = &ho_figure_forms[which];
+    const ho_paired p = ho_paired_of(row, reference, which);
+    const double factor = form->print == HO_PERCENT ? 100 : 1;
+    char text[64] = "-", better[32] = "";
+    if (p.pairs > 1)
+        snprintf(text, sizeof text, "%+.*f +- %.*f", form->digits, factor * p.mean, form->digits, factor * p.sd);
+    else if (p.pairs == 1)
+        snprintf(text, sizeof text, "%+.*f", form->digits, factor * p.mean);
+    if (p.pairs > 0)
+        snprintf(better, sizeof better, "%zu of %zu", p.better, p.pairs);
+    printf("%*s%12s", form->width, text, better);
+}
+
+/* Every row against one, on the splits that they share. */
+static void print_paired(const ho_record *record, int widest)
+{
+    const ho_row *rows = record->rows.items;
+    const size_t reference = ho_paired_reference(rows, record->rows.count);
+    if (reference == record->rows.count)
+        return;
+    printf("\n  minus %s (least validation error), on the same splits; better: on how many of them\n  %-*s",
+           rows[reference].variant, widest, "method");
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (is_compared(record, columns[c]))
+            printf("%*s%12s", ho_figure_forms[columns[c]].width, ho_figure_forms[columns[c]].title, "better");
+    putchar('\n');
+    for (size_t i = 0; i < record->rows.count; i++) {
+        if (i == reference)
+            continue;
+        printf("  %-*s", widest, rows[i].variant);
+        for (size_t c = 0; c < COLUMNS; c++)
+            if (is_compared(record, columns[c]))
+                print_difference(&rows[i], &rows[reference], columns[c]);
+        putchar('\n');
+    }
+}
+
 static void print_rows(const ho_record *record, const char *folder)
 {
     size_t widest = 6;
@@ -213,6 +262,7 @@ static void print_rows(const ho_record *record, const char *folder)
     printf("  tuned hyperparameters\n");
     for (size_t i = 0; i < record->rows.count; i++)
         print_row(record, &record->rows.items[i], (int)widest);
+    print_paired(record, (int)widest);
     printf("  results in %s\n", folder);
 }
 

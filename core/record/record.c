@@ -13,6 +13,7 @@
 
 static const ho_field real = {"a number", HO_FIELD_REAL, 0, 0, 0, NULL, 0};
 static const ho_field text = {"a text", HO_FIELD_TEXT, 0, HO_FIELD_REQUIRED, 0, NULL, 0};
+static const ho_field integer = {"an integer", HO_FIELD_INTEGER, 0, 0, 0, NULL, 0};
 static const ho_field checksum = {"a checksum", HO_FIELD_TEXT, 0, 0, 0, NULL, 0};
 static const ho_field path = {"a path", HO_FIELD_TEXT, 0, HO_FIELD_REQUIRED | HO_FIELD_INSIDE, 0, NULL, 0};
 
@@ -50,6 +51,7 @@ static const ho_field row[] = {
     {"figures", AT(FIGURES, ho_row, figures), .of = statistic},
     {"hyperparameters", AT(NAMED, ho_row, hypers), ITEMS(row_hyper, ho_row_hyper)},
     {"scales", AT(NAMED, ho_row, scales), ITEMS(row_scale, ho_row_scale), .flags = HO_FIELD_OMIT},
+    {"seeds", AT(LIST, ho_row, seeds), ITEMS(&integer, int64_t), .flags = HO_FIELD_OMIT},
     {"folders", AT(LIST, ho_row, folders), ITEMS(&path, char *), .flags = HO_FIELD_REQUIRED},
     {"chosen", AT(LIST, ho_row, chosen), ITEMS(&text, char *), .flags = HO_FIELD_OMIT},
     {0},
@@ -226,18 +228,19 @@ const char *ho_outcome_name(ho_status outcome)
 #define RESULT(member) offsetof(ho_result, member)
 
 const ho_figure_form ho_figure_forms[HO_FIGURES] = {
-    [HO_VALIDATION_ERROR] = {"validation_error", "validation error", 17, 3, 0, HO_OF_CHOICE, COLUMN(validation_error)},
+    [HO_VALIDATION_ERROR] = {"validation_error", "validation error", 17, 3, 0, HO_OF_CHOICE, COLUMN(validation_error),
+                             -1},
     [HO_VALIDATION_ACCURACY] = {"validation_accuracy", "validation acc. %", 18, 2, HO_PERCENT, HO_OF_CHOICE,
-                                COLUMN(validation_accuracy)},
-    [HO_TEST_LOSS] = {"test_loss", "test loss", 0, 0, 0, HO_OF_LAST, COLUMN(test_loss)},
-    [HO_TEST_ACCURACY] = {"test_accuracy", "test accuracy %", 17, 2, HO_PERCENT, HO_OF_LAST, COLUMN(test_accuracy)},
-    [HO_BEST_EPOCH] = {"best_epoch", "best epoch", 15, 1, 0, HO_OF_LAST, COLUMN(best_epoch)},
-    [HO_EVALUATIONS] = {"gradient_evaluations", "gradients", 11, 0, HO_MEAN_ONLY, HO_OF_RUN, RESULT(evaluations)},
-    [HO_CPU_SECONDS] = {"cpu_seconds", "CPU s", 9, 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(cpu_seconds)},
-    [HO_SECONDS] = {"seconds", "seconds", 9, 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(seconds)},
-    [HO_PRECISION] = {"precision", "precision", 17, 3, 0, HO_OF_RUN, RESULT(detection.precision)},
-    [HO_RECALL] = {"recall", "recall", 17, 3, 0, HO_OF_RUN, RESULT(detection.recall)},
-    [HO_F1] = {"f1", "F1", 17, 3, 0, HO_OF_RUN, RESULT(detection.f1)},
+                                COLUMN(validation_accuracy), 1},
+    [HO_TEST_LOSS] = {"test_loss", "test loss", 0, 0, 0, HO_OF_LAST, COLUMN(test_loss), -1},
+    [HO_TEST_ACCURACY] = {"test_accuracy", "test accuracy %", 17, 2, HO_PERCENT, HO_OF_LAST, COLUMN(test_accuracy), 1},
+    [HO_BEST_EPOCH] = {"best_epoch", "best epoch", 15, 1, 0, HO_OF_LAST, COLUMN(best_epoch), 0},
+    [HO_EVALUATIONS] = {"gradient_evaluations", "gradients", 11, 0, HO_MEAN_ONLY, HO_OF_RUN, RESULT(evaluations), 0},
+    [HO_CPU_SECONDS] = {"cpu_seconds", "CPU s", 9, 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(cpu_seconds), 0},
+    [HO_SECONDS] = {"seconds", "seconds", 9, 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(seconds), 0},
+    [HO_PRECISION] = {"precision", "precision", 17, 3, 0, HO_OF_RUN, RESULT(detection.precision), 1},
+    [HO_RECALL] = {"recall", "recall", 17, 3, 0, HO_OF_RUN, RESULT(detection.recall), 1},
+    [HO_F1] = {"f1", "F1", 17, 3, 0, HO_OF_RUN, RESULT(detection.f1), 1},
 };
 
 double ho_figure_of(const ho_result *r, ho_figure which)

@@ -24,6 +24,11 @@ typedef struct ho_texts {
     size_t count;
 } ho_texts;
 
+typedef struct ho_integers {
+    const int64_t *items;
+    size_t count;
+} ho_integers;
+
 typedef struct ho_reals {
     const double *items;
     size_t count;
@@ -87,6 +92,7 @@ typedef struct ho_detection {
 } ho_detection;
 
 typedef struct ho_result {
+    int64_t seed;             /* of the run: those with the same seed share a split. In the file the record's */
     ho_error outcome;         /* HO_OK, or how the run ended */
     int64_t outer_iterations; /* completed: outer iterations, online updates, or candidates */
     int64_t halvings;
@@ -125,6 +131,7 @@ typedef struct ho_figure_form {
     enum { HO_PERCENT = 1, HO_MEAN_ONLY } print;
     enum { HO_OF_CHOICE, HO_OF_LAST, HO_OF_RUN } from; /* the last training that validates, the last, all of it */
     size_t offset;                                     /* in that ho_column or ho_result */
+    int better;                                        /* 1: more is; -1: less is; 0: neither */
 } ho_figure_form;
 extern const ho_figure_form ho_figure_forms[HO_FIGURES];
 
@@ -161,8 +168,9 @@ typedef struct ho_row {
         ho_row_scale *items; /* NULL: every scale is linear */
         size_t count;
     } scales;
-    ho_texts folders; /* of each run, relative to the record's */
-    ho_texts chosen;  /* of a choice: the variant of each run; else NULL */
+    ho_integers seeds; /* of each run; NULL: unknown */
+    ho_texts folders;  /* of each run, relative to the record's */
+    ho_texts chosen;   /* of a choice: the variant of each run; else NULL */
 } ho_row;
 
 /* ---- result.json ------------------------------------------------------------------------------------------------- */

@@ -199,6 +199,7 @@ static void read_result(task *t)
     ho_record record;
     if (ho_file_exists(file) && ho_record_read(path, t->all->arena, &record, &unread) == HO_OK) {
         t->result = record.result;
+        t->result.seed = record.seed;
         const ho_statistic *figures = record.rows.count ? record.rows.items[0].figures : NULL;
         if (figures)
             t->result.detection =

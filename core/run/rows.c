@@ -65,6 +65,10 @@ ho_row ho_row_of(const ho_runs *runs, ho_arena *arena)
         if (r->best.count)
             known = &r->best;
     }
+    int64_t *seeds = ho_arena_alloc(arena, runs->count * sizeof *seeds);
+    for (size_t i = 0; i < runs->count; i++)
+        seeds[i] = runs->results[i].seed;
+    row.seeds = (ho_integers){seeds, runs->count};
     for (size_t f = 0; f < HO_FIGURES; f++)
         row.figures[f] = figure(runs, (ho_figure)f, arena);
     row.hypers.count = known->count;

@@ -258,7 +258,7 @@ static ho_status record(const ho_single *s, const ho_result *result, ho_error *e
 ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
 {
     s->folder = folder;
-    *result = (ho_result){.initial_error = NAN, .best_error = NAN};
+    *result = (ho_result){.seed = (int64_t)s->pipeline->problem.seed, .initial_error = NAN, .best_error = NAN};
     ho_status status =
         s->strategy && s->strategy->calls->begin ? s->strategy->calls->begin(s->strategy, &result->outcome) : HO_OK;
     int64_t before = ho_training_evaluations(s->training);

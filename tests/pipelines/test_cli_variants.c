@@ -1,6 +1,7 @@
 /* Variants and repetitions from end to end: one folder and one row for each, the same numbers however they are run. */
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -156,6 +157,59 @@ Test(variants, the_test_part_is_looked_at_once_and_chooses_nothing)
         cr_expect_float_eq(json_number(one, "best_validation_error"), json_number(two, "best_validation_error"), 0);
         cr_expect_float_eq(json_number(one, "hyperparameters/mtl.rho"), json_number(two, "hyperparameters/mtl.rho"), 0);
     }
+}
+
+/* The difference of two rows' figure over both splits, as the table says it; *better: on how many the first is. */
+static double difference_of(const char *result, int row, int reference, const char *figure, double *better)
+{
+    double sum = 0;
+    *better = 0;
+    for (int i = 0; i < 2; i++) {
+        double own = json_number(result, cli_format("rows/%d/%s/values/%d", row, figure, i));
+        double other = json_number(result, cli_format("rows/%d/%s/values/%d", reference, figure, i));
+        sum += own - other;
+        *better += strcmp(figure, "test_accuracy") == 0 ? own > other : own < other;
+    }
+    return sum / 2;
+}
+
+Test(variants, are_compared_on_the_splits_they_share)
+{
+    cli_result r = cli_run("pipeline", "v.yaml", "--set", "choose={BEST: [RHO, GRID]}", "--out", "r", NULL);
+    cli_expect_done(r);
+    const char *result = result_of("r"), *block = strstr(r.out, "on the same splits");
+    cr_assert(block, "%s", r.out);
+    const char *all[] = {"FULL", "RHO", "GRID", "RANDOM", "BEST"};
+    int reference = 0;
+    for (int v = 1; v < 5; v++)
+        if (json_number(result, cli_format("rows/%d/validation_error/mean", v)) <
+            json_number(result, cli_format("rows/%d/validation_error/mean", reference)))
+            reference = v;
+    cr_expect(strstr(r.out, cli_format("\n  minus %s (least validation error)", all[reference])), "%s", r.out);
+    for (int v = 0; v < 5; v++) {
+        cr_expect_float_eq(json_number(result, cli_format("rows/%d/seeds/1", v)),
+                           json_number(result, cli_format("rows/%d/seeds/0", v)) + 1, 0);
+        const char *line = line_with(block, all[v]);
+        double shown, sd, better, wanted, wins;
+        int pairs;
+        cr_expect(v != reference ? *line : !*line, "%s", r.out);
+        if (v == reference)
+            continue;
+        cr_assert_eq(sscanf(line + strlen(all[v]) + 3, "%lf +- %lf %lf of %d", &shown, &sd, &better, &pairs), 4, "%s",
+                     line);
+        wanted = difference_of(result, v, reference, "validation_error", &wins);
+        cr_expect_float_eq(shown, wanted, 6e-4, "%s", line);
+        cr_expect(better == wins && pairs == 2, "%s: %g", line, wins);
+    }
+    cli_expect_done(cli_run("report", "r", NULL));
+    const char *html = cli_read("r/report.html");
+    cr_expect(strstr(html, "<table id=\"paired\">") && strstr(html, "Paired differences"));
+    cli_expect_done(r = cli_run("pipeline", "v.yaml", "--set", "repeat=1", "--out", "once", NULL));
+    cr_expect_not(strstr(r.out, "on the same splits"), "one split says nothing: %s", r.out);
+    /* Each on splits of its own. */
+    cli_expect_done(r = cli_run("pipeline", "v.yaml", "--variant", "RHO", "--variant", "GRID", "--set",
+                                "variants/GRID/seed=100", "--out", "apart", NULL));
+    cr_expect_not(strstr(r.out, "on the same splits"), "%s", r.out);
 }
 
 Test(variants, can_be_chosen)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "record/paired.h"
 #include "report/page.h"
 #include "report/text.h"
 
@@ -30,8 +31,8 @@ static void put_grouped(double value, FILE *html)
     }
 }
 
-/* What a column's figures are. */
-typedef enum kind { PLAIN, PERCENT, COUNT, SECONDS } kind;
+/* What a column's figures are. POINTS: differences of percentages. */
+typedef enum kind { PLAIN, PERCENT, POINTS, COUNT, SECONDS } kind;
 
 /* `places` decimals. A plain figure has four significant digits if places is negative, or if it is very small or large.
  */
@@ -55,12 +56,13 @@ static int plain_places(double mean, double sd)
 
 static void put_statistic(const ho_statistic *s, kind k, FILE *html)
 {
-    double factor = k == PERCENT ? 100 : 1;
+    bool share = k == PERCENT || k == POINTS;
+    double factor = share ? 100 : 1;
     double mean = s->mean * factor, sd = s->sd * factor;
     bool several = isfinite(sd) && s->values.count > 1;
     /* Rounding is not a spread. */
     bool spread = several && sd > 1e-12 * fabs(mean);
-    int places = k == SECONDS ? mean < 100 : k == PERCENT ? 2 : spread ? plain_places(mean, sd) : -1;
+    int places = k == SECONDS ? mean < 100 : share ? 2 : spread ? plain_places(mean, sd) : -1;
     put_number(mean, places, k, html);
     fputs(k == PERCENT ? "\xe2\x80\xaf%" : "", html);
     if (several && (spread || k != COUNT)) {
@@ -79,7 +81,7 @@ static void put_data(const ho_statistic *s, FILE *html)
         ho_print_real(s->sd, text);
         fprintf(html, " data-sd=\"%s\"", text);
     }
-    if (s->values.count < 2)
+    if (s->values.count < 2 || !s->values.items)
         return;
     fputs(" title=\"every repeat: ", html);
     for (size_t i = 0; i < s->values.count; i++) {
@@ -191,23 +193,22 @@ typedef struct column {
     ho_figure figure;
     const char *head;
     kind k;
-    int better; /* 1: more is better; -1: less is; 0: neither */
     bool always;
 } column;
 
 static const column before[] = {
-    {HO_VALIDATION_ERROR, "Validation<br>error", PLAIN, -1, true},
-    {HO_VALIDATION_ACCURACY, "Validation<br>accuracy", PERCENT, 1, false},
-    {HO_TEST_ACCURACY, "Test<br>accuracy", PERCENT, 1, true},
-    {HO_PRECISION, "Precision", PERCENT, 1, false},
-    {HO_RECALL, "Recall", PERCENT, 1, false},
-    {HO_F1, "F1", PERCENT, 1, false},
+    {HO_VALIDATION_ERROR, "Validation<br>error", PLAIN, true},
+    {HO_VALIDATION_ACCURACY, "Validation<br>accuracy", PERCENT, false},
+    {HO_TEST_ACCURACY, "Test<br>accuracy", PERCENT, true},
+    {HO_PRECISION, "Precision", PERCENT, false},
+    {HO_RECALL, "Recall", PERCENT, false},
+    {HO_F1, "F1", PERCENT, false},
 };
 static const column after[] = {
-    {HO_BEST_EPOCH, "Best<br>epoch", PLAIN, 0, false},
-    {HO_EVALUATIONS, "Gradient<br>evaluations", COUNT, 0, true},
-    {HO_CPU_SECONDS, "CPU<br>seconds", SECONDS, 0, false},
-    {HO_SECONDS, "Seconds", SECONDS, 0, true},
+    {HO_BEST_EPOCH, "Best<br>epoch", PLAIN, false},
+    {HO_EVALUATIONS, "Gradient<br>evaluations", COUNT, true},
+    {HO_CPU_SECONDS, "CPU<br>seconds", SECONDS, false},
+    {HO_SECONDS, "Seconds", SECONDS, true},
 };
 #define BEFORE (sizeof before / sizeof *before)
 #define AFTER  (sizeof after / sizeof *after)
@@ -228,10 +229,11 @@ static bool is_known(const ho_page *page, ho_figure figure)
 static bool is_best(const ho_page *page, size_t row, const column *c)
 {
     double mine = mean_of(page, row, c->figure);
+    int better = ho_figure_forms[c->figure].better;
     for (size_t r = 0; r < page->run->row_count; r++)
-        if (c->better * mean_of(page, r, c->figure) > c->better * mine)
+        if (better * mean_of(page, r, c->figure) > better * mine)
             return false;
-    return c->better != 0 && isfinite(mine) && page->run->row_count > 1;
+    return better != 0 && isfinite(mine) && page->run->row_count > 1;
 }
 
 static void put_heads(const ho_page *page, const column *columns, size_t count)
@@ -271,6 +273,67 @@ static void put_table(const ho_page *page)
     fputs("</tbody></table></div>\n", page->html);
 }
 
+/* ---- paired differences ------------------------------------------------------------------------------------------ */
+
+static void put_paired(const ho_row *reference, const ho_row *row, const column *c, FILE *html)
+{
+    ho_paired p = ho_paired_of(row, reference, c->figure);
+    const ho_statistic s = {.mean = p.mean, .sd = p.sd, .values = {NULL, p.pairs}};
+    fprintf(html, "<td class=\"n\" data-column=\"%s\"", ho_figure_forms[c->figure].key);
+    if (p.pairs > 0)
+        put_data(&s, html);
+    fputc('>', html);
+    if (p.pairs > 0) {
+        fputs(p.mean > 0 ? "+" : "", html);
+        put_statistic(&s, c->k == PERCENT ? POINTS : c->k, html);
+        fprintf(html, "</td><td class=\"n\">%zu of %zu</td>\n", p.better, p.pairs);
+    } else {
+        fputs("<span class=\"sd\">\xe2\x80\x93</span></td><td></td>\n", html);
+    }
+}
+
+/* The figures that methods are compared by. */
+static bool is_compared(const ho_page *page, const column *c)
+{
+    return ho_figure_forms[c->figure].better != 0 && is_known(page, c->figure);
+}
+
+static void put_differences(const ho_page *page)
+{
+    const ho_report_run *run = page->run;
+    FILE *html = page->html;
+    ho_row *rows = ho_arena_alloc(run->arena, (run->row_count + 1) * sizeof *rows);
+    for (size_t r = 0; r < run->row_count; r++)
+        rows[r] = *run->rows[r].record;
+    size_t reference = ho_paired_reference(rows, run->row_count);
+    if (reference == run->row_count)
+        return;
+    fputs("<h3>Paired differences</h3>\n<p class=\"note\">Each method minus <strong>", html);
+    ho_text_html(run->rows[reference].name, html);
+    fputs("</strong>, the one of least validation error, on the same splits: mean \xc2\xb1 standard deviation of the "
+          "differences, and on how many splits the method is better.</p>\n"
+          "<div class=\"card wide\"><table id=\"paired\">\n<thead><tr><th>Method</th>",
+          html);
+    for (size_t i = 0; i < BEFORE; i++)
+        if (is_compared(page, &before[i]))
+            fprintf(html, "<th class=\"n\">%s%s</th><th class=\"n\">better</th>", before[i].head,
+                    before[i].k == PERCENT ? ", points" : "");
+    fputs("</tr></thead>\n<tbody>\n", html);
+    for (size_t r = 0; r < run->row_count; r++) {
+        if (r == reference)
+            continue;
+        fputs("<tr><td><span class=\"method\">", html);
+        ho_page_chip(page, r);
+        ho_text_html(run->rows[r].name, html);
+        fputs("</span></td>\n", html);
+        for (size_t i = 0; i < BEFORE; i++)
+            if (is_compared(page, &before[i]))
+                put_paired(&rows[reference], &rows[r], &before[i], html);
+        fputs("</tr>\n", html);
+    }
+    fputs("</tbody></table></div>\n", html);
+}
+
 void ho_page_results(ho_page *page)
 {
     FILE *html = page->html;
@@ -290,4 +353,5 @@ void ho_page_results(ho_page *page)
         fputs(" Precision, recall and F1 measure how well low weights find the replaced labels.", html);
     fputs("</p>\n", html);
     put_table(page);
+    put_differences(page);
 }
