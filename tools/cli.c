@@ -31,6 +31,8 @@ static const ho_flag flags[] = {
     {"--sort", "COLUMN", "run, date, method, outcome, validation, test or seconds (default: run)", HO_CLI_SORT,
      offsetof(ho_cli, sort)},
     {"--html", "FILE", "write a page instead", HO_CLI_HTML, offsetof(ho_cli, html)},
+    {"--csv", "DIR", "a table for each run", HO_CLI_EXPORT, offsetof(ho_cli, csv)},
+    {"--tensorboard", "DIR", "an event file for each run", HO_CLI_EXPORT, offsetof(ho_cli, tensorboard)},
     {"--json", NULL, "print the results as JSON", HO_CLI_JSON, 0},
     {"--profile", NULL, "measure where the time goes: a table, and stacks for a flame graph in the results",
      HO_CLI_PROFILE, 0},

@@ -24,8 +24,8 @@ typedef struct ho_cli {
     const char **operand_list; /* all of them */
     size_t operand_count;
     const char *mode, *precision, *out, *threads, *jobs;
-    const char *sort, *html;         /* of tables of runs */
-    const char *only, *seed, *limit; /* of the check of a plugin */
+    const char *sort, *html, *csv, *tensorboard; /* of tables of runs */
+    const char *only, *seed, *limit;             /* of the check of a plugin */
     bool quiet, json, profile, allow_generated, in_process;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
@@ -46,6 +46,7 @@ enum {
     HO_CLI_JSON = 4096,
     HO_CLI_SORT = 8192,
     HO_CLI_HTML = 16384,
+    HO_CLI_EXPORT = 32768,
 };
 
 typedef struct ho_cli_command {

@@ -185,6 +185,12 @@ static ho_status run_compare(const ho_cli *cli, ho_registry *registry, ho_error 
     return ho_runs_compare(cli->operand_list, cli->operand_count, cli->html, cli->json, error);
 }
 
+static ho_status run_export(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    (void)registry;
+    return ho_runs_export(cli->operand, cli->csv, cli->tensorboard, error);
+}
+
 static ho_status run_new(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     return ho_new_project(cli->operands[0], cli->operands[1], cli->operands[2], registry, error);
@@ -275,6 +281,16 @@ const ho_cli_command ho_cli_commands[] = {
      "how "
      "many of these it is better. --html FILE writes all this as a page.",
      HO_CLI_HTML | HO_CLI_JSON, .run = run_compare},
+    {"export", "RUN", "write a run's curves as CSV, or for TensorBoard",
+     "Writes every number of every line of RUN's metrics, a file for each run: with --csv DIR/VARIANT-N.csv (run.csv "
+     "for a "
+     "single run), a column for each number, where `line` says what a line is about: outer (an iteration or a "
+     "candidate), "
+     "training (an evaluation), updates (online, of the hyperparameters); with --tensorboard an event file in "
+     "DIR/VARIANT-N, whose scalars are called outer/validation_error and so on: tensorboard --logdir DIR shows them. "
+     "Of a "
+     "hyperparameter that is an array these are the sum, the least and the largest entry, and how many are not 0.",
+     HO_CLI_EXPORT, .run = run_export},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
      "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,
      .run = run_plugins},

@@ -382,7 +382,7 @@ ho_status ho_runs_compare(const char *const *folders, size_t count, const char *
     comparison c = {.arena = ho_arena_new()};
     for (size_t i = 0; i < count && error->status == HO_OK; i++)
         read_run(&c, folders[i], error);
-    if (error->status == HO_OK && c.count < 2)
+    if (error->status == HO_OK && (!c.sides || c.count < 2))
         ho_fail(error, HO_INVALID, "compare: %s is one run: expected another to compare it with", folders[0]);
     if (error->status == HO_OK) {
         find_differences(&c);

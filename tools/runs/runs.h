@@ -12,6 +12,10 @@ extern const char *const ho_runs_columns[]; /* by which they can be sorted, endi
 /* `hotool compare`: settings and results of the rows of several runs side by side; `html`: a page to write, or NULL. */
 ho_status ho_runs_compare(const char *const *folders, size_t count, const char *html, bool json, ho_error *error);
 
+/* `hotool export`: the numbers of metrics.jsonl of every run in a folder, as DIR/NAME.csv, or as an event file in
+ * DIR/NAME for TensorBoard; one of the two is NULL. Prints the files. */
+ho_status ho_runs_export(const char *folder, const char *csv, const char *tensorboard, ho_error *error);
+
 /* Whether more of a figure is better. */
 bool ho_more_is_better(ho_figure which);
 
