@@ -250,13 +250,14 @@ static bool same_time(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Reads what is open. A change meanwhile would leave some of the old bytes and some of the new. */
-static ho_status read_still(gather *g, int fd, ho_error *error)
+/* Reads what is open. Unless it is a file that grows, a change meanwhile would leave some of the old bytes and some of
+ * the new. */
+static ho_status read_open(gather *g, int fd, bool grows, ho_error *error)
 {
     struct stat before, after;
     if (fstat(fd, &before) != 0)
         return ho_fail(error, HO_FAILED, "%s: %s", g->path, strerror(errno));
-    if (read_all(g, fd, (uint64_t)before.st_size, error) != HO_OK)
+    if (read_all(g, fd, (uint64_t)before.st_size, error) != HO_OK || grows)
         return error->status;
     if (fstat(fd, &after) != 0 || !same_time(&before, &after))
         return ho_fail(error, HO_INVALID, "%s: changed while it was being read", g->path);
@@ -272,7 +273,18 @@ ho_status ho_file_read_raw(const char *path, uint64_t most, uint8_t **bytes, uin
     bool packed = pread(fd, magic, 2, 0) == 2 && is_gzip(magic, 2);
     most = limit(most);
     gather g = {.path = path, .allowed = packed ? most_packed(most) : most};
-    ho_status status = read_still(&g, fd, error);
+    ho_status status = read_open(&g, fd, false, error);
+    close(fd);
+    return hand_over(&g, status, bytes, size);
+}
+
+ho_status ho_file_read_now(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error)
+{
+    int fd;
+    if (open_regular(path, &fd, error) != HO_OK)
+        return error->status;
+    gather g = {.path = path, .allowed = limit(most)};
+    ho_status status = read_open(&g, fd, true, error);
     close(fd);
     return hand_over(&g, status, bytes, size);
 }

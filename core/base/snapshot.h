@@ -6,17 +6,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/memory.h"
+
 /* Zero-initialise it. */
 typedef struct ho_snapshot {
     char *bytes;
-    size_t size, at;
+    size_t size, at, capacity;
     bool restoring;
+    bool short_of; /* more was asked for than was saved: what was restored from there on is zero */
 } ho_snapshot;
 
 /* What is passed from here on is saved (what was saved before is dropped), or overwritten with what was saved. */
 void ho_snapshot_save(ho_snapshot *snapshot);
 void ho_snapshot_restore(ho_snapshot *snapshot);
 void ho_snapshot_pass(ho_snapshot *snapshot, void *value, size_t size);
+#define HO_SNAPSHOT(snapshot, variable) ho_snapshot_pass(snapshot, &(variable), sizeof(variable))
+/* A text (or NULL), which is restored into the arena. */
+void ho_snapshot_text(ho_snapshot *snapshot, const char **text, ho_arena *arena);
 void ho_snapshot_free(ho_snapshot *snapshot);
 
 #endif

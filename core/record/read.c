@@ -258,7 +258,7 @@ char *ho_record_text(const char *path, ho_error *error)
 {
     uint8_t *bytes = NULL;
     uint64_t size;
-    if (ho_file_read(path, MOST_BYTES, &bytes, &size, error) != HO_OK)
+    if (ho_file_read_now(path, MOST_BYTES, &bytes, &size, error) != HO_OK)
         return NULL;
     const uint8_t *zero = memchr(bytes, 0, size);
     if (!zero)
