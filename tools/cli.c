@@ -34,6 +34,8 @@ static const ho_flag flags[] = {
     {"--csv", "DIR", "a table for each run", HO_CLI_EXPORT, offsetof(ho_cli, csv)},
     {"--tensorboard", "DIR", "an event file for each run", HO_CLI_EXPORT, offsetof(ho_cli, tensorboard)},
     {"--json", NULL, "print the results as JSON", HO_CLI_JSON, 0},
+    {"--resume", "RUN", "go on with the run in this folder, which was interrupted or killed", HO_CLI_RESUME,
+     offsetof(ho_cli, resume)},
     {"--profile", NULL, "measure where the time goes: a table, and stacks for a flame graph in the results",
      HO_CLI_PROFILE, 0},
     {"--only", "CHECK", "of a plugin: this check alone", HO_CLI_PROOF, offsetof(ho_cli, only)},
@@ -130,7 +132,7 @@ static ho_status store_operand(const ho_cli_command *command, ho_cli *cli, const
 static ho_status expect_operands(const ho_cli_command *command, const ho_cli *cli, ho_error *error)
 {
     const char *expected = command->operand;
-    for (size_t i = 0; *expected && *expected != '['; i++) {
+    for (size_t i = 0; *expected && *expected != '[' && !cli->resume; i++) {
         if (!cli->operands[i])
             return ho_fail(error, HO_INVALID, "%s: which %.*s? See hotool %s --help", command->name,
                            (int)strcspn(expected, " ."), expected, command->name);

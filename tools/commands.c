@@ -77,11 +77,28 @@ static ho_run_request run_request(const ho_cli *cli)
     static char options[64];
     snprintf(options, sizeof options, cli->threads ? " --threads %.32s" : "", cli->threads);
     return (ho_run_request){.out = cli->out,
+                            .resume = cli->resume,
                             .quiet = cli->quiet,
                             .command_line = cli->command_line,
                             .options = options,
                             .interrupt = &ho_cli_interrupted,
                             .show = show};
+}
+
+/* What a run that is resumed was given when it began. */
+static ho_status check_resume(const ho_cli *cli, ho_error *error)
+{
+    const char *given = !cli->resume           ? NULL
+                        : cli->out             ? "--out"
+                        : cli->profile         ? "--profile"
+                        : cli->operand         ? NULL
+                        : cli->set_count       ? "--set"
+                        : cli->variant_count   ? "--variant"
+                        : cli->mode            ? "--mode"
+                        : cli->precision       ? "--precision"
+                        : cli->allow_generated ? "--allow-generated"
+                                               : NULL;
+    return given ? ho_fail(error, HO_INVALID, "%s: not with --resume: a run goes on as it was begun", given) : HO_OK;
 }
 
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -95,6 +112,8 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
     if (cli->jobs && cli->threads && jobs * threads > cores)
         ho_note("warning: --jobs %d with --threads %d is more than the %d processors of this machine", jobs, threads,
                 cores);
+    if (check_resume(cli, error) != HO_OK)
+        return error->status;
     if (cli->profile && cli->jobs)
         return ho_fail(error, HO_INVALID, "--profile measures one run after another: not with --jobs");
     ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, cli->profile ? 0 : jobs, &request, error);
@@ -206,6 +225,12 @@ const ho_cli_command ho_cli_commands[] = {
      "update and evaluation during training, hyperparameters and weights as .npy. Ctrl-C stops cleanly and keeps what "
      "is done; so do SIGTERM, SIGHUP and a reader of the output that goes away. A variant or repetition whose process "
      "dies is named in the table, and the others go on.\n\n"
+     "--resume RUN goes on with the run in the folder RUN, which was interrupted or killed, or whose machine went "
+     "down, "
+     "from its last checkpoint (`hotool help pipeline checkpoint`), and comes to the same results to the last bit. It "
+     "takes no FILE; where one is given, the run must be of it. A run whose data or plugins have changed, or that "
+     "another process is at work on, is refused. Of several variants or repetitions, those that are over stay as they "
+     "are.\n\n"
      "--profile prints, for each call of a plugin, the time that its operations and their derivatives took, with their "
      "rate "
      "and the bytes that they read and wrote, and puts profile.folded into the folder, stacks that flamegraph.pl and "
@@ -219,7 +244,8 @@ const ho_cli_command ho_cli_commands[] = {
      "--set "
      "says; --set variants/NAME/... changes one.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE, .run = run_pipeline},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE | HO_CLI_RESUME,
+     .run = run_pipeline},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
      "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",

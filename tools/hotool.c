@@ -78,7 +78,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
     ho_status status = ho_cli_parse(command, argc, argv, &cli, &help, error);
     if (help)
         ho_help_command(command);
-    else if (status == HO_OK && strncmp(command->operand, "FILE", 4) == 0) {
+    else if (status == HO_OK && cli.operand && strncmp(command->operand, "FILE", 4) == 0) {
         cli.operand = file = ho_own_pipeline(cli.operand, error);
         status = error->status;
     }

@@ -29,7 +29,7 @@ static ho_tree *find_variant(const ho_tree *variants, const char *name, ho_place
 /* A variant's name is a folder's name too, beside the files of the run. */
 static ho_status check_name(const ho_tree *variant, const char *where, ho_error *error)
 {
-    static const char *const taken[] = {"pipeline.yaml", "result.json", "report.html", "truth"};
+    static const char *const taken[] = {"pipeline.yaml", "result.json", "report.html", "truth", "checkpoints"};
     const char *name = variant->key;
     if (!ho_is_file_name(name))
         return ho_fail_at(error, HO_INVALID, variant->key_place, "%s: \"%s\": " HO_FILE_NAME_RULE, where, name);
@@ -110,7 +110,7 @@ ho_experiment *ho_experiment_open(const ho_pipeline_request *request, ho_error *
     ho_experiment *e = ho_alloc(sizeof *e);
     e->arena = ho_arena_new();
     e->request = *request;
-    e->root = ho_yaml_read(e->arena, request->file, error);
+    e->root = request->root ? ho_tree_copy(e->arena, request->root) : ho_yaml_read(e->arena, request->file, error);
     if (strcmp(request->file, "-") == 0)
         e->request.file = HO_STANDARD_INPUT;
     if (e->root)

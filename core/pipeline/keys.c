@@ -106,6 +106,10 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                  "stop: {on: validation_accuracy, every: 100, patience: 10, epochs: 60}"},
     [HO_FINAL] = {"final", "final", NULL, "The training that gives the final weights.",
                   "final: {train_on: training+validation}"},
+    [HO_CHECKPOINT] = {"checkpoint", "checkpoint", NULL,
+                       "A run that was interrupted, killed or that crashed is resumed from its last checkpoint by "
+                       "`hotool pipeline --resume RUN`. Writing them takes at most a fiftieth of the time.",
+                       "checkpoint: {seconds: 600}"},
     [HO_VARIANT] = {"variants", "variants/NAME", "every key of the pipeline but variants, repeat and choose",
                     "Each variant is laid over the file: maps merge, other values replace, null deletes. Terms of the "
                     "objective are addressed by their name, data sources by their label. `--variant NAME` runs one. "
@@ -165,6 +169,7 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_PIPELINE), "outer", OTHER("map"), .doc = "how the hyperparameters are tuned: see `outer`"},
     {HO_IN(HO_PIPELINE), "stop", OTHER("map"), .doc = "monitored training and its end: see `stop`"},
     {HO_IN(HO_PIPELINE), "final", OTHER("map"), .doc = "the training that counts: see `final`"},
+    {HO_IN(HO_PIPELINE), "checkpoint", OTHER("map"), .doc = "how often a run is saved: see `checkpoint`"},
     {HO_IN(HO_PIPELINE), "repeat", INTEGER(1), .most = HO_MOST_REPETITIONS, .initial = "1", .whole_file = true,
      .doc = "runs of each variant, with the seeds seed, seed + 1, ..."},
     {HO_IN(HO_PIPELINE), "variants", OTHER("map from names to changes"), .whole_file = true,
@@ -292,5 +297,7 @@ const ho_key ho_keys[] = {
      .doc = "end after so many; default: no limit"},
     {HO_IN(HO_FINAL), "train_on", ONE_OF("training", "training+validation", "validation"), AT(ho_pipeline, final_on),
      .initial = "training", .doc = "the parts that the final training uses"},
+    {HO_IN(HO_CHECKPOINT), "seconds", .type = HO_KEY_REAL, AT(ho_pipeline, checkpoint_seconds), .initial = "10",
+     .doc = "the least from one to the next; 0: whenever there is something new"},
 };
 const size_t ho_key_count = sizeof ho_keys / sizeof *ho_keys;

@@ -79,6 +79,7 @@ static ho_status read_run(ho_reading *r, int64_t repetition)
         name_by_file(r);
     if (count_seed(r, repetition) != HO_OK)
         return r->error->status;
+    ho_keys_read(HO_CHECKPOINT, ho_tree_get(r->root, "checkpoint"), r->pipeline, r->error);
     return ho_keys_read(HO_FINAL, ho_tree_get(r->root, "final"), r->pipeline, r->error);
 }
 

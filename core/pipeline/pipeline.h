@@ -11,6 +11,7 @@
 /* What the command line adds to the file. */
 typedef struct ho_pipeline_request {
     const char *file;
+    const ho_tree *root;     /* what stood in the file, where that was read before; NULL: it is read */
     const char *const *sets; /* "a/b=value" */
     size_t set_count;
     const char *mode;      /* NULL: the file's */
@@ -97,12 +98,13 @@ typedef struct ho_pipeline {
 
     bool monitored; /* trainings whose result counts: as `stop` says */
     ho_stop stop;
-    bool online;            /* hyperparameters are updated during training, else after each whole training */
-    int64_t update_every;   /* online: steps from update to update */
-    bool warm_restart;      /* online: each update forgets how the weights came about */
-    bool warm_start;        /* each training of a descent starts from the weights of the last one */
-    double cpu_seconds;     /* a random search ends after so many; 0: no limit */
-    const char *as_long_as; /* ... after as many as this variant took; NULL: no limit */
+    bool online;               /* hyperparameters are updated during training, else after each whole training */
+    int64_t update_every;      /* online: steps from update to update */
+    bool warm_restart;         /* online: each update forgets how the weights came about */
+    bool warm_start;           /* each training of a descent starts from the weights of the last one */
+    double checkpoint_seconds; /* the least from one checkpoint to the next */
+    double cpu_seconds;        /* a random search ends after so many; 0: no limit */
+    const char *as_long_as;    /* ... after as many as this variant took; NULL: no limit */
     ho_place as_long_as_place;
 } ho_pipeline;
 

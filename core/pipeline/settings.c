@@ -196,6 +196,7 @@ static void complete_tuning(completing *c)
     if (stop && stop->kind == HO_TREE_MAP)
         put_keys(c, HO_STOP, stop);
     put_keys(c, HO_FINAL, section(c, "final"));
+    put_keys(c, HO_CHECKPOINT, section(c, "checkpoint"));
 }
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */

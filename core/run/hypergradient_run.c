@@ -93,7 +93,7 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
     if (error->status == HO_OK && ho_best_init(&best, training, false, error) == HO_OK)
         trainer = ho_trainer_new(pipeline, training, false, error);
     if (error->status == HO_OK && request->out)
-        folder = ho_run_folder_new(pipeline, pipeline->root, request->out, error);
+        folder = ho_run_folder_new(pipeline, pipeline->root, request->out, NULL, error);
     if (error->status == HO_OK) {
         double *lambda = best.lambda; /* the initial one; the only answer cannot change it */
         const ho_question question = {.lambda = lambda, .wanted = HO_GRADIENT};

@@ -86,85 +86,126 @@ static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t numbe
     return status;
 }
 
-/* What the first steps of a descent came to. */
-typedef struct start {
-    ho_line first;
-    double second; /* validation error; NaN: not measured */
-    int64_t steps; /* taken */
-} start;
-
-static void remember(start *s, int64_t number, const ho_answer *a)
+static void remember(ho_first_steps *s, int64_t number, const ho_answer *a)
 {
     if (number == 1)
-        *s = (start){.first = a->line, .second = NAN};
+        *s = (ho_first_steps){.error = a->line.validation_error,
+                        .gradient_norm = a->line.gradient_norm,
+                        .stationarity = a->line.stationarity,
+                        .rounding = a->line.rounding,
+                        .second = NAN};
     else if (number == 2)
         s->second = a->value;
     s->steps = number - 1;
 }
 
 /* Why no step of a descent improved anything, as far as its start tells; free(). */
-static char *failure_of(const start *s)
+static char *failure_of(const ho_first_steps *s)
 {
-    const ho_line *first = &s->first;
-    if (first->gradient_norm == 0)
+    if (s->gradient_norm == 0)
         return ho_format("the hypergradient is 0: nothing that is tuned has an effect on the validation error");
-    if (first->stationarity == 0)
+    if (s->stationarity == 0)
         return ho_format(
             "every step is projected back: they are at the bounds of their constraints or domains, and the "
             "hypergradient points out of these");
-    if (first->rounding.known && first->rounding.left < 1)
-        return ho_format("rounding leaves no digit of the hypergradient by %s", first->rounding.hyper);
-    if (s->second == first->validation_error)
+    if (s->rounding.known && s->rounding.left < 1)
+        return ho_format("rounding leaves no digit of the hypergradient by %s", s->rounding.hyper);
+    if (s->second == s->error)
         return ho_format("the first step changed nothing; a larger learning_rate of `outer` may help");
-    char *became = isnan(s->second) ? ho_format("training diverged after the first step")
-                                    : ho_format("the first step took the validation error from %.6g to %.6g",
-                                                first->validation_error, s->second);
+    char *became = isnan(s->second)
+                       ? ho_format("training diverged after the first step")
+                       : ho_format("the first step took the validation error from %.6g to %.6g", s->error, s->second);
     char *why = ho_format("%s; a smaller learning_rate of `outer` may help", became);
     free(became);
     return why;
 }
 
-static void tell_failure(const ho_optimization *o, const start *s)
+static void tell_failure(const ho_optimization *o)
 {
-    char *why = failure_of(s);
+    char *why = failure_of(&o->start);
     ho_warn(o->listener, ho_format("no outer step of %lld improved the validation error, and the initial "
                                    "hyperparameters are kept: %s",
-                                   (long long)s->steps, why));
+                                   (long long)o->start.steps, why));
     free(why);
+}
+
+/* The next question; false: there is none, or an error. One that was under way is asked again. */
+static bool ask_next(ho_optimization *o, ho_error *error)
+{
+    if (!o->asked)
+        o->wanted = o->strategy->calls->propose(o->strategy, o->lambda, error);
+    o->asked = o->wanted != HO_NO_MORE && error->status == HO_OK;
+    return o->asked;
+}
+
+static void make_room(ho_optimization *o)
+{
+    if (!o->lambda)
+        o->lambda = ho_alloc((size_t)ho_training_lambda_size(o->best->training) * sizeof *o->lambda);
 }
 
 ho_status ho_optimize(ho_optimization *o, ho_result *result, ho_error *error)
 {
-    double *lambda = ho_alloc((size_t)ho_training_lambda_size(o->best->training) * sizeof *lambda);
     bool online = o->strategy->kind == HO_LINE_UPDATE;
-    ho_error first = {0}; /* why the first that diverged did */
-    start begun = {0};
+    const ho_listener resting = {.rest = o->listener->rest, .context = o->listener->context};
     ho_status status = HO_OK;
-    for (int64_t i = 1; status == HO_OK; i++) {
-        if (i > 1 && o->cpu_until > 0 && ho_cpu_seconds() >= o->cpu_until)
+    make_room(o);
+    for (int64_t i = o->iterations + 1; status == HO_OK; i++) {
+        if (i > 1 && !o->asked && o->cpu_until > 0 && ho_cpu_seconds() >= o->cpu_until)
             break;
-        const ho_question question = {.lambda = lambda,
-                                      .wanted = o->strategy->calls->propose(o->strategy, lambda, error),
+        if (!ask_next(o, error)) {
+            status = error->status;
+            break;
+        }
+        const ho_question question = {.lambda = o->lambda,
+                                      .wanted = o->wanted,
                                       .iteration = online ? 0 : i,
                                       .cpu_until = o->cpu_until,
-                                      .listener = online ? o->listener : NULL};
-        status = error->status;
-        if (question.wanted == HO_NO_MORE)
-            break;
+                                      .listener = online ? o->listener : &resting};
         status = iterate(o, &question, i, result, error);
-        remember(&begun, i, &o->answer);
-        if (o->answer.line.diverged && first.status == HO_OK)
-            first = o->answer.outcome;
+        remember(&o->start, i, &o->answer);
+        if (o->answer.line.diverged)
+            ho_fail_as(&o->diverged, &o->answer.outcome);
+        o->iterations = i;
+        o->asked = false;
+        if (status == HO_OK)
+            ho_rest(o->listener);
     }
-    free(lambda);
     o->answer.lambda = o->answer.gradient = o->answer.norms = NULL;
     o->answer.line.diverged = NULL;
     result->halvings = o->strategy->halvings;
     result->best_error = o->best->at.error;
     result->best_iteration = o->best->at.iteration;
-    if (status == HO_OK && o->strategy->kind == HO_LINE_ITERATION && begun.steps > 0 && result->best_iteration == 1)
-        tell_failure(o, &begun);
-    if (status == HO_OK && isnan(o->best->at.value) && first.status != HO_OK)
-        return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", first.text);
+    if (status == HO_OK && o->strategy->kind == HO_LINE_ITERATION && o->start.steps > 0 && result->best_iteration == 1)
+        tell_failure(o);
+    if (status == HO_OK && isnan(o->best->at.value) && o->diverged.status != HO_OK)
+        return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", o->diverged.text);
     return status;
+}
+
+void ho_optimization_free(ho_optimization *o)
+{
+    free(o->lambda);
+    o->lambda = NULL;
+}
+
+void ho_optimization_pass(ho_optimization *o, ho_snapshot *snapshot, ho_arena *arena)
+{
+    ho_first_steps *s = &o->start;
+    make_room(o);
+    HO_SNAPSHOT(snapshot, o->told_digits);
+    HO_SNAPSHOT(snapshot, o->told_warning);
+    HO_SNAPSHOT(snapshot, o->iterations);
+    HO_SNAPSHOT(snapshot, o->asked);
+    HO_SNAPSHOT(snapshot, o->wanted);
+    ho_snapshot_pass(snapshot, o->lambda, (size_t)ho_training_lambda_size(o->best->training) * sizeof *o->lambda);
+    HO_SNAPSHOT(snapshot, o->diverged);
+    HO_SNAPSHOT(snapshot, s->error);
+    HO_SNAPSHOT(snapshot, s->gradient_norm);
+    HO_SNAPSHOT(snapshot, s->stationarity);
+    HO_SNAPSHOT(snapshot, s->second);
+    HO_SNAPSHOT(snapshot, s->steps);
+    ho_rounding_pass(&s->rounding, snapshot, arena);
+    ho_best_pass(o->best, snapshot);
+    o->strategy->calls->pass(o->strategy, snapshot);
 }

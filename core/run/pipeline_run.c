@@ -10,6 +10,7 @@
 #include "record/read.h"
 #include "run/head.h"
 #include "run/progress.h"
+#include "run/resume.h"
 #include "run/rows.h"
 #include "run/run.h"
 #include "run/single.h"
@@ -40,8 +41,10 @@ struct many {
     ho_arena *arena; /* of results that were read back */
     bool chosen;     /* some of the variants were asked for */
     bool alone;      /* one task, whose folder is the run's */
-    bool apart;      /* tasks run in processes of their own */
-    bool worker;     /* this is one of them, which told how far it is at that time */
+    bool resumed;    /* what was begun in the folder goes on */
+    ho_resumption resumption;
+    bool apart;  /* tasks run in processes of their own */
+    bool worker; /* this is one of them, which told how far it is at that time */
     double told;
     const char **strategies; /* of each variant */
     size_t *like_variant;    /* whose time each variant takes; its own index: none */
@@ -165,16 +168,38 @@ static char *folder_of(const task *t)
     return ho_format("%s/%s", ho_run_folder_path(t->all->folder), t->name);
 }
 
-/* Its folder is made once everything that can be refused has been. */
+/* Its folder is made once everything that can be refused has been. *resume: it was there, with the run's beginning. */
+static ho_run_folder *make_folder(task *t, const char *path, bool *resume, ho_error *error)
+{
+    const ho_pipeline *p = t->pipeline;
+    ho_arena *arena = ho_arena_new();
+    const ho_tree *now = ho_resumption_of(p->root, p, &t->all->experiment->request, NULL, 0, &t->all->origin, arena);
+    char *file = ho_format("%s/" HO_RESUMPTION, path);
+    ho_run_folder *folder = NULL;
+    ho_resumption then;
+    *resume = t->all->resumed && ho_file_exists(file);
+    if (!*resume)
+        folder = ho_run_folder_new(p, p->root, path, now, error);
+    else if (ho_resumption_read(path, arena, &then, error) == HO_OK &&
+             ho_resumption_check(path, then.saved, now, error) == HO_OK)
+        folder = ho_run_folder_open(path, error);
+    if (folder && *resume)
+        ho_run_folder_mend(folder, p, p->root, error);
+    free(file);
+    ho_arena_free(arena);
+    return folder;
+}
+
 static void run_task(task *t, ho_result *result)
 {
     many *m = t->all;
     ho_error *error = &result->outcome;
     if (limit_time(t, error) == HO_OK && (t->single || prepare(t, error) == HO_OK)) {
         char *path = folder_of(t);
-        ho_run_folder *own = m->alone ? NULL : ho_run_folder_new(t->pipeline, t->pipeline->root, path, error);
+        bool resume = m->resumed;
+        ho_run_folder *own = m->alone ? NULL : make_folder(t, path, &resume, error);
         if (error->status == HO_OK)
-            ho_single_run(t->single, m->alone ? m->folder : own, result);
+            ho_single_run(t->single, m->alone ? m->folder : own, resume, result);
         ho_run_folder_close(own);
         free(path);
     }
@@ -204,7 +229,8 @@ static void read_result(task *t)
         if (figures)
             t->result.detection =
                 (ho_detection){figures[HO_PRECISION].mean, figures[HO_RECALL].mean, figures[HO_F1].mean};
-        t->result.outcome = outcome;
+        if (outcome.status != HO_OK)
+            t->result.outcome = outcome;
     }
     ho_fail_as(&t->result.outcome, &unread);
     free(file);
@@ -231,6 +257,29 @@ static void over(void *context, size_t index, const char *death)
         read_result(t);
     }
     end(t);
+}
+
+/* Of a run that is resumed, what is over stays as it is. */
+static void recall(task *t)
+{
+    char *path = folder_of(t), *file = ho_format("%s/result.json", path);
+    t->result.outcome = (ho_error){0};
+    if (ho_file_exists(file))
+        read_result(t);
+    const ho_status outcome = t->result.outcome.status;
+    if (ho_file_exists(file) && ho_is_settled(outcome)) {
+        ho_checkpoints *left = ho_checkpoints_new(path, 0);
+        ho_checkpoints_remove(left);
+        ho_checkpoints_free(left);
+        t->begun = t->over = true;
+        t->share = 1;
+        t->all->finished++;
+    } else {
+        t->result = (ho_result){0};
+        ho_fail(&t->result.outcome, HO_INTERRUPTED, "interrupted before this run went on");
+    }
+    free(file);
+    free(path);
 }
 
 /* The first in order that can begin. */
@@ -260,6 +309,8 @@ static void run_tasks(many *m, int jobs)
                           .work = work,
                           .hear = hear,
                           .over = over};
+    for (size_t i = 0; m->resumed && !m->alone && i < m->count; i++)
+        recall(&m->tasks[i]);
     if (m->apart)
         ho_crew_run(&crew);
     for (size_t i; !m->apart && next(m, &i);) {
@@ -438,6 +489,15 @@ static const char *whole_options(const many *m)
     return options;
 }
 
+/* Whether resuming would change nothing. */
+static bool all_settled(const many *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (!ho_is_settled(m->tasks[i].result.outcome.status))
+            return false;
+    return true;
+}
+
 /* The record of all runs; the only one has written its own. */
 static ho_status finish(const many *m, ho_error *error)
 {
@@ -455,7 +515,8 @@ static ho_status finish(const many *m, ho_error *error)
     record.repeat = m->experiment->repeat;
     record.result.outcome = *error;
     make_rows(m, &record);
-    ho_run_folder_record(m->folder, &record, &later);
+    if (ho_run_folder_record(m->folder, &record, &later) == HO_OK && all_settled(m))
+        ho_run_folder_finish(m->folder);
     ho_fail_as(error, &later);
     if (m->request->show)
         m->request->show(&record, path);
@@ -471,7 +532,8 @@ static void many_free(many *m)
             ho_result_free(&m->tasks[i].result);
         free(m->tasks[i].name);
     }
-    ho_pipeline_free(m->tasks->pipeline);
+    if (m->tasks)
+        ho_pipeline_free(m->tasks->pipeline);
     free(m->strategies);
     free(m->like_variant);
     free(m->order);
@@ -480,14 +542,28 @@ static void many_free(many *m)
     ho_experiment_free(m->experiment);
 }
 
+/* The folder of them all. */
+static ho_status make_whole_folder(many *m, ho_error *error)
+{
+    const ho_experiment *e = m->experiment;
+    const ho_pipeline *first = m->tasks->pipeline;
+    const ho_tree *root = m->alone ? first->root : e->root, *now;
+    const char *folder = m->request->resume;
+    now = ho_resumption_of(e->root, first, &e->request, e->variants, m->chosen ? e->variant_count : 0, &m->origin,
+                           m->arena);
+    if (!m->resumed)
+        m->folder = ho_run_folder_new(first, root, m->request->out, now, error);
+    else if (ho_resumption_check(folder, m->resumption.saved, now, error) == HO_OK &&
+             ho_resumption_check_file(folder, root, error) == HO_OK)
+        ho_run_folder_mend(m->folder, first, root, error);
+    return error->status;
+}
+
 static ho_status run_all(many *m, int jobs, ho_error *error)
 {
-    if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK)
+    if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK || make_whole_folder(m, error) != HO_OK)
         return error->status;
     const ho_pipeline *first = m->tasks->pipeline;
-    m->folder = ho_run_folder_new(first, m->alone ? first->root : m->experiment->root, m->request->out, error);
-    if (!m->folder)
-        return error->status;
     ho_announce_data(first);
     ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
     run_tasks(m, jobs);
@@ -495,21 +571,66 @@ static ho_status run_all(many *m, int jobs, ho_error *error)
     return finish(m, error);
 }
 
+/* A file given beside the run to resume must be the run's. */
+static ho_status check_file(ho_registry *registry, const ho_pipeline_request *asked, const char *const *variants,
+                            size_t variant_count, const many *m, ho_error *error)
+{
+    ho_experiment *e = asked->file ? ho_experiment_read(asked, variants, variant_count, error) : NULL;
+    if (!e)
+        return error->status;
+    ho_pipeline *first = NULL;
+    size_t read = 0;
+    do { /* each makes its paths absolute */
+        ho_pipeline_free(first);
+        first = ho_experiment_pipeline(e, registry, e->variant_count ? e->variants[read] : NULL, 0, error);
+        if (first)
+            ho_experiment_settle(e, first);
+    } while (first && ++read < e->variant_count);
+    const ho_tree *now = first ? ho_resumption_of(e->root, first, asked, e->variants,
+                                                  variant_count ? e->variant_count : 0, &m->origin, m->arena)
+                               : NULL;
+    if (now)
+        ho_resumption_check(m->request->resume, m->resumption.saved, now, error);
+    ho_pipeline_free(first);
+    ho_experiment_free(e);
+    return error->status;
+}
+
+/* What the run to resume was asked for takes the place of what is asked for now. */
+static ho_status resume(many *m, const ho_pipeline_request **asked, const char *const **variants, size_t *variant_count,
+                        ho_error *error)
+{
+    const char *folder = m->request->resume;
+    ho_resumption *r = &m->resumption;
+    if (ho_resumption_read(folder, m->arena, r, error) != HO_OK)
+        return error->status;
+    m->folder = ho_run_folder_open(folder, error);
+    if (!m->folder || check_file(m->registry, *asked, *variants, *variant_count, m, error) != HO_OK)
+        return error->status;
+    *asked = &r->request;
+    *variants = r->variants;
+    *variant_count = r->variant_count;
+    m->origin = r->origin;
+    m->resumed = true;
+    return HO_OK;
+}
+
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *asked, const char *const *variants,
                           size_t variant_count, int jobs, const ho_run_request *request, ho_error *error)
 {
     ho_files_stay();
-    many m = {.registry = registry,
-              .request = request,
-              .chosen = variant_count > 0,
-              .experiment = ho_experiment_read(asked, variants, variant_count, error)};
-    if (!m.experiment)
-        return error->status;
-    m.arena = ho_arena_new();
+    many m = {.registry = registry, .request = request, .arena = ho_arena_new()};
     m.origin = ho_origin_of(request->command_line, request->options, m.arena);
-    make_tasks(&m);
-    m.apart = !m.alone && jobs > 0;
-    run_all(&m, jobs, error);
+    if (request->resume)
+        resume(&m, &asked, &variants, &variant_count, error);
+    if (error->status == HO_OK)
+        m.experiment = ho_experiment_read(asked, variants, variant_count, error);
+    if (m.experiment) {
+        m.chosen = variant_count > 0;
+        make_tasks(&m);
+        m.apart = !m.alone && jobs > 0;
+        run_all(&m, jobs, error);
+    }
     many_free(&m);
     return error->status;
 }

@@ -50,3 +50,14 @@ char *ho_rounding_warning(const ho_training *training)
     free(what);
     return text;
 }
+
+void ho_rounding_pass(ho_rounding *r, ho_snapshot *snapshot, ho_arena *arena)
+{
+    HO_SNAPSHOT(snapshot, r->known);
+    HO_SNAPSHOT(snapshot, r->left);
+    HO_SNAPSHOT(snapshot, r->growth);
+    HO_SNAPSHOT(snapshot, r->from);
+    HO_SNAPSHOT(snapshot, r->to);
+    ho_snapshot_text(snapshot, &r->hyper, arena);
+    ho_snapshot_text(snapshot, &r->grew, arena);
+}

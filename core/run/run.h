@@ -7,6 +7,7 @@
 
 typedef struct ho_run_request {
     const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free */
+    const char *resume;            /* the folder of a run to go on with; NULL: none */
     bool quiet;                    /* no progress */
     const char *command_line;      /* kept in the results */
     const char *options;           /* of it, what the resolved pipeline does not say: " --threads 2"; NULL: nothing */
@@ -24,7 +25,12 @@ typedef struct ho_run_request {
  * has a row for each variant; `variants` chooses among them (none: all). Every variant is read and checked before
  * anything runs; its files must stay as they are meanwhile. The best hyperparameters are written as they improve, at
  * most once a second. A process that dies fails its run alone. Each file is whole at any moment. HO_FAILED and
- * HO_DIVERGED (after a divergence that halving did not cure) and HO_INTERRUPTED keep what is done so far. */
+ * HO_DIVERGED (after a divergence that halving did not cure) and HO_INTERRUPTED keep what is done so far.
+ *
+ * Until it is done or has diverged, a run leaves checkpoints/ in its folder (resume.h, checkpoint.h), and each of its
+ * runs in its own. With request->resume it goes on from there, to the same results to the last bit, and is of what it
+ * was asked for then: pipeline->file may be NULL; else, with its sets and variants, it must be the run's. Of several
+ * runs, those that are done or have diverged stay as they are. */
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipeline, const char *const *variants,
                           size_t variant_count, int jobs, const ho_run_request *request, ho_error *error);
 

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -15,17 +17,30 @@
 
 struct ho_run_folder {
     char *path, *metrics_path;
-    int metrics; /* metrics.jsonl, opened at the first line; -1: not yet */
+    int metrics;                 /* metrics.jsonl, opened at the first line; -1: not yet */
+    int lock;                    /* HO_RESUMPTION, locked while this process is at work on the run; -1: there is none */
+    ho_checkpoints *checkpoints; /* NULL likewise */
 };
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+/* What a run was killed at before it claimed its folder is nothing. */
+static bool is_nothing(const char *path, const char *name)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return true;
+    char *claim = strcmp(name, HO_CHECKPOINTS) == 0 ? ho_format("%s/" HO_RESUMPTION, path) : NULL;
+    const bool nothing = claim && !ho_file_exists(claim);
+    free(claim);
+    return nothing;
+}
 
 static bool is_empty(const char *path)
 {
     DIR *dir = opendir(path);
     bool empty = dir;
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        empty = empty && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+        empty = empty && is_nothing(path, entry->d_name);
     if (dir)
         closedir(dir);
     return empty;
@@ -73,14 +88,14 @@ static char *path_in(const ho_run_folder *f, const char *subfolder, const char *
     return path;
 }
 
-/* pipeline.yaml claims the folder: of runs that were started into it at once, one creates the file. */
-static ho_status write_pipeline(ho_run_folder *f, const ho_tree *root, ho_error *error)
+/* Creates a file; where it exists, the folder is not empty. */
+static ho_status write_tree(ho_run_folder *f, const char *name, const ho_tree *tree, ho_error *error)
 {
-    char *text, *path = ho_format("%s/pipeline.yaml", f->path);
+    char *text, *path = ho_format("%s/%s", f->path, name);
     size_t size;
     ho_error own = {0};
     FILE *stream = ho_text_open(&text, &size);
-    ho_yaml_write(root, stream);
+    ho_yaml_write(tree, stream);
     ho_text_close(stream);
     if (ho_file_create(path, text, size, &own) == HO_INVALID)
         not_empty(f->path, error);
@@ -88,6 +103,35 @@ static ho_status write_pipeline(ho_run_folder *f, const ho_tree *root, ho_error 
     free(path);
     free(text);
     return error->status;
+}
+
+/* Nobody else goes on with this run while the process lives. One that was just killed may still be dying. */
+static ho_status lock(ho_run_folder *f, ho_error *error)
+{
+    const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
+    char *path = ho_format("%s/" HO_RESUMPTION, f->path);
+    f->lock = open(path, O_RDWR | O_CLOEXEC);
+    int tries = 20, failed = f->lock < 0;
+    while (f->lock >= 0 && (failed = flock(f->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK && --tries)
+        nanosleep(&moment, NULL);
+    if (failed && f->lock >= 0 && errno == EWOULDBLOCK)
+        ho_fail(error, HO_INVALID, "%s: another process is at work on this run", f->path);
+    else if (failed && f->lock < 0)
+        ho_fail(error, HO_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+    free(path);
+    return error->status; /* a file system without locks is one without */
+}
+
+/* The first file claims the folder: of runs that were started into it at once, one creates it. */
+static ho_status claim(ho_run_folder *f, const ho_tree *root, const ho_tree *resumption, ho_error *error)
+{
+    if (resumption) {
+        char *checkpoints = ho_format("%s/" HO_CHECKPOINTS, f->path);
+        if (ho_folder_make(checkpoints, error) == HO_OK && write_tree(f, HO_RESUMPTION, resumption, error) == HO_OK)
+            lock(f, error);
+        free(checkpoints);
+    }
+    return error->status == HO_OK ? write_tree(f, "pipeline.yaml", root, error) : error->status;
 }
 
 static ho_status write_truths(ho_run_folder *f, const ho_pipeline *pipeline, ho_error *error)
@@ -99,17 +143,70 @@ static ho_status write_truths(ho_run_folder *f, const ho_pipeline *pipeline, ho_
     return error->status;
 }
 
-ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out, ho_error *error)
+static ho_run_folder *folder_at(char *path)
+{
+    ho_run_folder *f = ho_alloc(sizeof *f);
+    *f = (ho_run_folder){path, ho_format("%s/metrics.jsonl", path), -1, -1, NULL};
+    return f;
+}
+
+ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out,
+                                 const ho_tree *resumption, ho_error *error)
 {
     char *path = out ? given_folder(out, error) : next_folder(pipeline->name, error);
     if (!path)
         return NULL;
-    ho_run_folder *f = ho_alloc(sizeof *f);
-    *f = (ho_run_folder){path, ho_format("%s/metrics.jsonl", path), -1};
-    if (write_pipeline(f, root, error) == HO_OK && write_truths(f, pipeline, error) == HO_OK)
+    ho_run_folder *f = folder_at(path);
+    if (claim(f, root, resumption, error) == HO_OK && write_truths(f, pipeline, error) == HO_OK) {
+        f->checkpoints = resumption ? ho_checkpoints_new(path, pipeline->checkpoint_seconds) : NULL;
+        return f;
+    }
+    ho_run_folder_close(f);
+    return NULL;
+}
+
+ho_run_folder *ho_run_folder_open(const char *path, ho_error *error)
+{
+    ho_run_folder *f = folder_at(ho_strdup(path));
+    if (lock(f, error) == HO_OK)
         return f;
     ho_run_folder_close(f);
     return NULL;
+}
+
+/* Removes what a write that was cut short has left beside its file. */
+static void sweep(const char *path, const char *subfolder)
+{
+    static const char ending[] = ".tmp";
+    char *folder = ho_format("%s%s", path, subfolder);
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        const size_t length = strlen(entry->d_name);
+        char *name = ho_format("%s/%s", folder, entry->d_name);
+        if (length > strlen(ending) && strcmp(entry->d_name + length - strlen(ending), ending) == 0)
+            unlink(name);
+        free(name);
+    }
+    if (dir)
+        closedir(dir);
+    free(folder);
+}
+
+ho_status ho_run_folder_mend(ho_run_folder *f, const ho_pipeline *pipeline, const ho_tree *root, ho_error *error)
+{
+    char *yaml = ho_format("%s/pipeline.yaml", f->path), *result = ho_format("%s/result.json", f->path);
+    if (ho_file_exists(yaml) || write_tree(f, "pipeline.yaml", root, error) == HO_OK)
+        write_truths(f, pipeline, error);
+    static const char *const subfolders[] = {"", "/truth", "/hyperparameters", "/weights", "/examples"};
+    for (size_t i = 0; i < sizeof subfolders / sizeof *subfolders; i++)
+        sweep(f->path, subfolders[i]);
+    if (error->status == HO_OK)
+        unlink(result);
+    ho_checkpoints_free(f->checkpoints);
+    f->checkpoints = ho_checkpoints_new(f->path, pipeline->checkpoint_seconds);
+    free(yaml);
+    free(result);
+    return error->status;
 }
 
 void ho_run_folder_close(ho_run_folder *f)
@@ -118,6 +215,9 @@ void ho_run_folder_close(ho_run_folder *f)
         return;
     if (f->metrics >= 0)
         close(f->metrics);
+    if (f->lock >= 0)
+        close(f->lock);
+    ho_checkpoints_free(f->checkpoints);
     free(f->metrics_path);
     free(f->path);
     free(f);
@@ -126,6 +226,63 @@ void ho_run_folder_close(ho_run_folder *f)
 const char *ho_run_folder_path(const ho_run_folder *f)
 {
     return f->path;
+}
+
+/* ---- going on ---------------------------------------------------------------------------------------------------- */
+
+ho_checkpoints *ho_run_folder_checkpoints(const ho_run_folder *f)
+{
+    return f->checkpoints;
+}
+
+/* Before the first line, the file and its name are put on the disk. */
+static ho_status open_lines(ho_run_folder *f, ho_error *error)
+{
+    if (f->metrics >= 0)
+        return HO_OK;
+    if (!ho_file_exists(f->metrics_path) && ho_file_write(f->metrics_path, "", 0, error) != HO_OK)
+        return error->status;
+    f->metrics = open(f->metrics_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    return f->metrics >= 0 ? HO_OK
+                           : ho_fail(error, HO_FAILED, "%s: cannot be written: %s", f->metrics_path, strerror(errno));
+}
+
+static uint64_t size_of(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
+}
+
+ho_status ho_run_folder_settle(ho_run_folder *f, uint64_t *lines, ho_error *error)
+{
+    if (f->metrics >= 0 && fdatasync(f->metrics) != 0)
+        return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", f->metrics_path, strerror(errno));
+    *lines = size_of(f->metrics_path);
+    return HO_OK;
+}
+
+bool ho_run_folder_recall(ho_run_folder *f, ho_snapshot *snapshot, uint64_t *lines,
+                          void (*pass_over)(void *context, const char *text), void *context)
+{
+    *lines = size_of(f->metrics_path);
+    const bool found = ho_checkpoint_read(f->checkpoints, snapshot, lines, pass_over, context);
+    *lines = found ? *lines : 0;
+    return found;
+}
+
+ho_status ho_run_folder_cut(ho_run_folder *f, uint64_t lines, ho_error *error)
+{
+    if (size_of(f->metrics_path) == lines)
+        return HO_OK;
+    if (open_lines(f, error) == HO_OK && ftruncate(f->metrics, (off_t)lines) != 0)
+        ho_fail(error, HO_FAILED, "%s: cannot be cut back: %s", f->metrics_path, strerror(errno));
+    return error->status;
+}
+
+void ho_run_folder_finish(ho_run_folder *f)
+{
+    if (f->checkpoints)
+        ho_checkpoints_remove(f->checkpoints);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
@@ -236,10 +393,8 @@ static ho_summaries norms_of(const ho_training *training, const double *norms, c
 ho_status ho_run_folder_line(ho_run_folder *f, const ho_training *training, ho_line line, const double *lambda,
                              const double *norms, ho_error *error)
 {
-    if (f->metrics < 0)
-        f->metrics = open(f->metrics_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (f->metrics < 0)
-        return ho_fail(error, HO_FAILED, "%s: cannot be written: %s", f->metrics_path, strerror(errno));
+    if (open_lines(f, error) != HO_OK)
+        return error->status;
     ho_json json = {0};
     line.hypers = ho_summarize(training, lambda);
     if (norms)

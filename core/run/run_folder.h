@@ -4,14 +4,40 @@
 
 #include "pipeline/pipeline.h"
 #include "record/record.h"
+#include "run/checkpoint.h"
 #include "system/training.h"
 
 typedef struct ho_run_folder ho_run_folder;
 
+/* What a run takes to be resumed, besides its checkpoints. */
+#define HO_RESUMPTION HO_CHECKPOINTS "/run.yaml"
+
 /* Makes the folder `out` (NULL: runs/NAME-N with the first N that is free) and writes pipeline.yaml (`root`) and
- * truth/. An `out` that exists and is not empty is refused with HO_INVALID: nothing is ever overwritten. */
-ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out, ho_error *error);
+ * truth/. An `out` that exists and is not empty is refused with HO_INVALID: nothing is ever overwritten. `resumption`:
+ * for HO_RESUMPTION, which is then written first; NULL: the run cannot be resumed. */
+ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out,
+                                 const ho_tree *resumption, ho_error *error);
+/* A folder that one with a resumption has left unfinished. It is refused where another process is at work on it. */
+ho_run_folder *ho_run_folder_open(const char *path, ho_error *error);
+/* Writes what the other has not come to write, and takes away the record of what it came to. */
+ho_status ho_run_folder_mend(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_tree *root, ho_error *error);
 void ho_run_folder_close(ho_run_folder *folder); /* NULL is fine */
+
+/* NULL: the run cannot be resumed. */
+ho_checkpoints *ho_run_folder_checkpoints(const ho_run_folder *folder);
+/* Puts metrics.jsonl on the disk; *lines: its bytes. */
+ho_status ho_run_folder_settle(ho_run_folder *folder, uint64_t *lines, ho_error *error);
+/* ho_checkpoint_read, and back to so many lines. */
+bool ho_run_folder_recall(ho_run_folder *folder, ho_snapshot *snapshot, uint64_t *lines,
+                          void (*pass_over)(void *context, const char *text), void *context);
+ho_status ho_run_folder_cut(ho_run_folder *folder, uint64_t lines, ho_error *error);
+/* Whether a run that came to this is over for good: it would come to it again. */
+static inline bool ho_is_settled(ho_status outcome)
+{
+    return outcome == HO_OK || outcome == HO_DIVERGED;
+}
+/* It is: it need not be resumed. */
+void ho_run_folder_finish(ho_run_folder *folder);
 const char *ho_run_folder_path(const ho_run_folder *folder);
 
 /* Appends a line to metrics.jsonl, in one write: neither a reader nor a kill ever sees lines that are mixed.

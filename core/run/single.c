@@ -11,6 +11,7 @@
 #include "run/head.h"
 #include "run/monitored.h"
 #include "run/optimize.h"
+#include "run/rounding.h"
 #include "run/rows.h"
 #include "system/gradient.h"
 
@@ -27,11 +28,18 @@ struct ho_single {
     ho_trainer *last;      /* of trainings with the initial and the best hyperparameters */
     ho_trainer *final;     /* on `both` */
     ho_best best;
+    ho_optimization search; /* of hyperparameters */
+    bool searched;          /* it is over */
     double *initial;
     ho_run_folder *folder; /* borrowed */
+    ho_result *result;
     double begun, cpu_begun;
+    int64_t before;    /* evaluations that are not the run's */
     double kept;       /* when the best hyperparameters were last written */
     int64_t last_cost; /* of the last training for a column, in evaluations */
+    ho_snapshot snapshot;
+    bool resumed;        /* from a checkpoint */
+    bool told_unwritten; /* that a checkpoint could not be written */
 };
 
 const char *ho_strategy_name(const ho_pipeline *pipeline)
@@ -126,6 +134,75 @@ static void warn(void *context, const char *text)
     s->request->note(s->request->context, text);
 }
 
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+static void pass_result(ho_result *r, ho_snapshot *snapshot, ho_arena *arena)
+{
+    HO_SNAPSHOT(snapshot, r->outcome);
+    HO_SNAPSHOT(snapshot, r->outer_iterations);
+    HO_SNAPSHOT(snapshot, r->halvings);
+    HO_SNAPSHOT(snapshot, r->initial_error);
+    HO_SNAPSHOT(snapshot, r->best_error);
+    HO_SNAPSHOT(snapshot, r->best_iteration);
+    HO_SNAPSHOT(snapshot, r->evaluations);
+    HO_SNAPSHOT(snapshot, r->columns);
+    ho_rounding_pass(&r->rounding, snapshot, arena);
+}
+
+/* All that the run knows but for what is on the disk. */
+static ho_status pass(ho_single *s, ho_snapshot *snapshot, ho_error *error)
+{
+    double seconds = ho_seconds() - s->begun, cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
+    HO_SNAPSHOT(snapshot, seconds);
+    HO_SNAPSHOT(snapshot, cpu_seconds);
+    s->begun = ho_seconds() - seconds;
+    s->cpu_begun = ho_cpu_seconds() - cpu_seconds;
+    HO_SNAPSHOT(snapshot, s->before);
+    HO_SNAPSHOT(snapshot, s->searched);
+    HO_SNAPSHOT(snapshot, s->last_cost);
+    pass_result(s->result, snapshot, s->pipeline->arena);
+    if (s->strategy)
+        ho_optimization_pass(&s->search, snapshot, s->pipeline->arena);
+    ho_status status = ho_training_pass(s->training, snapshot, error);
+    return status == HO_OK && s->both ? ho_training_pass(s->both, snapshot, error) : status;
+}
+
+/* Nothing is half done: a checkpoint, where it is time for one. A run goes on without. */
+static void rest(void *context)
+{
+    ho_single *s = context;
+    ho_checkpoints *checkpoints = ho_run_folder_checkpoints(s->folder);
+    uint64_t lines;
+    ho_error error = {0};
+    const bool between_steps = !s->searched && s->strategy && s->strategy->kind == HO_LINE_UPDATE;
+    if (!checkpoints || between_steps || !ho_checkpoint_due(checkpoints))
+        return;
+    ho_checkpoint_begin(&s->snapshot);
+    if (pass(s, &s->snapshot, &error) == HO_OK && ho_run_folder_settle(s->folder, &lines, &error) == HO_OK)
+        ho_checkpoint_write(checkpoints, &s->snapshot, lines, &error);
+    if (error.status != HO_OK && !s->told_unwritten) {
+        char *text = ho_format("%s: the run goes on, and cannot be resumed from here", error.text);
+        s->request->note(s->request->context, text);
+        free(text);
+    }
+    s->told_unwritten = error.status != HO_OK;
+}
+
+/* Goes back to the newest checkpoint; without one, the run begins anew. */
+static ho_status restore(ho_single *s, ho_error *error)
+{
+    uint64_t lines = 0;
+    ho_status status = HO_OK;
+    if (ho_run_folder_recall(s->folder, &s->snapshot, &lines, s->request->note, s->request->context)) {
+        status = pass(s, &s->snapshot, error);
+        if (status == HO_OK && (s->snapshot.short_of || s->snapshot.at != s->snapshot.size))
+            status = ho_fail(error, HO_INVALID, "%s: its checkpoint was written by another build of hotool",
+                             ho_run_folder_path(s->folder));
+        s->resumed = status == HO_OK;
+    }
+    return status == HO_OK ? ho_run_folder_cut(s->folder, lines, error) : status;
+}
+
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
 
 /* Whether the weights that count are there already: those of the best evaluation. */
@@ -136,16 +213,13 @@ static bool is_trained(const ho_single *s)
 
 static ho_status optimise(ho_single *s, ho_result *result, ho_error *error)
 {
-    if (!s->strategy)
-        return HO_OK;
-    double limit = searches(s) ? time_limit(s) : 0;
-    const ho_listener listener = {write_line, warn, s};
-    ho_optimization o = {.strategy = s->strategy,
-                         .trainer = s->trainer ? s->trainer : s->last,
-                         .cpu_until = limit > 0 ? s->cpu_begun + limit : 0,
-                         .listener = &listener,
-                         .best = &s->best};
-    return ho_optimize(&o, result, error);
+    const double limit = searches(s) ? time_limit(s) : 0;
+    const ho_listener listener = {write_line, warn, rest, s};
+    s->search.cpu_until = limit > 0 ? s->cpu_begun + limit : 0;
+    s->search.listener = &listener;
+    ho_status status = ho_optimize(&s->search, result, error);
+    s->search.listener = NULL;
+    return status;
 }
 
 /* Trains with lambda. Where training diverged or was interrupted after a good evaluation, `best` has that one, and the
@@ -153,7 +227,7 @@ static ho_status optimise(ho_single *s, ho_result *result, ho_error *error)
 static ho_status train(ho_single *s, ho_training *training, const double *lambda, bool lines, ho_best *best,
                        ho_error *error)
 {
-    const ho_listener listener = {write_line, warn, s};
+    const ho_listener listener = {write_line, warn, NULL, s};
     const ho_question question = {.lambda = lambda, .wanted = HO_VALUE, .listener = lines ? &listener : NULL};
     int64_t before = ho_training_evaluations(training);
     ho_answer answer;
@@ -198,6 +272,8 @@ static ho_status measure(ho_single *s, ho_training *training, int which, const d
     const ho_point *point = &s->best.at;
     ho_column column;
     ho_status status = HO_OK;
+    if (result->columns[which].known)
+        return HO_OK; /* before the run was resumed */
     if (!is_trained(s)) {
         status = train(s, training, lambda, own, &best, error);
         best.at.lambda = lambda;
@@ -210,6 +286,8 @@ static ho_status measure(ho_single *s, ho_training *training, int which, const d
         result->columns[which] = column;
     ho_best_free(&best);
     ho_fail_as(error, &later);
+    if (error->status == HO_OK)
+        rest(s);
     return error->status;
 }
 
@@ -255,20 +333,47 @@ static ho_status record(const ho_single *s, const ho_result *result, ho_error *e
     return error->status;
 }
 
-ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
+/* Where the run stands at its beginning, or where it was. */
+static ho_status begin(ho_single *s, bool resume, ho_error *error)
 {
-    s->folder = folder;
-    *result = (ho_result){.seed = (int64_t)s->pipeline->problem.seed, .initial_error = NAN, .best_error = NAN};
-    ho_status status =
-        s->strategy && s->strategy->calls->begin ? s->strategy->calls->begin(s->strategy, &result->outcome) : HO_OK;
-    int64_t before = ho_training_evaluations(s->training);
     s->begun = ho_seconds();
     s->cpu_begun = ho_cpu_seconds();
+    if (resume && restore(s, error) != HO_OK)
+        return error->status;
+    if (s->resumed || !s->strategy)
+        return HO_OK;
+    ho_status status = s->strategy->calls->begin ? s->strategy->calls->begin(s->strategy, error) : HO_OK;
+    s->before = ho_training_evaluations(s->training);
+    s->begun = ho_seconds();
+    s->cpu_begun = ho_cpu_seconds();
+    return status;
+}
+
+/* Until better hyperparameters have been found, or nothing more can be. */
+static ho_status search(ho_single *s, ho_result *result)
+{
+    if (s->searched || !s->strategy)
+        return result->outcome.status;
+    ho_status status = optimise(s, result, &result->outcome);
+    result->evaluations = ho_training_evaluations(s->training) - s->before;
+    s->searched = status != HO_INTERRUPTED && status != HO_FAILED;
+    if (s->searched)
+        rest(s);
+    return status;
+}
+
+ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_result *result)
+{
+    s->folder = folder;
+    s->result = result;
+    *result = (ho_result){.seed = (int64_t)s->pipeline->problem.seed, .initial_error = NAN, .best_error = NAN};
+    ho_status status = begin(s, resume, &result->outcome);
+    if (status == HO_INVALID && resume)
+        return status; /* what there is stays as it is */
 
     /* What is done so far is kept, whatever happens. */
     if (status == HO_OK)
-        status = optimise(s, result, &result->outcome);
-    result->evaluations = ho_training_evaluations(s->training) - before;
+        status = search(s, result);
     ho_error later = {0}, unwritten = {0};
     ho_run_folder_lambda(folder, "hyperparameters", s->training, s->best.lambda, &unwritten);
     ho_example_weights_write(folder, s->pipeline, s->training, s->best.lambda, &result->detection, &unwritten);
@@ -289,7 +394,8 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, ho_result *result)
     result->seconds = ho_seconds() - s->begun;
     result->cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
     later = (ho_error){0};
-    record(s, result, &later);
+    if (record(s, result, &later) == HO_OK && ho_is_settled(result->outcome.status))
+        ho_run_folder_finish(folder);
     ho_fail_as(&result->outcome, &later);
     return result->outcome.status;
 }
@@ -372,6 +478,8 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
         open_both(s, error);
     if (error->status == HO_OK)
         ho_best_init(&s->best, s->training, s->strategy && (descends ? p->warm_start : p->monitored), error);
+    s->search =
+        (ho_optimization){.strategy = s->strategy, .trainer = s->trainer ? s->trainer : s->last, .best = &s->best};
     if (error->status == HO_OK)
         return s;
     ho_single_free(s);
@@ -387,6 +495,8 @@ void ho_single_free(ho_single *s)
     ho_trainer_free(s->last);
     ho_trainer_free(s->final);
     ho_best_free(&s->best);
+    ho_optimization_free(&s->search);
+    ho_snapshot_free(&s->snapshot);
     ho_training_free(s->both);
     ho_examples_free(&s->joined);
     ho_training_free(s->training);

@@ -22,8 +22,9 @@ typedef struct ho_single_request {
 /* A run that is ready: everything that can be refused has been, and nothing is written yet. Borrows the request. */
 typedef struct ho_single ho_single;
 ho_single *ho_single_new(const ho_single_request *request, ho_error *error);
-/* Runs, and keeps everything in the folder. The status is that of result->outcome. */
-ho_status ho_single_run(ho_single *single, ho_run_folder *folder, ho_result *result);
+/* Runs, and keeps everything in the folder. `resume`: goes on from its newest checkpoint. The status is that of
+ * result->outcome. */
+ho_status ho_single_run(ho_single *single, ho_run_folder *folder, bool resume, ho_result *result);
 void ho_single_free(ho_single *single); /* NULL is fine */
 void ho_result_free(ho_result *result);
 

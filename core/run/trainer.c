@@ -42,6 +42,16 @@ void ho_best_offer(ho_best *best, const ho_point *point)
     best->at.state = best->state;
 }
 
+void ho_best_pass(ho_best *best, ho_snapshot *snapshot)
+{
+    HO_SNAPSHOT(snapshot, best->at);
+    ho_snapshot_pass(snapshot, best->lambda, (size_t)ho_training_lambda_size(best->training) * sizeof *best->lambda);
+    if (best->state)
+        ho_training_pass_vector(best->training, best->state, snapshot);
+    best->at.lambda = best->lambda;
+    best->at.state = best->state;
+}
+
 /* ---- listeners --------------------------------------------------------------------------------------------------- */
 
 ho_status ho_listen(const ho_listener *listener, const ho_line *line, const double *lambda, const double *norms,
@@ -55,6 +65,12 @@ void ho_warn(const ho_listener *listener, char *text)
     if (listener && listener->warn)
         listener->warn(listener->context, text);
     free(text);
+}
+
+void ho_rest(const ho_listener *listener)
+{
+    if (listener && listener->rest)
+        listener->rest(listener->context);
 }
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */

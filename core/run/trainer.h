@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "base/snapshot.h"
 #include "pipeline/pipeline.h"
 #include "record/record.h"
 #include "system/training.h"
@@ -37,6 +38,7 @@ ho_status ho_best_init(ho_best *best, ho_training *training, bool keep_state, ho
 void ho_best_free(ho_best *best); /* zeroed is fine */
 /* Takes the point where it is better: the earlier of equals stays. */
 void ho_best_offer(ho_best *best, const ho_point *point);
+void ho_best_pass(ho_best *best, ho_snapshot *snapshot);
 static inline bool ho_is_better(double value, double least)
 {
     return isnan(least) || value < least;
@@ -47,12 +49,14 @@ typedef struct ho_listener {
     /* A line of metrics.jsonl; `norms`: of the tangents, as for ho_run_folder_line. Its failure ends the run. */
     ho_status (*line)(void *context, const ho_line *line, const double *lambda, const double *norms, ho_error *error);
     void (*warn)(void *context, const char *text); /* something a person should know now */
+    void (*rest)(void *context);                   /* nothing is half done: all that is known can be saved */
     void *context;
 } ho_listener;
 ho_status ho_listen(const ho_listener *listener, const ho_line *line, const double *lambda, const double *norms,
                     ho_error *error);
 /* Takes the text, to free it. */
 void ho_warn(const ho_listener *listener, char *text);
+void ho_rest(const ho_listener *listener);
 
 typedef enum ho_wanted { HO_NO_MORE, HO_VALUE, HO_GRADIENT } ho_wanted;
 

@@ -218,14 +218,20 @@ static double roundoff_of(const ho_layout *layout)
     return 0.5 * (layout->ground->problem->precision == HO_F32 ? (double)FLT_EPSILON : DBL_EPSILON);
 }
 
-static ho_status begin_shadow(ho_meter *meter, int64_t t, const ho_vector *next, ho_error *error)
+static ho_status make_shadow(ho_meter *meter, ho_error *error)
 {
     ho_shadow *s = &meter->shadow;
     if (!s->state)
         s->state = ho_vector_make(meter->layout, 1, error);
     if (!s->next)
         s->next = ho_vector_make(meter->layout, 1, error);
-    if (!s->state || !s->next)
+    return s->state && s->next ? HO_OK : error->status;
+}
+
+static ho_status begin_shadow(ho_meter *meter, int64_t t, const ho_vector *next, ho_error *error)
+{
+    ho_shadow *s = &meter->shadow;
+    if (make_shadow(meter, error) != HO_OK)
         return error->status;
     ho_vector_copy(next, s->state);
     ho_vector_shake(s->state);
@@ -340,4 +346,81 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
         }
         meter->digits.most = fmax(meter->digits.most, digits);
     }
+}
+
+/* ---- a memory of it ---------------------------------------------------------------------------------------------- */
+
+static void pass_growth(const ho_meter *meter, ho_growth *growth, ho_snapshot *snapshot)
+{
+    HO_SNAPSHOT(snapshot, *growth);
+    ho_snapshot_text(snapshot, &growth->weight, meter->layout->ground->arena);
+}
+
+static void pass_course(const ho_meter *meter, ho_course *course, ho_snapshot *snapshot)
+{
+    HO_SNAPSHOT(snapshot, *course);
+    pass_growth(meter, &course->most, snapshot);
+}
+
+static void pass_hyper(const ho_meter *meter, ho_hyper_meter *h, ho_snapshot *snapshot)
+{
+    const size_t weights = meter->layout->weight_count, segments = meter->layout->segments;
+    HO_SNAPSHOT(snapshot, h->initial);
+    HO_SNAPSHOT(snapshot, h->sum);
+    HO_SNAPSHOT(snapshot, h->noise);
+    HO_SNAPSHOT(snapshot, h->last);
+    HO_SNAPSHOT(snapshot, h->peak);
+    ho_snapshot_pass(snapshot, h->lasts, weights * sizeof *h->lasts);
+    ho_snapshot_pass(snapshot, h->squares, segments * weights * sizeof *h->squares);
+    for (size_t k = 0; k < segments; k++)
+        pass_course(meter, &h->courses[k], snapshot);
+}
+
+static void pass_digits(ho_meter *meter, ho_snapshot *snapshot)
+{
+    ho_digits *d = &meter->digits;
+    HO_SNAPSHOT(snapshot, d->fewest);
+    HO_SNAPSHOT(snapshot, d->most);
+    HO_SNAPSHOT(snapshot, d->amplification);
+    HO_SNAPSHOT(snapshot, d->roundoff);
+    ho_snapshot_text(snapshot, &d->hyper, meter->layout->ground->arena);
+    pass_growth(meter, &d->growth, snapshot);
+    ho_snapshot_pass(snapshot, meter->errors, meter->hypers->count * sizeof *meter->errors);
+    d->errors = meter->errors;
+}
+
+static ho_status pass_shadow(ho_meter *meter, ho_snapshot *snapshot, ho_error *error)
+{
+    ho_shadow *s = &meter->shadow;
+    HO_SNAPSHOT(snapshot, s->stage);
+    HO_SNAPSHOT(snapshot, s->t);
+    HO_SNAPSHOT(snapshot, s->amplification);
+    HO_SNAPSHOT(snapshot, s->farthest);
+    pass_course(meter, &s->course, snapshot);
+    if (s->stage != HO_SHADOW_RUNS)
+        return HO_OK;
+    if (make_shadow(meter, error) != HO_OK)
+        return error->status;
+    ho_vector_pass(s->state, snapshot);
+    return HO_OK;
+}
+
+ho_status ho_meter_pass(ho_meter *meter, ho_snapshot *snapshot, ho_error *error)
+{
+    HO_SNAPSHOT(snapshot, meter->hypergradients);
+    HO_SNAPSHOT(snapshot, meter->terms);
+    HO_SNAPSHOT(snapshot, meter->back_t);
+    HO_SNAPSHOT(snapshot, meter->weight);
+    HO_SNAPSHOT(snapshot, meter->size);
+    HO_SNAPSHOT(snapshot, meter->sum);
+    HO_SNAPSHOT(snapshot, meter->t);
+    HO_SNAPSHOT(snapshot, meter->steps);
+    HO_SNAPSHOT(snapshot, meter->step_weight);
+    HO_SNAPSHOT(snapshot, meter->step_state);
+    pass_course(meter, &meter->course, snapshot);
+    ho_snapshot_pass(snapshot, meter->slopes, meter->layout->weight_count * sizeof *meter->slopes);
+    for (size_t i = 0; i < meter->hypers->tuned_count; i++)
+        pass_hyper(meter, &meter->by[i], snapshot);
+    pass_digits(meter, snapshot);
+    return pass_shadow(meter, snapshot, error);
 }

@@ -104,6 +104,8 @@ void ho_meter_adjoint(ho_meter *meter, int64_t t, const ho_vector *state, const 
 /* Tangents after step t from a state (NULL: after the initial map) along the directions d, as for jvp. A step's may
  * come in several calls. */
 void ho_meter_tangents(ho_meter *meter, int64_t t, const ho_vector *state, const ho_vector *z, const double *d);
+/* Passes all that is measured, of a hypergradient under way too. */
+ho_status ho_meter_pass(ho_meter *meter, ho_snapshot *snapshot, ho_error *error);
 /* Fills in meter->digits for this hypergradient. */
 void ho_meter_estimate(ho_meter *meter, const double *gradient);
 

@@ -157,6 +157,12 @@ void ho_vector_copy(const ho_vector *from, ho_vector *to)
         memcpy(to->segments[i], from->segments[i], segment_bytes(from));
 }
 
+void ho_vector_pass(ho_vector *vector, ho_snapshot *snapshot)
+{
+    for (size_t i = 0; i < vector->layout->segments; i++)
+        ho_snapshot_pass(snapshot, vector->segments[i], segment_bytes(vector));
+}
+
 void ho_vector_bind(const ho_vector *vector, const size_t *leaves)
 {
     for (size_t i = 0; i < vector->layout->segments; i++)

@@ -2,6 +2,7 @@
 #ifndef HO_SYSTEM_STATE_H
 #define HO_SYSTEM_STATE_H
 
+#include "base/snapshot.h"
 #include "system/ground.h"
 
 /* A state is one segment for w, then one for each slot; each holds `size` numbers, every weight tensor in turn. */
@@ -43,6 +44,8 @@ ho_status ho_vector_check(const ho_layout *layout, const char *call, const char 
                           int64_t columns);
 int64_t ho_vector_size(const ho_vector *vector);
 void ho_vector_zero(ho_vector *vector);
+/* Passes its numbers, of whatever padding lies between them nothing. */
+void ho_vector_pass(ho_vector *vector, ho_snapshot *snapshot);
 void ho_vector_copy(const ho_vector *from, ho_vector *to);
 void ho_vector_axpby(double a, const ho_vector *x, double b, ho_vector *y);
 void ho_vector_dot(const ho_vector *a, const ho_vector *b, double *result);

@@ -305,6 +305,26 @@ char *ho_training_told(ho_training *training, bool warning)
     return told;
 }
 
+ho_status ho_training_pass(ho_training *training, ho_snapshot *snapshot, ho_error *error)
+{
+    bool starts = training->start != NULL;
+    HO_SNAPSHOT(snapshot, training->evaluations);
+    HO_SNAPSHOT(snapshot, starts);
+    if (starts && !training->start)
+        training->start = ho_vector_make(&training->layout, 1, error);
+    if (starts && !training->start)
+        return error->status;
+    if (starts)
+        ho_vector_pass(training->start, snapshot);
+    return ho_meter_pass(&training->meter, snapshot, error);
+}
+
+void ho_training_pass_vector(ho_training *training, ho_vector *vector, ho_snapshot *snapshot)
+{
+    (void)training;
+    ho_vector_pass(vector, snapshot);
+}
+
 const ho_digits *ho_training_digits(const ho_training *training)
 {
     return &training->meter.digits;

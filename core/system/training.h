@@ -8,6 +8,7 @@
 #ifndef HO_SYSTEM_TRAINING_H
 #define HO_SYSTEM_TRAINING_H
 
+#include "base/snapshot.h"
 #include "hotool/mode.h"
 #include "system/problem.h"
 
@@ -148,6 +149,12 @@ char *ho_training_told(ho_training *training, bool warning);
  * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). Residuals, which
  * save the gradient, change nothing: what is counted must not depend on how much memory there is. */
 int64_t ho_training_evaluations(const ho_training *training);
+
+/* Passes what the training remembers of the steps and hypergradients so far (what they cost, how many digits they had,
+ * where the next one starts), to be saved or restored. Restoring can run out of memory. */
+ho_status ho_training_pass(ho_training *training, ho_snapshot *snapshot, ho_error *error);
+/* The numbers of a vector. */
+void ho_training_pass_vector(ho_training *training, ho_vector *vector, ho_snapshot *snapshot);
 
 /* Bytes of one state. */
 int64_t ho_training_state_bytes(const ho_training *training);

@@ -198,7 +198,7 @@ static inline ho_status online_run(online *o, bool moves, online_log *log, onlin
     ho_trainer *trainer = ho_trainer_new(o->pipeline, o->training, true, &o->error);
     cr_assert_not_null(trainer, "%s", o->error.text);
     log->of = o;
-    const ho_listener listener = {online_report, online_warn, log};
+    const ho_listener listener = {.line = online_report, .warn = online_warn, .context = log};
     ho_best best;
     cr_assert_eq(ho_best_init(&best, o->training, true, &o->error), HO_OK, "%s", o->error.text);
     ho_optimization loop = {.trainer = trainer, .listener = &listener, .best = &best};

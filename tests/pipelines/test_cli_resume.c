@@ -1,0 +1,207 @@
+/* Runs that were killed go on: what they come to is what they would have come to, byte for byte but for the clock. */
+#define _XOPEN_SOURCE 700 /* nftw */
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "cli_support.h"
+#include "json_check.h"
+
+TestSuite(resume, .init = cli_enter, .fini = cli_leave, .timeout = 3600);
+
+/* ---- what a folder holds ----------------------------------------------------------------------------------------- */
+
+/* Where a JSON value ends. */
+static const char *past_value(const char *p)
+{
+    int depth = 0;
+    for (; *p; p++) {
+        depth += *p == '{' || *p == '[';
+        if (depth == 0 && strchr(",}]\n", *p))
+            return p;
+        depth -= *p == '}' || *p == ']';
+    }
+    return p;
+}
+
+/* Without what the clock says. */
+static char *without_times(const char *text)
+{
+    static const char *const keys[] = {"\"seconds\": ", "\"cpu_seconds\": ", "\"date\": "};
+    char *out = ho_strdup(text), *to = out;
+    for (const char *p = text; *p;) {
+        size_t k = 0;
+        while (k < 3 && strncmp(p, keys[k], strlen(keys[k])) != 0)
+            k++;
+        if (k < 3)
+            p = past_value(p + strlen(keys[k]));
+        else
+            *to++ = *p++;
+    }
+    *to = '\0';
+    return out;
+}
+
+static const char *other; /* the folder beside the one that is walked through */
+static size_t prefix;     /* of its name */
+static int files;
+
+static int compare_one(const char *path, const struct stat *about, int type, struct FTW *walk)
+{
+    (void)walk;
+    const char *twin = cli_format("%s%s", other, path + prefix);
+    if (type != FTW_F)
+        return 0;
+    files++;
+    cr_assert(cli_exists(twin), "%s is not there", twin);
+    FILE *a = fopen(path, "rb"), *b = fopen(twin, "rb");
+    const size_t size = (size_t)about->st_size;
+    char *x = calloc(size + 1, 1), *y = calloc(2 * size + 4096, 1);
+    cr_assert(a && b && x && y);
+    cr_assert_eq(fread(x, 1, size, a), size);
+    size_t length = fread(y, 1, 2 * size + 4095, b);
+    fclose(a);
+    fclose(b);
+    if (strstr(path, ".json")) {
+        char *first = without_times(x), *second = without_times(y);
+        size_t at = 0;
+        while (first[at] && first[at] == second[at])
+            at++;
+        cr_assert_str_eq(first, second, "%s and %s differ: %.200s | %.200s", path, twin, first + at, second + at);
+        free(first);
+        free(second);
+    } else {
+        cr_assert(length == size && memcmp(x, y, size) == 0, "%s and %s differ", path, twin);
+    }
+    free(x);
+    free(y);
+    return 0;
+}
+
+static int count_under(const char *folder, const char *beside)
+{
+    files = 0;
+    prefix = strlen(folder);
+    other = beside;
+    nftw(folder, compare_one, 8, FTW_PHYS);
+    return files;
+}
+
+/* Each has the files of the other. */
+static void expect_same(const char *folder, const char *whole)
+{
+    const int one = count_under(folder, whole);
+    cr_assert_gt(one, 3);
+    cr_assert_eq(count_under(whole, folder), one);
+}
+
+/* ---- kills ------------------------------------------------------------------------------------------------------- */
+
+static void pause_for(double seconds)
+{
+    const struct timespec time = {.tv_sec = (time_t)seconds,
+                                  .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&time, NULL);
+}
+
+/* Runs it to its end in peace, into r, which becomes `whole`; the seconds that it took. */
+static double run_whole(const char *file)
+{
+    const double begun = ho_seconds();
+    cli_expect_done(cli_run("pipeline", file, "--out", "r", "--jobs", "2", "--quiet", NULL));
+    cr_assert_eq(rename("r", "whole"), 0);
+    return ho_seconds() - begun;
+}
+
+static void remove_run(void)
+{
+    cr_assert_eq(cli_shell("rm -rf r"), 0);
+}
+
+static bool is_done(const char *folder)
+{
+    const char *result = cli_format("%s/result.json", folder);
+    const char *text = cli_exists(result) ? cli_read(result) : "";
+    return json_is(text, "outcome", "done");
+}
+
+/* Killed at a moment of the seed, and resumed, perhaps to be killed again; the number of kills. */
+static int kill_and_resume(const char *file, double seconds, uint64_t seed)
+{
+    int kills = 0;
+    remove_run();
+    for (uint64_t turn = 0;; turn++) {
+        const bool begun = cli_exists("r/checkpoints/run.yaml");
+        if (is_done("r")) { /* it was killed after its last word */
+            cli_result late = cli_run("pipeline", "--resume", "r", NULL);
+            cr_assert(late.status == 2 && strstr(late.err, "this run is finished (done)"), "%s", late.err);
+            return kills;
+        }
+        const double until = 1.1 * seconds * ho_uniform(seed, 1, turn);
+        const bool last = kills > 0 && ho_uniform(seed, 2, turn) < 0.5;
+        const pid_t child = begun ? cli_start("pipeline", "--resume", "r", "--jobs", "2", "--quiet", NULL)
+                                  : cli_start("pipeline", file, "--out", "r", "--jobs", "2", "--quiet", NULL);
+        if (!last) {
+            pause_for(until);
+            kills += !cli_over(child);
+            kill(child, SIGKILL);
+        }
+        const cli_result result = cli_finish(child);
+        if (getenv("HOTOOL_TEST_KILLS"))
+            fprintf(stderr, "%s seed %llu: %s %s after %.3f s\n", file, (unsigned long long)seed,
+                    begun ? "resumed" : "begun", result.status == 0 ? "ended" : "killed", last ? 0.0 : until);
+        cr_assert(result.status == 0 || (!last && result.status == 128 + SIGKILL), "%d: %s", result.status, result.err);
+        if (result.status == 0)
+            return kills;
+    }
+}
+
+/* HOTOOL_TEST_KILLS: how many of each pipeline; a few where it is not set. */
+static void check_kills(const char *file)
+{
+    const char *asked = getenv("HOTOOL_TEST_KILLS");
+    const int wanted = asked ? atoi(asked) : 3;
+    const double seconds = run_whole(file);
+    int kills = 0;
+    for (uint64_t seed = 1; kills < wanted; seed++) {
+        kills += kill_and_resume(file, seconds, seed);
+        expect_same("r", "whole");
+    }
+    if (asked)
+        fprintf(stderr, "%s: %d kills, each run the same as the one that was left in peace (%.2f s)\n", file, kills,
+                seconds);
+}
+
+#define OFTEN "seed: 3\ncheckpoint: {seconds: 0}\n"
+
+Test(resume, a_run_that_was_killed_goes_on_to_the_same_results)
+{
+    cli_pipeline("p.yaml", "seed: 3\n", OFTEN);
+    cli_change("p.yaml", "iterations: 5", "iterations: 30");
+    check_kills("p.yaml");
+}
+
+Test(resume, an_online_run_that_was_killed_goes_on)
+{
+    cli_pipeline("p.yaml", "seed: 3\n", OFTEN);
+    cli_change("p.yaml", "steps: 15\n", "steps: 120\nstop: {every: 7}\n");
+    cli_change("p.yaml", "iterations: 5", "schedule: online, every: 5");
+    cli_change("p.yaml", "mode: reverse", "mode: forward");
+    check_kills("p.yaml");
+}
+
+Test(resume, runs_of_an_experiment_that_was_killed_go_on)
+{
+    cli_pipeline("p.yaml", "seed: 3\n", OFTEN "repeat: 2\nvariants: {A: {}, B: {outer: {learning_rate: 0.02}}}\n");
+    cli_change("p.yaml", "iterations: 5", "iterations: 10");
+    check_kills("p.yaml");
+}
