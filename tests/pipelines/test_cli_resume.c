@@ -201,7 +201,8 @@ Test(resume, an_online_run_that_was_killed_goes_on)
 
 Test(resume, runs_of_an_experiment_that_was_killed_go_on)
 {
-    cli_pipeline("p.yaml", "seed: 3\n", OFTEN "repeat: 2\nvariants: {A: {}, B: {outer: {learning_rate: 0.02}}}\n");
+    cli_pipeline("p.yaml", "seed: 3\n",
+                 OFTEN "repeat: 2\nvariants: {A: {}, B: {outer: {learning_rate: 0.02, warm_start: weights}}}\n");
     cli_change("p.yaml", "iterations: 5", "iterations: 10");
     check_kills("p.yaml");
 }
