@@ -384,14 +384,14 @@ ho_status ho_runs_compare(const char *const *folders, size_t count, const char *
         read_run(&c, folders[i], error);
     if (error->status == HO_OK && (!c.sides || c.count < 2))
         ho_fail(error, HO_INVALID, "compare: %s is one run: expected another to compare it with", folders[0]);
-    if (error->status == HO_OK) {
+    else if (error->status == HO_OK) {
         find_differences(&c);
         if (json)
             print_json(&c);
-        else if (!html)
-            show(&c, NULL);
         if (html)
             write_page(&c, html, error);
+        if (!json && !html)
+            show(&c, NULL);
     }
     free(c.keys);
     free(c.sides);

@@ -17,19 +17,26 @@ typedef struct course {
 } course;
 
 /* Days since 1970 of a date of the Gregorian calendar. */
-static long days_of(int year, int month, int day)
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
 {
-    const long y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
+    const int64_t y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
     return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
 /* When it was started, or else when the file was last changed. */
 static double time_of(const char *date, const char *file)
 {
-    int year, month, day, hour, minute, second;
+    static const size_t starts[] = {0, 5, 8, 11, 14, 17}; /* in 2020-01-02T03:04:05Z */
+    int64_t n[6];
     struct stat about;
-    if (date && sscanf(date, "%4d-%2d-%2dT%2d:%2d:%2dZ", &year, &month, &day, &hour, &minute, &second) == 6)
-        return (double)days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    bool known = date && strlen(date) == 20;
+    for (size_t i = 0; known && i < 6; i++) {
+        char digits[5];
+        snprintf(digits, sizeof digits, "%.*s", i ? 2 : 4, date + starts[i]);
+        known = ho_parse_integer(digits, &n[i]);
+    }
+    if (known)
+        return (double)days_of(n[0], n[1], n[2]) * 86400 + (double)(n[3] * 3600 + n[4] * 60 + n[5]);
     return stat(file, &about) == 0 ? (double)about.st_mtime : 0;
 }
 
