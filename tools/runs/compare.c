@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "record/paired.h"
 #include "record/read.h"
 #include "report/page.h"
 #include "report/text.h"
@@ -14,9 +15,8 @@
 /* A row of a run's table. */
 typedef struct side {
     const char *name;
-    const ho_row *row;
+    ho_row row; /* with the seeds of its runs */
     ho_pairs settings;
-    int64_t *seeds; /* of each repetition; -1: unknown */
 } side;
 
 typedef struct comparison {
@@ -26,11 +26,6 @@ typedef struct comparison {
     const char **keys; /* of settings that differ */
     size_t key_count, key_capacity;
 } comparison;
-
-bool ho_more_is_better(ho_figure which)
-{
-    return which == HO_VALIDATION_ACCURACY || which == HO_TEST_ACCURACY || which >= HO_PRECISION;
-}
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -60,25 +55,21 @@ static ho_pairs settings_of(const comparison *c, const ho_record *r)
 }
 
 /* The settings are those of the first run of a row that has left a record, the seeds each run's own. */
-static void read_row(const comparison *c, const char *folder, const ho_record *record, const ho_row *row, side *s)
+static void read_row(const comparison *c, const char *folder, const ho_record *record, side *s)
 {
-    const size_t count = row->folders.count;
-    s->row = row;
-    s->seeds = ho_arena_alloc(c->arena, (count + 1) * sizeof *s->seeds);
-    bool known = false;
+    const bool here = record->kind == HO_RECORD_RUN;
+    const size_t count = s->row.folders.count;
+    int64_t *seeds = ho_arena_alloc(c->arena, (count + 1) * sizeof *seeds);
     for (size_t i = 0; i < count; i++) {
         ho_error error = {0};
-        ho_record own;
-        const bool here = record->kind == HO_RECORD_RUN;
-        const char *path = here ? folder : ho_record_path(folder, row->folders.items[i], "", c->arena, &error);
-        s->seeds[i] = here ? record->seed : -1;
-        if (!here && (!path || ho_record_read(path, c->arena, &own, &error) != HO_OK))
-            continue;
-        s->seeds[i] = here ? record->seed : own.seed;
-        if (!known)
-            s->settings = settings_of(c, here ? record : &own);
-        known = true;
+        ho_record own = *record;
+        const char *path = here ? folder : ho_record_path(folder, s->row.folders.items[i], "", c->arena, &error);
+        const bool known = here || (path && ho_record_read(path, c->arena, &own, &error) == HO_OK);
+        seeds[i] = known ? own.seed : -(int64_t)(1 + c->count * count + i); /* like no other's */
+        if (known && !s->settings.items)
+            s->settings = settings_of(c, &own);
     }
+    s->row.seeds = (ho_integers){seeds, count};
 }
 
 static ho_status read_run(comparison *c, const char *folder, ho_error *error)
@@ -94,7 +85,8 @@ static ho_status read_run(comparison *c, const char *folder, ho_error *error)
         const bool whole = record->kind == HO_RECORD_RUN || !row->variant;
         side s = {.name = ho_arena_format(c->arena, "%.*s%s%s", (int)length, folder, whole ? "" : " ",
                                           whole ? "" : row->variant)};
-        read_row(c, folder, record, row, &s);
+        s.row = *row;
+        read_row(c, folder, record, &s);
         ho_grow((void **)&c->sides, &c->capacity, c->count, sizeof s);
         c->sides[c->count++] = s;
     }
@@ -148,38 +140,8 @@ static bool any_has(const comparison *c, ho_figure which)
 {
     bool any = false;
     for (size_t i = 0; i < c->count; i++)
-        any = any || !isnan(c->sides[i].row->figures[which].mean);
+        any = any || !isnan(c->sides[i].row.figures[which].mean);
     return any;
-}
-
-/* What a side has more than another, over the repetitions of the same seed. */
-typedef struct difference {
-    double mean, sd;
-    size_t pairs, better;
-} difference;
-
-static difference difference_of(const side *base, const side *other, ho_figure which)
-{
-    const ho_reals *a = &base->row->figures[which].values, *b = &other->row->figures[which].values;
-    difference d = {NAN, NAN, 0, 0};
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < b->count && i < other->row->folders.count; i++)
-        for (size_t k = 0; k < a->count && k < base->row->folders.count; k++) {
-            const double x = b->items[i] - a->items[k];
-            if (other->seeds[i] < 0 || other->seeds[i] != base->seeds[k] || isnan(x))
-                continue;
-            d.pairs++;
-            d.better += ho_more_is_better(which) ? x > 0 : x < 0;
-            const double before = x - sum / (d.pairs > 1 ? (double)(d.pairs - 1) : 1);
-            sum += x;
-            squares += d.pairs > 1 ? before * (x - sum / (double)d.pairs) : 0;
-            break;
-        }
-    if (d.pairs)
-        d.mean = sum / (double)d.pairs;
-    if (d.pairs > 1)
-        d.sd = sqrt(squares / (double)(d.pairs - 1));
-    return d;
 }
 
 /* "0.12 +- 0.01". */
@@ -236,7 +198,7 @@ static ho_grid *results_grid(const comparison *c)
             ho_grid_put(grid, "%s", ho_figure_forms[shown[f]].title);
     ho_grid_put(grid, "runs");
     for (size_t s = 0; s < c->count; s++) {
-        const ho_row *row = c->sides[s].row;
+        const ho_row *row = &c->sides[s].row;
         ho_grid_put(grid, "%s", c->sides[s].name);
         for (size_t f = 0; f < SHOWN; f++) {
             const ho_figure_form *form = &ho_figure_forms[shown[f]];
@@ -255,13 +217,13 @@ static ho_grid *results_grid(const comparison *c)
 /* NULL: nothing can be paired. */
 static ho_grid *differences_grid(const comparison *c)
 {
-    ho_grid *grid = ho_grid_new("llrrr");
-    static const char *const heading[] = {"run", "figure", "difference", "better", "pairs"};
+    ho_grid *grid = ho_grid_new("llrr");
+    static const char *const heading[] = {"run", "figure", "difference", "better"};
     for (size_t i = 0; i < sizeof heading / sizeof *heading; i++)
         ho_grid_put(grid, "%s", heading[i]);
     for (size_t s = 1; s < c->count; s++)
         for (size_t f = 0; f < SHOWN; f++) {
-            const difference d = difference_of(&c->sides[0], &c->sides[s], shown[f]);
+            const ho_paired d = ho_paired_of(&c->sides[s].row, &c->sides[0].row, shown[f]);
             char text[96];
             if (!d.pairs)
                 continue;
@@ -269,8 +231,10 @@ static ho_grid *differences_grid(const comparison *c)
             ho_grid_put(grid, "%s", c->sides[s].name);
             ho_grid_put(grid, "%s", ho_figure_forms[shown[f]].title);
             ho_grid_put(grid, "%s", text);
-            ho_grid_put(grid, "%zu", d.better);
-            ho_grid_put(grid, "%zu", d.pairs);
+            if (ho_figure_forms[shown[f]].better)
+                ho_grid_put(grid, "%zu of %zu", d.better, d.pairs);
+            else
+                ho_grid_put(grid, "-");
         }
     if (ho_grid_rows(grid) > 1)
         return grid;
@@ -335,7 +299,7 @@ static void json_differences(ho_json *json, const comparison *c, const side *s)
 {
     ho_json_open(json, "differences", '{');
     for (size_t f = 0; s != c->sides && f < SHOWN; f++) {
-        const difference d = difference_of(&c->sides[0], s, shown[f]);
+        const ho_paired d = ho_paired_of(&s->row, &c->sides[0].row, shown[f]);
         if (!d.pairs)
             continue;
         ho_json_open(json, ho_figure_forms[shown[f]].key, '{');
@@ -363,8 +327,8 @@ static void print_json(const comparison *c)
         ho_json_open(&json, "results", '{');
         for (size_t f = 0; f < SHOWN; f++) {
             ho_json_open(&json, ho_figure_forms[shown[f]].key, '{');
-            ho_json_real(&json, "mean", s->row->figures[shown[f]].mean);
-            ho_json_real(&json, "sd", s->row->figures[shown[f]].sd);
+            ho_json_real(&json, "mean", s->row.figures[shown[f]].mean);
+            ho_json_real(&json, "sd", s->row.figures[shown[f]].sd);
             ho_json_close(&json, '}');
         }
         ho_json_close(&json, '}');

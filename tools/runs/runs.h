@@ -16,7 +16,4 @@ ho_status ho_runs_compare(const char *const *folders, size_t count, const char *
  * DIR/NAME for TensorBoard; one of the two is NULL. Prints the files. */
 ho_status ho_runs_export(const char *folder, const char *csv, const char *tensorboard, ho_error *error);
 
-/* Whether more of a figure is better. */
-bool ho_more_is_better(ho_figure which);
-
 #endif
