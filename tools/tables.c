@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
+#include "grid.h"
 #include "record/paired.h"
 
 static void print_heading(const ho_record *r)
@@ -132,38 +134,36 @@ static bool any_row_has(const ho_record *record, ho_figure which)
     return any;
 }
 
-/* "0.945 +- 0.012", in the figure's column. */
-static void print_figure(const ho_statistic *s, const ho_figure_form *form)
+/* "0.945 +- 0.012". */
+static void put_figure(ho_grid *grid, const ho_statistic *s, const ho_figure_form *form)
 {
-    char text[64];
     double factor = form->print == HO_PERCENT ? 100 : 1, mean = factor * s->mean, sd = factor * s->sd;
     if (isnan(mean))
-        snprintf(text, sizeof text, "-");
+        ho_grid_put(grid, "-");
     else if (form->digits && fabs(mean) >= 1e6) /* it would fill the line digit by digit */
-        snprintf(text, sizeof text, "%.3g", mean);
+        ho_grid_put(grid, "%.3g", mean);
     else if (isnan(sd) || form->print == HO_MEAN_ONLY)
-        snprintf(text, sizeof text, "%.*f", form->digits, mean);
+        ho_grid_put(grid, "%.*f", form->digits, mean);
     else
-        snprintf(text, sizeof text, "%.*f +- %.*f", form->digits, mean, form->digits, sd);
-    printf("%*s", form->width, text);
+        ho_grid_put(grid, "%.*f +- %.*f", form->digits, mean, form->digits, sd);
 }
 
-static void print_row_hypers(const ho_row *row)
+static void print_row_hypers(const ho_row *row, FILE *out)
 {
     for (size_t i = 0; i < row->hypers.count; i++) {
         const ho_row_hyper *h = &row->hypers.items[i];
-        printf("%s%s%s ", i ? ", " : "", h->name, h->shape.rank ? " (sum)" : "");
+        fprintf(out, "%s%s%s ", i ? ", " : "", h->name, h->shape.rank ? " (sum)" : "");
         if (isnan(h->value.mean))
-            putchar('-');
+            fputc('-', out);
         else
-            printf("%.4g", h->value.mean);
+            fprintf(out, "%.4g", h->value.mean);
         if (h->value.sd > 1e-9 * fabs(h->value.mean)) /* what is left of rounding is no spread */
-            printf(" +- %.2g", h->value.sd);
+            fprintf(out, " +- %.2g", h->value.sd);
     }
 }
 
 /* Which variants a choice fell on: "; chosen: DH-1000 x 2, DH-1500". */
-static void print_chosen(const ho_texts *chosen)
+static void print_chosen(const ho_texts *chosen, FILE *out)
 {
     const char *before = "; chosen: ";
     for (size_t i = 0; chosen->items && i < chosen->count; i++) {
@@ -175,26 +175,51 @@ static void print_chosen(const ho_texts *chosen)
             }
         if (first != i)
             continue;
-        printf("%s%s", before, chosen->items[i]);
+        fprintf(out, "%s%s", before, chosen->items[i]);
         if (same > 1)
-            printf(" x %zu", same);
+            fprintf(out, " x %zu", same);
         before = ", ";
     }
 }
 
-static void print_row(const ho_record *record, const ho_row *row, int widest)
+static void put_row(ho_grid *grid, const ho_record *record, const ho_row *row)
 {
-    printf("  %-*s  %-13s", widest, row->variant, row->strategy);
+    ho_grid_put(grid, "%s", row->variant);
+    ho_grid_put(grid, "%s", row->strategy);
     for (size_t c = 0; c < COLUMNS; c++)
         if (any_row_has(record, columns[c]))
-            print_figure(&row->figures[columns[c]], &ho_figure_forms[columns[c]]);
-    printf("  ");
-    print_row_hypers(row);
-    print_chosen(&row->chosen);
-    size_t done = (size_t)row->runs, runs = row->folders.count;
+            put_figure(grid, &row->figures[columns[c]], &ho_figure_forms[columns[c]]);
+    char *text;
+    size_t size, done = (size_t)row->runs, runs = row->folders.count;
+    FILE *out = ho_text_open(&text, &size);
+    print_row_hypers(row, out);
+    print_chosen(&row->chosen, out);
     if (done < runs)
-        printf("  [%zu of %zu runs %s]", runs - done, runs, ho_outcome_name(row->outcome.status));
-    putchar('\n');
+        fprintf(out, "  [%zu of %zu runs %s]", runs - done, runs, ho_outcome_name(row->outcome.status));
+    ho_text_close(out);
+    ho_grid_put(grid, "%s", text);
+    free(text);
+}
+
+static void print_table(const ho_record *record)
+{
+    char shape[2 + COLUMNS + 2] = "ll";
+    size_t count = 2;
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (any_row_has(record, columns[c]))
+            shape[count++] = 'r';
+    shape[count] = 'w';
+    ho_grid *grid = ho_grid_new(shape);
+    ho_grid_put(grid, "method");
+    ho_grid_put(grid, "strategy");
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (any_row_has(record, columns[c]))
+            ho_grid_put(grid, "%s", ho_figure_forms[columns[c]].title);
+    ho_grid_put(grid, "tuned hyperparameters");
+    for (size_t i = 0; i < record->rows.count; i++)
+        put_row(grid, record, &record->rows.items[i]);
+    ho_grid_print(grid, ho_terminal_width());
+    ho_grid_free(grid);
 }
 
 /* ---- paired differences ------------------------------------------------------------------------------------------ */
@@ -205,64 +230,65 @@ static bool is_compared(const ho_record *record, ho_figure which)
     return ho_figure_forms[which].better != 0 && any_row_has(record, which);
 }
 
-/* "-0.048 +- 0.030  4 of 5" */
-static void print_difference(const ho_row *row, const ho_row *reference, ho_figure which)
+/* "-0.048 +- 0.030" and "4 of 5". */
+static void put_difference(ho_grid *grid, const ho_row *row, const ho_row *reference, ho_figure which)
 {
     const ho_figure_form *form = &ho_figure_forms[which];
     const ho_paired p = ho_paired_of(row, reference, which);
     const double factor = form->print == HO_PERCENT ? 100 : 1;
-    char text[64] = "-", better[32] = "";
     if (p.pairs > 1)
-        snprintf(text, sizeof text, "%+.*f +- %.*f", form->digits, factor * p.mean, form->digits, factor * p.sd);
+        ho_grid_put(grid, "%+.*f +- %.*f", form->digits, factor * p.mean, form->digits, factor * p.sd);
     else if (p.pairs == 1)
-        snprintf(text, sizeof text, "%+.*f", form->digits, factor * p.mean);
+        ho_grid_put(grid, "%+.*f", form->digits, factor * p.mean);
+    else
+        ho_grid_put(grid, "-");
     if (p.pairs > 0)
-        snprintf(better, sizeof better, "%zu of %zu", p.better, p.pairs);
-    printf("%*s%12s", form->width, text, better);
+        ho_grid_put(grid, "%zu of %zu", p.better, p.pairs);
+    else
+        ho_grid_put(grid, "%s", "");
 }
 
 /* Every row against one, on the splits that they share. */
-static void print_paired(const ho_record *record, int widest)
+static void print_paired(const ho_record *record)
 {
     const ho_row *rows = record->rows.items;
     const size_t reference = ho_paired_reference(rows, record->rows.count);
     if (reference == record->rows.count)
         return;
-    printf("\n  minus %s (least validation error), on the same splits; better: on how many of them\n  %-*s",
-           rows[reference].variant, widest, "method");
+    printf("\n  minus %s (least validation error), on the same splits; better: on how many of them\n",
+           rows[reference].variant);
+    char shape[1 + 2 * COLUMNS + 1] = "l";
+    size_t count = 1;
     for (size_t c = 0; c < COLUMNS; c++)
         if (is_compared(record, columns[c]))
-            printf("%*s%12s", ho_figure_forms[columns[c]].width, ho_figure_forms[columns[c]].title, "better");
-    putchar('\n');
+            memcpy(shape + count, "rr", 2), count += 2;
+    ho_grid *grid = ho_grid_new(shape);
+    ho_grid_put(grid, "method");
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (is_compared(record, columns[c])) {
+            ho_grid_put(grid, "%s", ho_figure_forms[columns[c]].title);
+            ho_grid_put(grid, "better");
+        }
     for (size_t i = 0; i < record->rows.count; i++) {
         if (i == reference)
             continue;
-        printf("  %-*s", widest, rows[i].variant);
+        ho_grid_put(grid, "%s", rows[i].variant);
         for (size_t c = 0; c < COLUMNS; c++)
             if (is_compared(record, columns[c]))
-                print_difference(&rows[i], &rows[reference], columns[c]);
-        putchar('\n');
+                put_difference(grid, &rows[i], &rows[reference], columns[c]);
     }
+    ho_grid_print(grid, ho_terminal_width());
+    ho_grid_free(grid);
 }
 
 static void print_rows(const ho_record *record, const char *folder)
 {
-    size_t widest = 6;
-    for (size_t i = 0; i < record->rows.count; i++) {
-        size_t length = strlen(record->rows.items[i].variant);
-        widest = length > widest ? length : widest;
-    }
     print_heading(record);
     if (record->repeat > 1)
         printf("; mean +- sd of %lld splits and seeds", (long long)record->repeat);
-    printf("\n  %-*s  %-13s", (int)widest, "method", "strategy");
-    for (size_t c = 0; c < COLUMNS; c++)
-        if (any_row_has(record, columns[c]))
-            printf("%*s", ho_figure_forms[columns[c]].width, ho_figure_forms[columns[c]].title);
-    printf("  tuned hyperparameters\n");
-    for (size_t i = 0; i < record->rows.count; i++)
-        print_row(record, &record->rows.items[i], (int)widest);
-    print_paired(record, (int)widest);
+    putchar('\n');
+    print_table(record);
+    print_paired(record);
     printf("  results in %s\n", folder);
 }
 

@@ -228,19 +228,18 @@ const char *ho_outcome_name(ho_status outcome)
 #define RESULT(member) offsetof(ho_result, member)
 
 const ho_figure_form ho_figure_forms[HO_FIGURES] = {
-    [HO_VALIDATION_ERROR] = {"validation_error", "validation error", 17, 3, 0, HO_OF_CHOICE, COLUMN(validation_error),
-                             -1},
-    [HO_VALIDATION_ACCURACY] = {"validation_accuracy", "validation acc. %", 18, 2, HO_PERCENT, HO_OF_CHOICE,
+    [HO_VALIDATION_ERROR] = {"validation_error", "validation error", 3, 0, HO_OF_CHOICE, COLUMN(validation_error), -1},
+    [HO_VALIDATION_ACCURACY] = {"validation_accuracy", "validation acc. %", 2, HO_PERCENT, HO_OF_CHOICE,
                                 COLUMN(validation_accuracy), 1},
-    [HO_TEST_LOSS] = {"test_loss", "test loss", 0, 0, 0, HO_OF_LAST, COLUMN(test_loss), -1},
-    [HO_TEST_ACCURACY] = {"test_accuracy", "test accuracy %", 17, 2, HO_PERCENT, HO_OF_LAST, COLUMN(test_accuracy), 1},
-    [HO_BEST_EPOCH] = {"best_epoch", "best epoch", 15, 1, 0, HO_OF_LAST, COLUMN(best_epoch), 0},
-    [HO_EVALUATIONS] = {"gradient_evaluations", "gradients", 11, 0, HO_MEAN_ONLY, HO_OF_RUN, RESULT(evaluations), 0},
-    [HO_CPU_SECONDS] = {"cpu_seconds", "CPU s", 9, 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(cpu_seconds), 0},
-    [HO_SECONDS] = {"seconds", "seconds", 9, 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(seconds), 0},
-    [HO_PRECISION] = {"precision", "precision", 17, 3, 0, HO_OF_RUN, RESULT(detection.precision), 1},
-    [HO_RECALL] = {"recall", "recall", 17, 3, 0, HO_OF_RUN, RESULT(detection.recall), 1},
-    [HO_F1] = {"f1", "F1", 17, 3, 0, HO_OF_RUN, RESULT(detection.f1), 1},
+    [HO_TEST_LOSS] = {"test_loss", "test loss", 0, 0, HO_OF_LAST, COLUMN(test_loss), -1},
+    [HO_TEST_ACCURACY] = {"test_accuracy", "test accuracy %", 2, HO_PERCENT, HO_OF_LAST, COLUMN(test_accuracy), 1},
+    [HO_BEST_EPOCH] = {"best_epoch", "best epoch", 1, 0, HO_OF_LAST, COLUMN(best_epoch), 0},
+    [HO_EVALUATIONS] = {"gradient_evaluations", "gradients", 0, HO_MEAN_ONLY, HO_OF_RUN, RESULT(evaluations), 0},
+    [HO_CPU_SECONDS] = {"cpu_seconds", "CPU s", 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(cpu_seconds), 0},
+    [HO_SECONDS] = {"seconds", "seconds", 1, HO_MEAN_ONLY, HO_OF_RUN, RESULT(seconds), 0},
+    [HO_PRECISION] = {"precision", "precision", 3, 0, HO_OF_RUN, RESULT(detection.precision), 1},
+    [HO_RECALL] = {"recall", "recall", 3, 0, HO_OF_RUN, RESULT(detection.recall), 1},
+    [HO_F1] = {"f1", "F1", 3, 0, HO_OF_RUN, RESULT(detection.f1), 1},
 };
 
 double ho_figure_of(const ho_result *r, ho_figure which)

@@ -127,7 +127,7 @@ typedef enum ho_figure {
 /* How a figure is called and printed, and where it stands in a result. */
 typedef struct ho_figure_form {
     const char *key, *title;
-    int width, digits; /* of its column on stdout */
+    int digits; /* printed behind the point */
     enum { HO_PERCENT = 1, HO_MEAN_ONLY } print;
     enum { HO_OF_CHOICE, HO_OF_LAST, HO_OF_RUN } from; /* the last training that validates, the last, all of it */
     size_t offset;                                     /* in that ho_column or ho_result */

@@ -150,6 +150,13 @@ Test(runs, compared_say_what_differs_and_are_paired_by_seed)
     cr_expect(json_is(r.out, "1/settings/steps", "10"));
     cr_expect_float_eq(json_number(r.out, "0/results/validation_error/mean"),
                        json_number(a, "rows/0/validation_error/mean"), 0);
+
+    /* What does not fit on a line goes below it, with the name again. */
+    r = cli_run_in_terminal(60, "compare", "a", "b", NULL);
+    for (const char *line = r.out; *line; line += strcspn(line, "\n") + 1)
+        cr_expect_leq(strcspn(line, "\r\n"), 60, "%s", r.out);
+    expect_order(r.out, "\nResults", "run ", "validation error", "a blobs", "run ", "seconds", "a blobs", "b blobs",
+                 NULL);
 }
 
 Test(runs, compared_make_a_page)

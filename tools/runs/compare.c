@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "grid.h"
 #include "record/paired.h"
 #include "record/read.h"
 #include "report/page.h"
 #include "report/text.h"
-#include "runs/grid.h"
 #include "runs/runs.h"
 
 /* A row of a run's table. */

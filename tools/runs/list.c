@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "grid.h"
 #include "record/read.h"
-#include "runs/grid.h"
 #include "runs/runs.h"
 
 #define DEEPEST 4 /* folders below the one that is listed */

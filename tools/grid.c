@@ -1,4 +1,4 @@
-#include "runs/grid.h"
+#include "grid.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "report/text.h"
 
 #define GAP      2
-#define SHORTEST 8 /* a text is not made shorter */
+#define SHORTEST 12 /* a text is not made shorter */
 
 struct ho_grid {
     const char *columns;
@@ -68,8 +68,8 @@ static size_t length_of(const char *text)
     return length;
 }
 
-/* The widths that fit: the widest column of texts gives way first. */
-static void fit(const ho_grid *grid, size_t *widths, int width)
+/* The widest texts give way, as long as all columns could come to fit on a line. */
+static void shorten(const ho_grid *grid, size_t *widths, size_t width)
 {
     for (;;) {
         size_t all = 0, widest = grid->width;
@@ -79,10 +79,24 @@ static void fit(const ho_grid *grid, size_t *widths, int width)
                 (widest == grid->width || widths[c] > widths[widest]))
                 widest = c;
         }
-        if (all <= (size_t)width || widest == grid->width)
+        if (all <= width || widest == grid->width)
             return;
         widths[widest]--;
     }
+}
+
+/* The column after those that fit on a line with the first, from `from` on; at least one, made to fit. */
+static size_t end_of_block(const ho_grid *grid, size_t *widths, size_t from, size_t width)
+{
+    size_t used = GAP + widths[0], end = from;
+    while (end < grid->width && used + GAP + widths[end] <= width)
+        used += GAP + widths[end++];
+    if (end > from || end == grid->width)
+        return end;
+    const size_t room = used + GAP < width ? width - used - GAP : 0;
+    if (grid->columns[end] != 'r')
+        widths[end] = room > SHORTEST ? room : SHORTEST;
+    return end + 1;
 }
 
 static void print_cell(const char *text, size_t width, bool right, bool last)
@@ -105,19 +119,32 @@ static void print_cell(const char *text, size_t width, bool right, bool last)
         putchar('\n');
 }
 
+static void print_block(const ho_grid *grid, const size_t *widths, size_t from, size_t end)
+{
+    for (size_t i = 0; i < grid->count; i += grid->width) {
+        print_cell(grid->cells[i], widths[0], grid->columns[0] == 'r', from == end);
+        for (size_t c = from; c < end; c++)
+            print_cell(grid->cells[i + c], widths[c], grid->columns[c] == 'r', c + 1 == end);
+    }
+}
+
 void ho_grid_print(const ho_grid *grid, int width)
 {
     size_t *widths = ho_alloc(grid->width * sizeof *widths);
+    const size_t most = width > 0 ? (size_t)width : SIZE_MAX;
     for (size_t i = 0; i < grid->count; i++) {
         const size_t length = length_of(grid->cells[i]), c = i % grid->width;
         widths[c] = length > widths[c] ? length : widths[c];
     }
-    if (width > 0)
-        fit(grid, widths, width);
-    for (size_t i = 0; i < grid->count; i++) {
-        const size_t c = i % grid->width;
-        print_cell(grid->cells[i], widths[c], grid->columns[c] == 'r', c + 1 == grid->width);
-    }
+    shorten(grid, widths, most);
+    size_t from = 1;
+    do {
+        const size_t end = end_of_block(grid, widths, from, most);
+        print_block(grid, widths, from, end);
+        from = end;
+        if (from < grid->width)
+            putchar('\n');
+    } while (from < grid->width);
     free(widths);
 }
 

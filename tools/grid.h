@@ -1,6 +1,6 @@
 /* A table of texts: for a terminal, whose width it keeps to, and for a page. */
-#ifndef HO_RUNS_GRID_H
-#define HO_RUNS_GRID_H
+#ifndef HO_TOOLS_GRID_H
+#define HO_TOOLS_GRID_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,15 +10,15 @@
 
 typedef struct ho_grid ho_grid;
 
-/* `columns` begins with one letter for each column: 'l' texts, 'r' numbers. */
+/* `columns`: a letter for each, 'l' texts, 'w' texts that are worth a line of their own, 'r' numbers. Borrowed. */
 ho_grid *ho_grid_new(const char *columns);
 void ho_grid_free(ho_grid *grid); /* NULL is fine */
 /* The next cell, row by row; the first row is the heading. */
 void ho_grid_put(ho_grid *grid, const char *format, ...) HO_PRINTF(2, 3);
 size_t ho_grid_rows(const ho_grid *grid); /* with the heading */
 
-/* Lines on stdout, indented by two. Where they are wider than `width` (0: any will do), the widest texts are shortened,
- * with "..." at their end. */
+/* Lines on stdout, indented by two. Where they are wider than `width` (0: any will do), texts are shortened, with "..."
+ * at their end; then the columns go below each other in blocks, each with the first column. */
 void ho_grid_print(const ho_grid *grid, int width);
 void ho_grid_html(const ho_grid *grid, FILE *html);
 
