@@ -13,6 +13,8 @@
  *   - ho_has says whether a name is in scope. Where this dynamics drives hyperparameters there is no last step, so the
  * rate then stays at its height after the warm-up.
  *   - Numbers of rank 0, such as `rate`, are computed in f64 whatever the precision of the run, and cost nothing.
+ * To tune the rate of every step by itself, no formula is needed: any hyperparameter may have `shape: steps` in a
+ * pipeline, as in monotone.yaml.
  */
 #include <hotool/plugin.h>
 
