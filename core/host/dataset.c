@@ -12,6 +12,7 @@
 #include "base/npy.h"
 #include "base/rng.h"
 #include "host/emitted.h"
+#include "host/faults.h"
 #include "host/signals.h"
 
 /* What a reader sees while its `read` runs. */
@@ -29,6 +30,14 @@ static reading *reading_of(ho_data *d)
 static ho_status failed(const reading *r)
 {
     return r->emission.error->status;
+}
+
+/* At the beginning of each call. */
+static ho_status entered(reading *r)
+{
+    if (ho_fault())
+        ho_emission_misuse(&r->emission, "a call of its read was made to fail");
+    return failed(r);
 }
 
 /* Whether a file begins like an HTML page. */
@@ -77,7 +86,7 @@ static ho_status data_file(ho_data *d, const char *path, uint64_t most, ho_file_
                            uint64_t *size)
 {
     reading *r = reading_of(d);
-    if (failed(r))
+    if (entered(r))
         return failed(r);
     if (!path || !bytes || !size)
         return ho_emission_misuse(&r->emission, "file: the path or the place for the bytes is NULL");
@@ -100,7 +109,7 @@ static void *to_integers(reading *r, const ho_npy *npy, const char *path)
 static ho_status data_npy(ho_data *d, const char *path, ho_array *array)
 {
     reading *r = reading_of(d);
-    if (failed(r))
+    if (entered(r))
         return failed(r);
     if (!path || !array || array->struct_size < sizeof array->struct_size)
         return ho_emission_misuse(&r->emission,
@@ -130,7 +139,7 @@ static ho_status data_npy(ho_data *d, const char *path, ho_array *array)
 static void *data_alloc(ho_data *d, uint64_t count, uint64_t size)
 {
     reading *r = reading_of(d);
-    if (failed(r))
+    if (entered(r))
         return NULL;
     return ho_emission_alloc(&r->emission, count ? count : 1, size ? size : 1, "a data reader");
 }
@@ -138,7 +147,7 @@ static void *data_alloc(ho_data *d, uint64_t count, uint64_t size)
 static ho_status data_emit(ho_data *d, uint32_t part, const ho_array *array)
 {
     reading *r = reading_of(d);
-    if (failed(r))
+    if (entered(r))
         return failed(r);
     if (!array || array->struct_size < sizeof array->struct_size)
         return ho_emission_misuse(&r->emission, "emit: the array is NULL, or its struct_size is not set");
@@ -150,13 +159,13 @@ static ho_status data_emit(ho_data *d, uint32_t part, const ho_array *array)
 static ho_status data_truth(ho_data *d, const char *name, int32_t rank, const int64_t *dims, const double *values)
 {
     reading *r = reading_of(d);
-    return failed(r) ? failed(r) : ho_emission_truth(&r->emission, name, rank, dims, values);
+    return entered(r) ? failed(r) : ho_emission_truth(&r->emission, name, rank, dims, values);
 }
 
 static ho_status data_class_name(ho_data *d, int64_t label, const char *name)
 {
     reading *r = reading_of(d);
-    return failed(r) ? failed(r) : ho_emission_class_name(&r->emission, label, name);
+    return entered(r) ? failed(r) : ho_emission_class_name(&r->emission, label, name);
 }
 
 static ho_status data_fail(ho_data *d, const char *path, int64_t byte, const char *format, ...)
@@ -194,7 +203,7 @@ static ho_status data_note(ho_data *d, const char *format, ...)
 {
     reading *r = reading_of(d);
     ho_dataset *dataset = r->emission.dataset;
-    if (failed(r))
+    if (entered(r))
         return failed(r);
     if (!format)
         return ho_emission_misuse(&r->emission, "note: the text is NULL");

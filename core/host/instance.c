@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/faults.h"
 #include "host/options.h"
 #include "host/signals.h"
 
@@ -98,6 +99,10 @@ static const char *option_string_at(ho_setup *u, const char *name, int64_t i)
 static void *setup_alloc(ho_setup *u, uint64_t bytes)
 {
     setup *s = setup_of(u);
+    if (ho_fault()) {
+        misuse(s, "plugin \"%s\": its ho_setup_alloc was made to fail", s->instance->loaded->plugin.name);
+        return NULL;
+    }
     if (bytes <= MOST_SETUP_BYTES)
         return ho_arena_alloc(s->instance->arena, bytes ? (size_t)bytes : 1);
     misuse(s, "plugin \"%s\" asks for %" PRIu64 " bytes for its settings; the most is %" PRIu64,

@@ -1,14 +1,19 @@
-/* Allocations of the plugin that fail. The addresses by which its file calls malloc and its kin lie in a table of its
- * own (the global offset table), where the loader has put those of the C library; here others take their place. */
+/* Allocations of the plugin that fail. The addresses by which its file calls malloc and its kin, and new of C++, lie in
+ * a table of its own (the global offset table), where the loader has put those of the C library; here others take their
+ * place. */
 #define _GNU_SOURCE /* RTLD_NOLOAD, dlinfo, reallocarray */
 #include <dlfcn.h>
 #include <elf.h>
+#include <inttypes.h>
 #include <link.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "host/faults.h"
 #include "proof/internal.h"
 
 static int64_t calls, failing;
@@ -43,6 +48,23 @@ static char *failing_strdup(const char *text)
     return fails() ? NULL : strdup(text);
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* whose new ends the program where there is no memory */
+/* new of the C++ library that the plugin is linked with, and the one that does not throw. What no machine has makes
+ * the library's own throw std::bad_alloc, through these functions, which need no cleaning up. */
+static void *(*library_new)(size_t), *(*library_new_nothrow)(size_t, const void *);
+
+static void *failing_new(size_t bytes)
+{
+    return library_new(fails() ? PTRDIFF_MAX : bytes);
+}
+
+static void *failing_new_nothrow(size_t bytes, const void *tag)
+{
+    return fails() ? NULL : library_new_nothrow(bytes, tag);
+}
+
+#endif
+
 /* Function pointers as numbers: ISO C has no such conversion, POSIX has (dlsym). */
 #define ROW(name, function)         \
     {                               \
@@ -55,8 +77,17 @@ static uintptr_t replacement(const char *name)
         const char *name;
         uintptr_t address;
     } rows[] = {
-        ROW("malloc", failing_malloc),         ROW("calloc", failing_calloc), ROW("realloc", failing_realloc),
-        ROW("aligned_alloc", failing_aligned), ROW("strdup", failing_strdup),
+        ROW("malloc", failing_malloc),
+        ROW("calloc", failing_calloc),
+        ROW("realloc", failing_realloc),
+        ROW("aligned_alloc", failing_aligned),
+        ROW("strdup", failing_strdup),
+#ifndef __SANITIZE_ADDRESS__
+        ROW("_Znwm", failing_new),
+        ROW("_Znam", failing_new),
+        ROW("_ZnwmRKSt9nothrow_t", failing_new_nothrow),
+        ROW("_ZnamRKSt9nothrow_t", failing_new_nothrow),
+#endif
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(name, rows[i].name) == 0)
@@ -95,6 +126,10 @@ static bool lead_astray(const proof *p)
     void *handle = dlopen(p->loaded->real_path, RTLD_NOW | RTLD_NOLOAD);
     if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || dladdr(map->l_ld, &info) == 0)
         return false;
+#ifndef __SANITIZE_ADDRESS__
+    *(void **)&library_new = dlsym(handle, "_Znwm"); /* NULL where the plugin is not C++ */
+    *(void **)&library_new_nothrow = dlsym(handle, "_ZnwmRKSt9nothrow_t");
+#endif
     char *start = info.dli_fbase;
     const uintptr_t start_number = (uintptr_t)start;
     const ElfW(Sym) *symbols = NULL;
@@ -141,7 +176,9 @@ static bool lead_astray(const proof *p)
 }
 #endif
 
-int64_t ho_proof_allocations(const proof *p, int64_t fail_at)
+/* From now on the plugin's own calls of malloc, calloc, realloc, strdup and the like are counted, and number `fail_at`
+ * fails (0: none). How many there were since the last call of this comes back; -1: its calls cannot be led astray. */
+static int64_t allocations(const proof *p, int64_t fail_at)
 {
     static const ho_loaded *led;
     if (led != p->loaded && !lead_astray(p))
@@ -151,4 +188,42 @@ int64_t ho_proof_allocations(const proof *p, int64_t fail_at)
     calls = 0;
     failing = fail_at;
     return counted;
+}
+
+/* So many attempts as there are calls to fail, and one more; fewer where a quarter of the time has passed. */
+static ho_status each(proof *p, bool own, const char *what, bool (*attempt)(proof *p, ho_error *own), int64_t *count,
+                      ho_error *error)
+{
+    const double end = p->request->in_process ? HUGE_VAL : ho_seconds() + 0.25 * p->request->limit;
+    int64_t at = 0, made;
+    do {
+        ho_error ignored = {0};
+        at++;
+        if (own)
+            allocations(p, at);
+        else
+            ho_faults_begin(at);
+        const bool fine = attempt(p, &ignored);
+        made = own ? allocations(p, 0) : ho_faults_end();
+        if (fine && made >= at)
+            return ho_proof_fail(error, "%s returns HO_OK although %s number %" PRId64 " failed", what,
+                                 own ? "its allocation" : "its call of hotool", at);
+    } while (made >= at && ho_seconds() < end);
+    *count = at - 1;
+    return HO_OK;
+}
+
+ho_status ho_proof_each_failure(proof *p, const char *what, bool (*attempt)(proof *p, ho_error *own), ho_error *error)
+{
+    int64_t allocated = 0, made = 0;
+    const bool possible = allocations(p, 0) >= 0;
+    if (possible && each(p, true, what, attempt, &allocated, error) != HO_OK)
+        return error->status;
+    if (each(p, false, what, attempt, &made, error) != HO_OK)
+        return error->status;
+    if (possible)
+        ho_proof_note(p, "%" PRId64 " allocations, %" PRId64 " calls of hotool", allocated, made);
+    else
+        ho_proof_note(p, "%" PRId64 " calls of hotool; its allocations cannot be led astray on this system", made);
+    return HO_OK;
 }

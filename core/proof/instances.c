@@ -166,47 +166,6 @@ ho_status ho_prove_tables(proof *p, ho_error *error)
     return error->status;
 }
 
-/* Whether the plugin can be created with an option set so; a refusal must say why. */
-static ho_status try_option(proof *p, const char *name, const char *text, int *refused, ho_error *error)
-{
-    ho_error own = {0};
-    ho_tree *changed = ho_tree_copy(p->arena, p->settings);
-    ho_proof_put(p->arena, changed, name, text);
-    ho_instance *instance = ho_instance_new(p->loaded, NULL, changed, NULL, (ho_place){0}, &own);
-    ho_instance_free(instance);
-    *refused += !instance;
-    if (!instance && strstr(own.text, "without saying why"))
-        return ho_proof_fail(error, "with %s = %s: %s", name, text, own.text);
-    return HO_OK;
-}
-
-/* Each option at both ends of its range and at each choice. */
-ho_status ho_prove_options(proof *p, ho_error *error)
-{
-    int tried = 0, refused = 0;
-    for (uint32_t i = 0; i < p->loaded->option_count && error->status == HO_OK; i++) {
-        const ho_option *o = &p->loaded->options[i];
-        size_t count = 0;
-        const char **texts = ho_arena_alloc(p->arena, 3 * sizeof *texts);
-        if (o->type == HO_CHOICE) {
-            texts = ho_arena_split(p->arena, o->choices, '|', &count);
-        } else if (o->type == HO_BOOLEAN) {
-            texts[count++] = "true";
-            texts[count++] = "false";
-        } else if (o->type == HO_REAL || o->type == HO_INTEGER || o->type == HO_BYTES) {
-            const bool limits = o->least != 0 || o->most != 0;
-            const double ends[] = {limits ? o->least : -1e6, limits && o->most < 1e15 ? o->most : 1e6};
-            for (int k = 0; k < 2; k++)
-                if (o->type != HO_BYTES || ends[k] >= 0)
-                    texts[count++] = ho_arena_format(p->arena, o->type == HO_REAL ? "%.17g" : "%.0f", ends[k]);
-        }
-        for (size_t k = 0; k < count && error->status == HO_OK; k++, tried++)
-            try_option(p, o->name, texts[k], &refused, error);
-    }
-    ho_proof_note(p, "%d values tried, %d of them refused", tried, refused);
-    return error->status;
-}
-
 /* Many instances at once, freed in another order than they were made. */
 ho_status ho_prove_instances(proof *p, ho_error *error)
 {
@@ -223,21 +182,15 @@ ho_status ho_prove_instances(proof *p, ho_error *error)
     return error->status;
 }
 
-/* create, with each of its own allocations failing in turn. */
+/* An instance, made and freed again. */
+static bool create_once(proof *p, ho_error *own)
+{
+    ho_instance *instance = ho_proof_instance(p, NULL, own);
+    ho_instance_free(instance);
+    return instance;
+}
+
 ho_status ho_prove_setup_memory(proof *p, ho_error *error)
 {
-    int64_t calls, at = 0;
-    if (ho_proof_allocations(p, 0) < 0)
-        return ho_proof_skip(p, "its allocations cannot be led astray on this system");
-    do { /* until so many are not asked for */
-        ho_error own = {0};
-        ho_proof_allocations(p, ++at);
-        ho_instance *instance = ho_proof_instance(p, NULL, &own);
-        ho_instance_free(instance);
-        calls = ho_proof_allocations(p, 0);
-        if (instance && calls >= at)
-            return ho_proof_fail(error, "create returns HO_OK although its allocation number %" PRId64 " failed", at);
-    } while (calls >= at);
-    ho_proof_note(p, "%" PRId64 " allocations", at - 1);
-    return HO_OK;
+    return ho_proof_each_failure(p, "create", create_once, error);
 }

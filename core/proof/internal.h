@@ -76,9 +76,10 @@ void ho_proof_guarded_free(void *memory, size_t bytes);
 
 /* ---- faults.c ---------------------------------------------------------------------------------------------------- */
 
-/* From now on the plugin's own calls of malloc, calloc, realloc, strdup and the like are counted, and number `fail_at`
- * fails (0: none). How many there were since the last call of this comes back; -1: its calls cannot be led astray. */
-int64_t ho_proof_allocations(const proof *p, int64_t fail_at);
+/* Makes failures, one in each attempt: of the plugin's own allocations, then of its calls into hotool that ho_fault
+ * counts. An attempt says whether it came out as if nothing had failed, which is a mistake: `what` did then return
+ * HO_OK. */
+ho_status ho_proof_each_failure(proof *p, const char *what, bool (*attempt)(proof *p, ho_error *own), ho_error *error);
 
 /* ---- standins.c -------------------------------------------------------------------------------------------------- */
 
@@ -86,12 +87,19 @@ int64_t ho_proof_allocations(const proof *p, int64_t fail_at);
  * error. */
 const ho_loaded *ho_proof_standin(proof *p, uint32_t kind, ho_error *error);
 
+/* ---- training.c -------------------------------------------------------------------------------------------------- */
+
+/* Whether the plugin, a traced one, can be trained with this value of its hyperparameter (where it has none so: with
+ * ordinary values); else with an error. */
+bool ho_proof_trains_with(proof *p, const char *hyper, double value, ho_error *error);
+
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 ho_status ho_prove_file(proof *p, ho_error *error);
 ho_status ho_prove_load(proof *p, ho_error *error);
 ho_status ho_prove_tables(proof *p, ho_error *error);
 ho_status ho_prove_options(proof *p, ho_error *error);
+ho_status ho_prove_refusals(proof *p, ho_error *error);
 ho_status ho_prove_instances(proof *p, ho_error *error);
 ho_status ho_prove_setup_memory(proof *p, ho_error *error);
 
@@ -109,6 +117,7 @@ ho_status ho_prove_outer(proof *p, ho_error *error);
 
 ho_status ho_prove_projection(proof *p, ho_error *error);
 ho_status ho_prove_nearest(proof *p, ho_error *error);
+ho_status ho_prove_project_memory(proof *p, ho_error *error);
 
 ho_status ho_prove_read(proof *p, ho_error *error);
 ho_status ho_prove_read_memory(proof *p, ho_error *error);

@@ -68,32 +68,47 @@ ho_status ho_prove_mode_online(proof *p, ho_error *error)
     return error->status;
 }
 
-/* Every call that can fail does so in turn, allocations among them: the mode must pass the status on and free all. */
-ho_status ho_prove_mode_failures(proof *p, ho_error *error)
+static const action failing[] = {
+    {ADVANCE, 0, 4, 0.0}, {ADVANCE, 4, 6, 0.1}, {ASK, 0, 0, 0.1},
+    {FORGET, 0, 0, 0.0},  {ADVANCE, 6, 8, 0.1}, {ASK, 0, 0, 0.1},
+};
+
+/* Wrong answers are for other checks. */
+static ho_status act(proof *p, fake *f, ho_error *error)
 {
-    static const action actions[] = {
-        {ADVANCE, 0, 4, 0.0}, {ADVANCE, 4, 6, 0.1}, {ASK, 0, 0, 0.1},
-        {FORGET, 0, 0, 0.0},  {ADVANCE, 6, 8, 0.1}, {ASK, 0, 0, 0.1},
-    };
-    static const ho_status statuses[] = {HO_FAILED, HO_INTERRUPTED};
     ho_instance *instance = ho_proof_instance(p, NULL, error);
-    fake whole = {.head = {&ho_fake_api}};
     if (!instance)
         return error->status;
     const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self};
-    ho_actions_do(&mode, &whole, actions, COUNT(actions), &(ho_error){0}); /* wrong answers are not for this check */
+    const ho_status status = ho_actions_do(&mode, f, failing, COUNT(failing), &(ho_error){0});
+    ho_instance_free(instance);
+    return status;
+}
+
+static bool act_once(proof *p, ho_error *own)
+{
+    fake f = {.head = {&ho_fake_api}};
+    return act(p, &f, own) == HO_OK;
+}
+
+/* Every call that can fail does so in turn: the mode must pass the status on and free all. Then its own allocations. */
+ho_status ho_prove_mode_failures(proof *p, ho_error *error)
+{
+    static const ho_status statuses[] = {HO_FAILED, HO_INTERRUPTED};
+    fake whole = {.head = {&ho_fake_api}};
+    act(p, &whole, error);
     for (int64_t i = 0; i < 2 * whole.calls && error->status == HO_OK; i++) {
         const int64_t call = i / 2 + 1;
-        ho_error ignored = {0};
         fake f = {.head = {&ho_fake_api}, .fail_at = call, .fail_status = statuses[i % 2]};
-        const ho_status status = ho_actions_do(&mode, &f, actions, COUNT(actions), &ignored);
+        const ho_status status = act(p, &f, error);
         if (status == HO_OK)
             ho_proof_fail(error, "call %" PRId64 " of the system failed, and the mode goes on as if it had not", call);
         else if (f.live != 0)
             ho_proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed after call %" PRId64 " failed",
                           f.live, call);
     }
-    ho_instance_free(instance);
-    ho_proof_note(p, "%" PRId64 " calls, each failing in turn", whole.calls);
+    if (error->status == HO_OK)
+        ho_proof_each_failure(p, "a call of the mode", act_once, error);
+    ho_proof_note(p, "%" PRId64 " calls of the system, each failing in turn", whole.calls);
     return error->status;
 }

@@ -231,3 +231,22 @@ ho_status ho_prove_nearest(proof *p, ho_error *error)
 {
     return at_each(p, check_nearest_to, error);
 }
+
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
+
+static ho_status project_some(projected *c, ho_error *error)
+{
+    double x[MOST_ENTRIES] = {0}, to[MOST_ENTRIES];
+    random_point(c, 30, x);
+    return project(c, x, to, error);
+}
+
+static bool project_all(proof *p, ho_error *own)
+{
+    return at_each(p, project_some, own) == HO_OK;
+}
+
+ho_status ho_prove_project_memory(proof *p, ho_error *error)
+{
+    return ho_proof_each_failure(p, "project", project_all, error);
+}

@@ -63,24 +63,16 @@ ho_status ho_prove_read(proof *p, ho_error *error)
     return error->status;
 }
 
+static bool read_settings(proof *p, ho_error *own)
+{
+    ho_dataset *data = read_once(p, p->settings, own);
+    ho_dataset_free(data);
+    return data;
+}
+
 ho_status ho_prove_read_memory(proof *p, ho_error *error)
 {
-    int64_t calls, at = 0;
-    if (ho_proof_allocations(p, 0) < 0)
-        return ho_proof_skip(p, "its allocations cannot be led astray on this system");
-    do {
-        ho_error own = {0};
-        ho_instance *instance = ho_proof_instance(p, NULL, error);
-        ho_proof_allocations(p, ++at);
-        ho_dataset *data = instance ? ho_dataset_read(instance, &own) : NULL;
-        calls = ho_proof_allocations(p, 0);
-        ho_dataset_free(data);
-        ho_instance_free(instance);
-        if (data && calls >= at)
-            return ho_proof_fail(error, "read returns HO_OK although its allocation number %" PRId64 " failed", at);
-    } while (calls >= at && error->status == HO_OK);
-    ho_proof_note(p, "%" PRId64 " allocations", at - 1);
-    return error->status;
+    return ho_proof_each_failure(p, "read", read_settings, error);
 }
 
 /* ---- damaged files ----------------------------------------------------------------------------------------------- */

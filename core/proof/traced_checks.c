@@ -87,23 +87,16 @@ ho_status ho_prove_poison(proof *p, ho_error *error)
     return error->status;
 }
 
+static bool trace_once(proof *p, ho_error *own)
+{
+    traced *t = ho_traced_new(p, ho_traced_case_at(p, 0), NULL, own);
+    ho_traced_free(t);
+    return t;
+}
+
 ho_status ho_prove_trace_memory(proof *p, ho_error *error)
 {
-    int64_t calls, at = 0;
-    if (ho_proof_allocations(p, 0) < 0)
-        return ho_proof_skip(p, "its allocations cannot be led astray on this system");
-    do { /* until so many are not asked for */
-        ho_error own = {0};
-        ho_proof_allocations(p, ++at);
-        traced *t = ho_traced_new(p, ho_traced_case_at(p, 0), NULL, &own);
-        ho_traced_free(t);
-        calls = ho_proof_allocations(p, 0);
-        if (t && calls >= at)
-            return ho_proof_fail(error, "the trace is fine although the plugin's allocation number %" PRId64 " failed",
-                                 at);
-    } while (calls >= at);
-    ho_proof_note(p, "%" PRId64 " allocations", at - 1);
-    return HO_OK;
+    return ho_proof_each_failure(p, "a callback", trace_once, error);
 }
 
 /* ---- derivatives ------------------------------------------------------------------------------------------------- */

@@ -170,6 +170,23 @@ ho_status ho_prove_training(proof *p, ho_error *error)
     return error->status;
 }
 
+bool ho_proof_trains_with(proof *p, const char *hyper, double value, ho_error *error)
+{
+    static const char *const kinds[] = {"", "dynamics", "model", "loss", "penalty"};
+    const char *name = ho_arena_format(p->arena, "%s.%s", kinds[p->loaded->plugin.kind], hyper);
+    made m;
+    ho_training *training = NULL;
+    if (make(p, &m, !takes(p, false), error) == HO_OK) {
+        for (size_t i = 0; i < m.pipeline.problem.setting_count; i++)
+            if (strcmp(m.settings[i].name, name) == 0)
+                m.settings[i].value = number(p, value);
+        training = ho_training_new(&m.pipeline.problem, error);
+        ho_training_free(training);
+    }
+    unmake(&m);
+    return training;
+}
+
 /* ---- outside ----------------------------------------------------------------------------------------------------- */
 
 /* Twenty steps down |x|^2/2 and with gradients of all sizes: finite, the same in a second run. Frees the optimizer. */

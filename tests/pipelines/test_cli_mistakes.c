@@ -47,7 +47,14 @@ static const mistake rows[] = {
     {"waits_for_shape", "poison", "timed out", "is still in its step after 2 s"},
     {"endless_trace", "shapes", "timed out", "is still in its step after 2 s"},
     {"unchecked_malloc", "create-memory", "crashed", "crashed in its create (SIGSEGV"},
+    {"unchecked_setup", "create-memory", "crashed", "crashed in its create (SIGSEGV"},
     {"unchecked_memory", "read-memory", "crashed", "crashed in its read (SIGSEGV"},
+    {"unchecked_alloc", "read-memory", "crashed", "crashed in its read (SIGSEGV"},
+    {"unchecked_scratch", "project-memory", "crashed", "crashed in its project (SIGSEGV"},
+    {"ignores_memory", "project-memory", "FAILED", "project returns HO_OK although its allocation number 1 failed"},
+#ifndef __SANITIZE_ADDRESS__ /* whose new ends the program by itself */
+    {"exception", "read-memory", "crashed", "crashed in its read (SIGABRT"},
+#endif
 #ifdef __SANITIZE_ADDRESS__
     {"double_free", "instances", "ended", "attempting double-free"},
 #else

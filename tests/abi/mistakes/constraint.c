@@ -1,6 +1,8 @@
 /* Mistakes in a constraint: the entries of a simplex-like set, {x >= 0, sum x <= 1}. */
 #include <hotool/structure.h>
 
+#include <stdlib.h>
+
 static ho_status fits(void *self, const ho_constrained *h, char *reason, uint64_t size)
 {
     (void)self, (void)reason, (void)size;
@@ -20,6 +22,16 @@ static ho_status project(void *self, const ho_constrained *h, double *values)
 {
     (void)self;
     double sum = 0;
+#if defined M_unchecked_scratch || defined M_ignores_memory
+    double *scratch = malloc((size_t)h->count * sizeof *scratch);
+#ifdef M_ignores_memory
+    if (!scratch)
+        return HO_OK;
+#endif
+    for (int64_t i = 0; i < h->count; i++)
+        ((volatile double *)scratch)[i] = values[i];
+    free(scratch);
+#endif
 #if defined M_past_the_end
     for (int64_t i = 0; i <= h->count; i++)
 #else

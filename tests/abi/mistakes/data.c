@@ -16,6 +16,10 @@ static ho_status read(void *self, ho_data *d)
     double *x = ho_data_alloc(d, N * D, sizeof *x);
 #endif
     int64_t *y = ho_data_alloc(d, N, sizeof *y);
+#if !defined M_unchecked_alloc && !defined M_unchecked_memory
+    if (!x || !y)
+        return HO_FAILED;
+#endif
     static int reads;
     for (int i = 0; i < N * D; i++) {
         x[i] = 0.1 * i;

@@ -115,6 +115,8 @@ static ho_status create(ho_setup *u, void **self)
 #elif defined M_greedy_create
     if (!ho_setup_alloc(u, (uint64_t)1 << 40))
         return HO_FAILED;
+#elif defined M_unchecked_setup
+    *(volatile int *)ho_setup_alloc(u, 16) = 1;
 #endif
     (void)u;
 #if defined M_unchecked_malloc
