@@ -44,7 +44,9 @@ static const char *type_text(uint32_t type)
                                         "choice",
                                         "list of numbers",
                                         "list of texts",
-                                        "bytes, as 4096, 64MiB or 1.5GB"};
+                                        "bytes, as 4096, 64MiB or 1.5GB",
+                                        "lines of text: one text, or a list",
+                                        "names, each with these"};
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
 
@@ -66,6 +68,7 @@ static void print_hyper(const ho_loaded *plugin, uint32_t i)
 
 static void print_option(const ho_option *o)
 {
+    const ho_option *fields = o->fields.rows; /* of HO_ROWS */
     printf("  %-20s %s\n  %-20s %s", o->name, o->doc ? o->doc : "", "", type_text(o->type));
     if (o->choices)
         printf(" (%s)", o->choices);
@@ -80,9 +83,13 @@ static void print_option(const ho_option *o)
     }
     if (o->required)
         printf("; required");
-    else if (o->initial)
+    else if (o->initial && *o->initial)
         printf("; default %s", o->initial);
     putchar('\n');
+    for (uint32_t i = 0; o->type == HO_ROWS && i < o->fields.count; i++) {
+        printf("    ");
+        print_option(&fields[i]);
+    }
 }
 
 static void print_page(const ho_loaded *l)

@@ -41,6 +41,13 @@ ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
         copy->text = ho_arena_strdup(arena, node->text);
     if (node->written)
         copy->written = ho_arena_strdup(arena, node->written);
+    copy->exact = node->exact;
+    copy->stretch_count = node->stretch_count;
+    if (node->stretch_count) {
+        ho_stretch *stretches = ho_arena_alloc(arena, node->stretch_count * sizeof *stretches);
+        memcpy(stretches, node->stretches, node->stretch_count * sizeof *stretches);
+        copy->stretches = stretches;
+    }
     for (const ho_tree *child = node->first; child; child = child->next) {
         const char *key = child->key ? ho_arena_strdup(arena, child->key) : NULL;
         ho_tree_put(copy, key, child->key_place, ho_tree_copy(arena, child));
@@ -89,6 +96,53 @@ void ho_tree_drop(ho_tree *parent, ho_tree *child)
 void ho_tree_remove(ho_tree *map, const char *key)
 {
     ho_tree_drop(map, ho_tree_get(map, key));
+}
+
+/* The stretch that a byte lies in. */
+static size_t stretch_of(const ho_tree *node, size_t offset)
+{
+    size_t i = node->stretch_count;
+    while (i > 1 && node->stretches[i - 1].offset > offset)
+        i--;
+    return i - 1;
+}
+
+ho_place ho_tree_character(const ho_tree *node, size_t offset)
+{
+    ho_place place = node->place;
+    if (!node->exact)
+        return place;
+    if (node->stretch_count) {
+        /* A blank, or the end, stands after the character before it, and not where the next line begins. */
+        const ho_stretch *stretch = &node->stretches[stretch_of(node, offset)];
+        place.line = stretch->line;
+        place.column = stretch->column;
+        offset -= stretch->offset;
+    }
+    place.column += (int)offset;
+    return place;
+}
+
+ho_tree *ho_tree_part(ho_arena *arena, const ho_tree *node, size_t offset, size_t length)
+{
+    ho_tree *part = ho_tree_new(arena, HO_TREE_SCALAR, ho_tree_character(node, offset));
+    part->text = ho_arena_format(arena, "%.*s", (int)length, node->text + offset);
+    part->quoted = node->quoted;
+    part->exact = node->exact;
+    const size_t first = node->stretch_count ? stretch_of(node, offset) : 0;
+    size_t end = first;
+    while (end < node->stretch_count && node->stretches[end].offset < offset + length)
+        end++;
+    ho_stretch *stretches = ho_arena_alloc(arena, (end - first + 1) * sizeof *stretches);
+    for (size_t i = first; i < end; i++)
+        stretches[i - first] = node->stretches[i];
+    if (end > first)
+        stretches[0] = (ho_stretch){0, part->place.line, part->place.column};
+    for (size_t i = first + 1; i < end; i++)
+        stretches[i - first].offset -= (uint32_t)offset;
+    part->stretches = stretches;
+    part->stretch_count = end - first;
+    return part;
 }
 
 const char *ho_tree_kind_name(ho_tree_kind kind)

@@ -9,6 +9,13 @@
 
 typedef enum ho_tree_kind { HO_TREE_NULL, HO_TREE_SCALAR, HO_TREE_LIST, HO_TREE_MAP } ho_tree_kind;
 
+/* Characters of a scalar that follow each other in the file too: from byte `offset` of its text to where the next
+ * stretch begins. Blanks belong to what stands before them. */
+typedef struct ho_stretch {
+    uint32_t offset;
+    int line, column;
+} ho_stretch;
+
 /* A node. Owned by the arena it was made in. Children of a map carry their key. */
 typedef struct ho_tree {
     ho_tree_kind kind;
@@ -22,6 +29,9 @@ typedef struct ho_tree {
     struct ho_tree *origin;              /* what it is a copy of, or NULL; must live as long */
     struct ho_tree *first, *last, *next; /* children in the order written */
     size_t count;                        /* children */
+    const ho_stretch *stretches;         /* of a scalar; NULL: one line without quotes, or not known (see exact) */
+    size_t stretch_count;
+    bool exact; /* a scalar whose characters are found in the file, so that ho_tree_character is */
 } ho_tree;
 
 ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place);
@@ -38,6 +48,11 @@ ho_tree *ho_tree_get(const ho_tree *map, const char *key);
 void ho_tree_drop(ho_tree *parent, ho_tree *child);
 /* Takes out the child with that key, if any. */
 void ho_tree_remove(ho_tree *map, const char *key);
+
+/* The place of the byte at `offset` of a scalar's text, or of its end; the scalar's own where more is not known. */
+ho_place ho_tree_character(const ho_tree *node, size_t offset);
+/* A scalar of its own with a part of another's text; its characters have the places that they have there. */
+ho_tree *ho_tree_part(ho_arena *arena, const ho_tree *node, size_t offset, size_t length);
 
 /* Readers. Each fails with HO_INVALID at the node's place, saying what it expected and what it got:
  * `configs/x.yaml:7:9: steps: "many" is not an integer`. `what` names the setting in messages. */

@@ -10,7 +10,7 @@ ho_node ho_op_formula(ho_graph *graph, uint32_t operands, const ho_node *in, ho_
     for (uint32_t i = 0; i < operands && i < 3; i++)
         ho_scope_bind(scope, names[i], in[i]);
     ho_scope_bind(scope, "value", value);
-    ho_node result = ho_formula(graph, scope, NULL, NULL, text);
+    ho_node result = ho_formula(graph, scope, NULL, NULL, (ho_formula_text){.text = text, .rule = true});
     ho_scope_free(scope);
     return result;
 }

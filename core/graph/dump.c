@@ -36,7 +36,7 @@ static void print_attributes(const ho_graph_node *node, const char *before, FILE
 
 void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out)
 {
-    char shape[HO_SHAPE_TEXT];
+    char shape[HO_SHAPE_TEXT], place[HO_SOURCE_TEXT];
     size_t length;
     ho_node *order = ho_graph_order(graph, outputs, count, &length);
     for (size_t i = 0; i < length; i++) {
@@ -49,7 +49,7 @@ void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, 
         print_attributes(node, ", ", out);
         fprintf(out, "%s %s", node->arity ? ")" : "", ho_shape_print(&node->shape, shape));
         if (source.line > 0)
-            fprintf(out, "  # %s:%d", ho_path_last(source.file), source.line);
+            fprintf(out, "  # %s", ho_source_print(source, false, place));
         fputc('\n', out);
     }
     for (size_t i = 0; i < count; i++)

@@ -20,12 +20,30 @@ typedef struct parser {
     ho_gradient_fn gradient;
     void *context;
     const char *text;
+    const ho_tree *written; /* or NULL */
+    ho_source source;       /* of the formula as a whole; not used for a rule */
+    bool rule;
     int depth;
     bool failed; /* the formula is wrong; poisoned values do not stop the parser */
     int kind;    /* of the current token */
     size_t start, length;
     double number;
 } parser;
+
+/* Nodes and errors come from the character at `start` from now on. */
+static void at(parser *p, size_t start)
+{
+    ho_source source = p->source;
+    if (p->rule)
+        return;
+    source.column = (int)start + 1;
+    if (p->written && p->written->exact) {
+        const ho_place place = ho_tree_character(p->written, (size_t)(p->text - p->written->text) + start);
+        source.line = place.line;
+        source.column = place.column;
+    }
+    ho_graph_source_at(p->graph, source);
+}
 
 static ho_node fail(parser *p, size_t start, const char *format, ...) HO_PRINTF(3, 4);
 static ho_node fail(parser *p, size_t start, const char *format, ...)
@@ -35,7 +53,7 @@ static ho_node fail(parser *p, size_t start, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    p->graph->column = start + 1;
+    at(p, start);
     p->failed = true;
     p->kind = END;
     return ho_graph_fail(p->graph, "%s", message);
@@ -71,6 +89,10 @@ static void next(parser *p)
         return;
     p->start += p->length;
     p->start += strspn(p->text + p->start, " \t\r\n");
+    while (p->text[p->start] == '#') {
+        p->start += strcspn(p->text + p->start, "\n");
+        p->start += strspn(p->text + p->start, " \t\r\n");
+    }
     const char *at = p->text + p->start;
     if (!*at) {
         take(p, END, 0);
@@ -130,7 +152,7 @@ static ho_node parse_unary(parser *p);
 /* Errors of the builder point at `start`. */
 static ho_node binary(parser *p, uint32_t op, size_t start, ho_node a, ho_node b)
 {
-    p->graph->column = start + 1;
+    at(p, start);
     return p->failed ? HO_POISON : ho_node_binary_broadcast(p->graph, op, a, b);
 }
 
@@ -156,7 +178,7 @@ static ho_node parse_gradient(parser *p, size_t start)
         return HO_POISON;
     if (!p->gradient)
         return fail(p, start, "grad() is not available here: only the formulas of a whole step have an objective");
-    p->graph->column = start + 1;
+    at(p, start);
     return point ? p->gradient(p->context, point) : HO_POISON;
 }
 
@@ -195,7 +217,7 @@ static ho_node parse_call(parser *p, const char *name, size_t start)
     }
     if (!expect_in_call(p, ')', &function))
         return HO_POISON;
-    p->graph->column = start + 1;
+    at(p, start);
     return ho_function_call(p->graph, &function, in, has_axis ? &axis : NULL);
 }
 
@@ -226,6 +248,7 @@ static ho_node parse_primary(parser *p)
     ho_node value;
     switch (p->kind) {
     case NUMBER:
+        at(p, p->start);
         value = ho_node_const(p->graph, p->number);
         next(p);
         return value;
@@ -253,7 +276,7 @@ static ho_node parse_unary(parser *p)
     if (p->kind == '-') {
         next(p);
         value = parse_unary(p);
-        p->graph->column = start + 1;
+        at(p, start);
         value = ho_node_unary(p->graph, HO_OP_NEG, value);
     } else {
         value = parse_primary(p);
@@ -279,7 +302,7 @@ static ho_node parse_product(parser *p)
         if (kind != '@') {
             value = binary(p, kind == '*' ? HO_OP_MUL : HO_OP_DIV, start, value, right);
         } else {
-            p->graph->column = start + 1;
+            at(p, start);
             value = ho_node_matmul(p->graph, value, right);
         }
     }
@@ -324,15 +347,40 @@ static ho_node parse_comparison(parser *p)
     return binary(p, op, start, a, b);
 }
 
-ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradient, void *context, const char *text)
+/* Where the formula stands, as far as it is one place. */
+static ho_source source_of(const ho_graph *graph, ho_formula_text formula)
 {
-    parser p = {.graph = graph, .scope = scope, .gradient = gradient, .context = context, .text = text ? text : ""};
+    ho_source source = ho_graph_source(graph, graph->source);
+    if (formula.rule)
+        return source;
+    if (formula.written) {
+        source.file = formula.written->place.file ? ho_arena_strdup(graph->arena, formula.written->place.file) : "";
+        source.line = formula.written->place.line;
+    }
+    source.formula = formula.written && formula.written->exact ? NULL : ho_arena_strdup(graph->arena, formula.text);
+    return source;
+}
+
+ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradient, void *context,
+                   ho_formula_text formula)
+{
+    if (!formula.text)
+        formula.text = "";
+    parser p = {.graph = graph,
+                .scope = scope,
+                .gradient = gradient,
+                .context = context,
+                .text = formula.text,
+                .written = formula.written,
+                .source = source_of(graph, formula),
+                .rule = formula.rule};
     /* Tracing a gradient may parse another formula. */
-    const char *outer = graph->formula;
-    size_t outer_column = graph->column;
-    graph->formula = p.text;
+    const uint32_t outer = graph->source;
+    const size_t outer_first = graph->first_source;
+    graph->first_source = graph->source_count;
     ho_node value = HO_POISON;
     if (strnlen(p.text, LONGEST_FORMULA + 1) <= LONGEST_FORMULA) {
+        at(&p, 0);
         next(&p);
         value = parse_comparison(&p);
         if (!p.failed && p.kind != END)
@@ -340,7 +388,7 @@ ho_node ho_formula(ho_graph *graph, const ho_scope *scope, ho_gradient_fn gradie
     } else {
         fail(&p, LONGEST_FORMULA, "the formula is longer than %d characters", LONGEST_FORMULA);
     }
-    graph->formula = outer;
-    graph->column = outer_column;
+    graph->first_source = outer_first;
+    graph->source = outer;
     return p.failed ? HO_POISON : value;
 }

@@ -1,6 +1,8 @@
 /* Graphs: storage, hash-consing, sources, shapes. */
 #include "graph/internal.h"
 
+#include "base/file.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@ ho_graph *ho_graph_new(ho_error *error)
     graph->nodes[0] = (ho_graph_node){0};
     graph->count = 1;
     ho_grow((void **)&graph->sources, &graph->source_capacity, 0, sizeof *graph->sources);
-    graph->sources[0] = (ho_source){"host", "", 0};
+    graph->sources[0] = (ho_source){.plugin = "host", .file = ""};
     graph->source_count = 1;
     return graph;
 }
@@ -47,27 +49,43 @@ const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id)
     return &graph->nodes[id];
 }
 
-uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line)
+static bool same_source(const ho_source *a, const ho_source *b)
 {
-    uint32_t previous = graph->source;
-    if (!plugin)
-        plugin = "host";
-    if (!file)
-        file = "";
-    for (size_t i = graph->source_count; i-- > 0;) {
-        const ho_source *s = &graph->sources[i];
-        if (s->line == line && !strcmp(s->file, file) && !strcmp(s->plugin, plugin)) {
-            graph->source = (uint32_t)i;
-            return previous;
-        }
+    return a->line == b->line && a->column == b->column && !a->formula == !b->formula && !strcmp(a->file, b->file) &&
+           !strcmp(a->plugin, b->plugin) && (!a->formula || !strcmp(a->formula, b->formula));
+}
+
+/* Makes it current, as one of those from `first` on if it is there. Strings are borrowed. */
+static void enter(ho_graph *graph, ho_source source, size_t first)
+{
+    size_t i = graph->source_count;
+    while (i > first && !same_source(&graph->sources[i - 1], &source))
+        i--;
+    if (i > first) {
+        graph->source = (uint32_t)i - 1;
+        return;
     }
     ho_grow((void **)&graph->sources, &graph->source_capacity, graph->source_count, sizeof *graph->sources);
-    ho_source *made = &graph->sources[graph->source_count];
-    made->plugin = ho_arena_strdup(graph->arena, plugin);
-    made->file = ho_arena_strdup(graph->arena, file);
-    made->line = line;
+    graph->sources[graph->source_count] = source;
     graph->source = (uint32_t)graph->source_count++;
+}
+
+uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line)
+{
+    const uint32_t previous = graph->source;
+    const size_t known = graph->source_count;
+    enter(graph, (ho_source){.plugin = plugin ? plugin : "host", .file = file ? file : "", .line = line}, 0);
+    if (graph->source_count > known) {
+        ho_source *made = &graph->sources[graph->source];
+        made->plugin = ho_arena_strdup(graph->arena, made->plugin);
+        made->file = ho_arena_strdup(graph->arena, made->file);
+    }
     return previous;
+}
+
+void ho_graph_source_at(ho_graph *graph, ho_source source)
+{
+    enter(graph, source, graph->first_source);
 }
 
 void ho_graph_source_set(ho_graph *graph, uint32_t source)
@@ -89,13 +107,39 @@ static void quote_formula(const char *text, char quoted[168])
     memcpy(quoted + n, text[n] ? "..." : "", text[n] ? 4 : 1);
 }
 
+char *ho_source_print(ho_source source, bool whole, char text[HO_SOURCE_TEXT])
+{
+    char column[16] = "", quoted[168];
+    *text = '\0';
+    if (source.line <= 0)
+        return text;
+    if (source.column > 0)
+        snprintf(column, sizeof column, ":%d", source.column);
+    int n = snprintf(text, HO_SOURCE_TEXT, "%.800s:%d%s", whole ? source.file : ho_path_last(source.file), source.line,
+                     source.formula ? "" : column);
+    if (source.formula) {
+        quote_formula(source.formula, quoted);
+        snprintf(text + n, HO_SOURCE_TEXT - (size_t)n, ", formula \"%s\", column %d", quoted, source.column);
+    }
+    return text;
+}
+
 void ho_graph_blame(const ho_graph *graph, uint32_t source, ho_error *error)
 {
-    ho_source by = ho_graph_source(graph, source);
+    const ho_source by = ho_graph_source(graph, source);
+    char quoted[168];
+    if (by.formula) {
+        quote_formula(by.formula, quoted);
+        ho_error_prefix(error, "formula \"%s\": column %d", quoted, by.column);
+    }
     if (strcmp(by.plugin, "host") != 0)
         ho_error_prefix(error, "plugin \"%s\"", by.plugin);
-    if (by.line > 0)
+    if (by.line > 0 && by.column > 0 && !by.formula)
+        ho_error_prefix(error, "%s:%d:%d", by.file, by.line, by.column);
+    else if (by.line > 0)
         ho_error_prefix(error, "%s:%d", by.file, by.line);
+    else if (*by.file)
+        ho_error_prefix(error, "%s", by.file);
 }
 
 ho_node ho_graph_fail(ho_graph *graph, const char *format, ...)
@@ -106,11 +150,6 @@ ho_node ho_graph_fail(ho_graph *graph, const char *format, ...)
     va_start(args, format);
     ho_fail_v(graph->error, HO_INVALID, (ho_place){0}, format, args);
     va_end(args);
-    if (graph->formula) {
-        char quoted[168];
-        quote_formula(graph->formula, quoted);
-        ho_error_prefix(graph->error, "formula \"%s\": column %zu", quoted, graph->column);
-    }
     ho_graph_blame(graph, graph->source, graph->error);
     return HO_POISON;
 }

@@ -24,11 +24,14 @@ typedef struct ho_shape {
 typedef uint32_t ho_node;
 #define HO_POISON 0u
 
-/* The plugin call that made a node, for messages. `line` 0: the host. The graph owns the strings. */
+/* What made a node, for messages: a plugin's call or a character of a formula. `line` 0: the host. The graph owns the
+ * strings. */
 typedef struct ho_source {
     const char *plugin; /* "adam", or "host" */
     const char *file;
     int line;
+    int column;          /* in the file, where that holds the formula itself; or in `formula`; 0: none */
+    const char *formula; /* of a call in the plugin's source; else NULL */
 } ho_source;
 
 typedef struct ho_graph_node {
@@ -58,7 +61,11 @@ const ho_graph_node *ho_graph_at(const ho_graph *graph, ho_node id);
 uint32_t ho_graph_source_enter(ho_graph *graph, const char *plugin, const char *file, int line);
 void ho_graph_source_set(ho_graph *graph, uint32_t source);
 ho_source ho_graph_source(const ho_graph *graph, uint32_t source);
-/* Prefixes the error's message with a source: `adam.c:21: plugin "adam": ...`. */
+/* "adam.c:21, formula "m/v", column 2", "run.yaml:7:13", or "" for the host; at most HO_SOURCE_TEXT bytes, in and
+ * returned as `text`. `whole`: with the folders of the file. */
+#define HO_SOURCE_TEXT 1024
+char *ho_source_print(ho_source source, bool whole, char text[HO_SOURCE_TEXT]);
+/* Prefixes the error's message with a source: `adam.c:21: plugin "adam": formula "m/v": column 2: ...`. */
 void ho_graph_blame(const ho_graph *graph, uint32_t source, ho_error *error);
 /* Records an error at the current source and returns HO_POISON. */
 ho_node ho_graph_fail(ho_graph *graph, const char *format, ...) HO_PRINTF(2, 3);

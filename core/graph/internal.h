@@ -16,9 +16,12 @@ struct ho_graph {
     size_t source_count, source_capacity;
     uint32_t source;
     int64_t leaves;
-    const char *formula; /* while ho_formula runs: its text and the position in it, for messages */
-    size_t column;
+    size_t
+        first_source; /* while ho_formula runs: the first of its sources, among which its characters are looked for */
 };
+
+/* The formula's character at `source` is what makes nodes and errors from now on. */
+void ho_graph_source_at(ho_graph *graph, ho_source source);
 
 /* A node to be made. `shape` is given for leaves, RESHAPE and EXPAND, and inferred for the others. */
 typedef struct ho_draft {

@@ -41,13 +41,24 @@ static const struct {
 /* What is being read. */
 typedef struct reader {
     const char *path;
+    ho_place place; /* of what is being read: the file, or a row's name in the settings */
+    const ho_tree *(*written)(const void *context, const char *text); /* of an instance; NULL: of the file */
+    const void *context;
+    ho_place all; /* where a name has no place of its own */
     ho_arena *arena;
     ho_loaded *loaded;
     ho_error *error;
     uint32_t kind;
 } reader;
 
-#define refuse(r, ...) ho_fail_at((r)->error, HO_INVALID, (ho_place){.file = (r)->path}, __VA_ARGS__)
+#define refuse(r, ...) ho_fail_at((r)->error, HO_INVALID, (r)->place, __VA_ARGS__)
+
+/* What follows is about the row of this name. */
+static void look_at(reader *r, const char *name)
+{
+    const ho_tree *node = r->written ? r->written(r->context, name) : NULL;
+    r->place = node ? node->place : r->all;
+}
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
@@ -88,6 +99,12 @@ static void *read_table(reader *r, const char *what, ho_table table, size_t row_
         const char **text = (void *)(row + doc);
         *text = or_empty(*text);
         text = (void *)row;
+        look_at(r, *text);
+        if (r->written && *text && !ho_is_name(*text)) {
+            refuse(r, "\"%.64s\" is not a valid name (a letter or '_', then letters, digits, '_'; at most %d)", *text,
+                   HO_NAME_MAX);
+            return NULL;
+        }
         if (!ho_is_name(*text)) {
             refuse(r, "%s %u has no valid name (letters, digits and '_')", what, i + 1);
             return NULL;
@@ -108,25 +125,46 @@ static ho_status check_choices(reader *r, const ho_option *option)
     return HO_OK;
 }
 
+static ho_status check_option(reader *r, ho_option *option, uint32_t last_type);
+
+/* An option table, or that of a row's fields. */
+static ho_option *read_option_table(reader *r, const char *what, ho_table table, uint32_t last_type)
+{
+    ho_option *options = read_table(r, what, table, sizeof *options, offsetof(ho_option, doc));
+    for (uint32_t i = 0; options && i < table.count; i++)
+        if (check_option(r, &options[i], last_type) != HO_OK)
+            return NULL;
+    return options;
+}
+
+static ho_status check_option(reader *r, ho_option *option, uint32_t last_type)
+{
+    if (option->type < HO_REAL || option->type > last_type)
+        return refuse(r, "option \"%s\" is of the unknown type %u", option->name, option->type);
+    if (!(option->least <= option->most))
+        return refuse(r, "option \"%s\" has the empty range %g to %g", option->name, option->least, option->most);
+    if (option->type == HO_CHOICE && check_choices(r, option) != HO_OK)
+        return r->error->status;
+    if (option->required > 1 || (option->required && option->initial))
+        return refuse(r, "option \"%s\" is required (%u) and has a default too", option->name, option->required);
+    if (option->type == HO_ROWS && option->fields.count == 0)
+        return refuse(r, "option \"%s\" has rows without fields", option->name);
+    if (option->type == HO_ROWS) {
+        ho_option *fields = read_option_table(r, "field", option->fields, HO_LINES);
+        for (uint32_t i = 0; fields && i < option->fields.count; i++)
+            for (uint32_t j = 0; j < i; j++)
+                if (strcmp(fields[i].name, fields[j].name) == 0)
+                    return refuse(r, "option \"%s\" has two fields \"%s\"", option->name, fields[i].name);
+        option->fields.rows = fields;
+        option->fields.row_size = sizeof *fields;
+    }
+    return ho_option_check_default(option, r->path, r->error);
+}
+
 static ho_status read_options(reader *r)
 {
-    const ho_table table = r->loaded->plugin.options;
-    ho_option *options = read_table(r, "option", table, sizeof *options, offsetof(ho_option, doc));
-    for (uint32_t i = 0; options && i < table.count; i++) {
-        ho_option *option = &options[i];
-        if (option->type < HO_REAL || option->type > HO_BYTES)
-            return refuse(r, "option \"%s\" is of the unknown type %u", option->name, option->type);
-        if (!(option->least <= option->most))
-            return refuse(r, "option \"%s\" has the empty range %g to %g", option->name, option->least, option->most);
-        if (option->type == HO_CHOICE && check_choices(r, option) != HO_OK)
-            return r->error->status;
-        if (option->required > 1 || (option->required && option->initial))
-            return refuse(r, "option \"%s\" is required (%u) and has a default too", option->name, option->required);
-        if (ho_option_check_default(option, r->path, r->error) != HO_OK)
-            return r->error->status;
-    }
-    r->loaded->options = options;
-    r->loaded->option_count = table.count;
+    r->loaded->options = read_option_table(r, "option", r->loaded->plugin.options, HO_ROWS);
+    r->loaded->option_count = r->loaded->plugin.options.count;
     return r->error->status;
 }
 
@@ -170,6 +208,7 @@ static ho_status read_hypers(reader *r)
     for (uint32_t i = 0; hypers && i < table.count; i++) {
         ho_hyper *hyper = &hypers[i];
         double lower, upper;
+        look_at(r, hyper->name);
         if (!ho_domain_bounds(hyper->domain, &lower, &upper))
             return refuse(r, "hyperparameter \"%s\" has the unknown domain %u", hyper->name, hyper->domain);
         if (!isfinite(hyper->initial) || hyper->initial < lower || hyper->initial > upper)
@@ -249,7 +288,7 @@ static ho_status check_names(reader *r)
         names[count++] = loaded->slots[i].name;
     for (size_t i = fixed; i < count; i++)
         for (size_t j = 0; j < i; j++)
-            if (strcmp(names[i], names[j]) == 0)
+            if (strcmp(names[i], names[j]) == 0 && (look_at(r, names[i]), true))
                 return j < fixed ? refuse(r, "the name \"%s\" is the host's in a %s; give yours another", names[i],
                                           ho_kind_name(r->kind))
                                  : refuse(r, "the name \"%s\" is declared twice", names[i]);
@@ -300,9 +339,31 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
 ho_status ho_descriptor_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
                              ho_loaded *loaded, ho_error *error)
 {
-    reader r = {.path = path, .arena = arena, .loaded = loaded, .error = error};
+    const ho_place file = {.file = path};
+    reader r = {.path = path, .place = file, .all = file, .arena = arena, .loaded = loaded, .error = error};
     *loaded = (ho_loaded){.path = path};
     if (read_head(&r, symbol, size) || read_options(&r) || read_calls(&r) || read_hypers(&r) || check_names(&r))
+        return error->status;
+    return HO_OK;
+}
+
+ho_status ho_descriptor_describe(const ho_loaded *plugin, const ho_plugin *own, ho_place place,
+                                 const ho_tree *(*written)(const void *context, const char *text), const void *context,
+                                 ho_arena *arena, ho_loaded *loaded, ho_error *error)
+{
+    reader r = {.path = plugin->path,
+                .place = place,
+                .all = place,
+                .written = written,
+                .context = context,
+                .arena = arena,
+                .loaded = loaded,
+                .error = error,
+                .kind = plugin->plugin.kind};
+    *loaded = *plugin;
+    loaded->plugin.hypers = own->hypers;
+    loaded->plugin.calls = own->calls;
+    if (read_hypers(&r) || read_calls(&r) || check_names(&r))
         return error->status;
     return HO_OK;
 }

@@ -2,6 +2,7 @@
 #ifndef HO_HOST_DESCRIPTOR_H
 #define HO_HOST_DESCRIPTOR_H
 
+#include "base/tree.h"
 #include "host/loaded.h"
 
 /* Checks everything that `symbol` points to and fills `loaded`; rows go to the arena, strings stay the plugin's.
@@ -9,5 +10,11 @@
  */
 ho_status ho_descriptor_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
                              ho_loaded *loaded, ho_error *error);
+
+/* The same for what an instance says of itself: `loaded` is the plugin with the hyperparameters and calls of `own`.
+ * `written` finds the scalar whose text a name is (NULL: none), which errors then have as their place; else `place`. */
+ho_status ho_descriptor_describe(const ho_loaded *plugin, const ho_plugin *own, ho_place place,
+                                 const ho_tree *(*written)(const void *context, const char *text), const void *context,
+                                 ho_arena *arena, ho_loaded *loaded, ho_error *error);
 
 #endif

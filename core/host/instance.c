@@ -3,20 +3,26 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/descriptor.h"
 #include "host/faults.h"
 #include "host/options.h"
 #include "host/signals.h"
 
-/* What a plugin's create sees. */
+/* What a plugin's create sees: the options of the plugin, or of a row. */
 typedef struct setup {
     ho_setup head; /* first: the plugin's pointer is the host's */
     ho_instance *instance;
     ho_error *error;
+    const ho_option *options;
+    uint32_t count;
+    const ho_option_value *values;
+    ho_place place;
 } setup;
 
 static setup *setup_of(ho_setup *u)
@@ -26,6 +32,15 @@ static setup *setup_of(ho_setup *u)
 
 #define misuse(s, ...) ho_fail_at((s)->error, HO_INVALID, (s)->instance->place, __VA_ARGS__)
 
+/* The number of an option; the table's count where there is none of that name (NULL: none). */
+static uint32_t index_of(const setup *s, const char *name)
+{
+    uint32_t i = 0;
+    while (i < s->count && (!name || strcmp(s->options[i].name, name) != 0))
+        i++;
+    return i;
+}
+
 /* The value of an option that is declared with one of these types (bits, 1 << type); one without entries, and an error,
  * where the table has none so. */
 static const ho_option_value *value_of(ho_setup *u, const char *name, uint32_t types)
@@ -33,12 +48,12 @@ static const ho_option_value *value_of(ho_setup *u, const char *name, uint32_t t
     static const ho_option_value none;
     setup *s = setup_of(u);
     const ho_loaded *loaded = s->instance->loaded;
-    const uint32_t i = ho_option_index(loaded, name);
-    if (i < loaded->option_count && types >> loaded->options[i].type & 1u)
-        return &s->instance->values[i];
+    const uint32_t i = index_of(s, name);
+    if (i < s->count && types >> s->options[i].type & 1u)
+        return &s->values[i];
     if (!name)
         misuse(s, "plugin \"%s\" asks for an option without a name", loaded->plugin.name);
-    else if (i < loaded->option_count)
+    else if (i < s->count)
         misuse(s, "plugin \"%s\" reads its option \"%s\" by another type than it declares", loaded->plugin.name, name);
     else
         misuse(s, "plugin \"%s\" asks for the option \"%.64s\", which it does not declare", loaded->plugin.name, name);
@@ -67,7 +82,7 @@ static const char *option_string(ho_setup *u, const char *name)
 
 static int64_t option_count(ho_setup *u, const char *name)
 {
-    return (int64_t)value_of(u, name, 1u << HO_REALS | 1u << HO_STRINGS)->count;
+    return (int64_t)value_of(u, name, 1u << HO_REALS | 1u << HO_STRINGS | 1u << HO_LINES | 1u << HO_ROWS)->count;
 }
 
 /* Whether a list has an entry i. */
@@ -89,8 +104,34 @@ static double option_real_at(ho_setup *u, const char *name, int64_t i)
 
 static const char *option_string_at(ho_setup *u, const char *name, int64_t i)
 {
-    const ho_option_value *value = value_of(u, name, 1u << HO_STRINGS);
-    return has_entry(u, name, value, i) ? value->texts[i] : "";
+    const ho_option_value *value = value_of(u, name, 1u << HO_STRINGS | 1u << HO_LINES);
+    return has_entry(u, name, value, i) ? value->texts[i]->text : "";
+}
+
+static const ho_setup_api setup_api;
+
+static ho_setup *option_row(ho_setup *u, const char *name, int64_t i)
+{
+    const setup *s = setup_of(u);
+    const ho_option_value *value = value_of(u, name, 1u << HO_ROWS);
+    if (!has_entry(u, name, value, i))
+        return NULL;
+    const ho_option *option = &s->options[index_of(s, name)];
+    setup *row = ho_arena_alloc(s->instance->arena, sizeof *row);
+    *row = (setup){.head = {&setup_api},
+                   .instance = s->instance,
+                   .error = s->error,
+                   .options = option->fields.rows,
+                   .count = option->fields.count,
+                   .values = value->rows[i].fields,
+                   .place = value->rows[i].name->place};
+    return &row->head;
+}
+
+static const char *option_row_name(ho_setup *u, const char *name, int64_t i)
+{
+    const ho_option_value *value = value_of(u, name, 1u << HO_ROWS);
+    return has_entry(u, name, value, i) ? value->rows[i].name->text : "";
 }
 
 /* More than this for a plugin's settings is a size gone wrong; the arena ends the program where memory does. */
@@ -110,27 +151,67 @@ static void *setup_alloc(ho_setup *u, uint64_t bytes)
     return NULL;
 }
 
+/* `what`: the option that is refused, or NULL. */
+static ho_status refused(setup *s, ho_place place, const char *what, const char *format, va_list args)
+{
+    char text[1024] = "it refuses its options";
+    if (format)
+        vsnprintf(text, sizeof text, format, args);
+    ho_fail_at(s->error, HO_INVALID, place, "plugin \"%s\": %s%s%s", s->instance->loaded->plugin.name, what ? what : "",
+               what ? ": " : "", text);
+    return HO_INVALID;
+}
+
+/* Made without a pipeline, the plugin's own source is the only place there is. */
+static ho_place place_or(ho_place place, const char *file, int32_t line)
+{
+    return place.file ? place : (ho_place){.file = file, .line = line};
+}
+
 static ho_status setup_fail(ho_setup *u, const char *file, int32_t line, const char *option_name, const char *format,
                             ...)
 {
     setup *s = setup_of(u);
-    const ho_instance *instance = s->instance;
-    ho_place place = instance->place;
-    const uint32_t i = ho_option_index(instance->loaded, option_name);
-    if (i < instance->loaded->option_count)
-        place = instance->values[i].place;
-    if (!place.file) /* made without a pipeline: the plugin's own source is the only place there is */
-        place = (ho_place){.file = file, .line = line};
-    char text[1024] = "it refuses its options";
-    if (format) {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-    }
-    ho_fail_at(s->error, HO_INVALID, place, "plugin \"%s\": %s%s%s", instance->loaded->plugin.name,
-               option_name ? option_name : "", option_name ? ": " : "", text);
-    return HO_INVALID;
+    const uint32_t i = index_of(s, option_name);
+    const ho_place place = i < s->count ? s->values[i].place : s->place;
+    va_list args;
+    va_start(args, format);
+    const ho_status status = refused(s, place_or(place, file, line), option_name, format, args);
+    va_end(args);
+    return status;
+}
+
+static ho_status setup_fail_at(ho_setup *u, const char *file, int32_t line, const char *at, const char *format, ...)
+{
+    setup *s = setup_of(u);
+    const ho_tree *written = ho_instance_written(s->instance, at);
+    const ho_place place = written ? ho_tree_character(written, (size_t)(at - written->text)) : s->place;
+    va_list args;
+    va_start(args, format);
+    const ho_status status = refused(s, place_or(place, file, line), NULL, format, args);
+    va_end(args);
+    return status;
+}
+
+static const ho_tree *written_in(const void *instance, const char *text)
+{
+    return ho_instance_written(instance, text);
+}
+
+static ho_status describe(ho_setup *u, const ho_plugin *own)
+{
+    setup *s = setup_of(u);
+    ho_instance *instance = s->instance;
+    if (!instance->loaded->plugin.describes)
+        return misuse(s, "plugin \"%s\" describes an instance, and does not declare that it does so",
+                      instance->loaded->plugin.name);
+    if (!own)
+        return misuse(s, "plugin \"%s\" describes an instance by NULL", instance->loaded->plugin.name);
+    ho_loaded *loaded = ho_arena_alloc(instance->arena, sizeof *loaded);
+    if (ho_descriptor_describe(instance->loaded, own, instance->place, written_in, instance, instance->arena, loaded,
+                               s->error) == HO_OK)
+        instance->loaded = loaded;
+    return s->error->status;
 }
 
 static const ho_setup_api setup_api = {
@@ -144,6 +225,10 @@ static const ho_setup_api setup_api = {
     .option_string_at = option_string_at,
     .alloc = setup_alloc,
     .fail = setup_fail,
+    .fail_at = setup_fail_at,
+    .row = option_row,
+    .row_name = option_row_name,
+    .describe = describe,
 };
 
 /* Whether this is a file or a folder, and can be read. */
@@ -167,7 +252,13 @@ static ho_status create(ho_instance *instance, ho_error *error)
     const ho_plugin *plugin = &instance->loaded->plugin;
     if (!plugin->create)
         return HO_OK;
-    setup s = {{&setup_api}, instance, error};
+    setup s = {.head = {&setup_api},
+               .instance = instance,
+               .error = error,
+               .options = instance->loaded->options,
+               .count = instance->loaded->option_count,
+               .values = instance->values,
+               .place = instance->place};
     ho_calling(instance->loaded, "create");
     ho_status status = plugin->create(&s.head, &instance->self);
     ho_calling(NULL, NULL);
@@ -199,8 +290,8 @@ ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho
             ho_fail_at(error, HO_INVALID, values[missing].place, "%s: there is no file or folder %s that can be read",
                        loaded->options[missing].name, values[missing].text);
     }
-    if (error->status == HO_OK)
-        create(instance, error);
+    if (error->status == HO_OK && create(instance, error) == HO_OK && instance->loaded->plugin.describes)
+        ho_options_check_keys(instance->loaded, settings, reserved, error);
     if (error->status == HO_OK)
         return instance;
     ho_instance_free(instance);
@@ -217,6 +308,12 @@ void ho_instance_free(ho_instance *instance)
         ho_calling(NULL, NULL);
     }
     ho_arena_free(instance->arena);
+}
+
+const ho_tree *ho_instance_written(const ho_instance *instance, const char *text)
+{
+    return text ? ho_options_written(instance->loaded->options, instance->loaded->option_count, instance->values, text)
+                : NULL;
 }
 
 bool ho_instance_number(const ho_instance *instance, const char *name, double *value)

@@ -6,7 +6,7 @@
 #include "host/loaded.h"
 
 typedef struct ho_instance {
-    const ho_loaded *loaded;
+    const ho_loaded *loaded; /* with hyperparameters and calls of its own, where the plugin describes its instances */
     const char *name; /* as the pipeline calls it ("mtl"; default: the plugin's name); prefix of its hyperparameters */
     ho_place place;   /* of its mention */
     void *self;
@@ -20,6 +20,10 @@ typedef struct ho_instance {
 ho_instance *ho_instance_new(const ho_loaded *loaded, const char *name, const ho_tree *settings,
                              const char *const *reserved, ho_place place, ho_error *error);
 void ho_instance_free(ho_instance *instance); /* NULL is fine */
+
+/* The scalar of the settings whose text `text` is, or the end of whose text, as it was handed to the plugin. NULL: it
+ * is another's. Lives as long as the instance. */
+const ho_tree *ho_instance_written(const ho_instance *instance, const char *text);
 
 /* A numeric option's value, for the scope of formulas; false: no such option, or not numeric or not given. */
 bool ho_instance_number(const ho_instance *instance, const char *option, double *value);

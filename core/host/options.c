@@ -62,22 +62,119 @@ static ho_status check_choice(const ho_option *option, const char *text, ho_plac
     return error->status;
 }
 
-static ho_status read_list(const ho_option *option, const ho_tree *node, ho_arena *arena, ho_option_value *value,
-                           ho_error *error)
+/* One of an option's texts, kept with its places. */
+static const ho_tree *keep(ho_arena *arena, const ho_tree *node)
 {
-    bool list = node->kind == HO_TREE_LIST;
+    return node->kind == HO_TREE_SCALAR ? ho_tree_copy(arena, node) : node;
+}
+
+static ho_status read_reals(const ho_option *option, const ho_tree *node, ho_arena *arena, ho_option_value *value,
+                            ho_error *error)
+{
+    const bool list = node->kind == HO_TREE_LIST;
     value->count = list ? node->count : 1;
     value->reals = ho_arena_alloc(arena, (value->count + 1) * sizeof *value->reals);
-    value->texts = ho_arena_alloc(arena, (value->count + 1) * sizeof *value->texts);
     const ho_tree *item = list ? node->first : node;
-    for (size_t i = 0; i < value->count && error->status == HO_OK; i++, item = item->next) {
-        if (option->type == HO_REALS) {
-            if (ho_tree_real(item, option->name, &value->reals[i], error) == HO_OK)
-                check_range(option, value->reals[i], item->place, error);
-        } else if (ho_tree_string(item, option->name, &value->texts[i], error) == HO_OK) {
-            value->texts[i] = ho_arena_strdup(arena, value->texts[i]);
+    for (size_t i = 0; i < value->count && error->status == HO_OK; i++, item = item->next)
+        if (ho_tree_real(item, option->name, &value->reals[i], error) == HO_OK)
+            check_range(option, value->reals[i], item->place, error);
+    return error->status;
+}
+
+/* The lines of a text, without blanks around them, blank ones and comments; counted only where `lines` is NULL. */
+static size_t split_lines(ho_arena *arena, const ho_tree *text, const ho_tree **lines)
+{
+    size_t count = 0;
+    for (const char *at = text->text; *at;) {
+        at += strspn(at, " \t\r\n");
+        size_t length = strcspn(at, "\n");
+        const char *next = at + length;
+        while (length > 0 && strchr(" \t\r", at[length - 1]))
+            length--;
+        if (length > 0 && *at != '#') {
+            if (lines)
+                lines[count] = ho_tree_part(arena, text, (size_t)(at - text->text), length);
+            count++;
         }
+        at = next;
     }
+    return count;
+}
+
+/* HO_STRINGS and HO_LINES. */
+static ho_status read_texts(const ho_option *option, const ho_tree *node, ho_arena *arena, ho_option_value *value,
+                            ho_error *error)
+{
+    const bool list = node->kind == HO_TREE_LIST, by_line = option->type == HO_LINES;
+    const ho_tree *first = list ? node->first : node;
+    size_t room = 1;
+    for (const ho_tree *item = first; item; item = list ? item->next : NULL) {
+        const char *text;
+        if (ho_tree_string(item, option->name, &text, error) != HO_OK)
+            return error->status;
+        room += by_line ? split_lines(arena, item, NULL) : 1;
+    }
+    value->texts = ho_arena_alloc(arena, room * sizeof *value->texts);
+    for (const ho_tree *item = first; item; item = list ? item->next : NULL)
+        if (by_line)
+            value->count += split_lines(arena, item, value->texts + value->count);
+        else
+            value->texts[value->count++] = keep(arena, item);
+    return HO_OK;
+}
+
+static ho_status read_fields(const ho_option *options, uint32_t count, const ho_tree *settings, const char *owner,
+                             ho_place place, ho_arena *arena, ho_option_value *values, ho_error *error);
+
+/* The fields of one row, as a map: a single value is that of the first; nothing, that all have their defaults. */
+static const ho_tree *fields_of(const ho_option *option, const ho_tree *row, ho_arena *arena)
+{
+    const ho_option *fields = option->fields.rows;
+    if (row->kind == HO_TREE_MAP || option->fields.count == 0)
+        return row;
+    ho_tree *map = ho_tree_new(arena, HO_TREE_MAP, row->place);
+    if (row->kind != HO_TREE_NULL)
+        ho_tree_put(map, fields[0].name, row->place, ho_tree_copy(arena, row));
+    return map;
+}
+
+static ho_status read_row(const ho_option *option, const ho_tree *node, bool named, ho_arena *arena, ho_option_row *row,
+                          ho_error *error)
+{
+    const uint32_t count = option->fields.count;
+    const ho_option *fields = option->fields.rows;
+    const char *name = node->key;
+    if (named) {
+        ho_tree *key = ho_tree_new(arena, HO_TREE_SCALAR, node->key_place);
+        key->text = ho_arena_strdup(arena, name);
+        key->exact = key->place.line > 0;
+        row->name = key;
+    } else if (ho_tree_string(node, option->name, &name, error) == HO_OK) {
+        row->name = keep(arena, node);
+        node = ho_tree_new(arena, HO_TREE_NULL, node->place);
+    } else {
+        return error->status;
+    }
+    const char **known = ho_arena_alloc(arena, (count + 1) * sizeof *known);
+    for (uint32_t i = 0; i < count; i++)
+        known[i] = fields[i].name;
+    const ho_tree *map = fields_of(option, node, arena);
+    const char *owner = ho_arena_format(arena, "\"%.64s\" of %s", name, option->name);
+    row->fields = ho_arena_alloc(arena, (count + 1) * sizeof *row->fields);
+    if (ho_tree_only(map, owner, known, error) != HO_OK)
+        return error->status;
+    return read_fields(fields, count, map, owner, row->name->place, arena, row->fields, error);
+}
+
+static ho_status read_rows(const ho_option *option, const ho_tree *node, ho_arena *arena, ho_option_value *value,
+                           ho_error *error)
+{
+    const bool named = node->kind == HO_TREE_MAP, several = named || node->kind == HO_TREE_LIST;
+    value->count = several ? node->count : node->kind == HO_TREE_SCALAR;
+    value->rows = ho_arena_alloc(arena, (value->count + 1) * sizeof *value->rows);
+    const ho_tree *row = several ? node->first : node;
+    for (size_t i = 0; i < value->count && error->status == HO_OK; i++, row = row->next)
+        read_row(option, row, named, arena, &value->rows[i], error);
     return error->status;
 }
 
@@ -101,8 +198,12 @@ static ho_status read_value(const ho_option *option, const ho_tree *node, ho_are
     case HO_BOOLEAN:
         return ho_tree_boolean(node, what, &value->boolean, error);
     case HO_REALS:
+        return read_reals(option, node, arena, value, error);
     case HO_STRINGS:
-        return read_list(option, node, arena, value, error);
+    case HO_LINES:
+        return read_texts(option, node, arena, value, error);
+    case HO_ROWS:
+        return read_rows(option, node, arena, value, error);
     default:
         break;
     }
@@ -117,29 +218,66 @@ static ho_status read_value(const ho_option *option, const ho_tree *node, ho_are
         value->text = ho_arena_strdup(arena, path);
         free(path);
     } else {
-        value->text = ho_arena_strdup(arena, value->text);
+        value->texts = ho_arena_alloc(arena, sizeof *value->texts);
+        value->texts[0] = keep(arena, node);
+        value->text = value->texts[0]->text;
     }
     return HO_OK;
 }
 
-/* Every key must be an option, a hyperparameter or the caller's own. */
-static ho_status check_keys(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
-                            ho_arena *arena, ho_error *error)
+ho_status ho_options_check_keys(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved,
+                                ho_error *error)
 {
-    size_t others = 0;
+    size_t others = 0, count = 0;
     while (reserved && reserved[others])
         others++;
-    const char **known =
-        ho_arena_alloc(arena, (loaded->option_count + loaded->hyper_count + others + 1) * sizeof *known);
-    size_t count = 0;
+    const char **known = ho_alloc((loaded->option_count + loaded->hyper_count + others + 1) * sizeof *known);
     for (uint32_t i = 0; i < loaded->option_count; i++)
         known[count++] = loaded->options[i].name;
     for (uint32_t i = 0; i < loaded->hyper_count; i++)
         known[count++] = loaded->hypers[i].name;
     for (size_t i = 0; i < others; i++)
         known[count++] = reserved[i];
-    const char *where = ho_arena_format(arena, "the %s \"%s\"", ho_kind_name(loaded->plugin.kind), loaded->plugin.name);
-    return ho_tree_only(settings, where, known, error);
+    char *where = ho_format("the %s \"%s\"", ho_kind_name(loaded->plugin.kind), loaded->plugin.name);
+    ho_tree_only(settings, where, known, error);
+    free(where);
+    free(known);
+    return error->status;
+}
+
+/* An option is required and not there; perhaps under another name. */
+static void lacking(const ho_option *options, uint32_t count, const ho_option *option, const ho_tree *settings,
+                    const char *owner, ho_place place, ho_error *error)
+{
+    for (const ho_tree *child = settings ? settings->first : NULL; child; child = child->next) {
+        uint32_t i = 0;
+        while (i < count && strcmp(options[i].name, child->key) != 0)
+            i++;
+        char suggestion[HO_SUGGESTION];
+        if (i == count && ho_nearest(child->key, &option->name, 1))
+            ho_fail_at(error, HO_INVALID, child->key_place, "unknown key \"%s\" in %s%s", child->key, owner,
+                       ho_suggest(option->name, suggestion));
+    }
+    ho_fail_at(error, HO_INVALID, settings ? settings->place : place, "%s needs \"%s\": %s", owner, option->name,
+               option->doc);
+}
+
+/* Each option from the settings, or its default. `owner`: whose they are, for messages. */
+static ho_status read_fields(const ho_option *options, uint32_t count, const ho_tree *settings, const char *owner,
+                             ho_place place, ho_arena *arena, ho_option_value *values, ho_error *error)
+{
+    for (uint32_t i = 0; i < count && error->status == HO_OK; i++) {
+        const ho_option *option = &options[i];
+        const ho_tree *node = ho_tree_get(settings, option->name);
+        values[i] = (ho_option_value){.place = place};
+        if (!node && option->initial)
+            node = default_tree(option->initial, place, arena);
+        if (node)
+            read_value(option, node, arena, &values[i], error);
+        else if (option->required)
+            lacking(options, count, option, settings, owner, place, error);
+    }
+    return error->status;
 }
 
 ho_status ho_options_read(const ho_loaded *loaded, const ho_tree *settings, const char *const *reserved, ho_place place,
@@ -147,20 +285,37 @@ ho_status ho_options_read(const ho_loaded *loaded, const ho_tree *settings, cons
 {
     if (settings && settings->kind != HO_TREE_MAP)
         return ho_tree_expect(settings, HO_TREE_MAP, loaded->plugin.name, error);
-    ho_status status = check_keys(loaded, settings, reserved, arena, error);
-    for (uint32_t i = 0; i < loaded->option_count && status == HO_OK; i++) {
-        const ho_option *option = &loaded->options[i];
-        const ho_tree *node = ho_tree_get(settings, option->name);
-        values[i] = (ho_option_value){.place = place};
-        if (!node && option->initial)
-            node = default_tree(option->initial, place, arena);
-        if (node)
-            status = read_value(option, node, arena, &values[i], error);
-        else if (option->required)
-            status = ho_fail_at(error, HO_INVALID, settings ? settings->place : place, "the %s \"%s\" needs \"%s\": %s",
-                                ho_kind_name(loaded->plugin.kind), loaded->plugin.name, option->name, option->doc);
+    if (!loaded->plugin.describes)
+        ho_options_check_keys(loaded, settings, reserved, error);
+    const char *owner = ho_arena_format(arena, "the %s \"%s\"", ho_kind_name(loaded->plugin.kind), loaded->plugin.name);
+    return read_fields(loaded->options, loaded->option_count, settings, owner, place, arena, values, error);
+}
+
+/* Whether `text` is the text of a scalar, or the end of it. */
+static bool within(const ho_tree *node, const char *text)
+{
+    if (!node || node->kind != HO_TREE_SCALAR)
+        return false;
+    const uintptr_t from = (uintptr_t)node->text, at = (uintptr_t)text;
+    return at >= from && at <= from + strlen(node->text);
+}
+
+const ho_tree *ho_options_written(const ho_option *options, uint32_t count, const ho_option_value *values,
+                                  const char *text)
+{
+    const ho_tree *found = NULL;
+    for (uint32_t i = 0; i < count && !found; i++) {
+        const bool rows = options[i].type == HO_ROWS;
+        const size_t texts = !values[i].texts ? 0 : values[i].text ? 1 : values[i].count;
+        for (size_t k = 0; k < texts && !found; k++)
+            found = within(values[i].texts[k], text) ? values[i].texts[k] : NULL;
+        for (size_t k = 0; rows && k < values[i].count && !found; k++)
+            found = within(values[i].rows[k].name, text)
+                        ? values[i].rows[k].name
+                        : ho_options_written(options[i].fields.rows, options[i].fields.count, values[i].rows[k].fields,
+                                             text);
     }
-    return status;
+    return found;
 }
 
 ho_status ho_option_check_default(const ho_option *option, const char *path, ho_error *error)

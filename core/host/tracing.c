@@ -162,7 +162,9 @@ static ho_node gradient_at(void *context, ho_node point)
 
 static ho_node parse(tracing *t, const char *call, const char *text)
 {
-    return text ? ho_formula(t->graph, t->env->scope, gradient_at, t, text) : fail(t, "%s: the formula is NULL", call);
+    const ho_formula_text formula = {.text = text, .written = ho_instance_written(t->instance, text)};
+    return text ? ho_formula(t->graph, t->env->scope, gradient_at, t, formula)
+                : fail(t, "%s: the formula is NULL", call);
 }
 
 static void bind(tracing *t, const char *name, ho_node node)
@@ -561,6 +563,9 @@ ho_node ho_trace_result(const ho_instance *instance, const char *callback_name, 
                              shape_due ? " of shape " : "", shape_due ? ho_shape_print(shape_due, due) : "");
     } else {
         ho_shape found = ho_graph_at(env->graph, node)->shape;
+        const ho_source source = ho_graph_source(env->graph, ho_graph_at(env->graph, node)->source);
+        if (strcmp(source.plugin, instance->loaded->plugin.name) == 0)
+            ho_graph_source_set(env->graph, ho_graph_at(env->graph, node)->source);
         if (shape_due && !ho_shape_equal(&found, shape_due))
             node = ho_graph_fail(env->graph, "%s must bind \"%s\" of shape %s, and binds one of shape %s",
                                  callback_name, name, ho_shape_print(shape_due, due), ho_shape_print(&found, bound));

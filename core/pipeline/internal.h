@@ -10,6 +10,13 @@
 /* `text` with ${NAME}, ${NAME:-default} and $$ replaced; in the arena. NULL with an error at `place`. */
 const char *ho_expand_text(ho_arena *arena, ho_place place, const char *text, ho_error *error);
 
+/* ---- stretches.c ------------------------------------------------------------------------------------------------ */
+
+typedef enum ho_quotes { HO_QUOTES_NONE, HO_QUOTES_SINGLE, HO_QUOTES_DOUBLE, HO_QUOTES_BLOCK } ho_quotes;
+
+/* Finds where the characters of a scalar stand in the `size` bytes of the file from its beginning on. */
+void ho_find_stretches(ho_arena *arena, ho_tree *node, const char *file, size_t size, ho_quotes quotes);
+
 /* ---- merge.c ---------------------------------------------------------------------------------------------------- */
 
 /* What an item of a list is called: its name, else the plugin of an objective term or the label of a data source. NULL:

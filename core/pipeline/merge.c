@@ -32,6 +32,9 @@ static void replace(ho_arena *arena, ho_tree *node, const ho_tree *over)
     node->quoted = copy->quoted;
     node->text = copy->text;
     node->written = copy->written;
+    node->exact = copy->exact;
+    node->stretches = copy->stretches;
+    node->stretch_count = copy->stretch_count;
     node->origin = copy->origin;
     node->place = copy->place;
     node->first = copy->first;

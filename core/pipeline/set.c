@@ -16,6 +16,7 @@ static const ho_place here = {HO_COMMAND_LINE, 0, 0};
 static void place_all(ho_tree *node)
 {
     node->place = node->key_place = here;
+    node->exact = false;
     for (ho_tree *child = node->first; child; child = child->next)
         place_all(child);
 }

@@ -30,6 +30,7 @@ typedef struct reader {
     const char *text;
     size_t size;
     size_t nodes, bytes; /* so far, aliases expanded */
+    size_t mark, offset; /* a character that libyaml counted, and the byte it begins at */
     anchor *anchors;
     size_t anchor_count, anchor_capacity;
     ho_error *error;
@@ -151,6 +152,28 @@ static const char *scalar_text(reader *r, const yaml_event_t *event)
     return refuse(r, place_of(r, event->start_mark), "a zero byte in a text");
 }
 
+/* The byte at which an event begins: libyaml counts characters. Events come in the order of the file. */
+static size_t offset_of(reader *r, yaml_mark_t mark)
+{
+    for (; r->mark < mark.index && r->offset < r->size; r->mark++)
+        do
+            r->offset++;
+        while (r->offset < r->size && ((unsigned char)r->text[r->offset] & 0xC0u) == 0x80);
+    return r->offset;
+}
+
+static void find_stretches(reader *r, const yaml_event_t *event, ho_tree *node)
+{
+    static const ho_quotes quotes[] = {[YAML_SINGLE_QUOTED_SCALAR_STYLE] = HO_QUOTES_SINGLE,
+                                       [YAML_DOUBLE_QUOTED_SCALAR_STYLE] = HO_QUOTES_DOUBLE,
+                                       [YAML_LITERAL_SCALAR_STYLE] = HO_QUOTES_BLOCK,
+                                       [YAML_FOLDED_SCALAR_STYLE] = HO_QUOTES_BLOCK,
+                                       [YAML_PLAIN_SCALAR_STYLE] = HO_QUOTES_NONE};
+    const size_t offset = offset_of(r, event->start_mark);
+    if (!node->written)
+        ho_find_stretches(r->arena, node, r->text + offset, r->size - offset, quotes[event->data.scalar.style]);
+}
+
 static ho_tree *read_scalar(reader *r, const yaml_event_t *event)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
@@ -166,6 +189,7 @@ static ho_tree *read_scalar(reader *r, const yaml_event_t *event)
     for (size_t i = 0; !node->quoted && i < sizeof nulls / sizeof *nulls; i++)
         if (strcmp(text, nulls[i]) == 0)
             return ho_tree_new(r->arena, HO_TREE_NULL, place);
+    find_stretches(r, event, node);
     return node;
 }
 

@@ -85,6 +85,7 @@ static void carry_out(proof *p, const check_row *row)
     ho_error error = {0};
     p->arena = ho_arena_new();
     p->draws = 0;
+    p->loaded = NULL;
     ho_status status = row->run == ho_prove_file ? HO_OK : prepare(p, &error);
     const bool bare = row->run == ho_prove_file || row->run == ho_prove_load || row->run == ho_prove_tables;
     if (status == HO_OK && !bare && p->made_up && !p->lacks) {
@@ -92,6 +93,14 @@ static void carry_out(proof *p, const check_row *row)
         ho_instance *instance = ho_proof_instance(p, NULL, &refusal);
         p->lacks = instance ? NULL : p->made_up;
         ho_instance_free(instance);
+    }
+    /* Such a plugin has the hyperparameters and slots that the settings give it. */
+    ho_instance *described = NULL;
+    if (status == HO_OK && p->loaded && row->run != ho_prove_load && p->loaded->plugin.describes && !p->lacks) {
+        described = ho_proof_instance(p, NULL, &error);
+        status = error.status;
+        if (described)
+            p->loaded = described->loaded;
     }
     if (status == HO_OK && !bare && p->lacks)
         ho_proof_skip(p, "needs --set %s=VALUE", p->lacks);
@@ -101,6 +110,7 @@ static void carry_out(proof *p, const check_row *row)
     if (status != HO_OK)
         snprintf(p->outcome->text, sizeof p->outcome->text, "%s", error.text);
     p->outcome->done = true;
+    ho_instance_free(described);
     ho_arena_free(p->arena);
 }
 

@@ -47,7 +47,9 @@ void ho_dynamics_slots(const ho_instance *dynamics, ho_graph *graph, const ho_no
             slots[j] = ho_node_fill(graph, shape, 0.0);
             continue;
         }
-        ho_node value = ho_formula(graph, scope, NULL, NULL, loaded->slots[j].initial);
+        const char *initial = loaded->slots[j].initial;
+        const ho_formula_text formula = {.text = initial, .written = ho_instance_written(dynamics, initial)};
+        ho_node value = ho_formula(graph, scope, NULL, NULL, formula);
         if (value == HO_POISON) {
             slots[j] = HO_POISON;
             continue;

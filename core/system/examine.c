@@ -95,7 +95,7 @@ static ho_node locate(const ho_training *training, const ho_program *program, do
 static ho_status report(ho_training *training, const ho_program *program, size_t output, int64_t entry, ho_node first,
                         double value)
 {
-    char run[80], shape[HO_SHAPE_TEXT];
+    char run[80], shape[HO_SHAPE_TEXT], place[HO_SOURCE_TEXT];
     name_run(training, program, run);
     if (first == HO_POISON)
         return ho_fail(&training->ground.error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite", run,
@@ -107,11 +107,9 @@ static ho_status report(ho_training *training, const ho_program *program, size_t
                        what);
     ho_source source = ho_graph_source(training->ground.graph, node->source);
     ho_shape_print(&node->shape, shape);
-    if (source.line == 0)
-        return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\") gives %s in %s", run,
-                       ho_op_name(node->op), shape, source.plugin, what, program->labels[output]);
-    return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\", %s:%d) gives %s in %s",
-                   run, ho_op_name(node->op), shape, source.plugin, source.file, source.line, what,
+    ho_source_print(source, true, place);
+    return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\"%s%s) gives %s in %s", run,
+                   ho_op_name(node->op), shape, source.plugin, *place ? ", " : "", place, what,
                    program->labels[output]);
 }
 

@@ -102,6 +102,13 @@ typedef struct ho_table {
 #define HO_REALS   7u /* one number or a list of them  ho_option_count, ho_option_real_at */
 #define HO_STRINGS 8u /* one text or a list of them    ho_option_count, ho_option_string_at */
 #define HO_BYTES   9u /* an amount of memory: a number of bytes, or with a unit as 64MiB or 1.5GB  ho_option_integer */
+#define HO_LINES                                                                                           \
+    10u /* texts: the lines of one text, or of a list of texts; without those that are blank or begin with \
+           '#', and without blanks around them   ho_option_count, ho_option_string_at */
+#define HO_ROWS                                                                                         \
+    11u /* rows with names, each with options of its own, `fields`: a map from names to maps of fields, \
+           where a single value is that of the first field; or a list of names                          \
+                                         ho_option_count, ho_option_row, ho_option_row_name */
 
 /* One option: a setting that is not differentiated. Options of type HO_REAL and HO_INTEGER are also constants that the
  * plugin's formulas can use by name. */
@@ -113,6 +120,7 @@ typedef struct ho_option {
     const char *doc;     /* one line */
     double least, most;  /* inclusive range of numbers (HO_BYTES: of bytes); both 0: no limits */
     const char *choices; /* HO_CHOICE: words separated by '|' */
+    ho_table fields;     /* HO_ROWS: rows: ho_option, of any type but HO_ROWS */
 } ho_option;
 
 /* ho_hyper.domain: the values a hyperparameter may take. Tuned ones are kept inside by projection. */
@@ -169,6 +177,7 @@ typedef struct ho_slot {
 /* ---- creating an instance --------------------------------------------------------------------------------------- */
 
 typedef struct ho_setup ho_setup;
+typedef struct ho_plugin ho_plugin;
 
 /* What `create` is handed. Thread: the one that called `create`, and only until it returns. Strings and memory stay
  * valid as long as the instance. Asking for an option that the plugin does not declare, with the wrong type, or past
@@ -188,6 +197,19 @@ typedef struct ho_setup_api {
     ho_status (*fail)(ho_setup *u, const char *file, int32_t line, const char *option, const char *format, ...)
         HO_PRINTF(5, 6); /* refuses the instance with a message that names the place of `option` (NULL: of the
                             plugin) in the pipeline; returns HO_INVALID */
+    /* The same at a character in the pipeline: `at` points into a text that one of these calls has handed out, as it
+     * was handed out. */
+    ho_status (*fail_at)(ho_setup *u, const char *file, int32_t line, const char *at, const char *format, ...)
+        HO_PRINTF(5, 6);
+    /* Row i of an option of type HO_ROWS: its fields are the options of the ho_setup that comes back. NULL: there is no
+     * such row; reported. And its name. */
+    ho_setup *(*row)(ho_setup *u, const char *name, int64_t i);
+    const char *(*row_name)(ho_setup *u, const char *name, int64_t i);
+    /* Of a plugin that `describes` its instances: gives this one hyperparameters and calls (slots, granularity,
+     * targets) of its own. Of `plugin` only these are read; tables and strings must live as long as the instance.
+     * Names, domains and shapes are checked as those of the exported symbol are; what is wrong is reported at its place
+     * in the pipeline where a name is a text that these calls have handed out. */
+    ho_status (*describe)(ho_setup *u, const ho_plugin *plugin);
 } ho_setup_api;
 
 struct ho_setup {
@@ -203,10 +225,14 @@ struct ho_setup {
 #define ho_option_string_at(u, name, i) ((u)->api->option_string_at((u), (name), (i)))
 #define ho_setup_alloc(u, bytes)        ((u)->api->alloc((u), (bytes)))
 #define ho_setup_fail(u, option, ...)   ((u)->api->fail((u), HO_HERE, (option), __VA_ARGS__))
+#define ho_setup_fail_at(u, at, ...)    ((u)->api->fail_at((u), HO_HERE, (at), __VA_ARGS__))
+#define ho_option_row(u, name, i)       ((u)->api->row((u), (name), (i)))
+#define ho_option_row_name(u, name, i)  ((u)->api->row_name((u), (name), (i)))
+#define ho_setup_describe(u, plugin)    ((u)->api->describe((u), (plugin)))
 
 /* ---- the exported symbol --------------------------------------------------------------------------------------- */
 
-typedef struct ho_plugin {
+struct ho_plugin {
     uint32_t struct_size; /* sizeof(ho_plugin) when the plugin was compiled */
     uint32_t abi_major;   /* HO_ABI_MAJOR */
     uint32_t abi_minor;   /* HO_ABI_MINOR */
@@ -224,7 +250,9 @@ typedef struct ho_plugin {
     ho_status (*create)(ho_setup *u, void **self);
     /* Frees what create allocated other than by ho_setup_alloc. NULL: nothing to free. Not called if self is NULL. */
     void (*destroy)(void *self);
-} ho_plugin;
+    uint32_t describes; /* 1: create calls ho_setup_describe, so that pipelines decide what hyperparameters there are */
+    uint32_t reserved;
+};
 
 /* The definition that each plugin provides; declared here so that it has C linkage in C++ too. */
 extern HO_VISIBLE const ho_plugin HO_PLUGIN_SYMBOL;

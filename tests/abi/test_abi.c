@@ -361,7 +361,7 @@ Test(abi, plugins_of_every_kind_load)
         cr_assert_not_null(probe, "%s", error.text);
         cr_assert_eq(probe->plugin.kind, i + 1);
         cr_assert_eq(probe->plugin.abi_minor, 1u);
-        cr_assert_eq(probe->plugin.struct_size, 104u);
+        cr_assert_eq(probe->plugin.struct_size, 112u);
         cr_assert_str_eq(probe->plugin.doc, "a probe");
     }
     const ho_loaded *dynamics = ho_registry_load(registry, built("../kinds/probe_dynamics"), &error);

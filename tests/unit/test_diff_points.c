@@ -174,7 +174,7 @@ static void expect_noise_stopped(ho_precision precision, const char *formula, co
     ho_scope *scope = ho_scope_new();
     ho_scope_bind(scope, "a", p.x[0]);
     ho_scope_bind(scope, "b", p.x[1]);
-    const ho_node y = ho_formula(p.graph, scope, NULL, NULL, formula);
+    const ho_node y = ho_formula(p.graph, scope, NULL, NULL, (ho_formula_text){.text = formula});
     ho_node outputs[4] = {y, reverse(&p, y, 1), 0, reverse(&p, y, 2)};
     const ho_node ones = ho_node_fill(p.graph, ho_graph_at(p.graph, p.x[0])->shape, 1),
                   direction = ho_node_reshape(p.graph, ones, ho_shape_of(2, (int64_t[]){1, 4}));

@@ -35,7 +35,7 @@ TestSuite(formula, .init = open_graph, .fini = close_graph);
 
 static ho_node read(const char *text)
 {
-    return ho_formula(graph, scope, NULL, NULL, text);
+    return ho_formula(graph, scope, NULL, NULL, (ho_formula_text){.text = text});
 }
 
 static double value_of(const char *text)
@@ -299,16 +299,16 @@ static ho_node twice(void *context, ho_node point)
 
 static ho_node reads_another(void *context, ho_node point)
 {
-    return ho_formula(graph, scope, twice, context, "grad(m)") ? point : HO_POISON;
+    return ho_formula(graph, scope, twice, context, (ho_formula_text){.text = "grad(m)"}) ? point : HO_POISON;
 }
 
 Test(formula, grad_calls_the_objective_at_the_point)
 {
     int calls = 0;
-    cr_expect_eq(ho_formula(graph, scope, twice, &calls, "m - grad(m + g)"), read("m - 2*(m + g)"));
+    cr_expect_eq(ho_formula(graph, scope, twice, &calls, (ho_formula_text){.text = "m - grad(m + g)"}), read("m - 2*(m + g)"));
     cr_expect_eq(calls, 1);
     /* After a formula read in between, messages are about the outer one again. */
-    cr_expect_eq(ho_formula(graph, scope, reads_another, &calls, "grad(m) + nought"), HO_POISON);
+    cr_expect_eq(ho_formula(graph, scope, reads_another, &calls, (ho_formula_text){.text = "grad(m) + nought"}), HO_POISON);
     cr_expect(strstr(error.text, "formula \"grad(m) + nought\": column 11: "), "%s", error.text);
     ho_graph_fail(graph, "later");
     cr_expect_eq(calls, 2);

@@ -87,7 +87,7 @@ Test(host_descriptor, the_head_is_checked)
 {
     REFUSED(plugin.struct_size = 8, "its descriptor says that it is 8 bytes long, which cannot be");
     REFUSED(plugin.struct_size = sizeof plugin + 8,
-            "its descriptor says that it is 112 bytes long, in ABI 0.1 it has 104");
+            "its descriptor says that it is 120 bytes long, in ABI 0.1 it has 112");
     REFUSED(plugin.struct_size = 20, "its descriptor says that it is 20 bytes long, which cannot be");
     REFUSED(dynamics.struct_size = 28, "its table of calls says that it is 28 bytes long, a dynamics has 32");
     REFUSED(plugin.kind = 0, "is a plugin of the unknown kind 0");
@@ -108,10 +108,10 @@ Test(host_descriptor, the_head_is_checked)
 Test(host_descriptor, tables_are_checked)
 {
     REFUSED(plugin.options.rows = NULL,
-            "its table of options is damaged: 1 rows of 56 bytes (at most 1000 rows of 56 bytes) at NULL");
+            "its table of options is damaged: 1 rows of 72 bytes (at most 1000 rows of 72 bytes) at NULL");
     REFUSED(
         plugin.options.count = 4000000000u,
-        "its table of options is damaged: 4000000000 rows of 56 bytes (at most 1000 rows of 56 bytes) at an address");
+        "its table of options is damaged: 4000000000 rows of 72 bytes (at most 1000 rows of 72 bytes) at an address");
     REFUSED(plugin.hypers.row_size = 0,
             "its table of hyperparameters is damaged: 1 rows of 0 bytes (at most 1000 rows of 48 bytes) at an address");
     REFUSED(dynamics.slots.row_size = 32,
@@ -122,7 +122,7 @@ Test(host_descriptor, options_are_checked)
 {
     REFUSED(option.name = "", "option 1 has no valid name (letters, digits and '_')");
     REFUSED(option.type = 0, "option \"order\" is of the unknown type 0");
-    REFUSED(option.type = 10, "option \"order\" is of the unknown type 10");
+    REFUSED(option.type = 12, "option \"order\" is of the unknown type 12");
     REFUSED(option.least = 10, "option \"order\" has the empty range 10 to 9");
     REFUSED(option.most = NAN, "option \"order\" has the empty range 1 to nan");
     REFUSED(option.initial = "10", "order: 10 is outside its range, 1 to 9");
