@@ -183,7 +183,7 @@ static ho_status describe_optimizer(ho_reading *r, ho_tree *node)
     if (!p->outer)
         return r->error->status;
     p->problem.natural_steps = true; /* those of its rate */
-    p->outer_values = values_of(r, node, mention.loaded);
+    p->outer_values = values_of(r, node, p->outer->loaded);
     return ho_optimizer_check(p->outer, p->outer_values, false, r->error);
 }
 

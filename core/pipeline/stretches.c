@@ -47,14 +47,28 @@ static size_t escape_length(const cursor *c)
     return kind == 'x' ? 4 : kind == 'u' ? 6 : kind == 'U' ? 10 : 2;
 }
 
+/* Whether an escape stands for a blank, as "\n", or "\u0020". */
+static bool is_blank_escape(const cursor *c)
+{
+    const size_t length = escape_length(c);
+    char digits[9] = "";
+    if (length == 2)
+        return c->at + 1 < c->end && strchr("ntr \t\n\r", c->at[1]);
+    if (c->at + length > c->end)
+        return false;
+    memcpy(digits, c->at + 2, length - 2);
+    const long code = strtol(digits, NULL, 16);
+    return code == ' ' || code == '\t' || code == '\n' || code == '\r';
+}
+
 /* Passes over blanks, also those that are escapes; to the first byte of the next character. */
 static void skip_blanks(cursor *c, ho_quotes quotes)
 {
     while (c->at < c->end)
         if (is_blank(*c->at))
             step(c, 1);
-        else if (quotes == HO_QUOTES_DOUBLE && *c->at == '\\' && c->at + 1 < c->end && strchr("ntr \t\n\r", c->at[1]))
-            step(c, 2);
+        else if (quotes == HO_QUOTES_DOUBLE && *c->at == '\\' && is_blank_escape(c))
+            step(c, escape_length(c));
         else
             return;
 }

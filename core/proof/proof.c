@@ -96,7 +96,8 @@ static void carry_out(proof *p, const check_row *row)
     }
     /* Such a plugin has the hyperparameters and slots that the settings give it. */
     ho_instance *described = NULL;
-    if (status == HO_OK && p->loaded && row->run != ho_prove_load && p->loaded->plugin.describes && !p->lacks) {
+    if (status == HO_OK && p->loaded && p->loaded->plugin.describes && row->run != ho_prove_load && !p->lacks &&
+        !(bare && p->made_up)) {
         described = ho_proof_instance(p, NULL, &error);
         status = error.status;
         if (described)

@@ -27,7 +27,8 @@ AT(ho_option, doc, 24);
 AT(ho_option, least, 32);
 AT(ho_option, most, 40);
 AT(ho_option, choices, 48);
-SIZE(ho_option, 56);
+AT(ho_option, fields, 56);
+SIZE(ho_option, 72);
 
 /* ho_hyper */
 AT(ho_hyper, name, 0);
@@ -55,7 +56,11 @@ AT(ho_setup_api, option_real_at, 48);
 AT(ho_setup_api, option_string_at, 56);
 AT(ho_setup_api, alloc, 64);
 AT(ho_setup_api, fail, 72);
-SIZE(ho_setup_api, 80);
+AT(ho_setup_api, fail_at, 80);
+AT(ho_setup_api, row, 88);
+AT(ho_setup_api, row_name, 96);
+AT(ho_setup_api, describe, 104);
+SIZE(ho_setup_api, 112);
 
 /* ho_setup */
 AT(ho_setup, api, 0);
@@ -75,7 +80,9 @@ AT(ho_plugin, hypers, 64);
 AT(ho_plugin, calls, 80);
 AT(ho_plugin, create, 88);
 AT(ho_plugin, destroy, 96);
-SIZE(ho_plugin, 104);
+AT(ho_plugin, describes, 104);
+AT(ho_plugin, reserved, 108);
+SIZE(ho_plugin, 112);
 
 /* ho_value */
 AT(ho_value, id, 0);
@@ -287,6 +294,8 @@ IS(HO_CHOICE, 6);
 IS(HO_REALS, 7);
 IS(HO_STRINGS, 8);
 IS(HO_BYTES, 9);
+IS(HO_LINES, 10);
+IS(HO_ROWS, 11);
 IS(HO_ANY, 0);
 IS(HO_NONNEGATIVE, 1);
 IS(HO_UNIT, 2);

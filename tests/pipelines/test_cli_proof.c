@@ -23,19 +23,26 @@ static const char *line_of(const char *out, const char *check)
 
 static const char *const kinds[] = {"dynamics", "models", "losses", "penalties", "modes", "data", "constraints"};
 
-/* Options of readers: files that are there in every test, or made for this one. */
-static const char *const given[][3] = {
-    {"npy.so", "inputs=x.npy", "labels=y.npy"},
-    {"idx.so", "inputs=x.gz", "labels=y.gz"},
-    {"cifar10.so", "inputs=c.bin", "scale=0.5"},
+/* Options of readers, files that are there in every test or made for this one; and formulas. */
+static const char *const given[][4] = {
+    {"data/npy.so", "inputs=x.npy", "labels=y.npy"},
+    {"data/idx.so", "inputs=x.gz", "labels=y.gz"},
+    {"data/cifar10.so", "inputs=c.bin", "scale=0.5"},
+    {"dynamics/formula.so", "hyperparameters={rate: {default: 0.1, domain: nonnegative}, keep: {default: 0.9}}",
+     "slots=m", "formulas=[m = keep*m + g, w = w - rate*m]"},
+    {"losses/formula.so", "targets_are=labels",
+     "formulas=[\"z = outputs - stop(maximum_keep(outputs, 1))\", \"log(sum(exp(z), 1)) - sum(targets*z, 1)\"]"},
+    {"penalties/formula.so", "hyperparameters={rho: {default: 0.1, domain: nonnegative, shape: \"|columns\"}}",
+     "formulas=sum(rho*w^2)"},
 };
 
-static cli_result check(const char *folder, const char *file)
+static cli_result check(const char *kind, const char *folder, const char *file)
 {
-    const char *path = cli_format("%s/%s", folder, file);
+    const char *path = cli_format("%s/%s", folder, file), *name = cli_format("%s/%s", kind, file);
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        if (strcmp(file, given[i][0]) == 0)
-            return cli_run("check", path, "--set", given[i][1], "--set", given[i][2], NULL);
+        if (strcmp(name, given[i][0]) == 0)
+            return cli_run("check", path, "--set", given[i][1], "--set", given[i][2], given[i][3] ? "--set" : NULL,
+                           given[i][3], NULL);
     return cli_run("check", path, NULL);
 }
 
@@ -52,7 +59,7 @@ Test(proof, every_plugin_of_ours_passes)
         for (const struct dirent *entry; (entry = readdir(entries));) {
             if (!strstr(entry->d_name, ".so") || strstr(entry->d_name, ".so.p"))
                 continue;
-            const cli_result result = check(folder, entry->d_name);
+            const cli_result result = check(kinds[i], folder, entry->d_name);
             cr_expect_eq(result.status, 0, "%s: %s%s", entry->d_name, result.out, result.err);
             const bool bare = strncmp(entry->d_name, "timit", 5) == 0 || strncmp(entry->d_name, "generated", 9) == 0;
             cr_expect(bare || !strstr(result.out, " skipped "), "%s: %s", entry->d_name, result.out);

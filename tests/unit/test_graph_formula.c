@@ -305,10 +305,12 @@ static ho_node reads_another(void *context, ho_node point)
 Test(formula, grad_calls_the_objective_at_the_point)
 {
     int calls = 0;
-    cr_expect_eq(ho_formula(graph, scope, twice, &calls, (ho_formula_text){.text = "m - grad(m + g)"}), read("m - 2*(m + g)"));
+    cr_expect_eq(ho_formula(graph, scope, twice, &calls, (ho_formula_text){.text = "m - grad(m + g)"}),
+                 read("m - 2*(m + g)"));
     cr_expect_eq(calls, 1);
     /* After a formula read in between, messages are about the outer one again. */
-    cr_expect_eq(ho_formula(graph, scope, reads_another, &calls, (ho_formula_text){.text = "grad(m) + nought"}), HO_POISON);
+    cr_expect_eq(ho_formula(graph, scope, reads_another, &calls, (ho_formula_text){.text = "grad(m) + nought"}),
+                 HO_POISON);
     cr_expect(strstr(error.text, "formula \"grad(m) + nought\": column 11: "), "%s", error.text);
     ho_graph_fail(graph, "later");
     cr_expect_eq(calls, 2);
@@ -396,4 +398,61 @@ Test(formula, legal_names)
     cr_expect(ho_is_name("w") && ho_is_name("_w2") && ho_is_name("Beta_1"));
     cr_expect_not(ho_is_name("") || ho_is_name("2w") || ho_is_name("a.b") || ho_is_name("a b") ||
                   ho_is_name("\xc3\xa9"));
+}
+
+/* ---- places ------------------------------------------------------------------------------------------------------ */
+
+Test(formula, comments_end_with_their_line)
+{
+    cr_expect_eq(value_of("1 + # one\n 2 # and two"), 3);
+    cr_expect_eq(value_of("# nothing yet\n4"), 4);
+    cr_expect_eq(read("# nothing at all"), HO_POISON);
+    cr_expect(strstr(error.text, "expected a value at the end"), "%s", error.text);
+}
+
+static ho_source source_of(ho_node node)
+{
+    return ho_graph_source(graph, ho_graph_at(graph, node)->source);
+}
+
+Test(formula, nodes_know_the_character_that_made_them)
+{
+    ho_graph_source_enter(graph, "adam", "/src/adam.c", 9);
+    const ho_node y = read("beta1*m + tanh(g)"), tanh_g = ho_graph_at(graph, y)->in[1];
+    char text[HO_SOURCE_TEXT];
+    cr_expect_eq(source_of(y).column, 9);
+    cr_expect_eq(source_of(tanh_g).column, 11);
+    cr_expect_str_eq(ho_source_print(source_of(tanh_g), false, text),
+                     "adam.c:9, formula \"beta1*m + tanh(g)\", column 11");
+    cr_expect_str_eq(ho_source_print(source_of(tanh_g), true, text),
+                     "/src/adam.c:9, formula \"beta1*m + tanh(g)\", column 11");
+    cr_expect_str_eq(ho_source_print(source_of(ho_node_unary(graph, HO_OP_EXP, y)), false, text), "adam.c:9");
+}
+
+/* A formula that is the end of a value in a file of settings. */
+Test(formula, nodes_and_errors_have_their_place_in_a_file)
+{
+    ho_arena *arena = ho_arena_new();
+    const ho_stretch stretches[] = {{0, 4, 10}, {12, 5, 3}};
+    ho_tree *written = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){"run.yaml", 4, 9});
+    written->text = "m = beta1*m + tanh(g) + nought";
+    written->exact = true;
+    written->stretches = stretches;
+    written->stretch_count = 2;
+    ho_graph_source_enter(graph, "own", "own.c", 1);
+    const ho_formula_text formula = {.text = written->text + 4, .written = written};
+    cr_expect_eq(ho_formula(graph, scope, NULL, NULL, formula), HO_POISON);
+    cr_expect_str_eq(error.text, "run.yaml:5:15: plugin \"own\": unknown name \"nought\"");
+    error = (ho_error){0};
+    written->text = "m = beta1*m + tanh(g)";
+    const ho_node y =
+        ho_formula(graph, scope, NULL, NULL, (ho_formula_text){.text = written->text + 4, .written = written});
+    char text[HO_SOURCE_TEXT];
+    cr_expect_str_eq(ho_source_print(source_of(y), false, text), "run.yaml:5:3");
+    cr_expect_str_eq(ho_source_print(source_of(ho_graph_at(graph, y)->in[0]), false, text), "run.yaml:4:19");
+    written->exact = false;
+    cr_expect_eq(ho_formula(graph, scope, NULL, NULL, (ho_formula_text){.text = "m + oh", .written = written}),
+                 HO_POISON);
+    cr_expect_str_eq(error.text, "run.yaml:4: plugin \"own\": formula \"m + oh\": column 5: unknown name \"oh\"");
+    ho_arena_free(arena);
 }

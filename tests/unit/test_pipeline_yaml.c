@@ -37,6 +37,61 @@ static ho_tree *parse_ok(const char *text)
     return tree;
 }
 
+/* Where the character at this offset of a value stands. */
+static void expect_character(const char *text, size_t offset, int line, int column)
+{
+    const ho_tree *node = ho_tree_get(parse_ok(text), "k");
+    const ho_place place = ho_tree_character(node, offset);
+    cr_expect(node->exact && place.line == line && place.column == column, "%s: byte %zu at %d:%d, not %d:%d", text,
+              offset, place.line, place.column, line, column);
+}
+
+Test(yaml, each_character_of_a_value_has_its_place)
+{
+    expect_character("k: abc def", 5, 1, 9);
+    expect_character("k: abc def", 7, 1, 11); /* the end */
+    expect_character("k: abc\n  def\n", 4, 2, 3);
+    expect_character("k: abc\n  def\n", 3, 1, 7); /* the blank that the line break became */
+    expect_character("k: 'a''b c'", 1, 1, 6);
+    expect_character("k: 'a''b c'", 2, 1, 7 + 1);
+    expect_character("k: 'a\n  b'", 2, 2, 3);
+    expect_character("k: \"a\\x62c\"", 1, 1, 6);
+    expect_character("k: \"a\\x62c\"", 2, 1, 10);
+    expect_character("k: \"a\\tb\\u0020\\n c\"", 2, 1, 8);
+    expect_character("k: \"a\\tb\\u0020\\n c\"", 6, 1, 18);
+    expect_character("k: \"a\\\n   b\"", 1, 2, 4);
+    expect_character("k: |  # why\n    ab\n      c\n\n    d\n", 0, 2, 5);
+    expect_character("k: |  # why\n    ab\n      c\n\n    d\n", 5, 3, 7);
+    expect_character("k: |  # why\n    ab\n      c\n\n    d\n", 8, 5, 5);
+    expect_character("k: >-\r\n  a\r\n  b\r\n", 2, 3, 3);
+    expect_character("j: \xc3\xa9\xc3\xa9\nk: \xc3\xa9 b", 3, 2, 6); /* columns are characters */
+    expect_character("\xef\xbb\xbfk: ab", 1, 1, 5);
+    expect_character("k: \"\\u00e9b\"", 2, 1, 11);
+}
+
+/* What is not found in the file has the place of the value. */
+Test(yaml, values_that_are_made_have_one_place)
+{
+    setenv("HOTOOL_TEST_WORD", "abc", 1);
+    const ho_tree *node = ho_tree_get(parse_ok("k: a ${HOTOOL_TEST_WORD}"), "k");
+    cr_expect(!node->exact && ho_tree_character(node, 3).column == 4);
+    node = ho_tree_get(parse_ok("k: &name ab"), "k");
+    cr_expect(!node->exact && ho_tree_character(node, 1).column == 4);
+}
+
+Test(yaml, a_part_of_a_value_keeps_its_places)
+{
+    const ho_tree *node = ho_tree_get(parse_ok("k: |\n  ab cd\n  ef gh\n"), "k");
+    const ho_tree *part = ho_tree_part(arena, node, 3, 5); /* cd, ef */
+    cr_expect_str_eq(part->text, "cd\nef");
+    cr_expect(part->place.line == 2 && part->place.column == 6);
+    cr_expect(ho_tree_character(part, 1).column == 7 && ho_tree_character(part, 4).line == 3);
+    cr_expect(ho_tree_character(part, 4).column == 4);
+    part = ho_tree_part(arena, ho_tree_get(parse_ok("k: ab cd"), "k"), 3, 2);
+    cr_expect_str_eq(part->text, "cd");
+    cr_expect_eq(ho_tree_character(part, 1).column, 8);
+}
+
 /* The text must be refused with a message that begins so. */
 static void expect_refused(const char *text, const char *message)
 {
