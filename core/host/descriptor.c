@@ -304,6 +304,15 @@ static bool is_plugin_name(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
 
+/* Only what is traced has hyperparameters. */
+static ho_status check_kind(reader *r)
+{
+    const uint32_t count = r->loaded->plugin.hypers.count;
+    if (r->kind > HO_PENALTY && count > 0)
+        return refuse(r, "a %s has no hyperparameters, this one declares %u", ho_kind_name(r->kind), count);
+    return HO_OK;
+}
+
 static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
 {
     const uint64_t head = offsetof(ho_plugin, name);
@@ -328,12 +337,9 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
     if (!is_plugin_name(plugin->name))
         return refuse(r, "its plugin has no valid name (a small letter, then small letters, digits and '_')");
     r->loaded->title = ho_arena_format(r->arena, "plugin \"%s\" (%s)", plugin->name, r->path);
-    if (r->kind > HO_PENALTY && plugin->hypers.count > 0)
-        return refuse(r, "a %s has no hyperparameters, this one declares %u", ho_kind_name(r->kind),
-                      plugin->hypers.count);
     plugin->version = or_empty(plugin->version);
     plugin->doc = or_empty(plugin->doc);
-    return HO_OK;
+    return check_kind(r);
 }
 
 ho_status ho_descriptor_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
@@ -363,7 +369,7 @@ ho_status ho_descriptor_describe(const ho_loaded *plugin, const ho_plugin *own, 
     *loaded = *plugin;
     loaded->plugin.hypers = own->hypers;
     loaded->plugin.calls = own->calls;
-    if (read_hypers(&r) || read_calls(&r) || check_names(&r))
+    if (check_kind(&r) || read_calls(&r) || read_hypers(&r) || check_names(&r))
         return error->status;
     return HO_OK;
 }
