@@ -32,6 +32,16 @@ static setup *setup_of(ho_setup *u)
 
 #define misuse(s, ...) ho_fail_at((s)->error, HO_INVALID, (s)->instance->place, __VA_ARGS__)
 
+/* For proofs. */
+static bool made_to_fail(ho_setup *u, const char *call)
+{
+    setup *s = setup_of(u);
+    const bool fails = ho_fault();
+    if (fails)
+        misuse(s, "plugin \"%s\": its %s was made to fail", s->instance->loaded->plugin.name, call);
+    return fails;
+}
+
 /* The number of an option; the table's count where there is none of that name (NULL: none). */
 static uint32_t index_of(const setup *s, const char *name)
 {
@@ -114,7 +124,7 @@ static ho_setup *option_row(ho_setup *u, const char *name, int64_t i)
 {
     const setup *s = setup_of(u);
     const ho_option_value *value = value_of(u, name, 1u << HO_ROWS);
-    if (!has_entry(u, name, value, i))
+    if (!has_entry(u, name, value, i) || made_to_fail(u, "ho_option_row"))
         return NULL;
     const ho_option *option = &s->options[index_of(s, name)];
     setup *row = ho_arena_alloc(s->instance->arena, sizeof *row);
@@ -140,10 +150,8 @@ static const char *option_row_name(ho_setup *u, const char *name, int64_t i)
 static void *setup_alloc(ho_setup *u, uint64_t bytes)
 {
     setup *s = setup_of(u);
-    if (ho_fault()) {
-        misuse(s, "plugin \"%s\": its ho_setup_alloc was made to fail", s->instance->loaded->plugin.name);
+    if (made_to_fail(u, "ho_setup_alloc"))
         return NULL;
-    }
     if (bytes <= MOST_SETUP_BYTES)
         return ho_arena_alloc(s->instance->arena, bytes ? (size_t)bytes : 1);
     misuse(s, "plugin \"%s\" asks for %" PRIu64 " bytes for its settings; the most is %" PRIu64,
@@ -207,6 +215,8 @@ static ho_status describe(ho_setup *u, const ho_plugin *own)
                       instance->loaded->plugin.name);
     if (!own)
         return misuse(s, "plugin \"%s\" describes an instance by NULL", instance->loaded->plugin.name);
+    if (made_to_fail(u, "ho_setup_describe"))
+        return s->error->status;
     ho_loaded *loaded = ho_arena_alloc(instance->arena, sizeof *loaded);
     if (ho_descriptor_describe(instance->loaded, own, instance->place, written_in, instance, instance->arena, loaded,
                                s->error) == HO_OK)
