@@ -48,15 +48,6 @@ for name in dynamics.learning_rate dynamics.momentum; do
 done
 unset HOTOOL_PLUGIN_PATH
 
-# What the guide shows of this is what is printed, but for the figures that rounding decides.
-plain() { sed 's/  *[0-9.e+-]*   (at most/ (at most/' "$@"; }
-(cd mine && make -s check 2>&1) | plain >printed
-sed -n '/^\$ hotool check .\/mine.so/,/^```/p' "$work/moved here"/share/doc/hotool-sdk/README.md | grep -v '^\$\|^\.\.\.$\|^```' | plain >shown
-[ "$(wc -l <shown)" -ge 10 ] || { echo "the guide shows no check"; exit 1; }
-while IFS= read -r line; do
-    grep -qF -- "$line" printed || { echo "the guide shows \"$line\", which is not printed:"; cat printed; exit 1; }
-done <shown
-
 # A wrong formula is found, and make says so.
 hotool new dynamics wrong >/dev/null
 sed -i 's/"w + velocity"/"w + stop(velocity)"/' wrong/wrong.c

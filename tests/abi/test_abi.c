@@ -417,3 +417,8 @@ Test(abi, examples_build_and_pass_with_an_installation_alone, .timeout = 300)
 {
     run_script("examples.sh");
 }
+
+Test(abi, what_the_guide_shows_works_with_an_installation_alone, .timeout = 300)
+{
+    run_script("guide.sh");
+}
