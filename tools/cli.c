@@ -27,6 +27,8 @@ static const ho_flag flags[] = {
      offsetof(ho_cli, jobs)},
     {"--threads", "N", "threads for the matrix products of each run (default: 1)", HO_CLI_THREADS,
      offsetof(ho_cli, threads)},
+    {"--task", "I/N", "only the I-th of N shares of the runs, into a DIR that processes share (hotool gather)",
+     HO_CLI_TASK, offsetof(ho_cli, task)},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
     {"--sort", "COLUMN", "run, date, method, outcome, validation, test or seconds (default: run)", HO_CLI_SORT,
      offsetof(ho_cli, sort)},

@@ -23,7 +23,7 @@ typedef struct ho_cli {
     size_t variant_count;
     const char **operand_list; /* all of them */
     size_t operand_count;
-    const char *mode, *precision, *out, *threads, *jobs, *resume;
+    const char *mode, *precision, *out, *threads, *jobs, *resume, *task;
     const char *sort, *html, *csv, *tensorboard; /* of tables of runs */
     const char *only, *seed, *limit;             /* of the check of a plugin */
     bool quiet, json, profile, allow_generated, in_process;
@@ -47,6 +47,7 @@ enum {
     HO_CLI_SORT = 8192,
     HO_CLI_HTML = 16384,
     HO_CLI_EXPORT = 32768,
+    HO_CLI_TASK = 65536,
     HO_CLI_RESUME = 2048, /* with it, FILE may be left out */
 };
 

@@ -90,6 +90,7 @@ static ho_status check_resume(const ho_cli *cli, ho_error *error)
 {
     const char *given = !cli->resume           ? NULL
                         : cli->out             ? "--out"
+                        : cli->task            ? "--task"
                         : cli->profile         ? "--profile"
                         : cli->operand         ? NULL
                         : cli->set_count       ? "--set"
@@ -99,6 +100,24 @@ static ho_status check_resume(const ho_cli *cli, ho_error *error)
                         : cli->allow_generated ? "--allow-generated"
                                                : NULL;
     return given ? ho_fail(error, HO_INVALID, "%s: not with --resume: a run goes on as it was begun", given) : HO_OK;
+}
+
+/* "2/16". */
+static ho_status parse_task(const ho_cli *cli, ho_run_request *request, ho_error *error)
+{
+    if (!cli->task)
+        return HO_OK;
+    const char *slash = strchr(cli->task, '/');
+    char *first = slash ? ho_format("%.*s", (int)(slash - cli->task), cli->task) : ho_strdup("");
+    if (!ho_parse_integer(first, &request->share) || !ho_parse_integer(slash + 1, &request->shares) ||
+        request->share < 1 || request->share > request->shares)
+        ho_fail(error, HO_INVALID, "--task %s: expected I/N, as 2/16: a share from 1, and their number", cli->task);
+    else if (!cli->out)
+        ho_fail(error, HO_INVALID, "--task needs --out DIR, the folder that all shares have in common");
+    else if (cli->profile)
+        ho_fail(error, HO_INVALID, "--profile measures one run after another: not with --task");
+    free(first);
+    return error->status;
 }
 
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -112,8 +131,10 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
     if (cli->jobs && cli->threads && jobs * threads > cores)
         ho_note("warning: --jobs %d with --threads %d is more than the %d processors of this machine", jobs, threads,
                 cores);
-    if (check_resume(cli, error) != HO_OK)
+    if (check_resume(cli, error) != HO_OK || parse_task(cli, &request, error) != HO_OK)
         return error->status;
+    if (cli->task && !cli->jobs)
+        jobs = 1; /* others are at work beside this one */
     if (cli->profile && cli->jobs)
         return ho_fail(error, HO_INVALID, "--profile measures one run after another: not with --jobs");
     ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, cli->profile ? 0 : jobs, &request, error);
@@ -192,6 +213,15 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
     return ho_plugins_print(registry, cli->operand, error);
 }
 
+static ho_status run_gather(const ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    ho_run_request request = run_request(cli);
+    request.out = cli->operand;
+    ho_run_gather(registry, &request, error);
+    free(shown_folder);
+    return error->status;
+}
+
 static ho_status run_runs(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     (void)registry;
@@ -231,6 +261,18 @@ const ho_cli_command ho_cli_commands[] = {
      "takes no FILE; where one is given, the run must be of it. A run whose data or plugins have changed, or that "
      "another process is at work on, is refused. Of several variants or repetitions, those that are over stay as they "
      "are.\n\n"
+     "--task I/N sees to one share of the variants and repetitions and no table, so that N processes on any machines "
+     "share "
+     "the work, and the folder --out, which they must all see: start it once for each I from 1 to N, in any order, by "
+     "whatever starts processes there, and `hotool gather DIR` when they are over. No run is done twice. A share that "
+     "died "
+     "is started again, and goes on from its checkpoints; one that is started twice leaves to the other what that is "
+     "at "
+     "work on. A Slurm array: `#SBATCH --array=1-16` and `hotool pipeline FILE --task $SLURM_ARRAY_TASK_ID/16 --out "
+     "DIR`; "
+     "GNU parallel: `parallel hotool pipeline FILE --task {}/16 --out DIR ::: $(seq 16)`. The file system must have "
+     "locks "
+     "(flock), as NFS and most others do.\n\n"
      "--profile prints, for each call of a plugin, the time that its operations and their derivatives took, with their "
      "rate "
      "and the bytes that they read and wrote, and puts profile.folded into the folder, stacks that flamegraph.pl and "
@@ -244,8 +286,17 @@ const ho_cli_command ho_cli_commands[] = {
      "--set "
      "says; --set variants/NAME/... changes one.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE | HO_CLI_RESUME,
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE | HO_CLI_RESUME | HO_CLI_TASK,
      .run = run_pipeline},
+    {"gather", "DIR", "make the table of runs that several processes have done",
+     "Reads the results of all runs in DIR, the folder that the shares of `hotool pipeline FILE --task I/N --out DIR` "
+     "have in "
+     "common, and makes the table and the record that one process would have made, to the last digit. Where runs are "
+     "not "
+     "over, the table has those that are, the exit status is 1, and the same --task started again goes on with the "
+     "others. "
+     "It may be asked for at any time, as often as you like.",
+     0, .run = run_gather},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
      "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",

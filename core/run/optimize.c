@@ -90,10 +90,10 @@ static void remember(ho_first_steps *s, int64_t number, const ho_answer *a)
 {
     if (number == 1)
         *s = (ho_first_steps){.error = a->line.validation_error,
-                        .gradient_norm = a->line.gradient_norm,
-                        .stationarity = a->line.stationarity,
-                        .rounding = a->line.rounding,
-                        .second = NAN};
+                              .gradient_norm = a->line.gradient_norm,
+                              .stationarity = a->line.stationarity,
+                              .rounding = a->line.rounding,
+                              .second = NAN};
     else if (number == 2)
         s->second = a->value;
     s->steps = number - 1;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "record/read.h"
 #include "run/head.h"
 #include "run/rows.h"
 #include "run/tasks.h"
@@ -203,6 +204,19 @@ static void many_free(ho_many *m)
     ho_experiment_free(m->experiment);
 }
 
+/* A folder that processes share: whoever comes first says what it is of, and what is asked for now must be that. */
+static ho_status join(ho_many *m, const ho_tree *now, ho_error *error)
+{
+    const char *folder = m->request->out;
+    const ho_tree *root = m->experiment->root;
+    m->folder = ho_run_folder_join(m->tasks->pipeline, root, folder, now, error);
+    if (m->folder && ho_resumption_read(folder, m->arena, &m->resumption, error) == HO_OK &&
+        ho_resumption_check(folder, m->resumption.saved, now, error) == HO_OK)
+        ho_resumption_check_file(folder, root, error);
+    m->resumed = true;
+    return error->status;
+}
+
 /* The folder of them all. */
 static ho_status make_whole_folder(ho_many *m, ho_error *error)
 {
@@ -212,6 +226,8 @@ static ho_status make_whole_folder(ho_many *m, ho_error *error)
     const char *folder = m->request->resume;
     now = ho_resumption_of(e->root, first, &e->request, e->variants, m->chosen ? e->variant_count : 0, &m->origin,
                            m->arena);
+    if (m->request->shares)
+        return join(m, now, error);
     if (!m->resumed)
         m->folder = ho_run_folder_new(first, root, m->request->out, now, error);
     else if (ho_resumption_check(folder, m->resumption.saved, now, error) == HO_OK &&
@@ -220,16 +236,52 @@ static ho_status make_whole_folder(ho_many *m, ho_error *error)
     return error->status;
 }
 
+/* Which tasks this process sees to: every so many of those that take nobody else's time, and those that take theirs. */
+static ho_status share_out(ho_many *m, ho_error *error)
+{
+    const int64_t shares = m->request->shares;
+    int64_t number = 0;
+    if (shares && m->alone)
+        return ho_fail(error, HO_INVALID,
+                       "--task: %s describes one run: there is nothing to share out without variants or repetitions",
+                       m->experiment->request.file);
+    for (size_t i = 0; i < m->count; i++) {
+        ho_task *t = m->order[i];
+        t->others = shares && (t->after ? t->after->others : number++ % shares != m->request->share - 1);
+        m->due += !t->others;
+    }
+    return HO_OK;
+}
+
+/* What a process says that has seen to its share. What others are at work on is no matter of its own. */
+static ho_status finish_share(const ho_many *m, ho_error *error)
+{
+    const ho_run_request *r = m->request;
+    const bool interrupted = r->interrupt && *r->interrupt;
+    size_t over = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const ho_task *t = &m->tasks[i];
+        const ho_error *outcome = &t->result.outcome;
+        over += !t->others && outcome->status == HO_OK;
+        if (!t->others && outcome->status != HO_OK && (interrupted || outcome->status != HO_INTERRUPTED))
+            ho_fail(error, interrupted ? HO_INTERRUPTED : outcome->status, "%s: %s", t->name, outcome->text);
+    }
+    printf("%zu of the %zu runs of share %lld of %lld are done; hotool gather %s makes the table\n", over, m->due,
+           (long long)r->share, (long long)r->shares, ho_run_folder_path(m->folder));
+    return error->status;
+}
+
 static ho_status run_all(ho_many *m, int jobs, ho_error *error)
 {
-    if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK || make_whole_folder(m, error) != HO_OK)
+    if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK || share_out(m, error) != HO_OK ||
+        make_whole_folder(m, error) != HO_OK)
         return error->status;
     const ho_pipeline *first = m->tasks->pipeline;
     ho_announce_data(first);
-    ho_progress_start(&m->progress, (double)m->count, m->request->quiet);
+    ho_progress_start(&m->progress, (double)m->due, m->request->quiet);
     ho_tasks_run(m, jobs);
     ho_progress_end(&m->progress);
-    return finish(m, error);
+    return m->request->shares ? finish_share(m, error) : finish(m, error);
 }
 
 /* A file given beside the run to resume must be the run's. */
@@ -291,6 +343,77 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
         ho_tasks_make(&m);
         m.apart = !m.alone && jobs > 0;
         run_all(&m, jobs, error);
+    }
+    many_free(&m);
+    return error->status;
+}
+
+/* ---- gathering --------------------------------------------------------------------------------------------------- */
+
+/* HO_FAILED, with the first of the runs that are not over. */
+static ho_status check_all_over(const ho_many *m, const ho_task *first, size_t over, ho_error *error)
+{
+    if (first)
+        return ho_fail(error, HO_FAILED, "%zu of %zu runs are not over, the first is %s: start their tasks again",
+                       m->count - over, m->count, first->name);
+    return HO_OK;
+}
+
+static ho_status gather(ho_many *m, ho_error *error)
+{
+    const ho_task *first = NULL;
+    size_t over = 0;
+    m->folder = ho_run_folder_at(m->request->out);
+    if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK)
+        return error->status;
+    const ho_resumption *r = &m->resumption;
+    const ho_tree *now = ho_resumption_of(m->experiment->root, m->tasks->pipeline, &m->experiment->request, r->variants,
+                                          r->variant_count, &m->origin, m->arena);
+    if (ho_resumption_check(m->request->out, r->saved, now, error) != HO_OK)
+        return error->status;
+    for (size_t i = 0; i < m->count; i++) {
+        bool settled;
+        ho_task *t = &m->tasks[i];
+        ho_task_recall(t, &settled);
+        const bool left = t->result.outcome.status == HO_INTERRUPTED;
+        first = first || !left ? first : t;
+        over += !left;
+    }
+    ho_announce_data(m->tasks->pipeline);
+    finish(m, error);
+    if (error->status == HO_INTERRUPTED) {
+        *error = (ho_error){0};
+        check_all_over(m, first, over, error);
+    }
+    return error->status;
+}
+
+/* What was gathered before. */
+static ho_status show_again(const ho_run_request *request, ho_arena *arena, ho_error *error)
+{
+    ho_record record;
+    if (ho_record_read(request->out, arena, &record, error) == HO_OK && request->show)
+        request->show(&record, request->out);
+    return error->status;
+}
+
+ho_status ho_run_gather(ho_registry *registry, const ho_run_request *request, ho_error *error)
+{
+    ho_many m = {.registry = registry, .request = request, .arena = ho_arena_new(), .apart = true};
+    ho_resumption *r = &m.resumption;
+    const char *left = ho_arena_format(m.arena, "%s/" HO_RESUMPTION, request->out);
+    if (!ho_file_exists(left))
+        show_again(request, m.arena, error);
+    else if (ho_resumption_read(request->out, m.arena, r, error) == HO_OK)
+        m.experiment = ho_experiment_read(&r->request, r->variants, r->variant_count, error);
+    if (m.experiment) {
+        m.origin = r->origin;
+        m.chosen = r->variant_count > 0;
+        ho_tasks_make(&m);
+        if (m.alone)
+            ho_fail(error, HO_INVALID, "%s: is of one run: there is nothing to gather", request->out);
+        else
+            gather(&m, error);
     }
     many_free(&m);
     return error->status;

@@ -6,11 +6,12 @@
 #include "record/record.h"
 
 typedef struct ho_run_request {
-    const char *out;               /* the run folder; NULL: runs/NAME-N, N the first that is free */
-    const char *resume;            /* the folder of a run to go on with; NULL: none */
-    bool quiet;                    /* no progress */
-    const char *command_line;      /* kept in the results */
-    const char *options;           /* of it, what the resolved pipeline does not say: " --threads 2"; NULL: nothing */
+    const char *out;          /* the run folder; NULL: runs/NAME-N, N the first that is free */
+    const char *resume;       /* the folder of a run to go on with; NULL: none */
+    int64_t share, shares;    /* of several runs, those that this process sees to: the share-th of shares; 0: all */
+    bool quiet;               /* no progress */
+    const char *command_line; /* kept in the results */
+    const char *options;      /* of it, what the resolved pipeline does not say: " --threads 2"; NULL: nothing */
     const volatile int *interrupt; /* set by a signal handler */
     /* Told the results of a pipeline, which are in `folder`; NULL: nobody. */
     void (*show)(const ho_record *record, const char *folder);
@@ -33,6 +34,13 @@ typedef struct ho_run_request {
  * runs, those that are done or have diverged stay as they are. */
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipeline, const char *const *variants,
                           size_t variant_count, int jobs, const ho_run_request *request, ho_error *error);
+
+/* With request->shares, processes on any machines work on one folder, `out`, which they share: each sees to a share of
+ * the runs, leaves those alone that are over or that another process is at work on, and goes on with those that one has
+ * left. A run that takes as long as another is in the share of that one. There is no table before
+ * ho_run_gather(request->out), which makes the record that one process would have made. HO_FAILED: some are not over.
+ */
+ho_status ho_run_gather(ho_registry *registry, const ho_run_request *request, ho_error *error);
 
 /* One hypergradient at the initial hyperparameters: `hotool hypergradient`. Writes NAME.npy and hypergradient.json to
  * `out` (NULL: only prints). */

@@ -105,19 +105,23 @@ static ho_status write_tree(ho_run_folder *f, const char *name, const ho_tree *t
     return error->status;
 }
 
-/* Nobody else goes on with this run while the process lives. One that was just killed may still be dying. */
-static ho_status lock(ho_run_folder *f, ho_error *error)
+/* Nobody else goes on with this run while the process lives; LOCK_SH: but for those that share it. One that was just
+ * killed may still be dying. */
+static ho_status lock(ho_run_folder *f, int how, ho_error *error)
 {
+    struct stat about;
     const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
     char *path = ho_format("%s/" HO_RESUMPTION, f->path);
     f->lock = open(path, O_RDWR | O_CLOEXEC);
     int tries = 20, failed = f->lock < 0;
-    while (f->lock >= 0 && (failed = flock(f->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK && --tries)
+    while (f->lock >= 0 && (failed = flock(f->lock, how | LOCK_NB)) != 0 && errno == EWOULDBLOCK && --tries)
         nanosleep(&moment, NULL);
     if (failed && f->lock >= 0 && errno == EWOULDBLOCK)
         ho_fail(error, HO_INVALID, "%s: another process is at work on this run", f->path);
     else if (failed && f->lock < 0)
         ho_fail(error, HO_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+    else if (fstat(f->lock, &about) == 0 && about.st_nlink == 0)
+        ho_fail(error, HO_INVALID, "%s: another process has just come to the end of this run", f->path);
     free(path);
     return error->status; /* a file system without locks is one without */
 }
@@ -128,7 +132,7 @@ static ho_status claim(ho_run_folder *f, const ho_tree *root, const ho_tree *res
     if (resumption) {
         char *checkpoints = ho_format("%s/" HO_CHECKPOINTS, f->path);
         if (ho_folder_make(checkpoints, error) == HO_OK && write_tree(f, HO_RESUMPTION, resumption, error) == HO_OK)
-            lock(f, error);
+            lock(f, LOCK_EX, error);
         free(checkpoints);
     }
     return error->status == HO_OK ? write_tree(f, "pipeline.yaml", root, error) : error->status;
@@ -168,7 +172,44 @@ ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *roo
 ho_run_folder *ho_run_folder_open(const char *path, ho_error *error)
 {
     ho_run_folder *f = folder_at(ho_strdup(path));
-    if (lock(f, error) == HO_OK)
+    if (lock(f, LOCK_EX, error) == HO_OK)
+        return f;
+    ho_run_folder_close(f);
+    return NULL;
+}
+
+ho_run_folder *ho_run_folder_at(const char *path)
+{
+    ho_run_folder *f = folder_at(ho_strdup(path));
+    f->checkpoints = ho_checkpoints_new(path, 0);
+    return f;
+}
+
+/* Creates a file unless another process has. */
+static ho_status offer_tree(ho_run_folder *f, const char *name, const ho_tree *tree, ho_error *error)
+{
+    char *path = ho_format("%s/%s", f->path, name);
+    ho_error own = {0};
+    if (!ho_file_exists(path) && write_tree(f, name, tree, &own) != HO_OK && !ho_file_exists(path))
+        ho_fail_as(error, &own);
+    free(path);
+    return error->status;
+}
+
+ho_run_folder *ho_run_folder_join(const ho_pipeline *pipeline, const ho_tree *root, const char *out,
+                                  const ho_tree *resumption, ho_error *error)
+{
+    ho_run_folder *f = folder_at(ho_strdup(out));
+    char *claim = ho_format("%s/" HO_RESUMPTION, out), *checkpoints = ho_format("%s/" HO_CHECKPOINTS, out);
+    if (ho_folder_make(out, error) == HO_OK && !ho_file_exists(claim) && !is_empty(out) && !ho_file_exists(claim))
+        not_empty(out, error);
+    if (error->status == HO_OK && ho_folder_make(checkpoints, error) == HO_OK &&
+        offer_tree(f, HO_RESUMPTION, resumption, error) == HO_OK && lock(f, LOCK_SH, error) == HO_OK &&
+        offer_tree(f, "pipeline.yaml", root, error) == HO_OK)
+        write_truths(f, pipeline, error);
+    free(claim);
+    free(checkpoints);
+    if (error->status == HO_OK)
         return f;
     ho_run_folder_close(f);
     return NULL;

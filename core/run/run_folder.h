@@ -17,8 +17,14 @@ typedef struct ho_run_folder ho_run_folder;
  * for HO_RESUMPTION, which is then written first; NULL: the run cannot be resumed. */
 ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out,
                                  const ho_tree *resumption, ho_error *error);
+/* The same for a folder that several processes share: they may come at any time. Refused where one process has it for
+ * itself. */
+ho_run_folder *ho_run_folder_join(const ho_pipeline *pipeline, const ho_tree *root, const char *out,
+                                  const ho_tree *resumption, ho_error *error);
 /* A folder that one with a resumption has left unfinished. It is refused where another process is at work on it. */
 ho_run_folder *ho_run_folder_open(const char *path, ho_error *error);
+/* One of which only the record is written. */
+ho_run_folder *ho_run_folder_at(const char *path);
 /* Writes what the other has not come to write, and takes away the record of what it came to. */
 ho_status ho_run_folder_mend(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_tree *root, ho_error *error);
 void ho_run_folder_close(ho_run_folder *folder); /* NULL is fine */

@@ -23,7 +23,7 @@ static void show_progress(ho_task *t, double share, const char *text)
     t->share = share;
     for (size_t i = 0; i < m->count; i++)
         sum += m->tasks[i].share;
-    snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->count, t->name, text);
+    snprintf(whole, sizeof whole, "%zu/%zu runs  %s: %s", m->finished, m->due, t->name, text);
     ho_progress_tell(&m->progress, sum, m->alone ? text : whole);
 }
 
@@ -129,12 +129,16 @@ static ho_run_folder *make_folder(ho_task *t, const char *path, bool *resume, ho
     char *file = ho_format("%s/" HO_RESUMPTION, path);
     ho_run_folder *folder = NULL;
     ho_resumption then;
+    ho_error taken = {0};
     *resume = t->all->resumed && ho_file_exists(file);
     if (!*resume)
-        folder = ho_run_folder_new(p, p->root, path, now, error);
-    else if (ho_resumption_read(path, arena, &then, error) == HO_OK &&
+        folder = ho_run_folder_new(p, p->root, path, now, &taken);
+    else if (ho_resumption_read(path, arena, &then, &taken) == HO_OK &&
              ho_resumption_check(path, then.saved, now, error) == HO_OK)
-        folder = ho_run_folder_open(path, error);
+        folder = ho_run_folder_open(path, &taken);
+    if (taken.status == HO_INVALID && t->all->request->shares)
+        ho_fail(error, HO_INTERRUPTED, "another process is at work on this run");
+    ho_fail_as(error, &taken);
     if (folder && *resume)
         ho_run_folder_mend(folder, p, p->root, error);
     free(file);
@@ -192,11 +196,13 @@ static void read_result(ho_task *t)
 static void end(ho_task *t)
 {
     const ho_error *outcome = &t->result.outcome;
-    if (!t->all->alone && outcome->status != HO_OK && outcome->status != HO_INTERRUPTED)
+    const bool interrupted = t->all->request->interrupt && *t->all->request->interrupt;
+    if (!t->all->alone && outcome->status != HO_OK && (outcome->status != HO_INTERRUPTED || !interrupted))
         note(t, outcome->text);
-    t->share = 1;
     t->over = true;
     t->all->finished++;
+    if (!t->all->alone)
+        show_progress(t, 1, ho_outcome_name(outcome->status));
 }
 
 static void over(void *context, size_t index, const char *death)
@@ -211,18 +217,31 @@ static void over(void *context, size_t index, const char *death)
     end(t);
 }
 
-/* Of a run that is resumed, what is over stays as it is. */
-static void recall(ho_task *t)
+void ho_task_recall(ho_task *t, bool *settled)
 {
     char *path = folder_of(t), *file = ho_format("%s/result.json", path);
+    const bool there = ho_file_exists(file);
     t->result.outcome = (ho_error){0};
-    if (ho_file_exists(file))
+    if (there)
         read_result(t);
-    const ho_status outcome = t->result.outcome.status;
-    if (ho_file_exists(file) && ho_is_settled(outcome)) {
+    *settled = there && ho_is_settled(t->result.outcome.status);
+    if (!there)
+        ho_fail(&t->result.outcome, HO_INTERRUPTED, "interrupted before this run went on");
+    free(file);
+    free(path);
+}
+
+/* Of a run that is resumed, what is over stays as it is. */
+static void pass_over(ho_task *t)
+{
+    bool settled;
+    ho_task_recall(t, &settled);
+    if (settled) {
+        char *path = folder_of(t);
         ho_checkpoints *left = ho_checkpoints_new(path, 0);
         ho_checkpoints_remove(left);
         ho_checkpoints_free(left);
+        free(path);
         t->begun = t->over = true;
         t->share = 1;
         t->all->finished++;
@@ -230,8 +249,6 @@ static void recall(ho_task *t)
         t->result = (ho_result){0};
         ho_fail(&t->result.outcome, HO_INTERRUPTED, "interrupted before this run went on");
     }
-    free(file);
-    free(path);
 }
 
 /* The first in order that can begin. */
@@ -243,7 +260,7 @@ static bool next(void *context, size_t *index)
         return false;
     for (size_t i = 0; i < m->count; i++) {
         ho_task *t = m->order[i];
-        if (t->begun || (t->after && !t->after->over))
+        if (t->begun || t->others || (t->after && !t->after->over))
             continue;
         t->begun = true;
         *index = (size_t)(t - m->tasks);
@@ -262,7 +279,8 @@ void ho_tasks_run(ho_many *m, int jobs)
                           .hear = hear,
                           .over = over};
     for (size_t i = 0; m->resumed && !m->alone && i < m->count; i++)
-        recall(&m->tasks[i]);
+        if (!m->tasks[i].others)
+            pass_over(&m->tasks[i]);
     if (m->apart)
         ho_crew_run(&crew);
     for (size_t i; !m->apart && next(m, &i);) {

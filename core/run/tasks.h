@@ -22,6 +22,7 @@ typedef struct ho_task {
     double share;                /* of it that is done */
     const struct ho_task *after; /* it may take as long as this task took; NULL: no such limit */
     bool begun, over;
+    bool others; /* another process sees to it */
 } ho_task;
 
 struct ho_many {
@@ -41,9 +42,9 @@ struct ho_many {
     size_t *like_variant;    /* whose time each variant takes; its own index: none */
     size_t variants;
     ho_run_folder *folder;
-    ho_task *tasks;  /* the first one's pipeline is kept: it heads the table and the results */
-    ho_task **order; /* in which tasks are taken */
-    size_t count, finished;
+    ho_task *tasks;              /* the first one's pipeline is kept: it heads the table and the results */
+    ho_task **order;             /* in which tasks are taken */
+    size_t count, due, finished; /* due: that this process sees to */
     ho_progress progress;
 };
 
@@ -52,6 +53,8 @@ void ho_tasks_make(ho_many *all);
 /* Reads it, and makes everything that can be refused. */
 ho_status ho_task_prepare(ho_task *task, ho_error *error);
 void ho_task_let_go(ho_task *task); /* but for the pipeline of the first */
+/* What a task has come to whose folder says so; *settled: it would come to that again. */
+void ho_task_recall(ho_task *task, bool *settled);
 /* All in their order, `jobs` at a time. */
 void ho_tasks_run(ho_many *all, int jobs);
 
