@@ -249,6 +249,29 @@ SIZE(ho_system_api, 280);
 AT(ho_system, api, 0);
 SIZE(ho_system, 8);
 
+/* ho_call_cost */
+AT(ho_call_cost, seconds, 0);
+AT(ho_call_cost, bytes, 8);
+SIZE(ho_call_cost, 16);
+
+/* ho_mode_costs */
+AT(ho_mode_costs, struct_size, 0);
+AT(ho_mode_costs, reserved, 4);
+AT(ho_mode_costs, steps, 8);
+AT(ho_mode_costs, hypergradients, 16);
+AT(ho_mode_costs, directions, 24);
+AT(ho_mode_costs, state_bytes, 32);
+AT(ho_mode_costs, step, 40);
+AT(ho_mode_costs, jvp, 56);
+AT(ho_mode_costs, jvp_column, 72);
+AT(ho_mode_costs, vjp, 88);
+AT(ho_mode_costs, residual_bytes, 104);
+AT(ho_mode_costs, memory, 112);
+AT(ho_mode_costs, linearize, 120);
+AT(ho_mode_costs, residual_step, 136);
+AT(ho_mode_costs, residual_vjp, 152);
+SIZE(ho_mode_costs, 168);
+
 /* ho_mode_calls */
 AT(ho_mode_calls, struct_size, 0);
 AT(ho_mode_calls, approximate, 4);

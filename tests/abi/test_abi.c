@@ -403,6 +403,11 @@ static void run_script(const char *name)
     expect_success(text);
 }
 
+Test(abi, every_member_of_every_struct_has_its_place_asserted)
+{
+    run_script("layout.sh");
+}
+
 Test(abi, an_installation_may_be_moved, .timeout = 300)
 {
     run_script("installed.sh");
