@@ -25,7 +25,8 @@ cd "$work"
 # What belongs where.
 for file in share/man/man1/hotool.1 share/man/man1/hotool-check.1 share/man/man1/hotool-report.1 \
     share/man/man5/hotool-pipeline.5 share/man/man7/hotool-plugin.7 share/hotool/configs/cifar_mtl.yaml \
-    share/hotool/examples/dynamics/adam.c share/doc/hotool-sdk/FORMULAS.md include/hotool/plugin.h \
+    share/hotool/examples/dynamics/adam.c share/hotool/examples/sam.c share/hotool/examples/Makefile \
+    share/doc/hotool-sdk/ABI.md share/doc/hotool-sdk/FORMULAS.md include/hotool/plugin.h \
     share/hotool/template/common/meson.build share/bash-completion/completions/hotool \
     share/zsh/site-functions/_hotool; do
     [ -f "moved/$file" ] || { echo "$file is not installed"; exit 1; }
