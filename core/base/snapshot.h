@@ -8,13 +8,15 @@
 
 #include "base/memory.h"
 
+typedef struct ho_snapshot ho_snapshot; /* opaque to plugins, which have it from hotool/mode.h */
+
 /* Zero-initialise it. */
-typedef struct ho_snapshot {
+struct ho_snapshot {
     char *bytes;
     size_t size, at, capacity;
     bool restoring;
     bool short_of; /* more was asked for than was saved: what was restored from there on is zero */
-} ho_snapshot;
+};
 
 /* What is passed from here on is saved (what was saved before is dropped), or overwritten with what was saved. */
 void ho_snapshot_save(ho_snapshot *snapshot);

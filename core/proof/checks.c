@@ -44,6 +44,7 @@ const check_row ho_proof_checks[] = {
      "files that are cut short or changed: data, or a refusal that names the file"},
     {"gradient", G, "instances", ho_prove_mode_gradient, "the gradient of a small system, against differences"},
     {"online", G, "gradient", ho_prove_mode_online, "the same while lambda changes on the way, and after forget"},
+    {"resume", G, "gradient", ho_prove_mode_resume, "a run that is saved and restored goes on to the same bits"},
     {"failures", G, "gradient", ho_prove_mode_failures,
      "calls of hotool's, and allocations of its own, that fail: the status is passed on, all is freed"},
     {"training", T, "shapes", ho_prove_training,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/snapshot.h"
+
 /* ---- the system, in long double so that differences are good to 1e-12 ------------------------------------------- */
 
 void ho_fake_initial(const real *l, real *s)
@@ -431,6 +433,24 @@ static void tell(ho_system *s, int32_t warning, const char *format, ...)
     va_end(arguments);
 }
 
+static int32_t restoring(ho_system *s, const ho_snapshot *snapshot)
+{
+    (void)s;
+    return snapshot->restoring;
+}
+
+static void pass(ho_system *s, ho_snapshot *snapshot, void *value, uint64_t bytes)
+{
+    (void)s;
+    ho_snapshot_pass(snapshot, value, bytes);
+}
+
+static void pass_vector(ho_system *s, ho_snapshot *snapshot, ho_vector *v)
+{
+    (void)s;
+    ho_snapshot_pass(snapshot, v->x, (size_t)v->columns * sizeof v->x[0]);
+}
+
 const ho_system_api ho_fake_api = {
     .struct_size = sizeof(ho_system_api),
     .lambda_size = lambda_size,
@@ -467,4 +487,7 @@ const ho_system_api ho_fake_api = {
     .memory = memory,
     .batch = batch,
     .tell = tell,
+    .restoring = restoring,
+    .pass = pass,
+    .pass_vector = pass_vector,
 };

@@ -125,6 +125,7 @@ ho_status ho_prove_damage(proof *p, ho_error *error);
 
 ho_status ho_prove_mode_gradient(proof *p, ho_error *error);
 ho_status ho_prove_mode_online(proof *p, ho_error *error);
+ho_status ho_prove_mode_resume(proof *p, ho_error *error);
 ho_status ho_prove_mode_failures(proof *p, ho_error *error);
 
 #endif

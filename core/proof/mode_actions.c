@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/snapshot.h"
 #include "host/signals.h"
 #include "proof/internal.h"
 
@@ -80,11 +81,40 @@ static ho_status act(const acting_mode *m, void *run, const action *actions, siz
     }
     ho_proof_guarded_free(given, sizeof lambda);
     ho_proof_guarded_free(written, sizeof gradient);
+    if (status == HO_OK && a->what == ASK && m->answers) {
+        double *answer = m->answers + i * (LAMBDA + 1);
+        *answer = value;
+        memcpy(answer + 1, gradient, sizeof gradient);
+    }
     if (status == HO_OK && a->what == ASK && !m->calls->approximate)
         ho_action_check(actions, i, value, gradient, error);
     for (int k = 0; status == HO_OK && a->what == ASK && k < LAMBDA; k++)
         if (!isfinite(gradient[k]) && error->status == HO_OK)
             ho_proof_fail(error, "action %zu: entry %d of the gradient is %g", i, k, gradient[k]);
+    return status;
+}
+
+/* Another run takes the place of this one, which it was saved from. */
+static ho_status change_runs(const acting_mode *m, fake *f, const double *base, void **run)
+{
+    ho_snapshot snapshot = {0};
+    void *next = NULL;
+    ho_snapshot_save(&snapshot);
+    ho_calling(m->loaded, "pass");
+    ho_status status = m->calls->pass(*run, &snapshot);
+    if (status == HO_OK)
+        status = m->calls->start(m->self, &f->head, base, &next);
+    ho_snapshot_restore(&snapshot);
+    if (status == HO_OK)
+        status = m->calls->pass(next, &snapshot);
+    if (status == HO_OK && (snapshot.short_of || snapshot.at != snapshot.size))
+        status = f->head.api->fail(&f->head, HO_HERE, "pass restores %zu of the %zu bytes that it saved", snapshot.at,
+                                   snapshot.size);
+    if (next) {
+        m->calls->end(*run);
+        *run = next;
+    }
+    ho_snapshot_free(&snapshot);
     return status;
 }
 
@@ -100,6 +130,8 @@ ho_status ho_actions_do(const acting_mode *m, fake *f, const action *actions, si
         ho_calling(m->loaded, "state");
         if (!m->calls->state(run))
             ho_proof_fail(error, "action %zu: state returns NULL", i);
+        if (m->resumes && status == HO_OK)
+            status = change_runs(m, f, base, &run);
     }
     ho_calling(m->loaded, "end");
     if (started)

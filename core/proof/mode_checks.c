@@ -1,6 +1,7 @@
 /* Modes, on a system whose derivatives are known and whose calls can be made to fail. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "proof/internal.h"
 #include "proof/mode_actions.h"
@@ -32,7 +33,7 @@ static ho_status play(proof *p, const script *s, ho_error *error)
     ho_instance *instance = ho_proof_instance(p, NULL, error);
     for (size_t i = 0; instance && i < COUNT(steps) && error->status == HO_OK; i++) {
         fake f = {.head = {&ho_fake_api}, .steps = steps[i]};
-        const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self};
+        const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self, false, NULL};
         const ho_status status = ho_actions_do(&mode, &f, s->actions, s->count, error);
         if (f.misuse[0])
             ho_proof_fail(error, "%s", f.misuse);
@@ -68,6 +69,38 @@ ho_status ho_prove_mode_online(proof *p, ho_error *error)
     return error->status;
 }
 
+/* Saved and restored after each action, a run answers with the same bits. */
+ho_status ho_prove_mode_resume(proof *p, ho_error *error)
+{
+    static const script scripts[] = {{"lambda changes", moving, COUNT(moving)},
+                                     {"forget", forgetting, COUNT(forgetting)},
+                                     {"300 steps", longer, COUNT(longer)}};
+    enum { MOST = 10 };
+    if (!p->loaded->calls.mode.pass) {
+        ho_proof_note(p, "has no `pass`: training that was cut short starts again");
+        return HO_OK;
+    }
+    ho_instance *instance = ho_proof_instance(p, NULL, error);
+    for (size_t i = 0; instance && i < COUNT(scripts) && error->status == HO_OK; i++) {
+        double answers[2][MOST * (LAMBDA + 1)] = {{0}};
+        for (int resumes = 0; resumes < 2; resumes++) {
+            fake f = {.head = {&ho_fake_api}};
+            const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self, resumes, answers[resumes]};
+            if (ho_actions_do(&mode, &f, scripts[i].actions, scripts[i].count, error) != HO_OK)
+                ho_proof_fail(error, "a call failed although none of hotool's did%s%s", f.message[0] ? ": " : "",
+                              f.message);
+            else if (f.live != 0)
+                ho_proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed", f.live);
+        }
+        if (error->status == HO_OK && memcmp(answers[0], answers[1], sizeof answers[0]) != 0)
+            ho_proof_fail(error, "a run that was saved and restored gives other results");
+        ho_error_prefix(error, "%s", scripts[i].what);
+    }
+    ho_instance_free(instance);
+    ho_proof_note(p, "saved and restored after each call: the same bits");
+    return error->status;
+}
+
 static const action failing[] = {
     {ADVANCE, 0, 4, 0.0}, {ADVANCE, 4, 6, 0.1}, {ASK, 0, 0, 0.1},
     {FORGET, 0, 0, 0.0},  {ADVANCE, 6, 8, 0.1}, {ASK, 0, 0, 0.1},
@@ -79,7 +112,8 @@ static ho_status act(proof *p, fake *f, ho_error *error)
     ho_instance *instance = ho_proof_instance(p, NULL, error);
     if (!instance)
         return error->status;
-    const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self};
+    const ho_mode_calls *calls = &p->loaded->calls.mode;
+    const acting_mode mode = {p->loaded, calls, instance->self, calls->pass != NULL, NULL};
     const ho_status status = ho_actions_do(&mode, f, failing, COUNT(failing), &(ho_error){0});
     ho_instance_free(instance);
     return status;

@@ -13,6 +13,7 @@
 #include "system/mode.h"
 
 #define MOST_PROBED 2000 /* training examples that an evaluation measures */
+#define PACE        16   /* at most so many between rests */
 #define TIMED_STEPS 20   /* at most so many between glances at the clock, where time ends the training */
 
 /* Directions beyond which a mode that carries tangents is slow enough to warn of it. */
@@ -40,6 +41,8 @@ struct ho_monitored {
     ho_answer *answer;
     ho_mode_run mode; /* at work where a gradient is wanted; else plain steps */
     int64_t step, anchored, evaluations, updates;
+    int64_t taken; /* steps: beyond `step` on the way to the next event */
+    bool restored; /* it goes on where it was saved */
     double begun, cpu_begun;
     double least, error; /* of this training's best evaluation: what is compared, and the validation error */
     int64_t stale;       /* evaluations since */
@@ -97,6 +100,11 @@ void ho_monitored_free(ho_monitored *m)
 
 /* ---- steps: a mode's, or plain ones ------------------------------------------------------------------------------ */
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static ho_status plain_steps(ho_monitored *m, int64_t from, int64_t to)
 {
     ho_status status = HO_OK;
@@ -111,9 +119,17 @@ static ho_status plain_steps(ho_monitored *m, int64_t from, int64_t to)
 
 static ho_status advance(ho_monitored *m, int64_t to, ho_error *error)
 {
-    if (m->mode.mode)
-        return ho_mode_advance(&m->mode, m->step, to, m->lambda, error);
-    return ho_take_error(m->training, plain_steps(m, m->step, to), "training", error);
+    for (; m->taken < to && error->status == HO_OK;) {
+        const int64_t next = sooner(m->taken + PACE, to);
+        if (m->mode.mode)
+            ho_mode_advance(&m->mode, m->taken, next, m->lambda, error);
+        else
+            ho_take_error(m->training, plain_steps(m, m->taken, next), "training", error);
+        m->taken = next;
+        if (error->status == HO_OK && next < to && ho_monitored_can_pass(m))
+            ho_rest(m->question->listener);
+    }
+    return error->status;
 }
 
 /* The present state; NULL with an error where the mode does not show it. */
@@ -298,11 +314,6 @@ static int64_t next_multiple(int64_t step, int64_t of)
     return step > INT64_MAX - of ? INT64_MAX : (step / of + 1) * of;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* The step at which something is due next. */
 static int64_t next_event(const ho_monitored *m)
 {
@@ -346,7 +357,7 @@ static void warn_of_directions(const ho_monitored *m)
 static ho_status start(ho_monitored *m, ho_error *error)
 {
     m->going = true;
-    m->step = m->evaluations = m->updates = m->stale = 0;
+    m->step = m->taken = m->evaluations = m->updates = m->stale = 0;
     m->least = m->error = NAN;
     m->begun = ho_seconds();
     m->cpu_begun = ho_cpu_seconds();
@@ -377,9 +388,13 @@ ho_status ho_monitored_train(ho_monitored *m, const ho_question *question, doubl
     m->best = best;
     m->answer = a;
     memcpy(m->lambda, question->lambda, (size_t)m->size * sizeof *m->lambda);
-    ho_status status = m->going && question->wanted == HO_GRADIENT ? resume(m, error) : start(m, error);
+    ho_status status = m->restored                                   ? HO_OK
+                       : m->going && question->wanted == HO_GRADIENT ? resume(m, error)
+                                                                     : start(m, error);
+    m->restored = false;
     while (status == HO_OK && !a->ended && !a->gradient)
         status = proceed(m, gradient, error);
+    m->question = NULL;
     if (status == HO_OK && a->gradient)
         return HO_OK;
     m->going = false;
@@ -391,4 +406,52 @@ ho_status ho_monitored_train(ho_monitored *m, const ho_question *question, doubl
     a->line.step = m->step;
     a->line.epoch = epoch(m, m->step);
     return status;
+}
+
+bool ho_monitored_can_pass(const ho_monitored *m)
+{
+    return !m->mode.mode || ho_mode_can_pass(m->mode.mode);
+}
+
+static ho_status pass_steps(ho_monitored *m, ho_snapshot *snapshot, ho_error *error)
+{
+    bool through_mode = m->mode.mode != NULL;
+    HO_SNAPSHOT(snapshot, through_mode);
+    if (!through_mode) {
+        ho_training_pass_vector(m->training, m->state, snapshot);
+        return HO_OK;
+    }
+    if (snapshot->restoring && ho_mode_start(&m->mode, m->training, m->pipeline->mode, m->lambda, error) != HO_OK)
+        return error->status;
+    if (snapshot->restoring && m->updates > 0)
+        ho_training_draw_validation(m->training, m->updates);
+    return ho_mode_pass(&m->mode, snapshot, error);
+}
+
+ho_status ho_monitored_pass(ho_monitored *m, ho_snapshot *snapshot, ho_error *error)
+{
+    bool between = m->going && m->question == NULL; /* questions: the next brings another lambda */
+    double seconds = ho_seconds() - m->begun, cpu_seconds = ho_cpu_seconds() - m->cpu_begun;
+    HO_SNAPSHOT(snapshot, m->going);
+    if (!m->going)
+        return HO_OK;
+    HO_SNAPSHOT(snapshot, between);
+    HO_SNAPSHOT(snapshot, seconds);
+    HO_SNAPSHOT(snapshot, cpu_seconds);
+    HO_SNAPSHOT(snapshot, m->step);
+    HO_SNAPSHOT(snapshot, m->taken);
+    HO_SNAPSHOT(snapshot, m->anchored);
+    HO_SNAPSHOT(snapshot, m->evaluations);
+    HO_SNAPSHOT(snapshot, m->updates);
+    HO_SNAPSHOT(snapshot, m->stale);
+    HO_SNAPSHOT(snapshot, m->least);
+    HO_SNAPSHOT(snapshot, m->error);
+    ho_snapshot_pass(snapshot, m->lambda, (size_t)m->size * sizeof *m->lambda);
+    ho_training_pass_vector(m->training, m->anchor, snapshot);
+    if (snapshot->restoring) {
+        m->begun = ho_seconds() - seconds;
+        m->cpu_begun = ho_cpu_seconds() - cpu_seconds;
+        m->restored = !between;
+    }
+    return pass_steps(m, snapshot, error);
 }

@@ -23,6 +23,10 @@ void ho_monitored_free(ho_monitored *monitored); /* NULL is fine */
 ho_status ho_monitored_train(ho_monitored *m, const ho_question *question, double *gradient, ho_best *best,
                              ho_answer *answer);
 
+/* ho_trainer_can_pass and ho_trainer_pass for it. */
+bool ho_monitored_can_pass(const ho_monitored *m);
+ho_status ho_monitored_pass(ho_monitored *m, ho_snapshot *snapshot, ho_error *error);
+
 /* The step that ends the last epoch of `stop`; INT64_MAX: it sets none. */
 int64_t ho_last_of_epochs(const ho_pipeline *pipeline);
 

@@ -37,6 +37,11 @@ struct ho_single {
     int64_t before;    /* evaluations that are not the run's */
     double kept;       /* when the best hyperparameters were last written */
     int64_t last_cost; /* of the last training for a column, in evaluations */
+    /* The training for a column that is under way: which, counted from 1, 0: none; the evaluations before it; its best.
+     */
+    int measuring;
+    int64_t measured_from;
+    ho_best measured;
     ho_snapshot snapshot;
     bool resumed;        /* from a checkpoint */
     bool told_unwritten; /* that a checkpoint could not be written */
@@ -149,6 +154,34 @@ static void pass_result(ho_result *r, ho_snapshot *snapshot, ho_arena *arena)
     ho_rounding_pass(&r->rounding, snapshot, arena);
 }
 
+static bool can_pass(const ho_single *s)
+{
+    return (!s->trainer || ho_trainer_can_pass(s->trainer)) && (!s->last || ho_trainer_can_pass(s->last)) &&
+           (!s->final || ho_trainer_can_pass(s->final));
+}
+
+/* The trainings under way. What they cost is restored behind them. */
+static ho_status pass_trainings(ho_single *s, ho_snapshot *snapshot, ho_error *error)
+{
+    ho_trainer *const trainers[] = {s->trainer, s->last, s->final};
+    ho_training *const trainings[] = {s->training, s->both};
+    HO_SNAPSHOT(snapshot, s->measuring);
+    HO_SNAPSHOT(snapshot, s->measured_from);
+    const int which = s->measuring - 1;
+    if (which >= 0 && snapshot->restoring &&
+        ho_best_init(&s->measured, which == HO_FINAL ? s->both : s->training, true, error) != HO_OK)
+        return error->status;
+    if (which >= 0)
+        ho_best_pass(&s->measured, snapshot);
+    for (size_t i = 0; i < sizeof trainers / sizeof *trainers && error->status == HO_OK; i++)
+        if (trainers[i])
+            ho_trainer_pass(trainers[i], snapshot, error);
+    for (size_t i = 0; i < sizeof trainings / sizeof *trainings && error->status == HO_OK; i++)
+        if (trainings[i])
+            ho_training_pass(trainings[i], snapshot, error);
+    return error->status;
+}
+
 /* All that the run knows but for what is on the disk. */
 static ho_status pass(ho_single *s, ho_snapshot *snapshot, ho_error *error)
 {
@@ -163,8 +196,7 @@ static ho_status pass(ho_single *s, ho_snapshot *snapshot, ho_error *error)
     pass_result(s->result, snapshot, s->pipeline->arena);
     if (s->strategy)
         ho_optimization_pass(&s->search, snapshot, s->pipeline->arena);
-    ho_status status = ho_training_pass(s->training, snapshot, error);
-    return status == HO_OK && s->both ? ho_training_pass(s->both, snapshot, error) : status;
+    return pass_trainings(s, snapshot, error);
 }
 
 /* Nothing is half done: a checkpoint, where it is time for one. A run goes on without. */
@@ -174,8 +206,7 @@ static void rest(void *context)
     ho_checkpoints *checkpoints = ho_run_folder_checkpoints(s->folder);
     uint64_t lines;
     ho_error error = {0};
-    const bool between_steps = !s->searched && s->strategy && s->strategy->kind == HO_LINE_UPDATE;
-    if (!checkpoints || between_steps || !ho_checkpoint_due(checkpoints))
+    if (!checkpoints || !ho_checkpoint_due(checkpoints) || !can_pass(s))
         return;
     ho_checkpoint_begin(&s->snapshot);
     if (pass(s, &s->snapshot, &error) == HO_OK && ho_run_folder_settle(s->folder, &lines, &error) == HO_OK)
@@ -222,21 +253,25 @@ static ho_status optimise(ho_single *s, ho_result *result, ho_error *error)
     return status;
 }
 
-/* Trains with lambda. Where training diverged or was interrupted after a good evaluation, `best` has that one, and the
- * status is HO_OK beside the error. */
-static ho_status train(ho_single *s, ho_training *training, const double *lambda, bool lines, ho_best *best,
+/* Trains with lambda for column `which`, or goes on with that. Where training diverged or was interrupted after a good
+ * evaluation, s->measured has that one, and the status is HO_OK beside the error. */
+static ho_status train(ho_single *s, ho_training *training, int which, const double *lambda, bool lines,
                        ho_error *error)
 {
-    const ho_listener listener = {write_line, warn, NULL, s};
-    const ho_question question = {.lambda = lambda, .wanted = HO_VALUE, .listener = lines ? &listener : NULL};
-    int64_t before = ho_training_evaluations(training);
+    const ho_listener all = {write_line, warn, rest, s}, only_rests = {.rest = rest, .context = s};
+    const ho_question question = {.lambda = lambda, .wanted = HO_VALUE, .listener = lines ? &all : &only_rests};
     ho_answer answer;
-    if (ho_best_init(best, training, true, error) != HO_OK)
-        return error->status;
-    ho_status status = ho_ask(training == s->both ? s->final : s->last, &question, best, &answer);
-    s->last_cost = ho_training_evaluations(training) - before;
+    if (s->measuring != 1 + which) {
+        s->measured_from = ho_training_evaluations(training);
+        if (ho_best_init(&s->measured, training, true, error) != HO_OK)
+            return error->status;
+        s->measuring = 1 + which;
+    }
+    ho_status status = ho_ask(training == s->both ? s->final : s->last, &question, &s->measured, &answer);
+    s->measuring = 0;
+    s->last_cost = ho_training_evaluations(training) - s->measured_from;
     ho_fail_as(error, &answer.outcome);
-    return (status == HO_DIVERGED || status == HO_INTERRUPTED) && !isnan(best->at.value) ? HO_OK : status;
+    return (status == HO_DIVERGED || status == HO_INTERRUPTED) && !isnan(s->measured.at.value) ? HO_OK : status;
 }
 
 /* What the weights of a point are worth. */
@@ -268,23 +303,22 @@ static ho_status evaluate(ho_single *s, ho_training *training, const ho_point *p
 static ho_status measure(ho_single *s, ho_training *training, int which, const double *lambda, bool own,
                          ho_result *result, ho_error *error)
 {
-    ho_best best = {0};
     const ho_point *point = &s->best.at;
     ho_column column;
     ho_status status = HO_OK;
     if (result->columns[which].known)
         return HO_OK; /* before the run was resumed */
     if (!is_trained(s)) {
-        status = train(s, training, lambda, own, &best, error);
-        best.at.lambda = lambda;
-        point = &best.at;
+        status = train(s, training, which, lambda, own, error);
+        s->measured.at.lambda = lambda;
+        point = &s->measured.at;
     }
     ho_error later = {0};
     if (status == HO_OK && evaluate(s, training, point, &column, &later) == HO_OK && own)
         ho_run_folder_weights(s->folder, training, point->state, &later);
     if (status == HO_OK && later.status == HO_OK)
         result->columns[which] = column;
-    ho_best_free(&best);
+    ho_best_free(&s->measured);
     ho_fail_as(error, &later);
     if (error->status == HO_OK)
         rest(s);
@@ -495,6 +529,7 @@ void ho_single_free(ho_single *s)
     ho_trainer_free(s->last);
     ho_trainer_free(s->final);
     ho_best_free(&s->best);
+    ho_best_free(&s->measured);
     ho_optimization_free(&s->search);
     ho_snapshot_free(&s->snapshot);
     ho_training_free(s->both);

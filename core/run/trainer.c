@@ -79,6 +79,8 @@ struct ho_trainer {
     const ho_pipeline *pipeline;
     ho_training *training;
     ho_monitored *monitored; /* NULL: plain */
+    ho_walk walk;            /* of a plain one */
+    double *lambda;          /* that it is of */
     ho_vector *last;         /* of warm starts: the last state; NULL: each training starts anew */
     double *gradient;
 };
@@ -88,6 +90,7 @@ ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, b
     ho_trainer *t = ho_alloc(sizeof *t);
     *t = (ho_trainer){.pipeline = pipeline, .training = training};
     t->gradient = ho_alloc(((size_t)ho_training_lambda_size(training) + 1) * sizeof *t->gradient);
+    t->lambda = ho_alloc(((size_t)ho_training_lambda_size(training) + 1) * sizeof *t->lambda);
     ho_system *system = ho_training_system(training);
     t->last = pipeline->warm_start ? system->api->vector_new(system, 1) : NULL;
     if (pipeline->warm_start && !t->last)
@@ -103,6 +106,8 @@ void ho_trainer_free(ho_trainer *t)
     if (!t)
         return;
     ho_monitored_free(t->monitored);
+    ho_walk_free(&t->walk, t->training);
+    free(t->lambda);
     ho_training_system(t->training)->api->vector_free(ho_training_system(t->training), t->last);
     free(t->gradient);
     free(t);
@@ -114,9 +119,12 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
     ho_point point = {.iteration = q->iteration, .step = steps, .epoch = NAN, .lambda = q->lambda};
     ho_gradient_cost cost = {0};
     ho_vector *state = NULL;
+    memcpy(t->lambda, q->lambda, (size_t)ho_training_lambda_size(t->training) * sizeof *t->lambda);
+    t->walk.rest = q->listener ? q->listener->rest : NULL;
+    t->walk.context = q->listener ? q->listener->context : NULL;
     if (q->wanted == HO_GRADIENT) {
-        if (ho_hypergradient_and_state(t->training, t->pipeline->mode, steps, q->lambda, &point.value, t->gradient,
-                                       t->last, &cost, &a->outcome) != HO_OK)
+        if (ho_hypergradient_of(&t->walk, t->training, t->pipeline->mode, steps, q->lambda, &point.value, t->gradient,
+                                t->last, &cost, &a->outcome) != HO_OK)
             return a->outcome.status;
         a->line.rounding = ho_rounding_of(t->training);
         /* An outer step along noise would be worse than a shorter one along what is known. */
@@ -128,8 +136,8 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
         }
         a->gradient = t->gradient;
         a->line.gradient_norm = ho_norm(t->gradient, ho_training_lambda_size(t->training));
-    } else if (ho_train(t->training, steps, q->lambda, best->state ? &state : NULL, &point.value, &a->outcome) !=
-               HO_OK) {
+    } else if (ho_train_of(&t->walk, t->training, steps, q->lambda, best->state ? &state : NULL, &point.value,
+                           &a->outcome) != HO_OK) {
         return a->outcome.status;
     }
     a->value = point.error = a->line.validation_error = point.value;
@@ -152,4 +160,17 @@ ho_status ho_ask(ho_trainer *t, const ho_question *q, ho_best *best, ho_answer *
     if (!t->monitored)
         return train(t, q, best, a);
     return ho_monitored_train(t->monitored, q, t->gradient, best, a);
+}
+
+bool ho_trainer_can_pass(const ho_trainer *t)
+{
+    return !t->monitored || ho_monitored_can_pass(t->monitored);
+}
+
+ho_status ho_trainer_pass(ho_trainer *t, ho_snapshot *snapshot, ho_error *error)
+{
+    if (t->monitored)
+        return ho_monitored_pass(t->monitored, snapshot, error);
+    ho_snapshot_pass(snapshot, t->lambda, (size_t)ho_training_lambda_size(t->training) * sizeof *t->lambda);
+    return ho_walk_pass(&t->walk, t->training, t->pipeline->mode, t->lambda, snapshot, error);
 }

@@ -92,4 +92,10 @@ void ho_trainer_free(ho_trainer *trainer); /* NULL is fine */
  * divergence names step, node and plugin. */
 ho_status ho_ask(ho_trainer *trainer, const ho_question *question, ho_best *best, ho_answer *answer);
 
+/* Whether what is under way can be passed: the mode may be one that cannot. */
+bool ho_trainer_can_pass(const ho_trainer *trainer);
+/* Passes the training under way, if there is one: between questions where they go on with it, or when the question's
+ * listener is told of a rest. Restored, it goes on when the same question is asked. */
+ho_status ho_trainer_pass(ho_trainer *trainer, ho_snapshot *snapshot, ho_error *error);
+
 #endif

@@ -515,6 +515,24 @@ static ho_status call_poll(ho_system *s)
     return poll_interrupt(of(s));
 }
 
+static int32_t call_restoring(ho_system *s, const ho_snapshot *snapshot)
+{
+    (void)s;
+    return snapshot->restoring;
+}
+
+static void call_pass(ho_system *s, ho_snapshot *snapshot, void *value, uint64_t bytes)
+{
+    (void)s;
+    ho_snapshot_pass(snapshot, value, bytes);
+}
+
+static void call_pass_vector(ho_system *s, ho_snapshot *snapshot, ho_vector *v)
+{
+    if (ho_vector_check(&of(s)->layout, "pass_vector", "the vector", v, 0) == HO_OK)
+        ho_vector_pass(v, snapshot);
+}
+
 const ho_system_api ho_training_calls = {
     .struct_size = (uint32_t)sizeof(ho_system_api),
     .lambda_size = call_lambda_size,
@@ -551,4 +569,7 @@ const ho_system_api ho_training_calls = {
     .memory = call_memory,
     .batch = call_batch,
     .tell = call_tell,
+    .restoring = call_restoring,
+    .pass = call_pass,
+    .pass_vector = call_pass_vector,
 };

@@ -97,6 +97,16 @@ int64_t ho_mode_residual_bytes(ho_mode_run *run)
     return bytes;
 }
 
+bool ho_mode_can_pass(const ho_instance *mode)
+{
+    return mode->loaded->calls.mode.pass;
+}
+
+ho_status ho_mode_pass(ho_mode_run *run, ho_snapshot *snapshot, ho_error *error)
+{
+    return leave(run, "pass", enter(run, "pass")->pass(run->run, snapshot), error);
+}
+
 void ho_mode_end(ho_mode_run *run)
 {
     if (!run->mode)

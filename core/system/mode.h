@@ -32,6 +32,10 @@ ho_status ho_mode_tangent_norms(ho_mode_run *run, double *norms, ho_error *error
 /* The most bytes that it has held; of these, those of residuals. */
 int64_t ho_mode_bytes(ho_mode_run *run);
 int64_t ho_mode_residual_bytes(ho_mode_run *run);
+/* Whether it can be saved. */
+bool ho_mode_can_pass(const ho_instance *mode);
+/* Passes it, or restores it in a run that has just been started. */
+ho_status ho_mode_pass(ho_mode_run *run, ho_snapshot *snapshot, ho_error *error);
 /* Frees the run, if there is one. */
 void ho_mode_end(ho_mode_run *run);
 

@@ -223,6 +223,15 @@ static ho_status tangent_norms(void *run, double *norms)
     return HO_OK;
 }
 
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    forward_run *r = run;
+    r->api->pass_vector(r->system, snapshot, r->state);
+    for (int64_t c = 0; c < r->chunk_count; c++)
+        r->api->pass_vector(r->system, snapshot, r->chunks[c].z);
+    return HO_OK;
+}
+
 static ho_call_cost estimate(void *self, const ho_mode_costs *c)
 {
     const int64_t at_once = ((const forward *)self)->columns_at_once, m = c->directions;
@@ -245,6 +254,7 @@ static const ho_mode_calls calls = {
     .end = end,
     .tangent_norms = tangent_norms,
     .estimate = estimate,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

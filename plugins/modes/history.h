@@ -104,5 +104,42 @@ static inline int64_t history_step(const history *h, int64_t position, const dou
     *lambda = h->segments[low].lambda;
     return h->segments[low].first_t + position - h->segments[low].first + 1;
 }
+/* lambda, or NULL, which is restored as a copy. */
+static inline ho_status history_pass_lambda(const history *h, ho_snapshot *snapshot, double **lambda)
+{
+    int32_t present = *lambda != NULL;
+    h->system->api->pass(h->system, snapshot, &present, sizeof present);
+    if (h->system->api->restoring(h->system, snapshot)) {
+        h->system->api->free_memory(h->system, *lambda);
+        *lambda = NULL;
+        if (present && !(*lambda = h->system->api->alloc(h->system, (uint64_t)(h->lambda_size + 1) * sizeof(double))))
+            return HO_FAILED;
+    }
+    if (present)
+        h->system->api->pass(h->system, snapshot, *lambda, (uint64_t)h->lambda_size * sizeof(double));
+    return HO_OK;
+}
+
+static inline ho_status history_pass(history *h, ho_snapshot *snapshot)
+{
+    const ho_system_api *api = h->system->api;
+    int64_t count = h->count;
+    api->pass(h->system, snapshot, &count, sizeof count);
+    if (api->restoring(h->system, snapshot))
+        history_clear(h);
+    for (int64_t i = 0; i < count; i++) {
+        if (i == h->count) {
+            if (history_grow(h) != HO_OK)
+                return HO_FAILED;
+            h->segments[h->count++] = (segment){0};
+        }
+        segment *passed = h->segments + i;
+        api->pass(h->system, snapshot, &passed->first, sizeof passed->first);
+        api->pass(h->system, snapshot, &passed->first_t, sizeof passed->first_t);
+        if (history_pass_lambda(h, snapshot, &passed->lambda) != HO_OK)
+            return HO_FAILED;
+    }
+    return HO_OK;
+}
 
 #endif

@@ -221,22 +221,32 @@ static ho_status take_step(reverse_run *r, int64_t t, const double *lambda, ho_v
     return kept ? r->api->linearize(r->system, t, lambda, r->current, to, kept) : HO_FAILED;
 }
 
+/* To the next position, by a step that the history knows. */
+static ho_status go_on(reverse_run *r)
+{
+    const double *lambda;
+    const int64_t t = history_step(&r->history, r->position, &lambda);
+    ho_status status = r->api->poll(r->system);
+    ho_vector *to = status == HO_OK ? place_of(r, r->position + 1) : NULL;
+    if (status == HO_OK)
+        status = to ? take_step(r, t, lambda, to) : HO_FAILED;
+    if (status != HO_OK)
+        return status;
+    r->current = to;
+    r->position++;
+    return HO_OK;
+}
+
 static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
 {
     reverse_run *r = run;
-    for (int64_t t = t0; t < t1; t++) {
-        ho_status status = r->api->poll(r->system);
-        ho_vector *to = status == HO_OK ? place_of(r, r->position + 1) : NULL;
+    ho_status status = HO_OK;
+    for (int64_t t = t0; t < t1 && status == HO_OK; t++) {
+        status = history_add(&r->history, r->position, t, lambda);
         if (status == HO_OK)
-            status = to ? history_add(&r->history, r->position, t, lambda) : HO_FAILED;
-        if (status == HO_OK)
-            status = take_step(r, t + 1, lambda, to);
-        if (status != HO_OK)
-            return status;
-        r->current = to;
-        r->position++;
+            status = go_on(r);
     }
-    return HO_OK;
+    return status;
 }
 
 /* ---- back -------------------------------------------------------------------------------------------------------- */
@@ -316,6 +326,21 @@ static ho_status forget(void *run)
     return HO_OK;
 }
 
+/* Where the trajectory begins; its steps are taken again. */
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    reverse_run *r = run;
+    int64_t last = r->position;
+    r->api->pass(r->system, snapshot, &last, sizeof last);
+    r->api->pass_vector(r->system, snapshot, r->states.items[0]);
+    ho_status status = history_pass_lambda(&r->history, snapshot, &r->initial_lambda);
+    if (status == HO_OK)
+        status = history_pass(&r->history, snapshot);
+    while (status == HO_OK && r->position < last)
+        status = go_on(r);
+    return status;
+}
+
 static int64_t residual_bytes(void *run)
 {
     const reverse_run *r = run;
@@ -381,6 +406,7 @@ static const ho_mode_calls calls = {
     .end = end,
     .estimate = estimate,
     .residual_bytes = residual_bytes,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

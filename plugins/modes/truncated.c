@@ -182,6 +182,21 @@ static int64_t bytes(void *run)
     return ((const truncated_run *)run)->bytes;
 }
 
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    truncated_run *r = run;
+    r->api->pass(r->system, snapshot, &r->position, sizeof r->position);
+    for (int64_t position = first_kept(r); position <= r->position; position++) {
+        ho_vector *v = state_at(r, position);
+        if (!v)
+            return HO_FAILED;
+        r->api->pass_vector(r->system, snapshot, v);
+    }
+    if (history_pass_lambda(&r->history, snapshot, &r->initial_lambda) != HO_OK)
+        return HO_FAILED;
+    return history_pass(&r->history, snapshot);
+}
+
 static ho_call_cost estimate(void *self, const ho_mode_costs *c)
 {
     const int64_t k = steps_back(self, c->steps), asked = c->hypergradients > 0 ? c->hypergradients : 1;
@@ -225,6 +240,7 @@ static const ho_mode_calls calls = {
     .bytes = bytes,
     .end = end,
     .estimate = estimate,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

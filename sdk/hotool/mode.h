@@ -28,6 +28,7 @@ extern "C" {
 typedef struct ho_system ho_system;
 typedef struct ho_vector ho_vector;       /* `columns` states side by side; 1 for a plain state */
 typedef struct ho_residuals ho_residuals; /* what is kept of one step */
+typedef struct ho_snapshot ho_snapshot;   /* what is saved of a run of a mode */
 
 typedef struct ho_system_api {
     uint32_t struct_size;
@@ -108,6 +109,11 @@ typedef struct ho_system_api {
     /* One line about the hypergradient under way, which replaces the one before. `warning` 0: how it went, shown where
      * a single hypergradient is; 1: what a person should know, shown in runs too, once. */
     void (*tell)(ho_system *s, int32_t warning, const char *format, ...) HO_PRINTF(3, 4);
+    /* For a mode's own `pass`: each value is saved, or overwritten with what was saved; `restoring` tells which (1: the
+     * latter). Values are passed in one order always. */
+    int32_t (*restoring)(ho_system *s, const ho_snapshot *snapshot);
+    void (*pass)(ho_system *s, ho_snapshot *snapshot, void *value, uint64_t bytes);
+    void (*pass_vector)(ho_system *s, ho_snapshot *snapshot, ho_vector *v);
 } ho_system_api;
 
 struct ho_system {
@@ -166,6 +172,11 @@ typedef struct ho_mode_calls {
     ho_call_cost (*estimate)(void *self, const ho_mode_costs *costs);
     /* Of `bytes`, those that residuals take. NULL: none. */
     int64_t (*residual_bytes)(void *run);
+    /* Passes all that the run knows, so that training can be resumed after a crash: to be saved; or, in a run that
+     * start has just made with the current lambda, to be restored. From there on the same calls give the same results,
+     * to the last bit. What can be computed again need not be saved: a mode that goes back over the trajectory may save
+     * where that begins, and take its steps again. NULL: a run cannot be saved, and training starts again. */
+    ho_status (*pass)(void *run, ho_snapshot *snapshot);
 } ho_mode_calls;
 
 #ifdef __cplusplus

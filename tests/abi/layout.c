@@ -243,7 +243,10 @@ AT(ho_system_api, residual_vjp, 248);
 AT(ho_system_api, memory, 256);
 AT(ho_system_api, batch, 264);
 AT(ho_system_api, tell, 272);
-SIZE(ho_system_api, 280);
+AT(ho_system_api, restoring, 280);
+AT(ho_system_api, pass, 288);
+AT(ho_system_api, pass_vector, 296);
+SIZE(ho_system_api, 304);
 
 /* ho_system */
 AT(ho_system, api, 0);
@@ -285,7 +288,8 @@ AT(ho_mode_calls, end, 56);
 AT(ho_mode_calls, tangent_norms, 64);
 AT(ho_mode_calls, estimate, 72);
 AT(ho_mode_calls, residual_bytes, 80);
-SIZE(ho_mode_calls, 88);
+AT(ho_mode_calls, pass, 88);
+SIZE(ho_mode_calls, 96);
 
 #endif
 

@@ -51,7 +51,7 @@ static opened open_mode(size_t i)
 static ho_status act(const opened *m, fake *f, const action *actions, size_t count)
 {
     ho_error wrong = {0};
-    const acting_mode mode = {NULL, m->calls, m->self};
+    const acting_mode mode = {.calls = m->calls, .self = m->self};
     const ho_status status = ho_actions_do(&mode, f, actions, count, &wrong);
     cr_expect_eq(wrong.status, HO_OK, "%s", wrong.text);
     cr_expect_str_eq(f->misuse, "");

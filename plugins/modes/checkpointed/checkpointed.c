@@ -126,27 +126,35 @@ static ho_status take_step(checkpointed_run *r, int64_t position, const ho_vecto
     return r->api->step(r->system, t, lambda, from, to);
 }
 
+/* To the next position, by a step that the history knows. */
+static ho_status go_on(checkpointed_run *r)
+{
+    int64_t i;
+    ho_status status = r->api->poll(r->system);
+    if (status == HO_OK && schedule_keeps(&r->schedule, r->position, &i))
+        status = keep_current(r, i);
+    if (status == HO_OK)
+        status = take_step(r, r->position, r->current, r->spare);
+    if (status != HO_OK)
+        return status;
+    ho_vector *before = r->current;
+    r->current = r->spare;
+    r->spare = before;
+    r->spare_is_before = true;
+    r->position++;
+    return HO_OK;
+}
+
 static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
 {
     checkpointed_run *r = run;
-    for (int64_t t = t0; t < t1; t++) {
-        int64_t i;
-        ho_status status = r->api->poll(r->system);
-        if (status == HO_OK && schedule_keeps(&r->schedule, r->position, &i))
-            status = keep_current(r, i);
+    ho_status status = HO_OK;
+    for (int64_t t = t0; t < t1 && status == HO_OK; t++) {
+        status = history_add(&r->history, r->position, t, lambda);
         if (status == HO_OK)
-            status = history_add(&r->history, r->position, t, lambda);
-        if (status == HO_OK)
-            status = take_step(r, r->position, r->current, r->spare);
-        if (status != HO_OK)
-            return status;
-        ho_vector *before = r->current;
-        r->current = r->spare;
-        r->spare = before;
-        r->spare_is_before = true;
-        r->position++;
+            status = go_on(r);
     }
-    return HO_OK;
+    return status;
 }
 
 /* From `from` at `position` to `to` at a later position, by way of `other`. */
@@ -226,6 +234,27 @@ static ho_status forget(void *run)
     return keep_current(r, 0);
 }
 
+/* Where the trajectory begins, in slot 0; its steps are taken again. */
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    checkpointed_run *r = run;
+    const bool restoring = r->api->restoring(r->system, snapshot);
+    int64_t last = r->position, steps = r->schedule.steps;
+    r->api->pass(r->system, snapshot, &last, sizeof last);
+    r->api->pass(r->system, snapshot, &steps, sizeof steps);
+    r->api->pass_vector(r->system, snapshot, r->slots[0]);
+    if (restoring) {
+        r->api->copy(r->system, r->slots[0], r->current);
+        schedule_start(&r->schedule, r->schedule.kept, r->schedule.slots, steps);
+    }
+    ho_status status = history_pass_lambda(&r->history, snapshot, &r->initial_lambda);
+    if (status == HO_OK)
+        status = history_pass(&r->history, snapshot);
+    while (status == HO_OK && r->position < last)
+        status = go_on(r);
+    return status;
+}
+
 static int64_t bytes(void *run)
 {
     return ((const checkpointed_run *)run)->bytes;
@@ -282,6 +311,7 @@ static const ho_mode_calls calls = {
     .bytes = bytes,
     .end = end,
     .estimate = estimate,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

@@ -209,6 +209,14 @@ static ho_status forget(void *run)
     return HO_OK;
 }
 
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    implicit_run *r = run;
+    r->api->pass(r->system, snapshot, &r->t, sizeof r->t);
+    r->api->pass_vector(r->system, snapshot, r->state);
+    return HO_OK;
+}
+
 static int64_t residual_bytes(void *run)
 {
     const implicit_run *r = run;
@@ -292,6 +300,7 @@ static const ho_mode_calls calls = {
     .end = end,
     .estimate = estimate,
     .residual_bytes = residual_bytes,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
