@@ -132,6 +132,16 @@ static int64_t bytes(void *run)
     return 2 * (1 + r->columns) * r->system->api->vector_bytes(r->system, r->state);
 }
 
+/* A run that was killed goes on from here. */
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    instance *r = (instance *)run;
+    r->system->api->pass_vector(r->system, snapshot, r->state);
+    if (r->columns > 0)
+        r->system->api->pass_vector(r->system, snapshot, r->z);
+    return HO_OK;
+}
+
 static const ho_mode_calls calls = {
     .struct_size = sizeof(ho_mode_calls),
     .approximate = 0,
@@ -142,6 +152,7 @@ static const ho_mode_calls calls = {
     .forget = forget,
     .bytes = bytes,
     .end = end,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
