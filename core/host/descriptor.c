@@ -297,6 +297,11 @@ static ho_status check_names(reader *r)
 
 /* ---- the descriptor ---------------------------------------------------------------------------------------------- */
 
+bool ho_abi_loads(uint32_t major, uint32_t minor, uint32_t host_major, uint32_t host_minor)
+{
+    return major == host_major && (major == 0 ? minor == host_minor : minor <= host_minor);
+}
+
 /* A plugin's name is what pipelines write, and a file's: small letters only. */
 static bool is_plugin_name(const char *name)
 {
@@ -321,9 +326,7 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
                       size);
     if (symbol->struct_size < head || !size_possible(symbol->struct_size) || (size != 0 && symbol->struct_size > size))
         return refuse(r, "its descriptor says that it is %u bytes long, which cannot be", symbol->struct_size);
-    /* Before the freeze (major 0) every minor may differ from the next in anything. From 1.0 on an older one is fine.
-     */
-    if (symbol->abi_major != HO_ABI_MAJOR || symbol->abi_minor != HO_ABI_MINOR)
+    if (!ho_abi_loads(symbol->abi_major, symbol->abi_minor, HO_ABI_MAJOR, HO_ABI_MINOR))
         return refuse(r, "needs plugin ABI %u.%u, this hotool offers %u.%u; rebuild it with this hotool's SDK",
                       symbol->abi_major, symbol->abi_minor, HO_ABI_MAJOR, HO_ABI_MINOR);
     if (symbol->struct_size > sizeof *symbol)
