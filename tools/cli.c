@@ -44,6 +44,10 @@ static const ho_flag flags[] = {
     {"--seed", "N", "of a plugin: seed of the random numbers (default: 1)", HO_CLI_PROOF, offsetof(ho_cli, seed)},
     {"--limit", "SECONDS", "of a plugin: for each check (default: 20)", HO_CLI_PROOF, offsetof(ho_cli, limit)},
     {"--in-process", NULL, "of a plugin: no child processes and no limit, for debuggers", HO_CLI_PROOF, 0},
+    {"--graph", "[=text|dot|svg]", "print what the plugin computes: a line for each operation, or a drawing",
+     HO_CLI_GRAPH, offsetof(ho_cli, graph)},
+    {"--derivative", "jvp|vjp", "of that graph: its product with tangents, or with cotangents", HO_CLI_GRAPH,
+     offsetof(ho_cli, derivative)},
     {"--quiet", NULL, "no progress", HO_CLI_QUIET, 0},
     {"--help", NULL, "this text", 0, 0},
 };
@@ -195,8 +199,8 @@ ho_status ho_cli_parse(const ho_cli_command *command, int argc, char **argv, ho_
         }
         if (!f->argument && equals)
             return ho_fail(error, HO_INVALID, "%s: %s takes no value", command->name, f->name);
-        const char *value = equals ? equals + 1 : NULL;
-        if (f->argument && !value) {
+        const char *value = equals ? equals + 1 : "";
+        if (HO_FLAG_TAKES_WORD(f) && !equals) {
             if (i + 1 == argc)
                 return ho_fail(error, HO_INVALID, "%s: %s needs a %s", command->name, f->name, f->argument);
             value = argv[++i];

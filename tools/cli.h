@@ -26,6 +26,7 @@ typedef struct ho_cli {
     const char *mode, *precision, *out, *threads, *jobs, *resume, *task;
     const char *sort, *html, *csv, *tensorboard; /* of tables of runs */
     const char *only, *seed, *limit;             /* of the check of a plugin */
+    const char *graph, *derivative;              /* of a plugin's page; graph "": no form is given */
     bool quiet, json, profile, allow_generated, in_process;
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
@@ -48,6 +49,7 @@ enum {
     HO_CLI_HTML = 16384,
     HO_CLI_EXPORT = 32768,
     HO_CLI_TASK = 65536,
+    HO_CLI_GRAPH = 131072,
     HO_CLI_RESUME = 2048, /* with it, FILE may be left out */
 };
 

@@ -210,6 +210,10 @@ static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *e
 
 static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
+    if (cli->graph)
+        return ho_plugins_graph(registry, cli->operand, cli->graph, cli->derivative, cli->sets, cli->set_count, error);
+    if (cli->derivative || cli->set_count)
+        return ho_fail(error, HO_INVALID, "plugins: --derivative and --set go with --graph");
     return ho_plugins_print(registry, cli->operand, error);
 }
 
@@ -369,8 +373,20 @@ const ho_cli_command ho_cli_commands[] = {
      "hyperparameter that is an array these are the sum, the least and the largest entry, and how many are not 0.",
      HO_CLI_EXPORT, .run = run_export},
     {"plugins", "[NAME]", "list the installed plugins, or document one",
-     "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters.", 0,
-     .run = run_plugins},
+     "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters. NAME may be "
+     "KIND/NAME, "
+     "as loss/formula, or the path of a shared object (./mine.so).\n\n"
+     "--graph prints what a dynamics, model, loss or penalty computes, traced at small sizes: a line for each "
+     "operation, "
+     "with its operands, its shape, and the file, line and column of the formula or call that it comes from; then the "
+     "results by name. --graph=dot prints the same for Graphviz, --graph=svg has Graphviz's dot draw it (the places "
+     "are "
+     "shown where the pointer is). --derivative jvp is the graph of the results' tangents, --derivative vjp that of "
+     "the "
+     "cotangents of w, g, the slots, the hyperparameters and whatever else derivatives are taken by. --set "
+     "OPTION=VALUE "
+     "gives the plugin's options values, as for `hotool check`.",
+     HO_CLI_GRAPH | HO_CLI_SET, .run = run_plugins},
     {"new", "KIND NAME [DIR]", "start a plugin: a small project that builds and passes its check",
      "Writes into DIR (default: NAME), which must be new or empty: the source of a plugin, a Makefile and a "
      "meson.build, "

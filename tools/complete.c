@@ -181,6 +181,14 @@ static void complete_value(ho_registry *registry, const ho_tree *file, const ho_
     const ho_tree *variants = flag->bit == HO_CLI_VARIANT ? ho_tree_get(file, "variants") : NULL;
     for (const ho_tree *v = variants ? variants->first : NULL; v && v->key; v = v->next)
         offer(word, before, v->key, "");
+    for (const char *choice = strchr(flag->argument, '|') ? flag->argument : ""; *choice;) {
+        choice += strspn(choice, "[=|]");
+        const size_t length = strcspn(choice, "|]");
+        char *text = ho_format("%.*s", (int)length, choice);
+        offer(word, before, text, "");
+        free(text);
+        choice += length + strspn(choice + length, "|]");
+    }
     for (size_t i = 0; i < ho_key_count; i++) /* the option stands in for that key */
         if ((flag->bit == HO_CLI_MODE && (ho_keys[i].in & HO_IN(HO_HYPERGRADIENT)) &&
              strcmp(ho_keys[i].name, "mode") == 0) ||
@@ -208,7 +216,7 @@ static const ho_tree *pipeline_of(const ho_cli_command *command, int count, char
         if (path)
             file = ho_yaml_read(arena, path, &error);
         free(path);
-        i += flag && flag->argument;
+        i += flag && HO_FLAG_TAKES_WORD(flag);
     }
     return file;
 }
@@ -241,7 +249,7 @@ void ho_complete(int count, char *const *words, ho_registry *registry)
         if (given && given->argument)
             complete_value(registry, file, given, word, before);
         free(before);
-    } else if (flag && flag->argument) {
+    } else if (flag && HO_FLAG_TAKES_WORD(flag)) {
         complete_value(registry, file, flag, word, "");
     } else if (*word == '-') {
         size_t i = 0;

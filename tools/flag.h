@@ -6,11 +6,14 @@
 
 typedef struct ho_flag {
     const char *name;     /* "--mode" */
-    const char *argument; /* "MODE"; NULL: none */
+    const char *argument; /* "MODE"; NULL: none; "jvp|vjp": one of these; "[=text|dot]": it may be left out */
     const char *doc;
     unsigned bit; /* of ho_cli_command.takes; 0: every command takes it */
     size_t at;    /* the member of ho_cli that takes the value; 0: see store in cli.c */
 } ho_flag;
+
+/* Whether its value is the next word of the command line. */
+#define HO_FLAG_TAKES_WORD(flag) ((flag)->argument && (flag)->argument[0] != '[')
 
 /* As a line of a help text. */
 #define HO_FLAG_LINE        "  %-17s %-9s %s\n"

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "help.h"
 #include "host/shapes.h"
+#include "proof/proof.h"
+#include "report/program.h"
 
 static void refused(void *context, const char *message)
 {
@@ -119,36 +121,150 @@ static void print_page(const ho_loaded *l)
     printf("\nfrom %s\n", l->path);
 }
 
-ho_status ho_plugins_print(ho_registry *registry, const char *name, ho_error *error)
+/* Whether a plugin is meant by NAME or KIND/NAME. */
+static bool is_meant(const ho_plugin *p, const char *name)
 {
-    size_t count, shown = 0;
+    const char *slash = strchr(name, '/'), *kind = ho_kind_name(p->kind);
+    if (!slash)
+        return strcmp(name, p->name) == 0;
+    const size_t length = (size_t)(slash - name);
+    return strlen(kind) == length && strncmp(name, kind, length) == 0 && strcmp(slash + 1, p->name) == 0;
+}
+
+static bool is_file(const char *name)
+{
+    const size_t length = strlen(name);
+    return length > 3 && strcmp(name + length - 3, ".so") == 0;
+}
+
+static ho_status nothing_meant(const ho_loaded *const *all, size_t count, const char *name, ho_error *error)
+{
+    if (count == 0)
+        return ho_fail(error, HO_INVALID, "no plugins found: set HOTOOL_PLUGIN_PATH to the folder that holds them");
+    const char **names = ho_alloc(count * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = all[i]->plugin.name;
+    char near[HO_SUGGESTION];
+    const char *slash = strchr(name, '/'), *nearest = ho_nearest(slash ? slash + 1 : name, names, count);
+    ho_fail(error, HO_INVALID, "no plugin \"%s\"%s; hotool plugins lists them", name, ho_suggest(nearest, near));
+    free(names);
+    return error->status;
+}
+
+/* The plugins that are meant, *count of them; free(). None: an error. */
+static const ho_loaded **find(ho_registry *registry, const char *name, size_t *count, ho_error *error)
+{
+    size_t total = 0;
+    const ho_loaded **all;
+    *count = 0;
+    if (is_file(name)) {
+        all = ho_alloc(sizeof *all);
+        all[0] = ho_registry_load(registry, name, error);
+        *count = all[0] != NULL;
+        return all;
+    }
+    all = ho_registry_list(registry, 0, &total, refused, NULL);
+    for (size_t i = 0; i < total; i++)
+        if (is_meant(&all[i]->plugin, name)) { /* to the front */
+            const ho_loaded *found = all[i];
+            all[i] = all[*count];
+            all[(*count)++] = found;
+        }
+    if (*count == 0)
+        nothing_meant(all, total, name, error);
+    return all;
+}
+
+static ho_status print_list(ho_registry *registry, ho_error *error)
+{
+    size_t count;
     const ho_loaded **all = ho_registry_list(registry, 0, &count, refused, NULL);
     uint32_t kind = 0;
     for (size_t i = 0; i < count; i++) {
         const ho_plugin *p = &all[i]->plugin;
-        if (name && strcmp(name, p->name) == 0) {
-            printf("%s", shown++ ? "\n" : "");
-            print_page(all[i]);
-        } else if (!name) {
-            if (p->kind != kind)
-                printf("%s%s\n", kind ? "\n" : "", ho_kind_folder(p->kind));
-            kind = p->kind;
-            printf("  %-18s %s\n", p->name, p->doc ? p->doc : "");
-        }
+        if (p->kind != kind)
+            printf("%s%s\n", kind ? "\n" : "", ho_kind_folder(p->kind));
+        kind = p->kind;
+        printf("  %-18s %s\n", p->name, p->doc ? p->doc : "");
     }
-    ho_status status = HO_OK;
-    if (count == 0) {
-        status = ho_fail(error, HO_INVALID, "no plugins found: set HOTOOL_PLUGIN_PATH to the folder that holds them");
-    } else if (name && !shown) {
-        const char **names = ho_alloc(count * sizeof *names);
-        for (size_t i = 0; i < count; i++)
-            names[i] = all[i]->plugin.name;
-        char near[HO_SUGGESTION];
-        const char *nearest = ho_nearest(name, names, count);
-        status = ho_fail(error, HO_INVALID, "no plugin \"%s\"%s; hotool plugins lists them", name,
-                         ho_suggest(nearest, near));
-        free(names);
-    }
+    if (count == 0)
+        nothing_meant(all, count, "", error);
     free(all);
-    return status;
+    return error->status;
+}
+
+ho_status ho_plugins_print(ho_registry *registry, const char *name, ho_error *error)
+{
+    if (!name)
+        return print_list(registry, error);
+    size_t count;
+    const ho_loaded **meant = find(registry, name, &count, error);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s", i ? "\n" : "");
+        print_page(meant[i]);
+    }
+    free(meant);
+    return error->status;
+}
+
+/* ---- graphs ------------------------------------------------------------------------------------------------------ */
+
+static bool is_one_of(const char *word, const char *option, const char *const *known, ho_error *error)
+{
+    size_t count = 0;
+    for (; known[count]; count++)
+        if (strcmp(word, known[count]) == 0)
+            return true;
+    char near[HO_SUGGESTION], *list = ho_join(known, count);
+    ho_fail(error, HO_INVALID, "plugins: %s: \"%s\" is not one of its choices%s (known: %s)", option, word,
+            ho_suggest(ho_nearest(word, known, count), near), list);
+    free(list);
+    return false;
+}
+
+/* Prints what Graphviz draws. */
+static ho_status draw(const char *dot, ho_error *error)
+{
+    char *const arguments[] = {"dot", "-Tsvg", NULL}, *svg;
+    if (ho_run_drawing(arguments, "graphviz", dot, &svg, error) != HO_OK)
+        return error->status;
+    fputs(svg, stdout);
+    free(svg);
+    return HO_OK;
+}
+
+ho_status ho_plugins_graph(ho_registry *registry, const char *name, const char *form, const char *derivative,
+                           const char *const *sets, size_t set_count, ho_error *error)
+{
+    static const char *const forms[] = {"text", "dot", "svg", NULL}, *const derivatives[] = {"jvp", "vjp", NULL};
+    if (!name)
+        return ho_fail(error, HO_INVALID, "plugins: a graph of which plugin? See hotool plugins --help");
+    if ((*form && !is_one_of(form, "--graph", forms, error)) ||
+        (derivative && !is_one_of(derivative, "--derivative", derivatives, error)))
+        return error->status;
+    size_t count, size;
+    const ho_loaded **meant = find(registry, name, &count, error);
+    if (count > 1)
+        ho_fail(error, HO_INVALID, "several plugins are called \"%s\": say which, as %s/%s", name,
+                ho_kind_name(meant[0]->plugin.kind), name);
+    if (error->status == HO_OK) {
+        const ho_plugin_graph what = {.path = meant[0]->path,
+                                      .sets = sets,
+                                      .set_count = set_count,
+                                      .derivative = !derivative                      ? HO_NO_DERIVATIVE
+                                                    : strcmp(derivative, "jvp") == 0 ? HO_TANGENTS
+                                                                                     : HO_COTANGENTS,
+                                      .dot = strcmp(form, "dot") == 0 || strcmp(form, "svg") == 0};
+        char *text;
+        FILE *out = ho_text_open(&text, &size);
+        ho_plugin_graph_print(&what, registry, out, error);
+        ho_text_close(out);
+        if (error->status == HO_OK && strcmp(form, "svg") == 0)
+            draw(text, error);
+        else if (error->status == HO_OK)
+            fputs(text, stdout);
+        free(text);
+    }
+    free(meant);
+    return error->status;
 }

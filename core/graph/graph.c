@@ -109,17 +109,15 @@ static void quote_formula(const char *text, char quoted[168])
 
 char *ho_source_print(ho_source source, bool whole, char text[HO_SOURCE_TEXT])
 {
-    char column[16] = "", quoted[168];
-    *text = '\0';
-    if (source.line <= 0)
-        return text;
-    if (source.column > 0)
-        snprintf(column, sizeof column, ":%d", source.column);
-    int n = snprintf(text, HO_SOURCE_TEXT, "%.800s:%d%s", whole ? source.file : ho_path_last(source.file), source.line,
-                     source.formula ? "" : column);
+    char quoted[168];
+    int n = snprintf(text, HO_SOURCE_TEXT, "%.800s", whole ? source.file : ho_path_last(source.file));
+    if (source.line > 0)
+        n += snprintf(text + n, HO_SOURCE_TEXT - (size_t)n, ":%d", source.line);
     if (source.formula) {
         quote_formula(source.formula, quoted);
         snprintf(text + n, HO_SOURCE_TEXT - (size_t)n, ", formula \"%s\", column %d", quoted, source.column);
+    } else if (source.line > 0 && source.column > 0) {
+        snprintf(text + n, HO_SOURCE_TEXT - (size_t)n, ":%d", source.column);
     }
     return text;
 }

@@ -167,8 +167,9 @@ ho_graph_cost ho_graph_count(const ho_graph *graph, const ho_node *inputs, size_
  */
 ho_status ho_graph_verify(const ho_graph *graph, const ho_node *outputs, size_t count, ho_error *error);
 
-/* One node per line, `%12 = matmul(%3, %11) (50, 10)  # softmax.c:31`; and Graphviz. */
-void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out);
-void ho_graph_dot(const ho_graph *graph, const ho_node *outputs, size_t count, FILE *out);
+/* One node per line, `%12 = matmul(%3, %11) (50, 10)    # softmax.c:31`, then the outputs by their names (NULL:
+ * numbers); and Graphviz. An output that is 0 is a symbolic zero. */
+void ho_graph_dump(const ho_graph *graph, const ho_node *outputs, const char *const *names, size_t count, FILE *out);
+void ho_graph_dot(const ho_graph *graph, const ho_node *outputs, const char *const *names, size_t count, FILE *out);
 
 #endif

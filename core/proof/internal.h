@@ -48,6 +48,11 @@ extern const check_row ho_proof_checks[];
 
 /* ---- proof.c ----------------------------------------------------------------------------------------------------- */
 
+/* Loads the plugin, of which nothing is known but the file, and reads its settings. */
+ho_status ho_proof_prepare(proof *p, ho_error *error);
+/* Where a plugin describes its instances, it has the hyperparameters and slots that the settings give it: those of the
+ * instance that comes back, which the proof is about from then on. NULL: it does not, or an error. */
+ho_instance *ho_proof_described(proof *p, ho_error *error);
 /* What an ok check has looked at: "12 shapes". */
 void ho_proof_note(proof *p, const char *format, ...) HO_PRINTF(2, 3);
 /* Says why there is nothing to check, and returns HO_OK. */

@@ -67,8 +67,7 @@ double ho_proof_normal(proof *p)
 
 /* ---- one check --------------------------------------------------------------------------------------------------- */
 
-/* Loads the plugin, of which the parent knows nothing but the file. */
-static ho_status prepare(proof *p, ho_error *error)
+ho_status ho_proof_prepare(proof *p, ho_error *error)
 {
     p->loaded = ho_registry_load(p->registry, p->request->path, error);
     if (!p->loaded)
@@ -80,13 +79,21 @@ static ho_status prepare(proof *p, ho_error *error)
     return ho_proof_settings(p, error);
 }
 
+ho_instance *ho_proof_described(proof *p, ho_error *error)
+{
+    ho_instance *described = p->loaded->plugin.describes ? ho_proof_instance(p, NULL, error) : NULL;
+    if (described)
+        p->loaded = described->loaded;
+    return described;
+}
+
 static void carry_out(proof *p, const check_row *row)
 {
     ho_error error = {0};
     p->arena = ho_arena_new();
     p->draws = 0;
     p->loaded = NULL;
-    ho_status status = row->run == ho_prove_file ? HO_OK : prepare(p, &error);
+    ho_status status = row->run == ho_prove_file ? HO_OK : ho_proof_prepare(p, &error);
     const bool bare = row->run == ho_prove_file || row->run == ho_prove_load || row->run == ho_prove_tables;
     if (status == HO_OK && !bare && p->made_up && !p->lacks) {
         ho_error refusal = {0};
@@ -94,14 +101,10 @@ static void carry_out(proof *p, const check_row *row)
         p->lacks = instance ? NULL : p->made_up;
         ho_instance_free(instance);
     }
-    /* Such a plugin has the hyperparameters and slots that the settings give it. */
     ho_instance *described = NULL;
-    if (status == HO_OK && p->loaded && p->loaded->plugin.describes && row->run != ho_prove_load && !p->lacks &&
-        !(bare && p->made_up)) {
-        described = ho_proof_instance(p, NULL, &error);
+    if (status == HO_OK && p->loaded && row->run != ho_prove_load && !p->lacks && !(bare && p->made_up)) {
+        described = ho_proof_described(p, &error);
         status = error.status;
-        if (described)
-            p->loaded = described->loaded;
     }
     if (status == HO_OK && !bare && p->lacks)
         ho_proof_skip(p, "needs --set %s=VALUE", p->lacks);

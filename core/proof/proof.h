@@ -2,6 +2,8 @@
 #ifndef HO_PROOF_PROOF_H
 #define HO_PROOF_PROOF_H
 
+#include <stdio.h>
+
 #include "host/registry.h"
 
 typedef struct ho_proof_request {
@@ -18,6 +20,22 @@ typedef struct ho_proof_request {
 /* Runs the checks for the plugin's kind, each in a child process, and prints a table of them. HO_FAILED where one
  * failed; HO_INVALID where there is no such file or check. */
 ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_error *error);
+
+/* The derivative of which the graph is wanted. */
+typedef enum ho_which_derivative { HO_NO_DERIVATIVE, HO_TANGENTS, HO_COTANGENTS } ho_which_derivative;
+
+typedef struct ho_plugin_graph {
+    const char *path;        /* of the shared object */
+    const char *const *sets; /* as above */
+    size_t set_count;
+    ho_which_derivative derivative;
+    bool dot; /* for Graphviz; else one node a line */
+} ho_plugin_graph;
+
+/* Traces the plugin once, at small sizes that the first line tells, and prints its graph: what a step, a forward pass,
+ * a loss or a penalty computes from the names in scope, or its JVP (tangents) or VJP (cotangents) by all of them that
+ * derivatives are taken by. HO_INVALID where the plugin is not traced, or refuses. */
+ho_status ho_plugin_graph_print(const ho_plugin_graph *what, ho_registry *registry, FILE *out, ho_error *error);
 
 /* Prints the names of all checks, and what each looks at. */
 void ho_prove_help(void);

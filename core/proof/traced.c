@@ -173,6 +173,7 @@ static void put_output(traced *t, const char *name, ho_node node)
 static ho_node gradient_at(void *context, ho_node point)
 {
     traced *t = context;
+    t->asks_gradient = true;
     const ho_node bent = ho_node_unary(t->graph, HO_OP_TANH, point);
     return ho_node_binary(t->graph, HO_OP_ADD, ho_node_binary(t->graph, HO_OP_MUL, point, ho_node_const(t->graph, 0.7)),
                           bent);

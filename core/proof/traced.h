@@ -40,7 +40,8 @@ typedef struct traced {
     /* Of dynamics: leaves of w, g, t, and the first slot; the slots' initial values. */
     size_t w, g, t, slots;
     ho_node initial[MOST_TRACED];
-    ho_scope *forward; /* of a model: where its weights are bound */
+    bool asks_gradient; /* it calls grad(p), for which a function stands */
+    ho_scope *forward;  /* of a model: where its weights are bound */
 } traced;
 
 /* The cases that are for the plugin, of every rank and several sizes; number 0 is a plain one. NULL past the last. */

@@ -40,7 +40,7 @@ static char *dump(const traced *t)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return ho_strdup("");
-    ho_graph_dump(t->graph, t->outputs, t->output_count, out);
+    ho_graph_dump(t->graph, t->outputs, t->output_names, t->output_count, out);
     fclose(out);
     return text;
 }

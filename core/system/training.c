@@ -372,7 +372,7 @@ ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FI
     } else {
         return ho_fail(error, HO_INVALID, "there is no graph \"%s\"; choose step, error or initial", what);
     }
-    (dot ? ho_graph_dot : ho_graph_dump)(training->ground.graph, nodes, count, out);
+    (dot ? ho_graph_dot : ho_graph_dump)(training->ground.graph, nodes, NULL, count, out);
     return HO_OK;
 }
 

@@ -39,6 +39,10 @@ Test(complete, commands_options_and_plugins)
     offers("check x.yaml --p", "");
     offers("report run --o", "--out ");
     offers("plugins ad", "adagrad adam adamw ");
+    offers("plugins l2 --g", "--graph ");
+    offers("plugins l2 --graph=", "--graph=text --graph=dot --graph=svg ");
+    offers("plugins l2 --graph --de", "--derivative "); /* the form may be left out */
+    offers("plugins l2 --derivative v", "vjp ");
     offers("pipeline x.yaml --mode r", "reverse ");
     offers("pipeline --mode=r", "--mode=reverse ");
     offers("pipeline --precision ", "f32 f64 ");

@@ -398,7 +398,7 @@ static void compare(const sample *s, ho_precision precision, double tolerance, u
             double got = entry(s, s->nodes[i], precision, results[i], j), want = truth[i][j];
             bool same = got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= tolerance * scale;
             if (!same)
-                ho_graph_dump(s->graph, &s->nodes[i], 1, stderr);
+                ho_graph_dump(s->graph, &s->nodes[i], NULL, 1, stderr);
             cr_assert(same, "seed %llu, output %zu (%s), entry %lld: %.17g, reference %.17g", (unsigned long long)seed,
                       i, ho_op_name(at(s, s->nodes[i])->op), (long long)j, got, want);
         }

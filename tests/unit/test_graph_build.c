@@ -538,12 +538,13 @@ Test(build, the_verifier_finds_a_broken_node)
     cr_expect_str_eq(error.text, "output 0 is poison");
 }
 
-static char *text_of(void (*write)(const ho_graph *, const ho_node *, size_t, FILE *), ho_node output)
+static char *text_of(void (*write)(const ho_graph *, const ho_node *, const char *const *, size_t, FILE *),
+                     ho_node output)
 {
     char *text;
     size_t size;
     FILE *file = open_memstream(&text, &size);
-    write(graph, &output, 1, file);
+    write(graph, &output, NULL, 1, file);
     fclose(file);
     return text;
 }
@@ -556,8 +557,8 @@ Test(build, dumps_are_readable)
     char *text = text_of(ho_graph_dump, y);
     cr_expect_str_eq(text, "%1 = leaf w (6)\n"
                            "%2 = slice(%1, axis=1, start=1) (4)  # softmax.c:31\n"
-                           "%3 = const 0.1 ()  # softmax.c:31\n"
-                           "%4 = mul(%2, %3) (4)  # softmax.c:31\n"
+                           "%3 = const 0.1 ()                   # softmax.c:31\n"
+                           "%4 = mul(%2, %3) (4)                # softmax.c:31\n"
                            "output 0: %4\n");
     free(text);
     text = text_of(ho_graph_dot, y);

@@ -37,7 +37,7 @@ ho_status ho_script_draw(ho_script *s, char **svg, ho_error *error)
     ho_text_close(s->text);
     *svg = NULL;
     if (s->drawn)
-        ho_program_run(gnuplot, "gnuplot-nox", s->bytes, svg, error);
+        ho_run_drawing(gnuplot, "gnuplot-nox", s->bytes, svg, error);
     free(s->plot_bytes);
     free(s->bytes);
     return error->status;

@@ -105,7 +105,7 @@ static ho_status run(char *const *arguments, const char *package, const streams 
     return judge(program, state, s, output, error);
 }
 
-ho_status ho_program_run(char *const *arguments, const char *package, const char *input, char **output, ho_error *error)
+ho_status ho_run_drawing(char *const *arguments, const char *package, const char *input, char **output, ho_error *error)
 {
     *output = NULL;
     streams s = {0};

@@ -6,7 +6,7 @@
 
 /* Runs a program, without a shell, with `input` as its standard input. Returns its standard output; free(). If there is
  * no such program, the error names `package`, its Debian package. */
-ho_status ho_program_run(char *const *arguments, const char *package, const char *input, char **output,
+ho_status ho_run_drawing(char *const *arguments, const char *package, const char *input, char **output,
                          ho_error *error);
 
 #endif

@@ -106,7 +106,7 @@ char *ho_relations_dot(const double *matrix, int64_t size, const char *const *na
 ho_status ho_relations_svg(const char *dot, char **svg, ho_error *error)
 {
     static char *const neato[] = {"neato", "-Tsvg", NULL};
-    return ho_program_run(neato, "graphviz", dot, svg, error);
+    return ho_run_drawing(neato, "graphviz", dot, svg, error);
 }
 
 /* The area under the ROC curve: the probability that a related pair has the larger entry; ties count half. */
