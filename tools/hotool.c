@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "cli.h"
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
         status = ho_fail(&error, HO_FAILED, "standard output cannot be written");
     if (status == HO_OK)
         return 0;
+    if (ho_follows() && status != HO_FAILED) /* the leader says so too */
+        return status == HO_INVALID ? 2 : 1;
     char *plain = ho_plain(error.text[0] ? error.text : "failed");
     fprintf(stderr, "hotool: %s\n", plain);
     free(plain);

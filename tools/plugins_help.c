@@ -187,6 +187,8 @@ static ho_status print_list(ho_registry *registry, ho_error *error)
         kind = p->kind;
         printf("  %-18s %s\n", p->name, p->doc ? p->doc : "");
     }
+    if (count > 0 && *HOTOOL_NOT_BUILT)
+        printf("\nnot built: %s\n", HOTOOL_NOT_BUILT);
     if (count == 0)
         nothing_meant(all, count, "", error);
     free(all);

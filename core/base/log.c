@@ -17,9 +17,28 @@ void ho_notes_quiet(bool quiet)
     notes_quiet = quiet;
 }
 
+static bool joined, follows;
+
+void ho_team_join(bool leads)
+{
+    if (!leads && !follows)
+        follows = freopen("/dev/null", "w", stdout) != NULL;
+    joined = true;
+}
+
+bool ho_in_team(void)
+{
+    return joined;
+}
+
+bool ho_follows(void)
+{
+    return follows;
+}
+
 void ho_note(const char *format, ...)
 {
-    if (notes_quiet)
+    if (notes_quiet || follows)
         return;
     char *text;
     size_t size;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "host/descriptor.h"
 #include "host/faults.h"
 #include "host/options.h"
@@ -224,6 +225,12 @@ static ho_status describe(ho_setup *u, const ho_plugin *own)
     return s->error->status;
 }
 
+static void setup_join(ho_setup *u, int32_t leads)
+{
+    (void)u;
+    ho_team_join(leads != 0);
+}
+
 static const ho_setup_api setup_api = {
     .struct_size = sizeof(ho_setup_api),
     .option_real = option_real,
@@ -239,6 +246,7 @@ static const ho_setup_api setup_api = {
     .row = option_row,
     .row_name = option_row_name,
     .describe = describe,
+    .join = setup_join,
 };
 
 /* Whether this is a file or a folder, and can be read. */

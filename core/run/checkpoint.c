@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 
 #define MOST_BYTES ((uint64_t)64 << 30)
 #define SHARE      50.0 /* of the time at most a SHARE-th goes into writing */
@@ -96,6 +97,8 @@ static void remove_files(const ho_checkpoints *c, bool numbers)
 
 void ho_checkpoints_remove(ho_checkpoints *c)
 {
+    if (ho_follows())
+        return;
     remove_files(c, true);
     remove_files(c, false);
     rmdir(c->folder);
@@ -107,7 +110,7 @@ void ho_checkpoints_remove(ho_checkpoints *c)
 bool ho_checkpoint_due(const ho_checkpoints *c)
 {
     const double since = ho_seconds() - c->written;
-    return since >= c->seconds && (c->seconds == 0 || since >= SHARE * c->took);
+    return !ho_follows() && since >= c->seconds && (c->seconds == 0 || since >= SHARE * c->took);
 }
 
 void ho_checkpoint_begin(ho_snapshot *snapshot)

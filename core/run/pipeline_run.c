@@ -276,6 +276,7 @@ static ho_status run_all(ho_many *m, int jobs, ho_error *error)
     if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK || share_out(m, error) != HO_OK ||
         make_whole_folder(m, error) != HO_OK)
         return error->status;
+    m->apart = m->apart && !ho_in_team();
     const ho_pipeline *first = m->tasks->pipeline;
     ho_announce_data(first);
     ho_progress_start(&m->progress, (double)m->due, m->request->quiet);

@@ -53,7 +53,7 @@ static void draw(ho_progress *p, const char *numbers, double done)
 
 void ho_progress_tell(ho_progress *p, double done, const char *text)
 {
-    if (p->quiet || p->total <= 0)
+    if (p->quiet || ho_follows() || p->total <= 0)
         return;
     double now = ho_seconds();
     bool last = done >= p->total;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/npy.h"
 #include "pipeline/yaml.h"
 
@@ -111,6 +112,8 @@ static ho_status lock(ho_run_folder *f, int how, ho_error *error)
 {
     struct stat about;
     const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
+    if (ho_follows())
+        return HO_OK;
     char *path = ho_format("%s/" HO_RESUMPTION, f->path);
     f->lock = open(path, O_RDWR | O_CLOEXEC);
     int tries = 20, failed = f->lock < 0;
@@ -157,7 +160,9 @@ static ho_run_folder *folder_at(char *path)
 ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *root, const char *out,
                                  const ho_tree *resumption, ho_error *error)
 {
-    char *path = out ? given_folder(out, error) : next_folder(pipeline->name, error);
+    char *path = ho_follows() ? ho_strdup(out ? out : "runs")
+                 : out        ? given_folder(out, error)
+                              : next_folder(pipeline->name, error);
     if (!path)
         return NULL;
     ho_run_folder *f = folder_at(path);
@@ -238,10 +243,11 @@ ho_status ho_run_folder_mend(ho_run_folder *f, const ho_pipeline *pipeline, cons
     char *yaml = ho_format("%s/pipeline.yaml", f->path), *result = ho_format("%s/result.json", f->path);
     if (ho_file_exists(yaml) || write_tree(f, "pipeline.yaml", root, error) == HO_OK)
         write_truths(f, pipeline, error);
+    const bool removes = !ho_follows();
     static const char *const subfolders[] = {"", "/truth", "/hyperparameters", "/weights", "/examples"};
-    for (size_t i = 0; i < sizeof subfolders / sizeof *subfolders; i++)
+    for (size_t i = 0; removes && i < sizeof subfolders / sizeof *subfolders; i++)
         sweep(f->path, subfolders[i]);
-    if (error->status == HO_OK)
+    if (removes && error->status == HO_OK)
         unlink(result);
     ho_checkpoints_free(f->checkpoints);
     f->checkpoints = ho_checkpoints_new(f->path, pipeline->checkpoint_seconds);
@@ -434,6 +440,8 @@ static ho_summaries norms_of(const ho_training *training, const double *norms, c
 ho_status ho_run_folder_line(ho_run_folder *f, const ho_training *training, ho_line line, const double *lambda,
                              const double *norms, ho_error *error)
 {
+    if (ho_follows())
+        return HO_OK;
     if (open_lines(f, error) != HO_OK)
         return error->status;
     ho_json json = {0};

@@ -210,6 +210,9 @@ typedef struct ho_setup_api {
      * Names, domains and shapes are checked as those of the exported symbol are; what is wrong is reported at its place
      * in the pipeline where a name is a text that these calls have handed out. */
     ho_status (*describe)(ho_setup *u, const ho_plugin *plugin);
+    /* This process is one of several that do the same together. One of them leads; the others write no files and print
+     * nothing but failures of their own. All runs stay in the process. Said once, it holds to the end. */
+    void (*join)(ho_setup *u, int32_t leads);
 } ho_setup_api;
 
 struct ho_setup {
@@ -224,6 +227,7 @@ struct ho_setup {
 #define ho_option_real_at(u, name, i)   ((u)->api->option_real_at((u), (name), (i)))
 #define ho_option_string_at(u, name, i) ((u)->api->option_string_at((u), (name), (i)))
 #define ho_setup_alloc(u, bytes)        ((u)->api->alloc((u), (bytes)))
+#define ho_setup_join(u, leads)         ((u)->api->join((u), (leads)))
 #define ho_setup_fail(u, option, ...)   ((u)->api->fail((u), HO_HERE, (option), __VA_ARGS__))
 #define ho_setup_fail_at(u, at, ...)    ((u)->api->fail_at((u), HO_HERE, (at), __VA_ARGS__))
 #define ho_option_row(u, name, i)       ((u)->api->row((u), (name), (i)))

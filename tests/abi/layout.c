@@ -60,7 +60,8 @@ AT(ho_setup_api, fail_at, 80);
 AT(ho_setup_api, row, 88);
 AT(ho_setup_api, row_name, 96);
 AT(ho_setup_api, describe, 104);
-SIZE(ho_setup_api, 112);
+AT(ho_setup_api, join, 112);
+SIZE(ho_setup_api, 120);
 
 /* ho_setup */
 AT(ho_setup, api, 0);

@@ -99,6 +99,11 @@ static inline ho_status setup_fail(ho_setup *u, const char *file, int32_t line, 
     return HO_INVALID;
 }
 
+static inline void setup_join(ho_setup *u, int32_t leads)
+{
+    (void)u, (void)leads;
+}
+
 static const ho_setup_api test_setup_calls = {
     .struct_size = sizeof(ho_setup_api),
     .option_real = setup_number,
@@ -106,6 +111,7 @@ static const ho_setup_api test_setup_calls = {
     .option_string = setup_text,
     .alloc = setup_alloc,
     .fail = setup_fail,
+    .join = setup_join,
 };
 
 /* The status of create; *self is the instance. */

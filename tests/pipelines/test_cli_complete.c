@@ -77,7 +77,7 @@ Test(complete, values_of_set)
     offers("pipeline x --set hyperparameters/l2.rho/constraint/plugin=b",
            "hyperparameters/l2.rho/constraint/plugin=box ");
     offers("pipeline x --set objective/a/loss=c", "objective/a/loss=cross_entropy ");
-    offers("pipeline x --set variants/a/hypergradient/mode=f", "variants/a/hypergradient/mode=forward ");
+    offers("pipeline x --set variants/a/hypergradient/mode=rev", "variants/a/hypergradient/mode=reverse ");
     offers("pipeline x --set steps=", "steps=unbounded ");
 }
 
