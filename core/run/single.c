@@ -427,6 +427,8 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
     result->best = ho_summarize(s->training, s->best.lambda);
     result->seconds = ho_seconds() - s->begun;
     result->cpu_seconds = ho_cpu_seconds() - s->cpu_begun;
+    uint64_t lines; /* reach the disk before what says that the run is over */
+    ho_run_folder_settle(folder, &lines, &result->outcome);
     later = (ho_error){0};
     if (record(s, result, &later) == HO_OK && ho_is_settled(result->outcome.status))
         ho_run_folder_finish(folder);

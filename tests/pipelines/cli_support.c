@@ -46,13 +46,18 @@ static const char base_pipeline[] = "name: blobs\n"
 
 /* ---- memory and folder of a test --------------------------------------------------------------------------------- */
 
-static void *kept[4096];
-static size_t kept_count;
+static void **kept;
+static size_t kept_count, kept_capacity;
 static char top[64]; /* holds the streams' files and the folder that tests stand in */
 
 static void *keep(void *memory)
 {
-    cr_assert(memory && kept_count < sizeof kept / sizeof *kept, "no room for another text");
+    cr_assert_not_null(memory, "no memory for another text");
+    if (kept_count == kept_capacity) {
+        kept_capacity = 2 * kept_capacity + 256;
+        kept = realloc(kept, kept_capacity * sizeof *kept);
+        cr_assert_not_null(kept);
+    }
     kept[kept_count++] = memory;
     return memory;
 }

@@ -206,3 +206,76 @@ Test(resume, runs_of_an_experiment_that_was_killed_go_on)
     cli_change("p.yaml", "iterations: 5", "iterations: 10");
     check_kills("p.yaml");
 }
+
+/* ---- the power goes ---------------------------------------------------------------------------------------------- */
+
+/* Whether the run into r was cut short where its folder changes for the N-th time; what had not been synced is lost. */
+static bool lose_power(int change, const char *loses)
+{
+    remove_run();
+    const int status =
+        cli_shell(cli_format("POWER_LOSS_AT=%d POWER_LOSS_UNDER=r POWER_LOSS_LOSES=%s "
+                             "LD_PRELOAD=%s/power_loss.so $HOTOOL pipeline p.yaml --out r --jobs 2 --quiet "
+                             ">/dev/null 2>&1",
+                             change, loses, cli_environment("HOTOOL_PIPELINE_PLUGINS")));
+    cr_assert(status == 0 || status == 128 + SIGKILL, "status %d", status);
+    return status != 0;
+}
+
+/* Resumed, or begun where there is nothing to resume. */
+static void go_on(const char *what)
+{
+    const bool done = is_done("r"), begun = cli_exists("r/checkpoints/run.yaml");
+    const cli_result result = begun || done
+                                  ? cli_run("pipeline", "--resume", "r", "--quiet", NULL)
+                                  : cli_run("pipeline", "p.yaml", "--out", "r", "--jobs", "2", "--quiet", NULL);
+    if (done)
+        cr_assert(result.status == 2 && strstr(result.err, "finished"), "%s: %s", what, result.err);
+    else
+        cr_assert(result.status == 0, "%s: %s", what, result.err);
+}
+
+/* HOTOOL_TEST_KILLS: at every change of the folder; else at some. */
+static void check_power(const char *loses)
+{
+#ifndef __SANITIZE_ADDRESS__ /* its library must be the first */
+    const bool all = getenv("HOTOOL_TEST_KILLS");
+    run_whole("p.yaml");
+    int change = 1, losses = 0;
+    while (lose_power(change, loses)) {
+        const char *what = cli_format("change %d, %s lost", change, loses);
+        go_on(what);
+        expect_same("r", "whole");
+        losses++;
+        change += all ? 1 : 1 + (int)(40 * ho_uniform(7, 3, (uint64_t)change));
+    }
+    cr_expect_gt(losses, 5);
+    if (all)
+        fprintf(stderr, "the power went %d times, and %s was lost\n", losses, loses);
+#endif
+}
+
+static void write_small(void)
+{
+    cli_pipeline("p.yaml", "seed: 3\n", OFTEN);
+    cli_change("p.yaml", "iterations: 5", "iterations: 2");
+    cli_change("p.yaml", "steps: 15", "steps: 2");
+}
+
+Test(resume, a_run_whose_power_went_goes_on_from_what_was_synced)
+{
+    write_small();
+    check_power("all");
+}
+
+Test(resume, a_run_goes_on_from_files_that_are_empty)
+{
+    write_small();
+    check_power("data");
+}
+
+Test(resume, a_run_goes_on_from_files_that_are_torn)
+{
+    write_small();
+    check_power("half");
+}
