@@ -18,6 +18,7 @@
 static void interrupted(int signal_number)
 {
     ho_cli_interrupted = signal_number;
+    ho_interrupt_reading(128 + signal_number);
 }
 
 /* Ctrl-C asks to stop; a second one kills. So does the end of the terminal, or of the program that reads what is

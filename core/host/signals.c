@@ -22,6 +22,7 @@ static _Thread_local call running;
 static call latest;
 static unsigned watch_seconds;
 static volatile sig_atomic_t watch_ends;
+static volatile sig_atomic_t reading, reading_ends; /* a reader is at work; the status to end it with */
 
 static void set(call *to, const char *who, const char *callback)
 {
@@ -43,6 +44,7 @@ static void enter(const char *who, const char *callback, bool slow)
 void ho_calling(const ho_loaded *plugin, const char *callback)
 {
     const uint32_t kind = plugin ? plugin->plugin.kind : 0;
+    reading = kind == HO_DATA;
     enter(plugin ? plugin->title : NULL, callback, kind == HO_MODE || kind == HO_DATA);
 }
 
@@ -111,10 +113,29 @@ static void say_number(int fd, unsigned number)
     ho_say(fd, digits + at);
 }
 
+static void end_reading(call late)
+{
+    say_call(STDERR_FILENO, late, " is interrupted");
+    ho_say(STDERR_FILENO, "\n");
+    _exit(reading_ends);
+}
+
+void ho_interrupt_reading(int status)
+{
+    if (!reading || reading_ends)
+        return;
+    reading_ends = status;
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = 1}, NULL);
+}
+
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
     const call late = running.who ? running : latest;
+    if (reading_ends && reading)
+        end_reading(late);
+    if (reading_ends)
+        return;
     if (late.who) {
         say_call(STDERR_FILENO, late, " is still");
         ho_say(STDERR_FILENO, " after ");

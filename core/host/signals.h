@@ -20,6 +20,10 @@ void ho_fatal_signals(void);
  * then ends with status 1, whatever the plugin. 0 seconds: no more. */
 void ho_watch_calls(unsigned seconds, bool end);
 
+/* For a handler of Ctrl-C and the like: a reader that is at work and does not return within a second is ended, and the
+ * program with it, by this status. Nothing of a run is half done then. After ho_watch_calls. */
+void ho_interrupt_reading(int status);
+
 /* Gives the calling thread a stack of its own for those handlers, so that a plugin that overflows the thread's stack is
  * named too. Every thread that calls plugins does this first. Nothing to undo. */
 void ho_signals_thread(void);

@@ -183,10 +183,15 @@ static void check_kills(const char *file)
 
 #define OFTEN "seed: 3\ncheckpoint: {seconds: 0}\n"
 
-Test(resume, a_run_that_was_killed_goes_on_to_the_same_results)
+static void write_long(void)
 {
     cli_pipeline("p.yaml", "seed: 3\n", OFTEN);
     cli_change("p.yaml", "iterations: 5", "iterations: 30");
+}
+
+Test(resume, a_run_that_was_killed_goes_on_to_the_same_results)
+{
+    write_long();
     check_kills("p.yaml");
 }
 
@@ -205,6 +210,136 @@ Test(resume, runs_of_an_experiment_that_was_killed_go_on)
                  OFTEN "repeat: 2\nvariants: {A: {}, B: {outer: {learning_rate: 0.02, warm_start: weights}}}\n");
     cli_change("p.yaml", "iterations: 5", "iterations: 10");
     check_kills("p.yaml");
+}
+
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
+
+/* A run of p.yaml into r that was killed between its second outer iteration and its last. */
+static void kill_one(void)
+{
+    write_long();
+    const pid_t child = cli_start("pipeline", "p.yaml", "--out", "r", "--jobs", "2", "--quiet", NULL);
+    for (int tries = 0; tries < 3000 && !cli_exists("r/checkpoints/4"); tries++)
+        pause_for(0.01);
+    kill(child, SIGKILL);
+    cr_assert_eq(cli_finish(child).status, 128 + SIGKILL);
+}
+
+static void expect_refusal(const char *what, cli_result r, const char *piece, const char *another)
+{
+    cr_expect_eq(r.status, 2, "%s: status %d, %s", what, r.status, r.err);
+    cr_expect(strstr(r.err, piece) && strstr(r.err, another), "%s: %s", what, r.err);
+    size_t lines = 0;
+    for (const char *p = r.err; (p = strchr(p, '\n')); p++)
+        lines++;
+    cr_expect_eq(lines, 1, "%s: %s", what, r.err);
+}
+
+Test(resume, what_is_not_a_run_is_refused)
+{
+    expect_refusal("no folder", cli_run("pipeline", "--resume", "nothing", NULL),
+                   "nothing: ", "it has no checkpoints/run.yaml");
+    cr_assert_eq(cli_shell("mkdir empty"), 0);
+    expect_refusal("an empty folder", cli_run("pipeline", "--resume", "empty", NULL),
+                   "empty: ", "is not the folder of a run");
+    expect_refusal("a file", cli_run("pipeline", "--resume", "base.yaml", NULL),
+                   "base.yaml: ", "is not the folder of a run");
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--out", "done", "--quiet", NULL));
+    expect_refusal("a run that is done", cli_run("pipeline", "--resume", "done", NULL),
+                   "done: ", "this run is finished (done): there is nothing to resume");
+    expect_refusal("--out", cli_run("pipeline", "--resume", "done", "--out", "x", NULL), "--out: not with --resume",
+                   "");
+    expect_refusal("--set", cli_run("pipeline", "--resume", "done", "--set", "seed=1", NULL),
+                   "--set: not with --resume", "");
+    expect_refusal("no run", cli_run("pipeline", "--resume", NULL), "--resume", "");
+}
+
+Test(resume, another_pipeline_data_or_plugin_is_refused_with_what_differs)
+{
+    kill_one();
+    cli_change("p.yaml", "steps: 15", "steps: 16");
+    expect_refusal("another file", cli_run("pipeline", "p.yaml", "--resume", "r", NULL),
+                   "r: cannot be resumed: it is of another pipeline: ", "steps: was 15, is 16");
+    cli_change("p.yaml", "steps: 16", "steps: 15");
+    expect_refusal("another mode", cli_run("pipeline", "p.yaml", "--resume", "r", "--mode", "forward", NULL),
+                   "mode: was not there, is forward", "");
+    cli_change("r/pipeline.yaml", "steps: 15", "steps: 17");
+    expect_refusal("an edited pipeline", cli_run("pipeline", "--resume", "r", NULL),
+                   "r: cannot be resumed: its pipeline.yaml was changed: ", "steps: was 15, is 17");
+    cli_change("r/pipeline.yaml", "steps: 17", "steps: 15");
+    cr_assert_eq(cli_shell("cp x.npy kept.npy; printf '\\1' | dd of=x.npy bs=1 seek=300 conv=notrunc 2>/dev/null"), 0);
+    expect_refusal("other data", cli_run("pipeline", "--resume", "r", NULL),
+                   "r: cannot be resumed: its data have changed: ", "x.npy: was ");
+    cr_assert_eq(cli_shell("mv kept.npy x.npy"), 0);
+    cli_change("r/checkpoints/run.yaml", "dynamics momentum: \"1.0.0, SHA-256 ",
+               "dynamics momentum: \"1.0.0, SHA-256 0");
+    expect_refusal("another plugin", cli_run("pipeline", "--resume", "r", NULL),
+                   "r: cannot be resumed: its plugins have changed: ", "dynamics momentum: was 1.0.0, SHA-256 0");
+    cli_change("r/checkpoints/run.yaml", "dynamics momentum: \"1.0.0, SHA-256 0",
+               "dynamics momentum: \"1.0.0, SHA-256 ");
+    cli_expect_done(cli_run("pipeline", "p.yaml", "--resume", "r", "--quiet", NULL));
+}
+
+Test(resume, a_run_that_is_still_going_is_refused)
+{
+    write_long();
+    cli_change("p.yaml", "iterations: 30", "iterations: 1000000");
+    const pid_t child = cli_start("pipeline", "p.yaml", "--out", "r", "--quiet", NULL);
+    for (int tries = 0; tries < 3000 && !cli_exists("r/checkpoints/4"); tries++)
+        pause_for(0.01);
+    expect_refusal("still going", cli_run("pipeline", "--resume", "r", NULL),
+                   "r: another process is at work on this run", "");
+    kill(child, SIGINT);
+    cr_expect_eq(cli_finish(child).status, 130);
+}
+
+/* The number of the newest checkpoint. */
+static int newest(void)
+{
+    int number = 1;
+    while (!cli_exists(cli_format("r/checkpoints/%d", number)) ||
+           cli_exists(cli_format("r/checkpoints/%d", number + 1)))
+        number++;
+    return number;
+}
+
+Test(resume, a_damaged_checkpoint_is_named_and_passed_over)
+{
+    write_long();
+    run_whole("p.yaml");
+    const char *const damages[] = {"truncate -s -1", "truncate -s 20", "truncate -s 0",
+                                   "printf '\\1' | dd bs=1 seek=200 conv=notrunc 2>/dev/null of="};
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        remove_run();
+        kill_one();
+        const int last = newest();
+        cr_assert_eq(cli_shell(cli_format("%s%sr/checkpoints/%d", damages[i], i < 3 ? " " : "", last)), 0);
+        const cli_result r = cli_run("pipeline", "--resume", "r", "--jobs", "2", NULL);
+        cli_expect_done(r);
+        cr_expect(strstr(r.err, cli_format("r/checkpoints/%d: this checkpoint is passed over: ", last)), "%s", r.err);
+        expect_same("r", "whole");
+    }
+}
+
+/* Without any, it begins anew; lines that no checkpoint knows go, a torn one among them. */
+Test(resume, a_run_without_a_checkpoint_begins_anew)
+{
+    write_long();
+    run_whole("p.yaml");
+    kill_one();
+    cr_assert_eq(cli_shell("rm r/checkpoints/[0-9]*; printf '{\"iteration\": 9, \"val' >>r/metrics.jsonl"), 0);
+    cli_expect_done(cli_run("pipeline", "--resume", "r", "--jobs", "2", "--quiet", NULL));
+    expect_same("r", "whole");
+}
+
+Test(resume, reports_of_killed_and_of_resumed_runs_are_made)
+{
+    kill_one();
+    cli_expect_done(cli_run("report", "r", NULL));
+    cr_expect(strstr(cli_read("r/report.html"), "</html>\n"), "the page is not whole");
+    cli_expect_done(cli_run("pipeline", "--resume", "r", "--quiet", NULL));
+    cli_expect_done(cli_run("report", "r", NULL));
+    cr_expect(strstr(cli_read("r/report.html"), "</html>\n"), "the page is not whole");
 }
 
 /* ---- the power goes ---------------------------------------------------------------------------------------------- */

@@ -140,6 +140,22 @@ Test(trouble, ctrl_c_before_the_only_run_begins_is_recorded)
     cr_expect_float_eq(json_number(result, "outer_iterations"), 0, 0, "%s", result);
 }
 
+Test(trouble, ctrl_c_is_heard_while_a_reader_parses)
+{
+    const char *data =
+        cli_format("data=[{plugin: unordered, path: %s/unordered_data.so, split: {train: 4, validation: 4}}]",
+                   cli_environment("HOTOOL_PIPELINE_PLUGINS"));
+    setenv("HOTOOL_TEST_INTERRUPT", "slow", 1);
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    cli_result r = cli_run("pipeline", "base.yaml", "--out", "r", "--set", data, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    cr_expect_lt(ended.tv_sec - begun.tv_sec, 10, "it took too long to end");
+    cr_expect_eq(r.status, 130, "exit status %d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "unordered_data.so) is interrupted in its read\n"), "%s", r.err);
+    cr_expect_not(cli_exists("r/pipeline.yaml"));
+}
+
 Test(trouble, ctrl_c_ends_soon_and_keeps_what_is_done)
 {
     pid_t child = cli_start("pipeline", "base.yaml", "--out", "r", "--set", "outer/iterations=1000000", "--set",

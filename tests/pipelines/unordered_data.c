@@ -1,8 +1,10 @@
 /* A data reader that says that its examples change places between readings. With HOTOOL_TEST_INTERRUPT in the
- * environment it is interrupted, as by Ctrl-C, while it reads. */
+ * environment it is interrupted, as by Ctrl-C, while it reads; where that is "slow", it reads on for half a minute. */
 #include <hotool/plugin.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 static ho_status read(void *self, ho_data *d)
 {
@@ -17,8 +19,11 @@ static ho_status read(void *self, ho_data *d)
                         .values = inputs};
     const ho_array y = {
         .struct_size = sizeof y, .role = HO_ROLE_LABELS, .type = HO_ARRAY_U8, .rank = 1, .dims = {8}, .values = labels};
-    if (getenv("HOTOOL_TEST_INTERRUPT"))
+    const char *interrupt = getenv("HOTOOL_TEST_INTERRUPT");
+    if (interrupt)
         raise(SIGINT);
+    for (const time_t begun = time(NULL); interrupt && !strcmp(interrupt, "slow") && time(NULL) < begun + 30;)
+        ;
     ho_status status = ho_data_emit(d, 0, &x);
     return status == HO_OK ? ho_data_emit(d, 0, &y) : status;
 }
