@@ -209,8 +209,9 @@ static void over(void *context, size_t index, const char *death)
 {
     ho_task *t = &((ho_many *)context)->tasks[index];
     if (death) {
+        const bool asked = t->all->request->interrupt && *t->all->request->interrupt; /* as where a reader is ended */
         t->result = (ho_result){0};
-        ho_fail(&t->result.outcome, HO_FAILED, "%s", death);
+        ho_fail(&t->result.outcome, asked ? HO_INTERRUPTED : HO_FAILED, "%s", death);
     } else {
         read_result(t);
     }
