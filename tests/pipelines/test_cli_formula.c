@@ -175,6 +175,15 @@ Test(formulas, a_run_is_done_again_from_its_record)
     expect_same("a", "b", "hyperparameters/l2.rho", 1);
 }
 
+Test(formulas, the_pipeline_that_comes_with_hotool_is_proven)
+{
+    const char *config = cli_format("%s/own_optimizer.yaml", cli_environment("HOTOOL_CONFIGS"));
+    const cli_result r = cli_run("check", config, "--variant", "AdaBelief", "--set", "steps=6", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "central differences: dynamics.beta1") && strstr(r.out, "central differences: lasso.rho"),
+              "%s", r.out);
+}
+
 /* ---- mistakes ---------------------------------------------------------------------------------------------------- */
 
 typedef struct mistake {
