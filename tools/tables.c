@@ -261,7 +261,7 @@ static void print_paired(const ho_record *record)
     size_t count = 1;
     for (size_t c = 0; c < COLUMNS; c++)
         if (is_compared(record, columns[c]))
-            memcpy(shape + count, "rr", 2), count += 2;
+            shape[count] = shape[count + 1] = 'r', count += 2;
     ho_grid *grid = ho_grid_new(shape);
     ho_grid_put(grid, "method");
     for (size_t c = 0; c < COLUMNS; c++)

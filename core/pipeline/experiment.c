@@ -29,7 +29,8 @@ static ho_tree *find_variant(const ho_tree *variants, const char *name, ho_place
 /* A variant's name is a folder's name too, beside the files of the run. */
 static ho_status check_name(const ho_tree *variant, const char *where, ho_error *error)
 {
-    static const char *const taken[] = {"pipeline.yaml", "result.json", "report.html", "truth", "checkpoints"};
+    static const char *const taken[] = {"pipeline.yaml", "result.json", "unfinished.json",
+                                        "report.html",   "truth",       "checkpoints"};
     const char *name = variant->key;
     if (!ho_is_file_name(name))
         return ho_fail_at(error, HO_INVALID, variant->key_place, "%s: \"%s\": " HO_FILE_NAME_RULE, where, name);

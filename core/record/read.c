@@ -303,7 +303,7 @@ static ho_status check_folder(const char *folder, const char *result, ho_error *
     if (!S_ISDIR(about.st_mode))
         return ho_fail(error, HO_INVALID, "%s: is not a folder; expected the folder of a run", folder);
     if (!ho_file_exists(result))
-        return ho_fail(error, HO_INVALID, "%s: no such file: %s is not a run folder, or its run has not ended", result,
+        return ho_fail(error, HO_INVALID, "%s: no such file: %s is not a run folder, or its run has not begun", result,
                        folder);
     return HO_OK;
 }
@@ -311,7 +311,9 @@ static ho_status check_folder(const char *folder, const char *result, ho_error *
 ho_status ho_record_read(const char *folder, ho_arena *arena, ho_record *record, ho_error *error)
 {
     const char *path = ho_arena_format(arena, "%s/result.json", folder);
-    *record = (ho_record){0};
+    const char *unfinished = ho_arena_format(arena, "%s/" HO_RECORD_UNFINISHED, folder);
+    *record = (ho_record){.unfinished = !ho_file_exists(path) && ho_file_exists(unfinished)};
+    path = record->unfinished ? unfinished : path;
     char *text = check_folder(folder, path, error) == HO_OK ? ho_record_text(path, error) : NULL;
     json_t *json = text ? parse(path, 1, text, strlen(text), error) : NULL;
     const reader r = {arena, {path, 0, 0}, error};
@@ -402,6 +404,10 @@ bool ho_lines_next(ho_lines *lines, ho_line *line, ho_place *place, ho_error *er
     lines->arena = ho_arena_new();
     const reader r = {lines->arena, *place, error};
     json_t *json = parse(lines->path, lines->number, lines->at, length, error);
+    if (!json && !lines->at[length]) { /* a line that is being written, or whose writer was killed */
+        *error = (ho_error){0};
+        return false;
+    }
     if (json && read_object(&r, NULL, ho_line_fields, json, line) == HO_OK)
         check_line(lines, &r, json, line);
     json_decref(json);

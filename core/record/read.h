@@ -12,8 +12,8 @@
 #include "base/memory.h"
 #include "record/record.h"
 
-/* result.json of the run folder `folder`, into a record whose texts and lists live in the arena. Records of format
- * HO_RECORD_FORMAT or older are read. */
+/* result.json of the run folder `folder`, or unfinished.json where the run has not come to that, into a record whose
+ * texts and lists live in the arena. Records of format HO_RECORD_FORMAT or older are read. */
 ho_status ho_record_read(const char *folder, ho_arena *arena, ho_record *record, ho_error *error);
 
 /* FOLDER/SUB/NAME; SUB may be ".". Refused (NULL) where SUB/NAME leads out of the folder. Lives in the arena. */

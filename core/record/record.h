@@ -218,6 +218,7 @@ typedef struct ho_record_versions {
 
 typedef struct ho_record {
     ho_record_kind kind;
+    bool unfinished; /* its run is going, or was killed: what is known so far, in a file of its own (not in the file) */
 
     int64_t format;
     const char *hotool; /* the version that wrote it */
@@ -288,6 +289,7 @@ typedef struct ho_line {
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
+#define HO_RECORD_UNFINISHED "unfinished.json"
 /* One object and a newline; free with ho_json_free. */
 void ho_record_write(ho_json *json, const ho_record *record);
 void ho_line_write(ho_json *json, const ho_line *line);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "base/text.h"
 
 ho_detection ho_detect(const double *weights, const double *replaced, int64_t count)
@@ -40,6 +41,7 @@ static const double *weights_of(const ho_term *term, const ho_training *training
 typedef struct weighted {
     double weight;
     int64_t example;
+    uint64_t turn; /* among equals */
 } weighted;
 
 static int by_weight(const void *left, const void *right)
@@ -47,7 +49,7 @@ static int by_weight(const void *left, const void *right)
     const weighted *a = left, *b = right;
     if (a->weight != b->weight)
         return a->weight < b->weight ? -1 : 1;
-    return (a->example > b->example) - (a->example < b->example);
+    return (a->turn > b->turn) - (a->turn < b->turn);
 }
 
 static void print_csv(const ho_pipeline *p, const ho_target *target, const weighted *list, int64_t count, FILE *out)
@@ -120,8 +122,10 @@ ho_status ho_example_weights_write(ho_run_folder *folder, const ho_pipeline *p, 
     weighted *list = ho_large_alloc((uint64_t)count, sizeof *list, "the order of the example weights", error);
     if (!list)
         return error->status;
+    const ho_permutation turns =
+        ho_permutation_of(p->problem.seed, ho_stream("lowest example weights"), (uint64_t)count);
     for (int64_t i = 0; i < count; i++)
-        list[i] = (weighted){weights[i], i};
+        list[i] = (weighted){weights[i], i, ho_permuted(&turns, (uint64_t)i)};
     ho_status status = write_csv(folder, "weights.csv", p, term, list, count, error);
     qsort(list, (size_t)count, sizeof *list, by_weight);
     if (status == HO_OK)

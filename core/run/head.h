@@ -10,6 +10,9 @@
  * the pipeline and the origin; what it makes lives in the arena. */
 ho_record ho_record_of(ho_record_kind kind, const ho_pipeline *pipeline, const ho_origin *origin, ho_arena *arena);
 
+/* Of a run that is not over. */
+#define HO_UNFINISHED_TEXT "this run is not over: it is going on, or was killed"
+
 /* How many processors there are to run on; at least 1. */
 int ho_machine_cores(void);
 

@@ -160,6 +160,26 @@ static bool all_settled(const ho_many *m)
     return true;
 }
 
+static ho_record record_of(const ho_many *m, const ho_error *outcome)
+{
+    ho_record record = ho_record_of(HO_RECORD_RUNS, m->tasks->pipeline, &m->origin, m->arena);
+    record.started.again = ho_again(&m->origin, "pipeline", ho_run_folder_path(m->folder), whole_options(m), m->arena);
+    record.repeat = m->experiment->repeat;
+    record.result.outcome = *outcome;
+    make_rows(m, &record);
+    return record;
+}
+
+/* What others may know of the runs before all are over. */
+static void record_so_far(const ho_many *m)
+{
+    ho_error outcome = {0}, ignored = {0};
+    ho_fail(&outcome, HO_INTERRUPTED, HO_UNFINISHED_TEXT);
+    ho_record record = record_of(m, &outcome);
+    record.unfinished = true;
+    ho_run_folder_record(m->folder, &record, &ignored);
+}
+
 /* The record of all runs; the only one has written its own. */
 static ho_status finish(const ho_many *m, ho_error *error)
 {
@@ -170,13 +190,9 @@ static ho_status finish(const ho_many *m, ho_error *error)
             ho_note("what is done so far is kept in %s", path);
         return error->status;
     }
-    ho_record record = ho_record_of(HO_RECORD_RUNS, m->tasks->pipeline, &m->origin, m->arena);
-    record.started.again = ho_again(&m->origin, "pipeline", path, whole_options(m), m->arena);
     ho_error later = {0};
     sum_up(m, error);
-    record.repeat = m->experiment->repeat;
-    record.result.outcome = *error;
-    make_rows(m, &record);
+    const ho_record record = record_of(m, error);
     if (ho_run_folder_record(m->folder, &record, &later) == HO_OK && all_settled(m))
         ho_run_folder_finish(m->folder);
     ho_fail_as(error, &later);
@@ -279,6 +295,9 @@ static ho_status run_all(ho_many *m, int jobs, ho_error *error)
     m->apart = m->apart && !ho_in_team();
     const ho_pipeline *first = m->tasks->pipeline;
     ho_announce_data(first);
+    if (!m->alone)
+        record_so_far(m);
+    m->ended = m->alone || m->request->shares ? NULL : record_so_far;
     ho_progress_start(&m->progress, (double)m->due, m->request->quiet);
     ho_tasks_run(m, jobs);
     ho_progress_end(&m->progress);

@@ -390,9 +390,15 @@ ho_status ho_run_folder_record(ho_run_folder *f, const ho_record *record, ho_err
 {
     ho_json json = {.pretty = true};
     ho_record_write(&json, record);
-    const char *name = record->kind == HO_RECORD_GRADIENT ? "hypergradient.json" : "result.json";
+    const char *name = record->unfinished                   ? HO_RECORD_UNFINISHED
+                       : record->kind == HO_RECORD_GRADIENT ? "hypergradient.json"
+                                                            : "result.json";
     ho_status status = ho_run_folder_text(f, "", name, json.text, json.length, error);
     ho_json_free(&json);
+    char *unfinished = ho_format("%s/" HO_RECORD_UNFINISHED, f->path);
+    if (status == HO_OK && !record->unfinished)
+        unlink(unfinished);
+    free(unfinished);
     return status;
 }
 

@@ -50,7 +50,7 @@ const char *ho_run_folder_path(const ho_run_folder *folder);
  * The hyperparameters are those of `lambda`; `norms`: of the tangents, by each of ho_training_hypers; NULL: unknown. */
 ho_status ho_run_folder_line(ho_run_folder *folder, const ho_training *training, ho_line line, const double *lambda,
                              const double *norms, ho_error *error);
-/* Writes result.json, or hypergradient.json. */
+/* Writes result.json, or hypergradient.json, or unfinished.json, of which result.json takes the place. */
 ho_status ho_run_folder_record(ho_run_folder *folder, const ho_record *record, ho_error *error);
 
 /* Write a file each, at once: SUBFOLDER/NAME, SUBFOLDER/NAME.npy. */

@@ -348,7 +348,7 @@ static ho_status measure_all(ho_single *s, ho_result *result, ho_error *error)
 }
 
 /* The record of a run, whose only row is its own. */
-static ho_status record(const ho_single *s, const ho_result *result, ho_error *error)
+static ho_status record(const ho_single *s, const ho_result *result, bool unfinished, ho_error *error)
 {
     static const char *const here[] = {"."};
     const ho_single_request *request = s->request;
@@ -357,14 +357,25 @@ static ho_status record(const ho_single *s, const ho_result *result, ho_error *e
     ho_row row = ho_row_of(&runs, arena);
     ho_record record = ho_record_of(HO_RECORD_RUN, s->pipeline, request->origin, arena);
     record.started.again = ho_again(request->origin, "pipeline", ho_run_folder_path(s->folder), NULL, arena);
+    record.unfinished = unfinished;
     record.repeat = 1;
     record.result = *result;
     record.rows.count = 1;
     record.rows.items = &row;
     ho_run_folder_record(s->folder, &record, error);
-    request->show(request->context, &record);
+    if (!unfinished)
+        request->show(request->context, &record);
     ho_arena_free(arena);
     return error->status;
+}
+
+/* What others may know of the run before it is over. */
+static void record_beginning(const ho_single *s)
+{
+    ho_result begun = *s->result;
+    ho_error ignored = {0};
+    ho_fail(&begun.outcome, HO_INTERRUPTED, HO_UNFINISHED_TEXT);
+    record(s, &begun, true, &ignored);
 }
 
 /* Where the run stands at its beginning, or where it was. */
@@ -406,8 +417,10 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
         return status; /* what there is stays as it is */
 
     /* What is done so far is kept, whatever happens. */
-    if (status == HO_OK)
+    if (status == HO_OK) {
+        record_beginning(s);
         status = search(s, result);
+    }
     ho_error later = {0}, unwritten = {0};
     ho_run_folder_lambda(folder, "hyperparameters", s->training, s->best.lambda, &unwritten);
     ho_example_weights_write(folder, s->pipeline, s->training, s->best.lambda, &result->detection, &unwritten);
@@ -430,7 +443,7 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
     uint64_t lines; /* reach the disk before what says that the run is over */
     ho_run_folder_settle(folder, &lines, &result->outcome);
     later = (ho_error){0};
-    if (record(s, result, &later) == HO_OK && ho_is_settled(result->outcome.status))
+    if (record(s, result, false, &later) == HO_OK && ho_is_settled(result->outcome.status))
         ho_run_folder_finish(folder);
     ho_fail_as(&result->outcome, &later);
     return result->outcome.status;

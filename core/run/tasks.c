@@ -203,6 +203,8 @@ static void end(ho_task *t)
     t->all->finished++;
     if (!t->all->alone)
         show_progress(t, 1, ho_outcome_name(outcome->status));
+    if (t->all->ended)
+        t->all->ended(t->all);
 }
 
 static void over(void *context, size_t index, const char *death)

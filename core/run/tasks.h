@@ -46,6 +46,7 @@ struct ho_many {
     ho_task **order;             /* in which tasks are taken */
     size_t count, due, finished; /* due: that this process sees to */
     ho_progress progress;
+    void (*ended)(const ho_many *all); /* told of each task that is over */
 };
 
 /* A task for each variant and repetition, not yet read. */

@@ -101,7 +101,7 @@ Test(courses, show_errors_accuracy_hyperparameters_and_tangents, .init = report_
     cr_expect_eq(report_count_of(page, "Growth is a sign of unstable dynamics"), 2);
     cr_expect_eq(report_count_of(page, "<svg"), 11, "those, and the spread of test accuracies");
     report_holds(page, "momentum, T unbounded");
-    report_holds(page, "Where repeats stop training at different steps");
+    report_holds(page, "Where the first of the repeats has ended, the others go on as thin lines");
     report_expect_self_contained(page);
 }
 
@@ -152,13 +152,17 @@ Test(courses, meet_where_repeats_tell_of_other_steps, .init = report_enter, .fin
     keep_scripts();
     report_page_of_run();
     const char *errors = script(ERRORS);
-    /* Step, mean, least and largest: of both repeats where both are, of one before and after. */
-    report_holds(errors, "\n 10 3 3 3\n 20 3.25 2.5 4\n 30 2.75 2 3.5\n 40 2.625 2.25 3\n 50 2.5 2.5 2.5\nEOD");
-    report_holds(errors, "\n 10 2 2 2\n 20 2 1.5 2.5\n 30 1.5 1 2\n 40 1.125 0.75 1.5\n 50 0.5 0.5 0.5\nEOD");
+    /* Step, mean, least and largest where both repeats are; thin lines of the one before and after. */
+    report_holds(errors, "<< EOD\n 20 3.25 2.5 4\n 30 2.75 2 3.5\n 40 2.625 2.25 3\nEOD");
+    report_holds(errors, "<< EOD\n 20 2 1.5 2.5\n 30 1.5 1 2\n 40 1.125 0.75 1.5\nEOD");
+    report_holds(errors, "<< EOD\n 10 3\n 30 2\nEOD");
+    report_holds(errors, "<< EOD\n 30 2\n 50 2.5\nEOD");
+    report_holds(errors, "<< EOD\n 30 1\n 50 0.5\nEOD");
+    cr_expect_eq(report_count_of(errors, "linewidth 0.8 linecolor rgb '#2f6690'"), 4);
     report_holds(errors, "\n 30 3.5 3.5 3.5\n 60 2.75 2.75 2.75\nEOD");
     report_holds(errors, " << EOD\n 30 2\n 40 3\nEOD");
     report_holds(errors, " << EOD\n 60 2.75\nEOD");
-    cr_expect_eq(report_count_of(errors, "dashtype"), 2, "two rows know their training error");
+    cr_expect_eq(report_count_of(errors, "dashtype"), 4, "two rows know their training error");
     cr_expect_eq(report_count_of(errors, "filledcurves"), 1, "one row has repeats");
     report_holds(script(ACCURACY), "\n 10 12.5 12.5 12.5\n 30 50 50 50\n 50 25 25 25\nEOD");
     report_holds(script(SAMPLES), "<< EOD\n 10 3.5 3.5 3.5\nEOD");
@@ -169,6 +173,21 @@ Test(courses, meet_where_repeats_tell_of_other_steps, .init = report_enter, .fin
     report_holds(script(RATE_TANGENT), "<< EOD\n 20 100 100 100\nEOD");
     report_holds(script(SUM_TANGENT), "<< EOD\n 10 2 2 2\n 20 4 4 4\nEOD");
     cr_expect_eq(report_count_of(script(ERRORS), "logscale"), 0);
+}
+
+/* The lowest error so far of a search that has ended is still its lowest: its mean goes on. */
+Test(courses, of_the_lowest_error_go_on_where_a_search_has_ended, .init = report_enter, .fini = report_leave)
+{
+    write_run();
+    report_change("run/result.json", "\"folders\": [\"search\"]", "\"folders\": [\"search\", \"other\"]");
+    report_write_text("run/other/metrics.jsonl", "{\"iteration\": 1, \"validation_error\": 3.5}\n"
+                                                 "{\"iteration\": 2, \"validation_error\": 1.5}\n"
+                                                 "{\"iteration\": 4, \"validation_error\": 1.25}\n");
+    keep_scripts();
+    report_page_of_run();
+    const char *lowest = script(SEARCH);
+    report_holds(lowest, "<< EOD\n 1 3 2.5 3.5\n 2 1.875 1.5 2.25\n 4 1.75 1.25 2.25\nEOD");
+    cr_expect_eq(report_count_of(lowest, "linewidth 0.8 linecolor rgb '#3a8f6b'"), 0);
 }
 
 /* Errors that span many powers of ten would else be one flat line with a peak. */

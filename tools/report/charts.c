@@ -203,10 +203,10 @@ ho_status ho_chart_histogram(const ho_chart_entry *entries, size_t count, bool t
     ho_script_real(two_groups ? size * 0.21 : 0, s.text);
     fputc('\n', s.text);
     ho_script_plot(&s);
-    fprintf(s.plots, "$bins using ($1 - shift):2 with boxes linecolor rgb '%s'", ho_plot_colour(0));
+    fprintf(s.plots, "$bins using ($1 - shift):2 with boxes linecolor rgb '" HO_ORIGINAL_COLOUR "'");
     if (two_groups) {
         ho_script_plot(&s);
-        fprintf(s.plots, "$bins using ($1 + shift):3 with boxes linecolor rgb '%s'", ho_plot_colour(1));
+        fprintf(s.plots, "$bins using ($1 + shift):3 with boxes linecolor rgb '" HO_REPLACED_COLOUR "'");
     }
     return ho_script_draw(&s, svg, error);
 }

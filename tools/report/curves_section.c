@@ -160,20 +160,13 @@ static void put_spread(ho_page *page)
 static void put_notes(const ho_page *page)
 {
     const ho_report_run *run = page->run;
-    bool repeats = false, monitored = false;
-    for (size_t r = 0; r < run->row_count; r++) {
-        const ho_series_list *series = &run->rows[r].series;
+    bool repeats = false;
+    for (size_t r = 0; r < run->row_count; r++)
         repeats = repeats || run->rows[r].record->folders.count > 1;
-        monitored = monitored || ho_series_find(series, HO_VALIDATION_ERROR_COURSE, "") ||
-                    ho_series_find(series, HO_UPDATE_ERROR, "");
-    }
     if (repeats)
-        fprintf(page->html,
-                "<p class=\"note\">Lines are means over the repeats; bands reach from the smallest value to "
-                "the largest.%s</p>\n",
-                monitored ? " Where repeats stop training at different steps, a line continues as the mean of those "
-                            "still training."
-                          : "");
+        fputs("<p class=\"note\">Lines are means over the repeats; bands reach from the smallest value to the largest. "
+              "Where the first of the repeats has ended, the others go on as thin lines, each by itself.</p>\n",
+              page->html);
     if (run->row_count == 1)
         return;
     fputs("<div class=\"legend\">", page->html);

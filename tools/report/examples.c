@@ -197,6 +197,8 @@ static ho_status add_truth(const char *folder, ho_example *examples, size_t coun
 /* Looks the lowest examples up among all, which say what is known of them. */
 static ho_status join(const char *path, ho_examples *x, const ho_example *all, size_t count, ho_error *error)
 {
+    for (size_t i = 0; x->lowest && x->lowest_count && i < count; i++)
+        x->tied += all[i].weight <= x->lowest[0].weight;
     for (size_t k = 0; x->lowest && k < x->lowest_count; k++) {
         ho_example *e = &x->lowest[k];
         size_t i = 0;

@@ -23,6 +23,7 @@ typedef struct ho_examples {
     ho_example *lowest; /* of the first repeat that has them; NULL: none */
     size_t lowest_count;
     size_t lowest_repeat; /* from 0 */
+    size_t tied;          /* how many examples of that repeat have the least weight */
     ho_images images;     /* of the lowest */
 } ho_examples;
 

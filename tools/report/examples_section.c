@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "report/charts.h"
 #include "report/page.h"
+#include "report/plot.h"
 #include "report/text.h"
 
 /* The most rows whose weights are shown. */
@@ -53,6 +54,13 @@ static void put_files(const ho_page *page, const ho_report_row *row)
     }
 }
 
+/* A square of the colour of labels that are original (0), were replaced (1), or of which nothing is known. */
+static void put_label_chip(const ho_page *page, int corrupted)
+{
+    fprintf(page->html, "<span class=\"chip\" style=\"background:%s\"></span>",
+            corrupted > 0 ? HO_REPLACED_COLOUR : HO_ORIGINAL_COLOUR);
+}
+
 /* ---- all weights ------------------------------------------------------------------------------------------------- */
 
 static void put_histogram(ho_page *page, const ho_examples *x)
@@ -68,7 +76,7 @@ static void put_histogram(ho_page *page, const ho_examples *x)
 }
 
 /* The weights of all examples (corrupted -1), of those whose label is original (0), or replaced (1). */
-static void put_summary_row(const ho_page *page, const ho_examples *x, int corrupted, const char *name, size_t colour)
+static void put_summary_row(const ho_page *page, const ho_examples *x, int corrupted, const char *name)
 {
     size_t count = 0, zero = 0;
     double mean = 0;
@@ -80,7 +88,7 @@ static void put_summary_row(const ho_page *page, const ho_examples *x, int corru
         mean += (x->all[i].weight - mean) / (double)count;
     }
     fputs("<tr><td>", page->html);
-    ho_page_chip(page, colour);
+    put_label_chip(page, corrupted);
     fprintf(page->html, "%s</td><td class=\"n\">%zu</td><td class=\"n\">%.3g</td><td class=\"n\">%zu</td></tr>\n", name,
             count, count ? mean : 0, zero);
 }
@@ -91,10 +99,10 @@ static void put_summary(const ho_page *page, const ho_examples *x)
           "<th class=\"n\">Mean weight</th><th class=\"n\">Weight 0</th></tr></thead>\n<tbody>\n",
           page->html);
     if (x->truth) {
-        put_summary_row(page, x, 0, "original label", 0);
-        put_summary_row(page, x, 1, "label replaced by noise", 1);
+        put_summary_row(page, x, 0, "original label");
+        put_summary_row(page, x, 1, "label replaced by noise");
     } else {
-        put_summary_row(page, x, -1, "all", 0);
+        put_summary_row(page, x, -1, "all");
     }
     fputs("</tbody></table></div>\n", page->html);
 }
@@ -138,8 +146,8 @@ static ho_status add_sheet(ho_page *page, const ho_examples *x, const char *name
     ho_images_frame frames[HO_EXAMPLES_LOWEST];
     for (size_t i = 0; i < x->lowest_count; i++)
         frames[i] = x->lowest[i].corrupted < 0   ? HO_IMAGES_PLAIN
-                    : x->lowest[i].corrupted > 0 ? HO_IMAGES_ORANGE
-                                                 : HO_IMAGES_BLUE;
+                    : x->lowest[i].corrupted > 0 ? HO_IMAGES_REPLACED
+                                                 : HO_IMAGES_ORIGINAL;
     uint8_t *png = NULL;
     size_t size = 0;
     if (ho_images_sheet(&x->images, frames, &png, &size, error) == HO_OK)
@@ -165,12 +173,17 @@ static ho_status put_lowest(ho_page *page, const ho_report_row *row, const char 
     fputs("</summary>\n<p class=\"how\">Below each picture: its given label", page->html);
     if (known == x->lowest_count) {
         fputs(", whether it is ", page->html);
-        ho_page_chip(page, 0);
+        put_label_chip(page, 0);
         fputs("original or ", page->html);
-        ho_page_chip(page, 1);
+        put_label_chip(page, 1);
         fputs("replaced (with the true label)", page->html);
     }
     fputs(", and its weight.", page->html);
+    if (x->tied > x->lowest_count)
+        fprintf(page->html, " %zu examples have the weight %.2g; these are %zu of them, drawn by the run's seed.",
+                x->tied, x->lowest[0].weight, x->lowest_count);
+    else if (x->tied > 1)
+        fprintf(page->html, " %zu examples have the weight %.2g.", x->tied, x->lowest[0].weight);
     if (x->images.pixels)
         fprintf(page->html, " All pictures in one file: <code>%s</code>.", sheet);
     fputs("</p>\n<div class=\"sheet\">\n", page->html);

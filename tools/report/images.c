@@ -197,7 +197,7 @@ static void place(const canvas *c, const ho_images *images, int i, int top, int 
 ho_status ho_images_sheet(const ho_images *images, const ho_images_frame *frames, uint8_t **png, size_t *size,
                           ho_error *error)
 {
-    static const uint8_t white[3] = {255, 255, 255}, blue[3] = {0x2f, 0x66, 0x90}, orange[3] = {0xd1, 0x60, 0x3d};
+    static const uint8_t white[3] = {255, 255, 255}, original[3] = {0x94, 0xa3, 0xb3}, replaced[3] = {0xa4, 0x16, 0x1a};
     int scale = ho_images_scale(images, SHEET_SIDE), columns = images->count;
     columns = columns < SHEET_COLUMNS ? columns : SHEET_COLUMNS;
     int rows = (images->count + columns - 1) / columns;
@@ -208,7 +208,7 @@ ho_status ho_images_sheet(const ho_images *images, const ho_images_frame *frames
     for (int i = 0; i < images->count; i++) {
         int top = GAP + i / columns * (high + GAP), left = GAP + i % columns * (wide + GAP);
         if (frames[i] != HO_IMAGES_PLAIN)
-            fill(&c, top, left, high, wide, frames[i] == HO_IMAGES_ORANGE ? orange : blue);
+            fill(&c, top, left, high, wide, frames[i] == HO_IMAGES_REPLACED ? replaced : original);
         place(&c, images, i, top + FRAME, left + FRAME, scale);
     }
     ho_status status = encode(c.pixels, width, height, 3, png, size, error);

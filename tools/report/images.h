@@ -21,7 +21,7 @@ ho_status ho_images_address(const ho_images *images, int i, char **address, ho_e
 /* The integer factor that makes a picture about `size` pixels large. */
 int ho_images_scale(const ho_images *images, int size);
 
-typedef enum ho_images_frame { HO_IMAGES_PLAIN, HO_IMAGES_BLUE, HO_IMAGES_ORANGE } ho_images_frame;
+typedef enum ho_images_frame { HO_IMAGES_PLAIN, HO_IMAGES_ORIGINAL, HO_IMAGES_REPLACED } ho_images_frame;
 
 /* All pictures, each with its frame, as one PNG file; free(). */
 ho_status ho_images_sheet(const ho_images *images, const ho_images_frame *frames, uint8_t **png, size_t *size,

@@ -63,8 +63,9 @@ static void add(line *l, size_t j, double value)
 }
 
 /* Adds a repeat at each position: the mean of its points nearby, or an interpolation between its neighbours, since
- * repeats may have points at different steps and end at different ones. */
-static void add_repeat(line *l, const ho_point *points, size_t count, bool logarithmic)
+ * repeats may have points at different steps and end at different ones. `stays`: where it has ended its last value is
+ * still right. */
+static void add_repeat(line *l, const ho_point *points, size_t count, bool logarithmic, bool stays)
 {
     const ho_point *before = NULL;
     size_t next = 0;
@@ -82,6 +83,8 @@ static void add_repeat(line *l, const ho_point *points, size_t count, bool logar
         } else if (before && next < count) {
             double part = (l->at[j] - before->x) / (points[next].x - before->x);
             add(l, j, before->value + part * (points[next].value - before->value));
+        } else if (before && stays) {
+            add(l, j, before->value);
         }
     }
 }
@@ -93,7 +96,7 @@ static line *line_of(const ho_series *s, bool logarithmic)
     for (size_t from = 0, to; from < s->count; from = to) {
         for (to = from + 1; to < s->count && s->points[to].repeat == s->points[from].repeat;)
             to++;
-        add_repeat(l, &s->points[from], to - from, logarithmic);
+        add_repeat(l, &s->points[from], to - from, logarithmic, s->of == HO_LOWEST_ERROR);
         l->repeats++;
     }
     return l;
@@ -147,14 +150,71 @@ typedef struct figure {
     size_t blocks;       /* of data */
 } figure;
 
+/* From the first to the last of the positions that all repeats reach; *first > *last: there is none. */
+static void common(const line *l, double *first, double *last)
+{
+    *first = INFINITY;
+    *last = -INFINITY;
+    for (size_t j = 0; j < l->count; j++)
+        if (l->reaching[j] == l->repeats) {
+            *first = fmin(*first, l->at[j]);
+            *last = l->at[j];
+        }
+}
+
+static bool put_point(const figure *f, const ho_point *p)
+{
+    if (!is_shown(p, f->logarithmic))
+        return false;
+    ho_script_real(p->x, f->script.text);
+    ho_script_real(p->value * f->factor, f->script.text);
+    fputc('\n', f->script.text);
+    return true;
+}
+
+/* A thin line through `count` points, or as many of them as can be seen. */
+static void put_thin(figure *f, const ho_point *points, size_t count, const char *colour, bool dashed)
+{
+    const size_t block = f->blocks++, stride = 1 + count / MOST_POSITIONS;
+    fprintf(f->script.text, "$data%zu << EOD\n", block);
+    for (size_t i = 0; i + 1 < count; i += stride)
+        put_point(f, &points[i]);
+    put_point(f, &points[count - 1]);
+    fputs("EOD\n", f->script.text);
+    ho_script_plot(&f->script);
+    fprintf(f->script.plots, "$data%zu using 1:2 with lines linewidth 0.8 linecolor rgb '%s'%s", block, colour,
+            dashed ? " dashtype (6,4)" : "");
+}
+
+/* A repeat before and after what all repeats reach: a mean of some of them would be a choice. */
+static void put_outside(figure *f, const ho_point *points, size_t count, double first, double last, const char *colour,
+                        bool dashed)
+{
+    size_t before = 0, after = count;
+    while (before < count && points[before].x < first)
+        before++;
+    while (after > 0 && points[after - 1].x > last)
+        after--;
+    if (before == count && after == 0) { /* they have nothing in common */
+        put_thin(f, points, count, colour, dashed);
+        return;
+    }
+    if (before > 0)
+        put_thin(f, points, before < count ? before + 1 : count, colour, dashed);
+    if (after < count)
+        put_thin(f, points + (after ? after - 1 : 0), count - (after ? after - 1 : 0), colour, dashed);
+}
+
 static void put_line(figure *f, const ho_series *s, const char *colour, bool dashed)
 {
     line *l = line_of(s, f->logarithmic);
     size_t count = 0, block = f->blocks++;
     FILE *out = f->script.plots;
+    double first, last;
+    common(l, &first, &last);
     fprintf(f->script.text, "$data%zu << EOD\n", block);
     for (size_t j = 0; j < l->count; j++) {
-        if (!l->reaching[j])
+        if (l->reaching[j] < l->repeats)
             continue;
         const double numbers[] = {l->at[j], l->sum[j] / (double)l->reaching[j] * f->factor, l->least[j] * f->factor,
                                   l->largest[j] * f->factor};
@@ -176,6 +236,11 @@ static void put_line(figure *f, const ho_series *s, const char *colour, bool das
                 count > 1 ? "lines" : "points", dashed ? "1.4" : "2", colour,
                 dashed && count > 1 ? " dashtype (6,4)" : "");
     }
+    for (size_t from = 0, to; l->repeats > 1 && from < s->count; from = to) {
+        for (to = from + 1; to < s->count && s->points[to].repeat == s->points[from].repeat;)
+            to++;
+        put_outside(f, &s->points[from], to - from, first, last, colour, dashed);
+    }
     free(l);
 }
 
@@ -184,14 +249,8 @@ static void put_marks(figure *f, const ho_series *s, const char *colour)
 {
     size_t count = 0, block = f->blocks++;
     fprintf(f->script.text, "$data%zu << EOD\n", block);
-    for (size_t i = 0; i < s->count; i++) {
-        if (!is_shown(&s->points[i], f->logarithmic))
-            continue;
-        ho_script_real(s->points[i].x, f->script.text);
-        ho_script_real(s->points[i].value * f->factor, f->script.text);
-        fputc('\n', f->script.text);
-        count++;
-    }
+    for (size_t i = 0; i < s->count; i++)
+        count += put_point(f, &s->points[i]);
     fputs("EOD\n", f->script.text);
     if (count == 0)
         return;

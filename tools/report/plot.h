@@ -24,9 +24,15 @@ typedef struct ho_plot {
     bool percent;
 } ho_plot;
 
+/* Of training examples whose label is the original one, or unknown, and of those whose label noise replaced: colours
+ * that no row has. */
+#define HO_ORIGINAL_COLOUR "#94a3b3"
+#define HO_REPLACED_COLOUR "#a4161a"
+
 /* The colour of row `row` of the run ("#rrggbb"). */
 const char *ho_plot_colour(size_t row);
-/* Draws the mean over the repeats, and behind solid lines their range. lines[row] has the row's colour. *svg stays NULL
+/* Draws the mean over the repeats as far as all of them reach, behind solid lines their range, and before and after
+ * that thin lines for each. lines[row] has the row's colour. *svg stays NULL
  * if there is nothing to draw; free() it. */
 ho_status ho_plot_draw(const ho_plot *plot, const ho_plot_lines *lines, size_t rows, char **svg, ho_error *error);
 

@@ -64,7 +64,7 @@ static void put_edge(const edge *e, double strongest, FILE *dot)
     ho_print_real(e->weight, weight);
     /* Strong edges are short, wide and dark; negative ones are red. */
     fprintf(dot, "  n%lld -- n%lld [penwidth=%.2f, len=%.2f, color=\"%s%02x\", tooltip=\"%s\"];\n", (long long)e->j,
-            (long long)e->k, 0.8 + 6.2 * part, 1.9 - 0.9 * part, e->weight < 0 ? "#b3404a" : "#2f6690",
+            (long long)e->k, 0.8 + 6.2 * part, 1.9 - 0.9 * part, e->weight < 0 ? "#8f2d37" : "#1d4568",
             (unsigned)(70 + 150 * part), weight);
 }
 

@@ -42,7 +42,8 @@ static void put_header(const ho_page *page)
     }
     fputs("</p>\n", html);
     if (record->result.outcome.status != HO_OK) {
-        fprintf(html, "<p class=\"warn\"><strong>%s</strong>", ho_outcome_name(record->result.outcome.status));
+        fprintf(html, "<p class=\"warn\"><strong>%s</strong>",
+                record->unfinished ? "unfinished" : ho_outcome_name(record->result.outcome.status));
         if (record->result.outcome.text[0]) {
             fputs(": ", html);
             ho_text_html(record->result.outcome.text, html);

@@ -167,6 +167,7 @@ static void put_chosen(const ho_texts *chosen, FILE *html)
 static void put_method(const ho_page *page, size_t r)
 {
     const ho_report_row *row = &page->run->rows[r];
+    const bool waits = page->run->record.unfinished && row->record->outcome.status == HO_INTERRUPTED;
     FILE *html = page->html;
     fputs("<td><span class=\"method\">", html);
     if (page->run->row_count > 1)
@@ -175,11 +176,12 @@ static void put_method(const ho_page *page, size_t r)
     ho_text_html(row->name, html);
     fputs("</strong></span>", html);
     if (row->record->outcome.status != HO_OK)
-        fprintf(html, "<span class=\"badge\">%s</span>", ho_outcome_name(row->record->outcome.status));
+        fprintf(html, "<span class=\"badge\">%s</span>",
+                waits ? "unfinished" : ho_outcome_name(row->record->outcome.status));
     fputs("<br><span class=\"how\">", html);
     ho_text_html(strategy_title(row->record->strategy), html);
     put_chosen(&row->record->chosen, html);
-    if (row->record->outcome.text[0]) {
+    if (row->record->outcome.text[0] && !waits) {
         fputs("<br>", html);
         ho_text_html(row->record->outcome.text, html);
     }

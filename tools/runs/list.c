@@ -47,6 +47,21 @@ static const char *date_of(const list *l, const char *file)
     return ho_arena_strdup(l->arena, text);
 }
 
+/* The least validation error so far; NaN: none. */
+static double best_so_far(const list *l, const char *folder)
+{
+    const char *metrics = ho_arena_format(l->arena, "%s/metrics.jsonl", folder);
+    double best = NAN;
+    ho_line line;
+    ho_place place;
+    ho_error error = {0};
+    ho_lines *lines = ho_file_exists(metrics) ? ho_lines_open(metrics, &error) : NULL;
+    while (lines && ho_lines_next(lines, &line, &place, &error))
+        best = fmin(best, line.validation_error);
+    ho_lines_close(lines);
+    return best;
+}
+
 static void add_record(list *l, const char *folder, const char *file)
 {
     ho_record record;
@@ -65,26 +80,16 @@ static void add_record(list *l, const char *folder, const char *file)
                        .method = by_mode && record.kind == HO_RECORD_RUN
                                      ? ho_arena_format(l->arena, "%s, %s", strategy, record.mode)
                                      : strategy,
-                       .outcome = ho_outcome_name(row->outcome.status),
-                       .validation = row->figures[HO_VALIDATION_ERROR].mean,
+                       .outcome = record.unfinished && row->outcome.status == HO_INTERRUPTED
+                                      ? "unfinished"
+                                      : ho_outcome_name(row->outcome.status),
+                       .validation = record.unfinished && record.kind == HO_RECORD_RUN
+                                         ? best_so_far(l, folder)
+                                         : row->figures[HO_VALIDATION_ERROR].mean,
                        .accuracy = row->figures[HO_TEST_ACCURACY].mean,
                        .loss = row->figures[HO_TEST_LOSS].mean,
                        .seconds = row->figures[HO_SECONDS].mean});
     }
-}
-
-/* The least validation error so far; NaN: none. */
-static double best_so_far(const char *metrics)
-{
-    double best = NAN;
-    ho_line line;
-    ho_place place;
-    ho_error error = {0};
-    ho_lines *lines = ho_file_exists(metrics) ? ho_lines_open(metrics, &error) : NULL;
-    while (lines && ho_lines_next(lines, &line, &place, &error))
-        best = fmin(best, line.validation_error);
-    ho_lines_close(lines);
-    return best;
 }
 
 static void add_unfinished(list *l, const char *folder, const char *pipeline)
@@ -93,7 +98,7 @@ static void add_unfinished(list *l, const char *folder, const char *pipeline)
                    .date = date_of(l, pipeline),
                    .method = "-",
                    .outcome = "unfinished",
-                   .validation = best_so_far(ho_arena_format(l->arena, "%s/metrics.jsonl", folder)),
+                   .validation = best_so_far(l, folder),
                    .accuracy = NAN,
                    .loss = NAN,
                    .seconds = NAN});
@@ -121,8 +126,9 @@ static ho_status look(list *l, const char *folder, int depth, ho_error *error)
 {
     const char *result = ho_arena_format(l->arena, "%s/result.json", folder);
     const char *pipeline = ho_arena_format(l->arena, "%s/pipeline.yaml", folder);
-    if (ho_file_exists(result))
-        add_record(l, folder, result);
+    const char *unfinished = ho_arena_format(l->arena, "%s/" HO_RECORD_UNFINISHED, folder);
+    if (ho_file_exists(result) || ho_file_exists(unfinished))
+        add_record(l, folder, ho_file_exists(result) ? result : unfinished);
     else if (ho_file_exists(pipeline))
         add_unfinished(l, folder, pipeline);
     else if (depth < DEEPEST)
