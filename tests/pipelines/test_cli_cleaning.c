@@ -155,6 +155,25 @@ Test(cleaning, the_lowest_weights_come_with_their_pictures)
     cr_expect(least >= 0 && most <= 1 && most > least);
 }
 
+/* Equal weights come in an order that the seed draws, not in that of the data. */
+Test(cleaning, the_lowest_of_equal_weights_are_drawn_by_the_seed)
+{
+    cli_expect_done(cli_run("pipeline", "c.yaml", "--quiet", "--set", "outer=null", "--out", "r", NULL));
+    cli_expect_done(cli_run("pipeline", "c.yaml", "--quiet", "--set", "outer=null", "--out", "s", NULL));
+    cr_expect_str_eq(cli_read("r/examples/lowest.csv"), cli_read("s/examples/lowest.csv"));
+    const char *all = cli_read("r/examples/weights.csv"), *lowest = cli_read("r/examples/lowest.csv");
+    double row[8], other[8], weight = NAN;
+    int as_they_stand = 0;
+    for (int k = 0; k < TRAIN; k++) {
+        csv_line(lowest, k + 1, row);
+        csv_line(all, k + 1, other);
+        weight = isnan(weight) ? row[2] : weight;
+        cr_expect_eq(row[2], weight, "all weights are the same at the start");
+        as_they_stand += row[0] == other[0];
+    }
+    cr_expect_lt(as_they_stand, TRAIN / 2);
+}
+
 Test(cleaning, rows_without_pictures_and_runs_without_noise_leave_what_there_is)
 {
     cli_change("c.yaml", "  plugin: idx\n  inputs: x.gz\n  labels: y.gz\n  noise: {labels: 0.4}\n",

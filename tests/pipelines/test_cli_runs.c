@@ -1,8 +1,11 @@
 /* `hotool runs` and `hotool compare`. */
 #include <math.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli_support.h"
 #include "json_check.h"
@@ -112,6 +115,61 @@ Test(runs, tables_keep_to_the_width_of_the_terminal)
     cr_expect(strstr(r.out, "...  ") && strstr(r.out, "done"), "%s", r.out);
     cr_expect(strstr(cli_run_in_terminal(200, "runs", NULL).out, "_and_then_some_more  "));
     cr_expect(strstr(cli_run("runs", NULL).out, "_and_then_some_more  "), "a file has no width");
+}
+
+/* ---- runs that are going or were killed -------------------------------------------------------------------------- */
+
+static void wait_for(const char *path, const char *piece)
+{
+    for (int i = 0; i < 6000 && !(cli_exists(path) && strstr(cli_read(path), piece)); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    cr_assert(strstr(cli_read(path), piece), "%s", cli_read(path));
+}
+
+/* What can be said of it is said: method, date, the least error so far, curves; and there is a page. */
+static void expect_known(const char *run)
+{
+    cli_result r = cli_run("runs", run, "--json", NULL);
+    cr_expect(json_is(r.out, "0/outcome", "unfinished") && json_is(r.out, "0/method", "hypergradient, reverse"), "%s",
+              r.out);
+    cr_expect(json_number(r.out, "0/validation_error") > 0, "%s", r.out);
+    r = cli_run("export", run, "--csv", "csv", NULL);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    r = cli_run("report", run, "--out", "page.html", NULL);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    const char *page = cli_read("page.html");
+    cr_expect(strstr(page, "<strong>unfinished</strong>") && strstr(page, "<figcaption>Validation error"), "%s", r.err);
+}
+
+Test(runs, can_be_looked_at_while_they_are_going_and_after_they_were_killed)
+{
+    pid_t run = cli_start("pipeline", "base.yaml", "--set", "outer/iterations=100000", "--out", "r", NULL);
+    wait_for("r/metrics.jsonl", "\"iteration\": 3,");
+    expect_known("r");
+    kill(run, SIGKILL);
+    cli_finish(run);
+    cr_assert_eq(cli_shell("printf '{\"iteration\": 9' >>r/metrics.jsonl"), 0);
+    expect_known("r");
+    cr_expect_not(cli_exists("r/result.json"));
+}
+
+/* Of several runs, those that are over are in the table. */
+Test(runs, of_several_show_those_that_are_over)
+{
+    cli_pipeline("v.yaml", "hypergradient: {mode: reverse}\n",
+                 "repeat: 2\nvariants: {A: {}, B: {outer: {iterations: 100000}}}\n");
+    pid_t run = cli_start("pipeline", "v.yaml", "--out", "r", "--jobs", "2", NULL);
+    wait_for("r/B/1/metrics.jsonl", "\"iteration\": 3,");
+    wait_for("r/unfinished.json", "\"runs\": 2,");
+    cli_result r = cli_run("runs", "r", "--json", NULL);
+    cr_expect(json_is(r.out, "0/outcome", "done") && json_is(r.out, "1/outcome", "unfinished"), "%s", r.out);
+    cr_expect_eq(json_number(r.out, "0/test_accuracy"),
+                 (json_number(cli_read("r/A/1/result.json"), "tuned/test_accuracy") +
+                  json_number(cli_read("r/A/2/result.json"), "tuned/test_accuracy")) /
+                     2);
+    kill(run, SIGTERM);
+    cli_finish(run);
+    cr_expect(cli_exists("r/result.json") && !cli_exists("r/unfinished.json") && !cli_exists("r/B/1/unfinished.json"));
 }
 
 static void pair_runs(void)

@@ -171,6 +171,19 @@ Test(cleaning, shows_the_lowest_weights_against_the_truth, .init = report_enter,
     report_holds(row, "data-column=\"f1\" data-mean=\"0.8\"");
 }
 
+/* Of many that have the least weight, a few are shown, which says nothing of the others. */
+Test(cleaning, says_how_many_are_tied_at_the_lowest_weight, .init = report_enter, .fini = report_leave)
+{
+    write_run(true);
+    cr_expect_eq(report_count_of(report_page_of_run(), " examples have the weight"), 0);
+    report_change("run/weighed/1/examples/weights.csv", "60,2,0.01", "60,2,0");
+    report_change("run/weighed/1/examples/lowest.csv", "60,2,0.01", "60,2,0");
+    report_holds(report_page_of_run(), ", and its weight. 2 examples have the weight 0. ");
+    report_change("run/weighed/1/examples/weights.csv", "20,1,0.75", "20,1,0");
+    report_change("run/weighed/1/examples/weights.csv", "10,0,1", "10,0,0");
+    report_holds(report_page_of_run(), "4 examples have the weight 0; these are 3 of them, drawn by the run's seed.");
+}
+
 Test(cleaning, without_truth_shows_weights_alone, .init = report_enter, .fini = report_leave)
 {
     write_run(false);
