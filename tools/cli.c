@@ -25,7 +25,7 @@ static const ho_flag flags[] = {
      HO_CLI_GENERATED, 0},
     {"--jobs", "N", "variants and repetitions run at a time (default: processors / threads)", HO_CLI_JOBS,
      offsetof(ho_cli, jobs)},
-    {"--threads", "N", "threads for the matrix products of each run (default: 1)", HO_CLI_THREADS,
+    {"--threads", "N", "threads of each run; its results do not depend on them (default: 1)", HO_CLI_THREADS,
      offsetof(ho_cli, threads)},
     {"--task", "I/N", "only the I-th of N shares of the runs, into a DIR that processes share (hotool gather)",
      HO_CLI_TASK, offsetof(ho_cli, task)},

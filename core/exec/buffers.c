@@ -88,17 +88,25 @@ static void count_up(void *to, int64_t n, ho_precision precision)
             ((double *)to)[i] = (double)i;
 }
 
+/* Of a worker: the temporaries of a kernel, with their addresses, or a product's scratch. */
+static uint64_t temps_of(const ho_plan *plan, const ho_step *step)
+{
+    const uint64_t number = plan->precision == HO_F32 ? sizeof(float) : sizeof(double);
+    if (step->kind == HO_STEP_KERNEL)
+        return (uint64_t)step->as.kernel.temps * (HO_TEMP_STRIDE * number + sizeof(void *));
+    if (step->kind == HO_STEP_PRODUCT && step->as.product.pack >= 0)
+        return (uint64_t)plan->arithmetic->scratch_size(&step->as.product) * number;
+    return 0;
+}
+
 ho_status ho_lay_out(ho_lowered *low, ho_plan *plan, ho_buffer *buffers, ho_error *error)
 {
-    uint64_t size = place_all(low, buffers, plan->buffer_count);
-    uint64_t block = HO_TEMP_STRIDE * (plan->precision == HO_F32 ? sizeof(float) : sizeof(double)) + sizeof(void *);
-    uint64_t temps = 0;
+    const uint64_t size = place_all(low, buffers, plan->buffer_count);
     for (size_t i = 0; i < plan->step_count; i++) {
-        const ho_step *step = &plan->steps[i];
-        if (step->kind == HO_STEP_KERNEL && (uint64_t)step->as.kernel.temps > temps)
-            temps = (uint64_t)step->as.kernel.temps;
+        const uint64_t temps = aligned(temps_of(plan, &plan->steps[i]));
+        plan->temps_bytes = temps > plan->temps_bytes ? temps : plan->temps_bytes;
     }
-    plan->bytes = size + temps * block;
+    plan->bytes = size + (uint64_t)plan->threads * plan->temps_bytes;
     plan->memory = ho_large_alloc(plan->bytes + ALIGNMENT, 1, "the plan's buffers", error);
     plan->address = ho_alloc((plan->buffer_count + 1) * sizeof *plan->address);
     if (plan->memory == NULL)

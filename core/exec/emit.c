@@ -218,7 +218,8 @@ static void write_reduce(writer *w, int32_t index)
     *r = (ho_reduce_into){
         .op = item->op, .outer = item->around.outer, .extent = item->around.extent, .inner = item->around.inner};
     r->result = item->shape.rank == 0 ? (ho_operand){HO_IN_SLOT, slot_of(w->e, item), 0} : storage(w->e, index, 0);
-    r->partial = new_buffer(w->e, (uint64_t)item->around.inner * sizeof(double));
+    const int64_t blocks = (k->count + HO_BLOCK - 1) / HO_BLOCK;
+    r->partial = new_buffer(w->e, (uint64_t)(r->inner == 1 ? 2 * blocks : r->inner) * sizeof(double));
     touch(w->e, r->partial);
     ho_instruction *instruction = new_instruction(w, HO_DO_REDUCE, (ho_operand){HO_IN_NONE, -1, 0});
     instruction->in[0] = in;
@@ -393,7 +394,7 @@ static void emit_product(emitter *e, int32_t index, uint32_t first)
         p.m *= p.batch;
         p.batch = 1;
     }
-    int64_t pack = p.add ? -1 : e->plan->arithmetic->pack_size(&p);
+    const int64_t pack = e->plan->arithmetic->pack_size(&p);
     if (pack >= 0) {
         p.pack = new_buffer(e, (uint64_t)(pack > 0 ? pack : 1) * item_bytes(e));
         touch(e, p.pack);

@@ -34,11 +34,10 @@ void ho_plan_profile_as(ho_plan *plan, const char *name);
 /* The scratch memory that it holds, in bytes. */
 size_t ho_plan_bytes(const ho_plan *plan);
 
-/* Threads for matrix products from now on (1 or more). The bits of a large product may depend on their number, since
- * the BLAS splits sums elsewhere. */
+/* Threads of plans that are made and run from now on (1 or more): they share the larger products and elementwise steps.
+ * The bits do not depend on their number. */
 void ho_exec_threads(int threads);
-/* Processor time of the calling thread in seconds, with that of the BLAS threads which worked for it. The latter is an
- * estimate: each is taken to be as busy during a large product as the caller. */
+/* Processor time of the calling thread in seconds, with that of the threads which worked for it. */
 double ho_exec_cpu_seconds(void);
 
 /* The reference: each node by its definition, in f64; with HO_F32, every tensor of rank > 0 is rounded to float after

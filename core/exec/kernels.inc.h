@@ -61,6 +61,22 @@ static REAL *target(const block *b, const ho_operand *operand)
     return own;
 }
 
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The worker's part of `all`. */
+static int64_t share_start(const ho_worker *worker, int64_t all)
+{
+    return all * worker->index / worker->count;
+}
+
+static int64_t share_end(const ho_worker *worker, int64_t all)
+{
+    return all * (worker->index + 1) / worker->count;
+}
+
 #include "exec/vector_math.inc.h"
 
 #include "exec/elementwise.inc.h"
@@ -288,26 +304,36 @@ static void put_result(const ho_reduce_into *r, const block *b, int64_t at, doub
         ((REAL *)b->address[r->result.index])[r->result.offset + at] = (REAL)value;
 }
 
-/* (outer, extent, 1): each line reduces to one number. */
-INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *, int64_t),
-                         double (*fold)(double, double), const REAL *a, const block *b)
+/* (outer, extent, 1): each line reduces to one number. What a block has of a line that begins before it, and of one
+ * that ends after it, is kept for later: other blocks may be other workers'. */
+INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *, int64_t), const REAL *a,
+                         const block *b)
 {
-    double *partial = b->address[r->partial];
+    double *unfinished = (double *)b->address[r->partial] + b->first / HO_BLOCK * 2;
     int64_t o = b->first / r->extent, e = b->first % r->extent, left = b->n;
-    while (left > 0) {
-        int64_t n = r->extent - e < left ? r->extent - e : left;
-        double value = segment(a, n);
+    for (int64_t n; left > 0; left -= n, a += n, o++, e = 0) {
+        n = least_of(r->extent - e, left);
+        const double value = segment(a, n);
+        if (n == r->extent)
+            put_result(r, b, o, value);
+        else
+            unfinished[e > 0 ? 0 : 1] = value;
+    }
+}
+
+/* The lines that went on from block to block, whose parts are folded in their order. */
+INLINE void finish_lines(const ho_reduce_into *r, double (*fold)(double, double), const block *b, int64_t end)
+{
+    const double *unfinished = (const double *)b->address[r->partial] + b->first / HO_BLOCK * 2;
+    double value = 0;
+    for (int64_t at = b->first; at < end; at += HO_BLOCK, unfinished += 2) {
+        const int64_t next = least_of(at + HO_BLOCK, end), o = at / r->extent, e = at % r->extent;
         if (e > 0)
-            value = fold(value, *partial);
-        e += n;
-        if (e == r->extent) {
-            put_result(r, b, o++, value);
-            e = 0;
-        } else {
-            *partial = value;
-        }
-        a += n;
-        left -= n;
+            value = fold(unfinished[0], value);
+        if (e > 0 && (o + 1) * r->extent <= next)
+            put_result(r, b, o, value);
+        if (next % r->extent > 0 && next / r->extent * r->extent >= at)
+            value = unfinished[1];
     }
 }
 
@@ -344,12 +370,12 @@ static void reduce(const ho_instruction *instruction, const ho_reduce_into *r, c
 {
     const REAL *a = source(b, &instruction->in[0]);
     switch (r->op) {
-#define REDUCE(NAME, name, ...)                                    \
-    case HO_OP_##NAME:                                             \
-        if (r->inner == 1)                                         \
-            reduce_lines(r, name##_of_segment, name##_fold, a, b); \
-        else                                                       \
-            reduce_across(r, name##_fold, a, b);                   \
+#define REDUCE(NAME, name, ...)                       \
+    case HO_OP_##NAME:                                \
+        if (r->inner == 1)                            \
+            reduce_lines(r, name##_of_segment, a, b); \
+        else                                          \
+            reduce_across(r, name##_fold, a, b);      \
         break;
         HO_REDUCTION_OPS(REDUCE)
     default: /* not emitted */
@@ -397,19 +423,51 @@ static void run_block(const ho_kernel *kernel, const block *b)
     }
 }
 
-static void run_kernel(const ho_kernel *kernel, void *const *address, double *slots, void *temps, ho_rows rows)
+/* Whether some line is in more than one block. */
+static bool leaves_lines(const ho_reduce_into *r)
 {
-    const int64_t width = kernel->count / rows.of, end = rows.last * width;
-    block b = {.address = address, .slots = slots, .temps = temps};
+    return r->inner == 1 && HO_BLOCK % r->extent != 0;
+}
+
+static void finish(const ho_reduce_into *r, const block *b, int64_t end)
+{
+    switch (r->op) {
+#define FINISH(NAME, name, ...)               \
+    case HO_OP_##NAME:                        \
+        finish_lines(r, name##_fold, b, end); \
+        break;
+        HO_REDUCTION_OPS(FINISH)
+    default: /* not emitted */
+        break;
+    }
+}
+
+static void run_kernel(const ho_kernel *kernel, void *const *address, double *slots, const ho_worker *worker,
+                       ho_rows rows)
+{
+    const int64_t width = kernel->count / rows.of, first = rows.first * width, end = rows.last * width;
+    const int64_t blocks = (end - first + HO_BLOCK - 1) / HO_BLOCK;
+    const int64_t own = least_of(end, first + HO_BLOCK * share_end(worker, blocks));
+    block b = {.address = address, .slots = slots, .temps = worker->temps};
     b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
-    for (b.first = rows.first * width; b.first < end; b.first += HO_BLOCK) {
-        int64_t left = end - b.first;
-        b.n = left < HO_BLOCK ? left : HO_BLOCK;
+    for (b.first = first + HO_BLOCK * share_start(worker, blocks); b.first < own; b.first += HO_BLOCK) {
+        b.n = least_of(own - b.first, HO_BLOCK);
         run_block(kernel, &b);
     }
 #if defined(__AVX2__)
     _mm_sfence(); /* make what was streamed visible to other threads */
 #endif
+    bool waited = false;
+    for (size_t i = 0; i < kernel->reduce_count; i++) {
+        if (!leaves_lines(&kernel->reduces[i]))
+            continue;
+        if (!waited)
+            ho_worker_wait(worker);
+        waited = true;
+        b.first = first;
+        if (worker->index == 0)
+            finish(&kernel->reduces[i], &b, end);
+    }
 }
 
 /* ---- gather and scatter ---------------------------------------------------------------------------------------- */
@@ -447,6 +505,31 @@ static void run_index(const ho_indexing *x, void *const *address)
 
 #include "exec/products.inc.h"
 
+#include "exec/wide.inc.h"
+
+static int64_t pack_size(const ho_product *p)
+{
+    return is_wide(p) ? 0 : p->n > HO_NARROW || p->add ? -1 : narrow_pack(p);
+}
+
+static int64_t scratch_size(const ho_product *p)
+{
+    return is_wide(p) ? wide_scratch(p) : narrow_scratch(p);
+}
+
+static int64_t product_unit(const ho_product *p)
+{
+    return is_wide(p) ? 0 : goes_down(p) ? DOWN_DEPTH : goes_along(p) ? 1 : 0;
+}
+
+static void run_product(const ho_product *p, void *const *address, const ho_worker *worker, ho_rows rows)
+{
+    if (is_wide(p))
+        run_wide_product(p, address, worker);
+    else
+        run_narrow_product(p, address, worker, rows);
+}
+
 const ho_arithmetic JOIN(ho_arithmetic_, PRECISION, ISA) = {
 #if REAL_IS_F32
     .name = "f32",
@@ -456,6 +539,7 @@ const ho_arithmetic JOIN(ho_arithmetic_, PRECISION, ISA) = {
     .kernel = run_kernel,
     .index = run_index,
     .pack_size = pack_size,
+    .scratch_size = scratch_size,
     .product = run_product,
     .product_unit = product_unit,
 };

@@ -16,6 +16,15 @@ static void bind_slots(const ho_lowered *low, ho_plan *plan)
             plan->outputs[i] = (ho_binding){HO_IN_SLOT, low->items[low->outputs[i].index].slot};
 }
 
+/* Workers are not woken for less than some twenty microseconds' work, in multiply-adds. */
+static bool worth_sharing(const ho_plan *plan)
+{
+    double work = 0;
+    for (size_t i = 0; i < plan->step_count; i++)
+        work += ho_shared_work(&plan->steps[i], (ho_rows){0, 1, 1});
+    return work >= 1e6;
+}
+
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
                      const ho_node *outputs, size_t output_count, ho_error *error)
 {
@@ -41,6 +50,7 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
         ho_fuse_levels(&low);
         status = ho_emit(&low, plan, &buffers);
     }
+    plan->threads = worth_sharing(plan) ? ho_threads() : 1;
     if (status == HO_OK)
         status = ho_lay_out(&low, plan, buffers, error);
     if (status == HO_OK)

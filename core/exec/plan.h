@@ -6,12 +6,13 @@
  *   emit.c     items become steps; tidy.c pairs the instructions of a kernel and shares its temporaries
  *   rows.c     steps that read a large matrix twice run on a block of its rows after another
  *   buffers.c  stored items get addresses, which are reused when nothing reads them any more
- *   plan.c     calls these in turn; run.c runs the steps; kernels.inc.h is the arithmetic
+ *   plan.c     calls these in turn; run.c runs the steps, in the threads of threads.c; kernels.inc.h is the arithmetic
  */
 #ifndef HO_EXEC_PLAN_H
 #define HO_EXEC_PLAN_H
 
 #include "exec/exec.h"
+#include "exec/threads.h"
 
 /* Elements per block of a kernel. Sums are split at multiples of it, so their bits depend on it. */
 #define HO_BLOCK 512
@@ -56,7 +57,8 @@ typedef struct ho_reduce_into {
     uint32_t op;
     int64_t outer, extent, inner;
     ho_operand result; /* a slot, or a buffer */
-    int32_t partial;   /* buffer of `inner` doubles */
+    int32_t
+        partial; /* buffer of doubles: of `inner`; or where that is 1, of two for each block, for unfinished lines */
 } ho_reduce_into;
 
 typedef struct ho_instruction {
@@ -78,7 +80,7 @@ typedef struct ho_kernel {
     int32_t temps;
 } ho_kernel;
 
-/* Products of at most this many columns need no BLAS. (Only the BLAS can add to what is there.) */
+/* Products of more columns than this can add to what is there. */
 #define HO_NARROW 32
 
 /* c = a @ b, or c += a @ b, mapped over `batch`. `row`, `column` and `step` (to the next of the batch) are strides in
@@ -92,7 +94,7 @@ typedef struct ho_product {
     int64_t batch, m, n, k;
     ho_matrix a, b, c;
     bool add;
-    int32_t pack; /* buffer for packed operands; -1: this product goes to the BLAS */
+    int32_t pack; /* buffer for packed operands that workers share; -1: this product goes to the BLAS */
 } ho_product;
 
 /* out[o, j, i] = in[o, index[j], i], or out[o, index[j], i] += in[o, j, i]. */
@@ -147,15 +149,17 @@ typedef struct ho_rows {
     int64_t first, last, of;
 } ho_rows;
 
-/* The arithmetic of one precision and one instruction set. */
+/* The arithmetic of one precision and one instruction set. All workers of a plan call the kernel or the product, or one
+ * of them does; what they write depends on nothing but the operands. */
 typedef struct ho_arithmetic {
     const char *name;
-    void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, void *temps, ho_rows rows);
+    void (*kernel)(const ho_kernel *kernel, void *const *address, double *slots, const ho_worker *worker, ho_rows rows);
     void (*index)(const ho_indexing *indexing, void *const *address);
-    /* Products too narrow for a BLAS. pack_size: how many elements of packing space this one needs, or -1 if the BLAS
-     * is better at it. */
+    /* How many elements of packing space this product needs, or -1 if it is for the BLAS; and of scratch, for each
+     * worker. */
     int64_t (*pack_size)(const ho_product *product);
-    void (*product)(const ho_product *product, void *const *address, ho_rows rows);
+    int64_t (*scratch_size)(const ho_product *product);
+    void (*product)(const ho_product *product, void *const *address, const ho_worker *worker, ho_rows rows);
     /* In which parts such a product can be computed, one after another from the first: 1: any number of its m rows;
      * more: multiples of so many of the k terms of its sums; 0: in none. */
     int64_t (*product_unit)(const ho_product *product);
@@ -174,8 +178,10 @@ struct ho_plan {
     size_t slot_count;
     void **address; /* of each buffer */
     size_t buffer_count;
-    void *memory; /* buffers, constants and temporaries */
-    void *temps;
+    void *memory;         /* buffers, constants and temporaries */
+    int32_t threads;      /* at most */
+    void *temps;          /* of the first worker */
+    uint64_t temps_bytes; /* of each */
     uint64_t bytes;
     struct ho_profile *profile; /* NULL: the plan is not measured */
 };
@@ -273,6 +279,8 @@ bool ho_batch_is_rows(const ho_view *a, const ho_view *b);
 void ho_fuse_levels(ho_lowered *low);
 /* Whether `user` can take its operand within the kernel that computes it, if both have the same level. */
 bool ho_fuses(const ho_lowered *low, const ho_item *user, const ho_view *in);
+/* What workers have to share in a step on these rows, in multiply-adds; 0: it is left to the first of them. */
+double ho_shared_work(const ho_step *step, ho_rows rows);
 /* Whether the sizes and strides of this product fit the integers of the BLAS, usually of 32 bits. */
 bool ho_blas_counts(const ho_product *product);
 /* Writes the steps of the plan, and the buffers that they use with their lifetimes into *buffers (free). Fails with

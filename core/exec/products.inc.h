@@ -67,11 +67,6 @@ typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(R
 /* Members of a batch with the same a are treated as one matrix of at most so many columns. */
 #define COLUMNS_MOST ((int64_t)128)
 
-static int64_t least_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t rounded_up(int64_t n, int64_t to)
 {
     return (n + to - 1) / to * to;
@@ -100,19 +95,21 @@ static int64_t joined_members(const ho_product *p)
     return !joins ? 1 : p->batch < most ? p->batch : most;
 }
 
-static int64_t pack_size(const ho_product *p)
+/* Of what all workers read, and of what each has to itself. */
+static int64_t narrow_pack(const ho_product *p)
 {
-    if (p->n > HO_NARROW)
-        return -1;
-    int64_t columns = joined_members(p) * p->n;
+    const int64_t columns = joined_members(p) * p->n;
     if (goes_down(p))
-        return columns * (p->k > DOWN_DEPTH ? rounded_up(p->m, PANEL) : PANEL) + columns * least_of(p->k, DOWN_DEPTH);
-    return goes_along(p) ? columns * rounded_up(p->k, LANES) : least_of(p->k, DEPTH) * rounded_up(columns, LANES);
+        return p->k > DOWN_DEPTH ? columns * rounded_up(p->m, PANEL) : 0;
+    return goes_along(p) ? columns * rounded_up(p->k, LANES) : 0;
 }
 
-static int64_t product_unit(const ho_product *p)
+static int64_t narrow_scratch(const ho_product *p)
 {
-    return goes_down(p) ? DOWN_DEPTH : goes_along(p) ? 1 : 0;
+    const int64_t columns = joined_members(p) * p->n;
+    if (goes_down(p))
+        return columns * (PANEL + least_of(p->k, DOWN_DEPTH));
+    return goes_along(p) ? 0 : least_of(p->k, DEPTH) * PANEL;
 }
 
 /* ---- rearranging ----------------------------------------------------------------------------------------------- */
@@ -200,11 +197,12 @@ typedef struct factors {
     const REAL *a;
     int64_t row, column;
     const REAL *b;
-    int64_t b_row, depth, ahead; /* ahead: how far to fetch b ahead, if it is not in a cache */
+    int64_t b_row, depth, ahead; /* ahead: how far to fetch b ahead; 0: it is in a cache */
 } factors;
 
 /* c (+)= a @ b. */
-INLINE void multiply(const int rows, const int vectors, const factors *f, REAL *c, int64_t c_row, bool add)
+INLINE void multiply(const int rows, const int vectors, const bool fetches, const factors *f, REAL *c, int64_t c_row,
+                     bool add)
 {
     vector sum[ROWS][2];
     const REAL *line[ROWS], *b = f->b;
@@ -220,7 +218,7 @@ INLINE void multiply(const int rows, const int vectors, const factors *f, REAL *
         UNROLL
         for (int v = 0; v < vectors; v++) {
             y[v] = at(b + v * LANES);
-            if (vectors == 2 && v * VECTOR_BYTES % CACHE_LINE == 0)
+            if (fetches && v * VECTOR_BYTES % CACHE_LINE == 0)
                 __builtin_prefetch(b + f->ahead + v * LANES);
         }
         UNROLL
@@ -240,13 +238,16 @@ INLINE void multiply(const int rows, const int vectors, const factors *f, REAL *
 
 static void multiply_tile(int64_t rows, int64_t vectors, const factors *f, REAL *c, int64_t c_row, bool add)
 {
-    switch (vectors == 1 ? rows : ROWS + rows) {
-#define TILE(rows)                           \
-    case rows:                               \
-        multiply(rows, 1, f, c, c_row, add); \
-        return;                              \
-    case ROWS + (rows):                      \
-        multiply(rows, 2, f, c, c_row, add); \
+    switch (rows + ROWS * (vectors == 1 ? 0 : f->ahead == 0 ? 1 : 2)) {
+#define TILE(rows)                                  \
+    case rows:                                      \
+        multiply(rows, 1, false, f, c, c_row, add); \
+        return;                                     \
+    case ROWS + (rows):                             \
+        multiply(rows, 2, false, f, c, c_row, add); \
+        return;                                     \
+    case 2 * ROWS + (rows):                         \
+        multiply(rows, 2, true, f, c, c_row, add);  \
         return;
         TILE(1)
         TILE(2)
@@ -385,6 +386,7 @@ typedef struct narrow {
     const REAL *a, *b;
     REAL *c, *pack;
     int64_t members, columns; /* of the batch, treated as one */
+    const ho_worker *worker;
 } narrow;
 
 static const REAL *b_of(const narrow *w, int64_t member, int64_t k)
@@ -398,32 +400,35 @@ static int64_t even_part(int64_t left, int64_t parts)
     return (left + parts - 1) / parts;
 }
 
-/* Vectors of the columns of b, side by side. */
-static void pack_along(const narrow *w, int64_t k0, int64_t depth)
+/* Vectors of the columns of b, side by side; each worker packs some. */
+static void pack_along(const narrow *w)
 {
     const ho_product *p = w->p;
-    for (int64_t k = 0; k < depth; k += LANES) {
-        int64_t some = least_of(depth - k, LANES);
-        REAL *to = w->pack + (k0 + k) * w->columns;
+    const int64_t vectors = rounded_up(p->k, LANES) / LANES, end = share_end(w->worker, vectors);
+    for (int64_t v = share_start(w->worker, vectors); v < end; v++) {
+        const int64_t k = v * LANES, some = least_of(p->k - k, LANES);
+        REAL *to = w->pack + k * w->columns;
         if (some < LANES)
             memset(to, 0, (size_t)(w->columns * LANES) * sizeof *to);
         for (int64_t g = 0; g < w->members; g++)
-            arrange(to + g * p->n * LANES + LANES - some, LANES, b_of(w, g, k0 + k), p->b.column, p->b.row, p->n, some);
+            arrange(to + g * p->n * LANES + LANES - some, LANES, b_of(w, g, k), p->b.column, p->b.row, p->n, some);
     }
+    ho_worker_wait(w->worker);
 }
 
-/* Rows first .. last-1. What is packed stays for the rows that follow. */
-static void run_along(const narrow *w, int64_t first, int64_t last)
+/* Rows begin .. end-1. What is packed stays for the rows that follow. */
+static void run_along(const narrow *w, int64_t begin, int64_t end)
 {
     const ho_product *p = w->p;
+    const int64_t first = begin + share_start(w->worker, end - begin), last = begin + share_end(w->worker, end - begin);
     int64_t at[COLUMNS_MOST];
+    if (begin == 0)
+        pack_along(w);
     for (int64_t j = 0; j < w->columns; j++)
         at[j] = j / p->n * p->c.step + j % p->n;
     for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
         rows_along d = {
             .row = p->a.row, .depth = least_of(DEPTH, p->k - k0), .step = w->columns * LANES, .c_row = p->c.row};
-        if (first == 0)
-            pack_along(w, k0, d.depth);
         for (int64_t i = first, rows, tiles = (last - i + DOT_ROWS - 1) / DOT_ROWS; tiles > 0; tiles--, i += rows) {
             rows = even_part(last - i, tiles);
             d.a = w->a + i * p->a.row + k0;
@@ -443,16 +448,16 @@ static void run_along(const narrow *w, int64_t first, int64_t last)
 static void run_down(const narrow *w, int64_t first, int64_t last)
 {
     const ho_product *p = w->p;
-    int64_t tile_size = w->columns * PANEL, kept = p->k > DOWN_DEPTH ? rounded_up(p->m, PANEL) / PANEL : 1;
-    REAL *b = w->pack + kept * tile_size;
+    const int64_t tile_size = w->columns * PANEL, panels = rounded_up(p->m, PANEL) / PANEL;
+    REAL *own = w->worker->temps, *b = own + tile_size;
     for (int64_t k0 = first; k0 < last; k0 += DOWN_DEPTH) {
         factors f = {.row = 1, .column = w->columns, .b_row = p->a.column, .depth = least_of(DOWN_DEPTH, p->k - k0)};
         f.ahead = p->k > DOWN_DEPTH ? 16 * f.b_row : 0;
         for (int64_t g = 0; g < w->members; g++)
             arrange(b + g * p->n, w->columns, b_of(w, g, k0), p->b.row, p->b.column, f.depth, p->n);
-        for (int64_t i0 = 0; i0 < p->m; i0 += PANEL) {
-            int64_t i = least_of(i0, p->m - PANEL);
-            REAL *tile = w->pack + i0 / PANEL % kept * tile_size;
+        for (int64_t v = share_start(w->worker, panels); v < share_end(w->worker, panels); v++) {
+            const int64_t i = least_of(v * PANEL, p->m - PANEL);
+            REAL *tile = p->k > DOWN_DEPTH ? w->pack + v * tile_size : own;
             f.b = w->a + i + k0 * p->a.column;
             for (int64_t j = 0, some, parts = (w->columns + ROWS - 1) / ROWS; parts > 0; parts--, j += some) {
                 some = even_part(w->columns - j, parts);
@@ -469,20 +474,22 @@ static void run_down(const narrow *w, int64_t first, int64_t last)
 static void pack_across(const narrow *w, int64_t j0, int64_t n, int64_t k0, factors *f, int64_t width)
 {
     const ho_matrix *b = &w->p->b;
+    REAL *own = w->worker->temps;
     f->b = b_of(w, 0, k0) + j0 * b->column;
     f->b_row = b->row;
     if (n == width && b->column == 1)
         return;
     if (n < width)
-        memset(w->pack, 0, (size_t)(f->depth * width) * sizeof *w->pack);
-    arrange(w->pack, width, f->b, b->row, b->column, f->depth, n);
-    f->b = w->pack;
+        memset(own, 0, (size_t)(f->depth * width) * sizeof *own);
+    arrange(own, width, f->b, b->row, b->column, f->depth, n);
+    f->b = own;
     f->b_row = width;
 }
 
 static void run_across(const narrow *w)
 {
     const ho_product *p = w->p;
+    const int64_t first = share_start(w->worker, p->m), last = share_end(w->worker, p->m);
     REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
     for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
         factors f = {.row = p->a.row, .column = p->a.column, .depth = least_of(DEPTH, p->k - k0)};
@@ -490,12 +497,12 @@ static void run_across(const narrow *w)
             int64_t n = least_of(p->n - j, PANEL), vectors = n > LANES ? 2 : 1, width = vectors * LANES;
             bool spills = n < width, dense = p->c.row == p->n && p->n <= PANEL && p->k <= DEPTH;
             pack_across(w, j, n, k0, &f, width);
-            for (int64_t i = 0, rows, tiles = (p->m + ROWS - 1) / ROWS; tiles > 0; tiles--, i += rows) {
-                rows = even_part(p->m - i, tiles);
+            for (int64_t i = first, rows, tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--, i += rows) {
+                rows = even_part(last - i, tiles);
                 f.a = w->a + i * p->a.row + k0 * p->a.column;
                 REAL *c = w->c + i * p->c.row + j;
                 /* What spills over the end of a row is overwritten by the next ones, if there are any. */
-                if (!spills || (dense && (p->m - i - rows) * n >= PANEL)) {
+                if (!spills || (dense && (last - i - rows) * n >= PANEL)) {
                     multiply_tile(rows, vectors, &f, c, p->c.row, k0 > 0);
                     continue;
                 }
@@ -508,15 +515,17 @@ static void run_across(const narrow *w)
     }
 }
 
-static void run_product(const ho_product *p, void *const *address, ho_rows rows)
+static void run_narrow_product(const ho_product *p, void *const *address, const ho_worker *worker, ho_rows rows)
 {
     int64_t joined = joined_members(p);
     for (int64_t g = 0; g < p->batch; g += joined) {
-        narrow w = {.p = p, .members = least_of(joined, p->batch - g), .pack = address[p->pack]};
+        narrow w = {.p = p, .members = least_of(joined, p->batch - g), .pack = address[p->pack], .worker = worker};
         w.columns = w.members * p->n;
         w.a = (const REAL *)address[p->a.buffer] + p->a.offset + g * p->a.step;
         w.b = (const REAL *)address[p->b.buffer] + p->b.offset + g * p->b.step;
         w.c = (REAL *)address[p->c.buffer] + p->c.offset + g * p->c.step;
+        if (g > 0)
+            ho_worker_wait(worker); /* others may still read what is packed */
         if (goes_down(p))
             run_down(&w, p->k / rows.of * rows.first, p->k / rows.of * rows.last);
         else if (goes_along(p))

@@ -33,20 +33,12 @@ const ho_arithmetic *ho_arithmetic_for(ho_precision precision)
     return precision == HO_F32 ? &ho_arithmetic_f32_base : &ho_arithmetic_f64_base;
 }
 
-void ho_exec_threads(int threads)
-{
-    openblas_set_num_threads(threads > 1 ? threads : 1);
-}
-
 static _Thread_local double worker_seconds;
 
 double ho_exec_cpu_seconds(void)
 {
     return ho_thread_seconds() + worker_seconds;
 }
-
-/* OpenBLAS computes smaller products with the calling thread alone. */
-#define THREADED_PRODUCT 262144.0
 
 /* The stride that is not 1. */
 static int64_t leading(const ho_matrix *m)
@@ -63,30 +55,36 @@ bool ho_blas_counts(const ho_product *p)
     return fit;
 }
 
-static void run_blas(ho_precision precision, const ho_product *p, void *const *address)
+/* The BLAS gets this many columns at a time, however many workers there are: how it splits a product depends on the
+ * size of it, and so may its bits. */
+#define BLAS_COLUMNS 256
+
+/* Columns j .. j+n-1 of member i of the batch. */
+static void run_columns(ho_precision precision, const ho_product *p, void *const *address, int64_t i, int64_t j)
 {
     CBLAS_TRANSPOSE ta = p->a.column == 1 ? CblasNoTrans : CblasTrans,
                     tb = p->b.column == 1 ? CblasNoTrans : CblasTrans;
-    blasint m = (blasint)p->m, n = (blasint)p->n, k = (blasint)p->k;
+    const int64_t columns = p->n - j < BLAS_COLUMNS ? p->n - j : BLAS_COLUMNS;
+    blasint m = (blasint)p->m, n = (blasint)columns, k = (blasint)p->k;
     blasint lda = (blasint)leading(&p->a), ldb = (blasint)leading(&p->b), ldc = (blasint)p->c.row;
     float beta = p->add ? 1.0f : 0.0f;
-    const int workers = openblas_get_num_threads() - 1;
-    const bool shared = workers > 0 && (double)m * (double)n * (double)k > THREADED_PRODUCT;
-    const double begun = shared ? ho_thread_seconds() : 0;
-    for (int64_t i = 0; i < p->batch; i++) {
-        const void *a = address[p->a.buffer], *b = address[p->b.buffer];
-        void *c = address[p->c.buffer];
-        int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step,
-                at_c = p->c.offset + i * p->c.step;
-        if (precision == HO_F32)
-            cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)a + at_a, lda, (const float *)b + at_b,
-                        ldb, beta, (float *)c + at_c, ldc);
-        else
-            cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)a + at_a, lda, (const double *)b + at_b,
-                        ldb, (double)beta, (double *)c + at_c, ldc);
-    }
-    if (shared)
-        worker_seconds += workers * (ho_thread_seconds() - begun);
+    const void *a = address[p->a.buffer], *b = address[p->b.buffer];
+    void *c = address[p->c.buffer];
+    const int64_t at_a = p->a.offset + i * p->a.step, at_b = p->b.offset + i * p->b.step + j * p->b.column,
+                  at_c = p->c.offset + i * p->c.step + j;
+    if (precision == HO_F32)
+        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, (const float *)a + at_a, lda, (const float *)b + at_b, ldb,
+                    beta, (float *)c + at_c, ldc);
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, (const double *)a + at_a, lda, (const double *)b + at_b, ldb,
+                    (double)beta, (double *)c + at_c, ldc);
+}
+
+static void run_blas(ho_precision precision, const ho_product *p, void *const *address, const ho_worker *worker)
+{
+    const int64_t parts = (p->n + BLAS_COLUMNS - 1) / BLAS_COLUMNS;
+    for (int64_t i = worker->index; i < p->batch * parts; i += worker->count)
+        run_columns(precision, p, address, i / parts, i % parts * BLAS_COLUMNS);
 }
 
 static void run_scalar(const ho_plan *plan, const ho_scalar_step *scalar)
@@ -117,20 +115,49 @@ static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
     }
 }
 
-static void run_step(const ho_plan *plan, const ho_step *step, ho_rows rows)
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
+
+/* An instruction on one entry takes as long as so many multiply-adds; and what takes less than some five microseconds
+ * is not shared. */
+#define KERNEL_WORK 4.0
+#define LEAST_WORK  262144.0
+
+/* A sum over rows is one chain of additions for each column. */
+static bool can_share(const ho_kernel *kernel)
+{
+    for (size_t i = 0; i < kernel->reduce_count; i++)
+        if (kernel->reduces[i].inner > 1)
+            return false;
+    return true;
+}
+
+double ho_shared_work(const ho_step *step, ho_rows rows)
+{
+    const double part = (double)(rows.last - rows.first) / (double)rows.of;
+    const ho_product *p = &step->as.product;
+    const ho_kernel *k = &step->as.kernel;
+    double work = 0;
+    if (step->kind == HO_STEP_PRODUCT)
+        work = part * (double)p->batch * (double)p->m * (double)p->n * (double)p->k;
+    else if (step->kind == HO_STEP_KERNEL && can_share(k))
+        work = part * (double)k->count * (double)k->length * KERNEL_WORK;
+    return work >= LEAST_WORK ? work : 0;
+}
+
+static void run_step(const ho_plan *plan, const ho_step *step, const ho_worker *worker, ho_rows rows)
 {
     switch (step->kind) {
     case HO_STEP_SCALAR:
         run_scalar(plan, &step->as.scalar);
         break;
     case HO_STEP_KERNEL:
-        plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, plan->temps, rows);
+        plan->arithmetic->kernel(&step->as.kernel, plan->address, plan->slots, worker, rows);
         break;
     case HO_STEP_PRODUCT:
         if (step->as.product.pack < 0)
-            run_blas(plan->precision, &step->as.product, plan->address);
+            run_blas(plan->precision, &step->as.product, plan->address, worker);
         else
-            plan->arithmetic->product(&step->as.product, plan->address, rows);
+            plan->arithmetic->product(&step->as.product, plan->address, worker, rows);
         break;
     case HO_STEP_INDEX:
         plan->arithmetic->index(&step->as.indexing, plan->address);
@@ -141,26 +168,51 @@ static void run_step(const ho_plan *plan, const ho_step *step, ho_rows rows)
     }
 }
 
-static void run_steps(ho_plan *plan, size_t first, size_t count, ho_rows rows)
+/* A worker on its way through the steps. Those that are not shared are the first worker's; before the next shared one
+ * the others wait for it. */
+typedef struct walk {
+    ho_plan *plan;
+    ho_worker worker;
+    bool behind; /* the first worker may have run steps that others have not waited for */
+} walk;
+
+static void take_step(walk *w, size_t i, ho_rows rows)
 {
+    const ho_step *step = &w->plan->steps[i];
+    const bool shared = w->worker.count > 1 && ho_shared_work(step, rows) > 0;
+    const ho_worker alone = {.count = 1, .temps = w->worker.temps};
+    if (shared && w->behind)
+        ho_worker_wait(&w->worker);
+    if (shared || w->worker.index == 0)
+        run_step(w->plan, step, shared ? &w->worker : &alone, rows);
+    if (shared)
+        ho_worker_wait(&w->worker);
+    w->behind = !shared;
+}
+
+static void take_steps(walk *w, size_t first, size_t count, ho_rows rows)
+{
+    const bool measured = w->plan->profile && w->worker.index == 0;
     for (size_t i = first; i < first + count; i++) {
-        const double before = plan->profile ? ho_seconds() : 0;
-        run_step(plan, &plan->steps[i], rows);
-        if (plan->profile)
-            ho_profile_add(plan, i, ho_seconds() - before);
+        const double before = measured ? ho_seconds() : 0;
+        take_step(w, i, rows);
+        if (measured)
+            ho_profile_add(w->plan, i, ho_seconds() - before);
     }
 }
 
-static void run_all(ho_plan *plan)
+static void run_all(void *context, int32_t index, int32_t count)
 {
-    for (size_t i = 0, count; i < plan->step_count; i += count) {
+    ho_plan *plan = context;
+    walk w = {plan, {index, count, (char *)plan->temps + (uint64_t)index * plan->temps_bytes}, false};
+    for (size_t i = 0, together; i < plan->step_count; i += together) {
         const ho_step *step = &plan->steps[i];
-        count = step->together ? (size_t)step->together : 1;
+        together = step->together ? (size_t)step->together : 1;
         if (!step->together)
-            run_steps(plan, i, 1, (ho_rows){0, 1, 1});
+            take_steps(&w, i, 1, (ho_rows){0, 1, 1});
         for (int64_t row = 0, next; row < step->rows; row = next) {
             next = row + step->block < step->rows ? row + step->block : step->rows;
-            run_steps(plan, i, count, (ho_rows){row, next, step->rows});
+            take_steps(&w, i, together, (ho_rows){row, next, step->rows});
         }
     }
 }
@@ -179,7 +231,8 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
             plan->address[plan->outputs[i].index] = outputs[i];
     if (plan->profile)
         ho_profile_run(plan);
-    run_all(plan);
+    const int32_t threads = ho_threads() < plan->threads ? ho_threads() : plan->threads;
+    worker_seconds += ho_threads_run(threads, run_all, plan);
     for (size_t i = 0; i < plan->output_count; i++)
         if (plan->outputs[i].kind == HO_IN_SLOT)
             *(double *)outputs[i] = plan->slots[plan->outputs[i].index];

@@ -306,9 +306,9 @@ static double others_share(int64_t size, int threads)
     double *numbers = whole_numbers(size * size, 1);
     float *values = as_precision(numbers, size * size, HO_F32),
           *product = ho_alloc((size_t)(size * size) * sizeof *product);
+    ho_exec_threads(threads);
     ho_plan *plan = ho_plan_new(g, HO_F32, in, 2, &out, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
-    ho_exec_threads(threads);
     const double own = ho_thread_seconds(), all = ho_exec_cpu_seconds();
     for (int i = 0; i < 5; i++)
         ho_plan_run(plan, (const void *const[]){values, values}, (void *const[]){product});

@@ -1,0 +1,265 @@
+/* Plans in several threads: the same bits for every number of them. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "base/rng.h"
+#include "exec/plan.h"
+
+enum { LEAVES = 7, OUTPUTS = 16 };
+
+/* Steps of every kind that workers share, each large enough for that. */
+typedef struct work {
+    ho_graph *graph;
+    ho_node in[LEAVES], out[OUTPUTS];
+    size_t count;
+} work;
+
+static void add(work *w, ho_node node)
+{
+    w->out[w->count++] = node;
+}
+
+static ho_node leaf(work *w, int i, int64_t rows, int64_t columns)
+{
+    return w->in[i] = ho_node_leaf(w->graph, "leaf", ho_shape_of(2, (int64_t[]){rows, columns}));
+}
+
+static ho_node transposed_product(work *w, ho_node a, ho_node b)
+{
+    return ho_node_matmul(w->graph, ho_node_transpose(w->graph, a), b);
+}
+
+/* Products with many columns: split by panels, and by rows; sums of two; a batch with one left factor. */
+static ho_node add_wide(work *w)
+{
+    ho_graph *g = w->graph;
+    const ho_node x = leaf(w, 0, 700, 83), y = leaf(w, 1, 83, 300), z = leaf(w, 2, 300, 37);
+    const ho_node hidden = ho_node_unary(g, HO_OP_TANH, ho_node_matmul(g, x, y));
+    add(w, hidden);
+    add(w, transposed_product(w, x, hidden));
+    const ho_node few = ho_node_matmul(g, hidden, z);
+    add(w, few);
+    add(w, ho_node_matmul(g, few, ho_node_transpose(g, z)));
+    const ho_node three = ho_node_reshape(g, y, ho_shape_of(3, (int64_t[]){3, 83, 100}));
+    add(w, ho_node_matmul(g,
+                          ho_node_expand(g, ho_node_reshape(g, x, ho_shape_of(3, (int64_t[]){1, 700, 83})),
+                                         ho_shape_of(3, (int64_t[]){3, 700, 83})),
+                          three));
+    add(w, ho_node_binary(g, HO_OP_ADD, transposed_product(w, x, hidden),
+                          ho_node_matmul(g, y, ho_node_matmul(g, ho_node_transpose(g, hidden), hidden))));
+    return hidden;
+}
+
+/* Products with few columns: along, down (in one part and in several) and across. */
+static void add_narrow(work *w, ho_node hidden)
+{
+    ho_graph *g = w->graph;
+    const ho_node thin = leaf(w, 3, 300, 10), tall = leaf(w, 4, 90, 2050), slim = leaf(w, 5, 2050, 9);
+    const ho_node answers = ho_node_matmul(g, hidden, thin);
+    add(w, answers);
+    add(w, transposed_product(w, hidden, answers));
+    const ho_node along = ho_node_matmul(g, tall, slim);
+    add(w, along);
+    add(w, transposed_product(w, tall, along));
+}
+
+/* Elementwise steps with sums: of all, of lines that are longer and shorter than a block, and over rows. */
+static void add_sums(work *w, ho_node hidden)
+{
+    ho_graph *g = w->graph;
+    const ho_node square = ho_node_binary(g, HO_OP_MUL, hidden, ho_node_unary(g, HO_OP_EXP, hidden));
+    add(w, square);
+    add(w, ho_node_reduce(g, HO_OP_SUM, square, 1, 1));
+    add(w, ho_node_reduce(g, HO_OP_MAXIMUM, square, 1, 1));
+    const ho_node flat = ho_node_reshape(g, square, ho_shape_of(2, (int64_t[]){3, 70000}));
+    add(w, ho_node_reduce(g, HO_OP_SUM, flat, 1, 1));
+    add(w, ho_node_reduce(g, HO_OP_SUM, ho_node_reshape(g, square, ho_shape_of(1, (int64_t[]){210000})), 1, 1));
+}
+
+/* A matrix that is read twice goes by blocks of its rows. */
+static void add_row_blocks(work *w)
+{
+    ho_graph *g = w->graph;
+    const ho_node x = leaf(w, 6, 2500, 210);
+    const ho_node weights = ho_node_slice(g, w->in[3], 2, 0, 210);
+    const ho_node e = ho_node_unary(g, HO_OP_TANH, ho_node_matmul(g, x, weights));
+    add(w, transposed_product(w, x, e));
+}
+
+static work make(ho_error *error)
+{
+    work w = {.graph = ho_graph_new(error)};
+    const ho_node hidden = add_wide(&w);
+    add_narrow(&w, hidden);
+    add_sums(&w, hidden);
+    add_row_blocks(&w);
+    cr_assert(error->status == HO_OK && w.count == OUTPUTS, "%s", error->text);
+    return w;
+}
+
+static void free_all(void **values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(values[i]);
+}
+
+static size_t bytes_of(const work *w, ho_node node, ho_precision precision)
+{
+    const ho_shape *shape = &ho_graph_at(w->graph, node)->shape;
+    return (size_t)ho_shape_count(shape) * (shape->rank == 0 || precision == HO_F64 ? sizeof(double) : sizeof(float));
+}
+
+static void make_inputs(const work *w, ho_precision precision, void **in)
+{
+    for (uint64_t i = 0; i < LEAVES; i++) {
+        in[i] = ho_alloc(bytes_of(w, w->in[i], precision));
+        for (uint64_t j = 0; j < (uint64_t)ho_shape_count(&ho_graph_at(w->graph, w->in[i])->shape); j++)
+            if (precision == HO_F32)
+                ((float *)in[i])[j] = (float)(0.1 * ho_normal_number(i + 1, 1, j));
+            else
+                ((double *)in[i])[j] = 0.1 * ho_normal_number(i + 1, 1, j);
+    }
+}
+
+/* The outputs of a plan that was made for `threads` and runs with them, four times. */
+static void outputs_of(const work *w, ho_precision precision, int threads, void *const *in, void **out)
+{
+    ho_error error = {0};
+    ho_exec_threads(threads);
+    ho_plan *plan = ho_plan_new(w->graph, precision, w->in, LEAVES, w->out, w->count, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    cr_expect(plan->threads == threads);
+    for (size_t i = 0; i < w->count; i++)
+        out[i] = ho_alloc(bytes_of(w, w->out[i], precision));
+    for (int i = 0; i < 4; i++)
+        ho_plan_run(plan, (const void *const *)in, out);
+    ho_plan_free(plan);
+}
+
+static void expect_same(const work *w, ho_precision precision, int threads, void *const *a, void *const *b)
+{
+    for (size_t i = 0; i < w->count; i++)
+        cr_expect(memcmp(a[i], b[i], bytes_of(w, w->out[i], precision)) == 0, "f%d, %d threads: output %zu",
+                  precision == HO_F32 ? 32 : 64, threads, i);
+}
+
+static void check_precision(ho_precision precision)
+{
+    ho_error error = {0};
+    work w = make(&error);
+    void *in[LEAVES], *one[OUTPUTS], *several[OUTPUTS];
+    make_inputs(&w, precision, in);
+    outputs_of(&w, precision, 1, in, one);
+    for (int threads = 2; threads <= 5; threads++) {
+        outputs_of(&w, precision, threads, in, several);
+        expect_same(&w, precision, threads, one, several);
+        free_all(several, OUTPUTS);
+    }
+    free_all(one, OUTPUTS);
+    free_all(in, LEAVES);
+    ho_graph_free(w.graph);
+}
+
+Test(threads, bits_do_not_depend_on_their_number)
+{
+    check_precision(HO_F32);
+    check_precision(HO_F64);
+}
+
+Test(threads, bits_do_not_depend_on_their_number_without_avx512)
+{
+    setenv("HOTOOL_KERNELS", "avx2", 1);
+    check_precision(HO_F32);
+}
+
+/* Where products with many columns are the BLAS's. */
+Test(threads, bits_do_not_depend_on_their_number_without_avx2)
+{
+    setenv("HOTOOL_KERNELS", "base", 1);
+    check_precision(HO_F32);
+    check_precision(HO_F64);
+}
+
+/* ---- the pool ---------------------------------------------------------------------------------------------------- */
+
+typedef struct user {
+    const work *w;
+    void *const *in;
+    void *out[OUTPUTS];
+} user;
+
+static void *use(void *of)
+{
+    user *u = of;
+    outputs_of(u->w, HO_F32, 3, u->in, u->out);
+    return NULL;
+}
+
+/* The pool serves one of them at a time; the others work alone. */
+Test(threads, several_threads_may_run_plans)
+{
+    ho_error error = {0};
+    work w = make(&error);
+    void *in[LEAVES], *alone[OUTPUTS];
+    make_inputs(&w, HO_F32, in);
+    outputs_of(&w, HO_F32, 1, in, alone);
+    user users[3];
+    pthread_t threads[3];
+    ho_exec_threads(3);
+    for (int i = 0; i < 3; i++) {
+        users[i] = (user){.w = &w, .in = in};
+        cr_assert(pthread_create(&threads[i], NULL, use, &users[i]) == 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        expect_same(&w, HO_F32, 3, alone, users[i].out);
+        free_all(users[i].out, OUTPUTS);
+    }
+    free_all(alone, OUTPUTS);
+    free_all(in, LEAVES);
+    ho_graph_free(w.graph);
+}
+
+/* A fork has none of the threads, and makes its own. */
+Test(threads, a_fork_has_a_pool_of_its_own)
+{
+    ho_error error = {0};
+    work w = make(&error);
+    void *in[LEAVES], *before[OUTPUTS], *after[OUTPUTS];
+    make_inputs(&w, HO_F32, in);
+    outputs_of(&w, HO_F32, 2, in, before);
+    const pid_t child = fork();
+    cr_assert(child >= 0);
+    if (child == 0) {
+        bool same = true;
+        outputs_of(&w, HO_F32, 3, in, after);
+        for (size_t i = 0; i < w.count; i++)
+            same = same && memcmp(before[i], after[i], bytes_of(&w, w.out[i], HO_F32)) == 0;
+        _exit(same ? 0 : 1);
+    }
+    int status = -1;
+    cr_expect(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    free_all(before, OUTPUTS);
+    free_all(in, LEAVES);
+    ho_graph_free(w.graph);
+}
+
+/* A plan of a few microseconds wakes nobody. */
+Test(threads, small_plans_run_alone)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const ho_node x = ho_node_leaf(g, "x", ho_shape_of(2, (int64_t[]){32, 32}));
+    const ho_node y = ho_node_matmul(g, ho_node_unary(g, HO_OP_TANH, x), x);
+    ho_exec_threads(4);
+    ho_plan *plan = ho_plan_new(g, HO_F32, &x, 1, &y, 1, &error);
+    cr_assert(plan != NULL, "%s", error.text);
+    cr_expect(plan->threads == 1);
+    ho_plan_free(plan);
+    ho_graph_free(g);
+}
