@@ -157,6 +157,7 @@ static void complete_help(int count, char *const *words)
     if (count == 2) {
         offer_commands(word);
         offer(word, "", "modes", "");
+        offer(word, "", "formulas", "");
     } else if (count == 3 && strcmp(words[1], "pipeline") == 0) {
         for (size_t i = 0; i < ho_key_count; i++)
             offer(word, "", ho_keys[i].name, "");

@@ -38,6 +38,7 @@ const ho_flag ho_help_commands[] = {
     {.name = "help", .argument = "COMMAND", .doc = "what a command does and its options; also hotool COMMAND --help"},
     {.name = "help pipeline", .argument = "[KEY]", .doc = "the keys of pipeline files"},
     {.name = "help modes", .doc = "the modes that compute hypergradients: which one to take, and what it costs"},
+    {.name = "help formulas", .doc = "the language of formulas, in plugins and in pipelines"},
     {.name = "--version", .doc = "the version"},
     {0},
 };
@@ -162,15 +163,30 @@ static ho_status print_word(const char *word, ho_error *error)
     return error->status;
 }
 
-/* plugins/modes/README.md */
+/* Texts that are pages of their own: plugins/modes/README.md, sdk/FORMULAS.md. */
 static const char *const modes_page[] = {
 #include "modes_page.inc"
 };
+static const char *const formulas_page[] = {
+#include "formulas_page.inc"
+};
+static const struct {
+    const char *name;
+    const char *const *lines;
+    size_t count;
+} pages[] = {{"modes", modes_page, sizeof modes_page / sizeof *modes_page},
+             {"formulas", formulas_page, sizeof formulas_page / sizeof *formulas_page}};
 
-static void print_modes(void)
+/* Whether there is a page of that name. */
+static bool print_page(const char *name)
 {
-    for (size_t i = 0; i < sizeof modes_page / sizeof *modes_page; i++)
-        puts(modes_page[i]);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (strcmp(pages[i].name, name) == 0) {
+            for (size_t k = 0; k < pages[i].count; k++)
+                puts(pages[i].lines[k]);
+            return true;
+        }
+    return false;
 }
 
 ho_status ho_help(int argc, char **argv, ho_error *error)
@@ -179,10 +195,8 @@ ho_status ho_help(int argc, char **argv, ho_error *error)
         ho_help_command(NULL);
         return HO_OK;
     }
-    if (argc == 3 && strcmp(argv[2], "modes") == 0) {
-        print_modes();
+    if (argc == 3 && print_page(argv[2]))
         return HO_OK;
-    }
     const ho_cli_command *command = ho_cli_find(argv[2], error);
     if (!command)
         return error->status;

@@ -34,6 +34,7 @@ Test(complete, commands_options_and_plugins)
     offers("p", "pipeline plan plugins ");
     offers("help ch", "check ");
     offers("help mo", "modes ");
+    offers("help fo", "formulas ");
     offers("help pipeline strat", "stratified strategy ");
     offers("pipeline x.yaml --p", "--precision --profile ");
     offers("check x.yaml --p", "");

@@ -283,6 +283,16 @@ Test(formulas, a_nan_names_the_line_and_the_column)
     }
 }
 
+/* Of a plugin in C: its file and line, and the formula with its column. */
+Test(formulas, an_infinity_of_a_plugin_names_its_formula)
+{
+    write_pipeline("b.yaml", momentum, plain_objective, momentum_hypers, plain_outer);
+    const cli_result r = cli_run("hypergradient", "b.yaml", "--set", "dynamics.learning_rate=1e308", "--set",
+                                 "cross_entropy.weight=1e9", "--out", "g", NULL);
+    cr_expect_eq(r.status, 1, "%s%s", r.out, r.err);
+    cr_expect(strstr(r.err, "momentum.c:14, formula \"momentum*v - learning_rate*g\", column 27) gives "), "%s", r.err);
+}
+
 Test(formulas, an_infinity_of_a_penalty_names_its_place)
 {
     write_pipeline("b.yaml", momentum, own_objective, momentum_hypers, plain_outer);

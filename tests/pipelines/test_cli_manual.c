@@ -92,6 +92,16 @@ Test(manual, the_modes_have_a_page)
     cr_expect_geq(count, 5);
 }
 
+/* `hotool help formulas` and hotool-formulas.7, likewise. */
+Test(manual, the_formulas_have_a_page)
+{
+    const char *help = cli_run("help", "formulas", NULL).out, *text = page("hotool-formulas.7");
+    cr_expect(strstr(help, "# Formulas\n") == help && strstr(help, "\n## In a pipeline\n"), "%s", help);
+    cr_expect(strstr(text, "hotool\\-formulas \\- the language of formulas") &&
+              strstr(text, "\n.SH \"IN A PIPELINE\"\n"));
+    cr_expect(strstr(text, "\\fBstop_noise"), "%s", text);
+}
+
 /* hotool's own pipelines go by their names, from any folder. */
 Test(manual, a_pipeline_that_came_with_hotool_goes_by_its_name)
 {

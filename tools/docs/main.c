@@ -1,8 +1,8 @@
-/* Writes the manual: hotool-docs FOLDER GUIDE MODES COMMAND...
+/* Writes the manual: hotool-docs FOLDER GUIDE MODES FORMULAS COMMAND...
  *
  * hotool.1, a page for each command and hotool-pipeline.5 come from the tables that `hotool help` prints;
- * hotool-plugin.7 is GUIDE, sdk/README.md, and hotool-modes.7 is MODES, plugins/modes/README.md. COMMANDs are those
- * that the build knows; they must be all there are. */
+ * hotool-plugin.7 is GUIDE, sdk/README.md, hotool-modes.7 is MODES, plugins/modes/README.md, and hotool-formulas.7 is
+ * FORMULAS, sdk/FORMULAS.md. COMMANDs are those that the build knows; they must be all there are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +78,8 @@ static void overview(const char *folder)
     fputs(".SH SEE ALSO\n", out);
     for (size_t i = 0; i < ho_cli_command_count; i++)
         fprintf(out, ".BR hotool\\-%s (1),\n", ho_cli_commands[i].name);
-    fputs(".BR hotool\\-pipeline (5),\n.BR hotool\\-modes (7),\n.BR hotool\\-plugin (7)\n", out);
+    fputs(".BR hotool\\-pipeline (5),\n.BR hotool\\-modes (7),\n.BR hotool\\-formulas (7),\n.BR hotool\\-plugin (7)\n",
+          out);
     end_page(out);
 }
 
@@ -153,12 +154,12 @@ static ho_status guide_page(const char *folder, const char *path, const char *na
 int main(int argc, char **argv)
 {
     ho_error error = {0};
-    if (argc < 4)
-        ho_fail(&error, HO_INVALID, "usage: hotool-docs FOLDER GUIDE MODES COMMAND...");
-    else if (argc - 4 != (int)ho_cli_command_count)
+    if (argc < 5)
+        ho_fail(&error, HO_INVALID, "usage: hotool-docs FOLDER GUIDE MODES FORMULAS COMMAND...");
+    else if (argc - 5 != (int)ho_cli_command_count)
         ho_fail(&error, HO_INVALID, "there are %zu commands, tools/meson.build lists %d", ho_cli_command_count,
-                argc - 4);
-    for (int i = 4; i < argc && error.status == HO_OK; i++) {
+                argc - 5);
+    for (int i = 5; i < argc && error.status == HO_OK; i++) {
         const ho_cli_command *command = ho_cli_find(argv[i], &error);
         if (command)
             command_page(argv[1], command);
@@ -167,6 +168,9 @@ int main(int argc, char **argv)
         guide_page(argv[1], argv[2], "hotool-plugin", "writing a plugin for hotool", &error);
     if (error.status == HO_OK)
         guide_page(argv[1], argv[3], "hotool-modes", "how hypergradients are computed, and at what price", &error);
+    if (error.status == HO_OK)
+        guide_page(argv[1], argv[4], "hotool-formulas", "the language of formulas, in plugins and in pipelines",
+                   &error);
     if (error.status == HO_OK) {
         overview(argv[1]);
         pipeline_page(argv[1]);
