@@ -451,6 +451,18 @@ static void pass_vector(ho_system *s, ho_snapshot *snapshot, ho_vector *v)
     ho_snapshot_pass(snapshot, v->x, (size_t)v->columns * sizeof v->x[0]);
 }
 
+static const char *hyperparameter(ho_system *s, int64_t i, int64_t *first, int64_t *count)
+{
+    static const char *const names[] = {"part.first", "part.pair", "last"};
+    static const int64_t firsts[] = {0, 1, 3, LAMBDA};
+    (void)s;
+    if (i < 0 || i >= 3)
+        return NULL;
+    *first = firsts[i];
+    *count = firsts[i + 1] - firsts[i];
+    return names[i];
+}
+
 const ho_system_api ho_fake_api = {
     .struct_size = sizeof(ho_system_api),
     .lambda_size = lambda_size,
@@ -490,4 +502,5 @@ const ho_system_api ho_fake_api = {
     .restoring = restoring,
     .pass = pass,
     .pass_vector = pass_vector,
+    .hyperparameter = hyperparameter,
 };

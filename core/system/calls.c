@@ -515,6 +515,17 @@ static ho_status call_poll(ho_system *s)
     return poll_interrupt(of(s));
 }
 
+static const char *call_hyperparameter(ho_system *s, int64_t i, int64_t *first, int64_t *count)
+{
+    const ho_hypers *hypers = &of(s)->hypers;
+    if (i < 0 || i >= (int64_t)hypers->tuned_count)
+        return NULL;
+    const ho_hyperparameter *h = ho_tuned_hyper(hypers, (size_t)i);
+    *first = h->offset;
+    *count = h->count;
+    return h->name;
+}
+
 static int32_t call_restoring(ho_system *s, const ho_snapshot *snapshot)
 {
     (void)s;
@@ -572,4 +583,5 @@ const ho_system_api ho_training_calls = {
     .restoring = call_restoring,
     .pass = call_pass,
     .pass_vector = call_pass_vector,
+    .hyperparameter = call_hyperparameter,
 };

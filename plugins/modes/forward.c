@@ -45,7 +45,8 @@ static ho_status start(void *self, ho_system *s, const double *lambda, void **ru
     forward_run *r = s->api->alloc(s, sizeof(forward_run));
     if (!r)
         return HO_FAILED;
-    ho_status status = tangents_start(&r->t, s, lambda, ((const forward *)self)->columns_at_once, 0, 1);
+    r->t = tangents_of(s);
+    ho_status status = tangents_start(&r->t, lambda, ((const forward *)self)->columns_at_once, 0, 1);
     if (status == HO_OK) {
         r->direction = s->api->alloc(s, (uint64_t)(r->t.lambda_size + 1) * sizeof(double));
         status = r->direction ? HO_OK : HO_FAILED;

@@ -160,7 +160,8 @@ static void end(void *run)
 
 static ho_status prepare(mpi_run *r, const settings *set, ho_system *s, const double *lambda)
 {
-    const ho_status status = tangents_start(&r->t, s, lambda, set->columns_at_once, team.rank, team.size);
+    r->t = tangents_of(s);
+    const ho_status status = tangents_start(&r->t, lambda, set->columns_at_once, team.rank, team.size);
     if (status != HO_OK)
         return status;
     if (r->t.count > INT32_MAX)

@@ -15,7 +15,8 @@ typedef struct chunk {
 typedef struct tangents {
     ho_system *system;
     const ho_system_api *api;
-    int64_t lambda_size, count; /* count: of all directions */
+    int64_t lambda_size, count; /* count: of all directions that are looked at */
+    const int64_t *which;       /* their numbers; NULL: 0, 1, 2, ... */
     ho_vector *state, *next;
     chunk *chunks; /* of the share */
     int64_t chunk_count;
@@ -47,11 +48,16 @@ static inline void tangents_free(tangents *r)
     api->free_memory(s, r->products);
 }
 
+static inline void tangents_direction(const tangents *r, int64_t i, double *direction)
+{
+    r->api->direction(r->system, r->which ? r->which[i] : i, direction);
+}
+
 /* The directions of a chunk, one after another. Those of a single chunk are filled in only once. */
 static inline const double *tangents_directions(tangents *r, const chunk *k)
 {
     for (int64_t j = 0; r->chunk_count > 1 && j < k->columns; j++)
-        r->api->direction(r->system, k->first + j, r->directions + j * r->lambda_size);
+        tangents_direction(r, k->first + j, r->directions + j * r->lambda_size);
     return r->directions;
 }
 
@@ -90,15 +96,22 @@ static inline ho_status tangents_chunks(tangents *r, int64_t at_once, int64_t sh
             status = tangents_vector(r, k->columns, &r->spare[shorter]);
     }
     for (int64_t j = 0; own == 1 && j < r->chunks[0].columns; j++)
-        r->api->direction(r->system, r->chunks[0].first + j, r->directions + j * r->lambda_size);
+        tangents_direction(r, r->chunks[0].first + j, r->directions + j * r->lambda_size);
     return status;
 }
 
-/* s_0 and Z_0 = dPhi_0/dlambda. Free it with tangents_free, after a failure too. */
-static inline ho_status tangents_start(tangents *r, ho_system *s, const double *lambda, int64_t at_once, int64_t share,
+static inline tangents tangents_of(ho_system *s)
+{
+    return (tangents){
+        .system = s, .api = s->api, .lambda_size = s->api->lambda_size(s), .count = s->api->directions(s)};
+}
+
+/* s_0 and Z_0 = dPhi_0/dlambda; `r` is what tangents_of gives, perhaps with a choice of directions. Free it with
+ * tangents_free, after a failure too. */
+static inline ho_status tangents_start(tangents *r, const double *lambda, int64_t at_once, int64_t share,
                                        int64_t shares)
 {
-    *r = (tangents){.system = s, .api = s->api, .lambda_size = s->api->lambda_size(s), .count = s->api->directions(s)};
+    ho_system *s = r->system;
     r->products = s->api->alloc(s, (uint64_t)(r->count + 1) * sizeof(double));
     ho_status status = r->products ? tangents_vector(r, 1, &r->state) : HO_FAILED;
     if (status == HO_OK)
@@ -157,7 +170,7 @@ static inline ho_status tangents_products(tangents *r, const double *lambda, dou
 static inline void tangents_sum(const tangents *r, double *direction, double *gradient)
 {
     for (int64_t i = 0; i < r->count; i++) {
-        r->api->direction(r->system, i, direction);
+        tangents_direction(r, i, direction);
         for (int64_t j = 0; j < r->lambda_size; j++)
             gradient[j] += r->products[i] * direction[j];
     }

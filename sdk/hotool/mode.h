@@ -114,6 +114,9 @@ typedef struct ho_system_api {
     int32_t (*restoring)(ho_system *s, const ho_snapshot *snapshot);
     void (*pass)(ho_system *s, ho_snapshot *snapshot, void *value, uint64_t bytes);
     void (*pass_vector)(ho_system *s, ho_snapshot *snapshot, ho_vector *v);
+    /* The name of tuned hyperparameter i, from 0, and which entries of lambda are its own; NULL: there are not so many.
+     */
+    const char *(*hyperparameter)(ho_system *s, int64_t i, int64_t *first, int64_t *count);
 } ho_system_api;
 
 struct ho_system {

@@ -247,7 +247,8 @@ AT(ho_system_api, tell, 272);
 AT(ho_system_api, restoring, 280);
 AT(ho_system_api, pass, 288);
 AT(ho_system_api, pass_vector, 296);
-SIZE(ho_system_api, 304);
+AT(ho_system_api, hyperparameter, 304);
+SIZE(ho_system_api, 312);
 
 /* ho_system */
 AT(ho_system, api, 0);

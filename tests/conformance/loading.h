@@ -99,6 +99,13 @@ static inline ho_status setup_fail(ho_setup *u, const char *file, int32_t line, 
     return HO_INVALID;
 }
 
+/* No list is given. */
+static inline int64_t setup_count(ho_setup *u, const char *name)
+{
+    (void)u, (void)name;
+    return 0;
+}
+
 static inline void setup_join(ho_setup *u, int32_t leads)
 {
     (void)u, (void)leads;
@@ -109,6 +116,7 @@ static const ho_setup_api test_setup_calls = {
     .option_real = setup_number,
     .option_integer = setup_integer,
     .option_string = setup_text,
+    .option_count = setup_count,
     .alloc = setup_alloc,
     .fail = setup_fail,
     .join = setup_join,

@@ -19,6 +19,7 @@ static const struct {
     {"modes/checkpointed.so", {"slots", 1}, NULL},
     {"modes/checkpointed.so", {"slots", 4}, NULL},
     {"modes/truncated.so", {"steps_back", 1000}, NULL},
+    {"modes/split.so", {"steps_back", 1000}, NULL},
     /* Approximate. */ {"modes/implicit.so", {"iterations", 20}, NULL},
 };
 #define BY_STATES    3
