@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "flag.h"
 #include "host/registry.h"
 
@@ -28,6 +29,7 @@ typedef struct ho_cli {
     const char *only, *seed, *limit;             /* of the check of a plugin */
     const char *graph, *derivative;              /* of a plugin's page; graph "": no form is given */
     bool quiet, json, profile, allow_generated, in_process;
+    ho_json *results;   /* with --json: what goes to stdout; else NULL */
     char *command_line; /* as it was typed, quoted where needed */
 } ho_cli;
 

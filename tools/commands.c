@@ -65,16 +65,22 @@ static ho_pipeline *read_pipeline(const ho_cli *cli, const char *precision, ho_r
 /* Where the results are that have been shown. */
 static char *shown_folder;
 
+static ho_json *results; /* with --json: what is shown goes there */
+
 static void show(const ho_record *record, const char *folder)
 {
-    ho_print_results(record, folder);
+    if (results)
+        ho_record_write(results, record);
+    else
+        ho_print_results(record, folder ? folder : "");
     free(shown_folder);
-    shown_folder = ho_strdup(folder);
+    shown_folder = folder ? ho_strdup(folder) : NULL;
 }
 
 static ho_run_request run_request(const ho_cli *cli)
 {
     static char options[64];
+    results = cli->results;
     snprintf(options, sizeof options, cli->threads ? " --threads %.32s" : "", cli->threads);
     return (ho_run_request){.out = cli->out,
                             .resume = cli->resume,
@@ -161,7 +167,7 @@ static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *er
     ho_pipeline *pipeline = read_pipeline(cli, cli->precision, registry, error);
     if (!pipeline)
         return error->status;
-    ho_status status = ho_forecast(pipeline, &ho_cli_interrupted, error);
+    ho_status status = ho_forecast(pipeline, cli->results, &ho_cli_interrupted, error);
     ho_pipeline_free(pipeline);
     return status;
 }
@@ -189,6 +195,7 @@ static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *e
                                       .seed = (uint64_t)seed,
                                       .limit = (unsigned)limit,
                                       .in_process = cli->in_process,
+                                      .json = cli->results,
                                       .interrupt = &ho_cli_interrupted};
     return ho_prove(&request, registry, error);
 }
@@ -203,7 +210,7 @@ static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *e
     if (!pipeline)
         return error->status;
     ho_run_request request = run_request(cli);
-    ho_status status = ho_check(pipeline, registry, request.interrupt, error);
+    ho_status status = ho_check(pipeline, registry, cli->results, request.interrupt, error);
     ho_pipeline_free(pipeline);
     return status;
 }
@@ -214,7 +221,8 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
         return ho_plugins_graph(registry, cli->operand, cli->graph, cli->derivative, cli->sets, cli->set_count, error);
     if (cli->derivative || cli->set_count)
         return ho_fail(error, HO_INVALID, "plugins: --derivative and --set go with --graph");
-    return ho_plugins_print(registry, cli->operand, error);
+    return cli->results ? ho_plugins_json(registry, cli->operand, cli->results, error)
+                        : ho_plugins_print(registry, cli->operand, error);
 }
 
 static ho_status run_gather(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -229,13 +237,13 @@ static ho_status run_gather(const ho_cli *cli, ho_registry *registry, ho_error *
 static ho_status run_runs(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     (void)registry;
-    return ho_runs_list(cli->operand, cli->sort, cli->json, error);
+    return ho_runs_list(cli->operand, cli->sort, cli->results, error);
 }
 
 static ho_status run_compare(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     (void)registry;
-    return ho_runs_compare(cli->operand_list, cli->operand_count, cli->html, cli->json, error);
+    return ho_runs_compare(cli->operand_list, cli->operand_count, cli->html, cli->results, error);
 }
 
 static ho_status run_export(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -290,7 +298,8 @@ const ho_cli_command ho_cli_commands[] = {
      "--set "
      "says; --set variants/NAME/... changes one.\n\n"
      "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE | HO_CLI_RESUME | HO_CLI_TASK,
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE | HO_CLI_RESUME | HO_CLI_TASK |
+         HO_CLI_JSON,
      .run = run_pipeline},
     {"gather", "DIR", "make the table of runs that several processes have done",
      "Reads the results of all runs in DIR, the folder that the shares of `hotool pipeline FILE --task I/N --out DIR` "
@@ -300,18 +309,18 @@ const ho_cli_command ho_cli_commands[] = {
      "over, the table has those that are, the exit status is 1, and the same --task started again goes on with the "
      "others. "
      "It may be asked for at any time, as often as you like.",
-     0, .run = run_gather},
+     HO_CLI_JSON, .run = run_gather},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
      "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT, .run = run_hypergradient},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JSON, .run = run_hypergradient},
     {"plan", "FILE", "say what a pipeline's hypergradients cost, in time and memory, by each mode",
      "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the sizes of the "
      "problem and, for each installed mode, the time of one training with its hypergradients, in seconds and in plain "
      "trainings, and the memory: that of its vectors and plans, and the peak of the whole process. A star marks the "
      "mode that "
      "`auto` takes.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION, .run = run_plan},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_JSON, .run = run_plan},
     {"check", "FILE", "verify a pipeline's hypergradients, or a plugin (NAME.so)",
      "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against differences, at steps along the "
      "trajectory; compares all modes with each other, and the hypergradient with differences of E, over steps of "
@@ -342,7 +351,7 @@ const ho_cli_command ho_cli_commands[] = {
      "with all that was printed, and those that would only say it again are left out. --only CHECK --in-process runs "
      "one "
      "of them under a debugger. Exit status 1: a check failed; 2: there is no such file.",
-     RUNS | HO_CLI_MODE | HO_CLI_PROOF, .run = run_check, .more = ho_prove_help},
+     RUNS | HO_CLI_MODE | HO_CLI_PROOF | HO_CLI_JSON, .run = run_check, .more = ho_prove_help},
     {"report", "RUN", "make one self-contained page of a run folder", ho_report_about, .own = ho_report_flags},
     {"runs", "[DIR]", "list the runs in a folder: date, method, outcome, errors, time",
      "Prints a table of the run folders in DIR (default: runs) and in its folders: a line for a run, or for each row "
@@ -386,7 +395,7 @@ const ho_cli_command ho_cli_commands[] = {
      "cotangents of w, g, the slots, the hyperparameters and whatever else derivatives are taken by. --set "
      "OPTION=VALUE "
      "gives the plugin's options values, as for `hotool check`.",
-     HO_CLI_GRAPH | HO_CLI_SET, .run = run_plugins},
+     HO_CLI_GRAPH | HO_CLI_SET | HO_CLI_JSON, .run = run_plugins},
     {"new", "KIND NAME [DIR]", "start a plugin: a small project that builds and passes its check",
      "Writes into DIR (default: NAME), which must be new or empty: the source of a plugin, a Makefile and a "
      "meson.build, "

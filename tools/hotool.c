@@ -1,8 +1,11 @@
 /* The hotool command. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -55,6 +58,32 @@ static ho_status complete(int argc, char **argv, ho_error *error)
     return error->status;
 }
 
+/* With --json, stdout is for the results alone: what is told to people meanwhile goes to stderr. */
+static ho_status run_command(const ho_cli_command *command, ho_cli *cli, ho_registry *registry, ho_error *error)
+{
+    if (!cli->json)
+        return command->run(cli, registry, error);
+    ho_json results = {.pretty = true};
+    cli->results = &results;
+    fflush(stdout);
+    const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    const int people = cli->quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : STDERR_FILENO;
+    if (out < 0 || people < 0 || dup2(people, STDOUT_FILENO) < 0)
+        return ho_fail(error, HO_FAILED, "standard output cannot be used: %s", strerror(errno));
+    command->run(cli, registry, error);
+    fflush(stdout);
+    clearerr(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    if (results.length) {
+        if (results.text[results.length - 1] != '\n')
+            ho_json_end(&results);
+        fputs(results.text, stdout);
+    }
+    ho_json_free(&results);
+    return error->status;
+}
+
 static ho_status run(int argc, char **argv, ho_error *error)
 {
     if (argc < 2)
@@ -90,7 +119,7 @@ static ho_status run(int argc, char **argv, ho_error *error)
         ho_fatal_signals();
         ho_watch_calls(10, false);
         ho_registry *registry = own_registry(error);
-        status = registry ? command->run(&cli, registry, error) : error->status;
+        status = registry ? run_command(command, &cli, registry, error) : error->status;
         ho_registry_free(registry);
     }
     ho_cli_free(&cli);

@@ -270,3 +270,52 @@ ho_status ho_plugins_graph(ho_registry *registry, const char *name, const char *
     free(meant);
     return error->status;
 }
+
+/* ---- as JSON ----------------------------------------------------------------------------------------------------- */
+
+static void write_plugin(ho_json *json, const ho_loaded *l)
+{
+    ho_json_open(json, NULL, '{');
+    ho_json_string(json, "kind", ho_kind_name(l->plugin.kind));
+    ho_json_string(json, "name", l->plugin.name);
+    ho_json_string(json, "version", l->plugin.version);
+    ho_json_string(json, "doc", l->plugin.doc);
+    ho_json_string(json, "path", l->real_path ? l->real_path : l->path);
+    ho_json_string(json, "checksum", l->sha256);
+    ho_json_open(json, "hyperparameters", '[');
+    for (uint32_t i = 0; i < l->hyper_count; i++) {
+        ho_json_open(json, NULL, '{');
+        ho_json_string(json, "name", l->hypers[i].name);
+        ho_json_string(json, "doc", l->hypers[i].doc);
+        ho_json_real(json, "default", l->hypers[i].initial);
+        ho_json_string(json, "domain", domain_text(l->hypers[i].domain));
+        ho_json_close(json, '}');
+    }
+    ho_json_close(json, ']');
+    ho_json_open(json, "options", '[');
+    for (uint32_t i = 0; i < l->option_count; i++) {
+        const ho_option *o = &l->options[i];
+        ho_json_open(json, NULL, '{');
+        ho_json_string(json, "name", o->name);
+        ho_json_string(json, "doc", o->doc);
+        ho_json_string(json, "type", type_text(o->type));
+        ho_json_string(json, "default", o->initial);
+        ho_json_boolean(json, "required", o->required);
+        ho_json_close(json, '}');
+    }
+    ho_json_close(json, ']');
+    ho_json_close(json, '}');
+}
+
+ho_status ho_plugins_json(ho_registry *registry, const char *name, ho_json *json, ho_error *error)
+{
+    size_t count;
+    const ho_loaded **all =
+        name ? find(registry, name, &count, error) : ho_registry_list(registry, 0, &count, refused, NULL);
+    ho_json_open(json, NULL, '[');
+    for (size_t i = 0; i < count && error->status == HO_OK; i++)
+        write_plugin(json, all[i]);
+    ho_json_close(json, ']');
+    free(all);
+    return error->status;
+}

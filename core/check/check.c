@@ -31,6 +31,20 @@ bool ho_check_first(const check *c)
     return c->steps == c->all_steps && !c->beside;
 }
 
+static void write_figure(const check *c, ho_verdict verdict, const char *what, double figure, double tolerance,
+                         const char *why)
+{
+    ho_json_open(c->json, NULL, '{');
+    ho_json_string(c->json, "check", what);
+    ho_json_integer(c->json, "steps", c->steps);
+    ho_json_boolean(c->json, "beside", c->beside);
+    ho_json_real(c->json, "figure", figure);
+    ho_json_real(c->json, "tolerance", tolerance);
+    ho_json_string(c->json, "verdict", words[verdict]);
+    ho_json_string(c->json, "why", verdict != HO_GOOD && why && *why ? why : NULL);
+    ho_json_close(c->json, '}');
+}
+
 void ho_check_say(check *c, ho_verdict verdict, const char *what, double figure, double tolerance, const char *why)
 {
     const bool open = verdict == HO_UNSTABLE || verdict == HO_KINKED;
@@ -54,6 +68,8 @@ void ho_check_say(check *c, ho_verdict verdict, const char *what, double figure,
         printf("    %s\n", why);
     fflush(stdout);
     c->failed += verdict == HO_WRONG;
+    if (c->json)
+        write_figure(c, verdict, what, figure, tolerance, why);
 }
 
 void ho_check_say_plain(check *c, const char *what, double figure, double tolerance)
@@ -168,9 +184,11 @@ static ho_status check_all(check *c, ho_registry *registry, ho_error *error)
     return status;
 }
 
-ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, const volatile int *interrupt, ho_error *error)
+ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, ho_json *json, const volatile int *interrupt,
+                   ho_error *error)
 {
-    check c = {.pipeline = pipeline, .steps = pipeline->problem.steps, .all_steps = pipeline->problem.steps};
+    check c = {
+        .json = json, .pipeline = pipeline, .steps = pipeline->problem.steps, .all_steps = pipeline->problem.steps};
     if (ho_needs_steps(pipeline, "checking", error) == HO_OK)
         c.training = ho_pipeline_training(pipeline, error);
     if (!c.training)
@@ -185,7 +203,16 @@ ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, const volatile 
         *arrays[i] = ho_alloc((size_t)c.size * sizeof(double));
     c.settled = ho_alloc((c.hyper_count + 1) * sizeof *c.settled);
     ho_training_lambda_initial(c.training, c.lambda);
+    if (json) {
+        ho_json_open(json, NULL, '{');
+        ho_json_open(json, "checks", '[');
+    }
     ho_status status = check_all(&c, registry, error);
+    if (json) {
+        ho_json_close(json, ']');
+        ho_json_integer(json, "failed", c.failed);
+        ho_json_close(json, '}');
+    }
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         free(*arrays[i]);
     free(c.few);

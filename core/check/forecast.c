@@ -49,8 +49,47 @@ static void print_offers(const ho_mode_choice *choice, const ho_mode_costs *cost
            MEBIBYTES(choice->memory));
 }
 
+/* What both functions above print. */
+static void write_json(ho_json *json, ho_training *training, const ho_mode_choice *choice, const ho_mode_costs *costs,
+                       double flops, double entries, int64_t now, int64_t most)
+{
+    size_t count;
+    int64_t weights = 0;
+    const ho_weight_tensor *tensors = ho_training_weights(training, &count);
+    for (size_t i = 0; i < count; i++)
+        weights += tensors[i].count;
+    ho_json_open(json, NULL, '{');
+    ho_json_integer(json, "weights", weights);
+    ho_json_integer(json, "state_bytes", costs->state_bytes);
+    ho_json_integer(json, "steps", costs->steps);
+    ho_json_integer(json, "entries", ho_training_lambda_size(training));
+    ho_json_integer(json, "directions", costs->directions);
+    ho_json_integer(json, "hypergradients", costs->hypergradients);
+    ho_json_real(json, "product_operations", flops);
+    ho_json_real(json, "other_operations", entries);
+    ho_json_real(json, "step_seconds", costs->step.seconds);
+    ho_json_real(json, "jvp_seconds", costs->jvp.seconds);
+    ho_json_real(json, "jvp_column_seconds", costs->jvp_column.seconds);
+    ho_json_real(json, "vjp_seconds", costs->vjp.seconds);
+    ho_json_integer(json, "memory", choice->memory);
+    ho_json_open(json, "modes", '[');
+    for (size_t i = 0; i < choice->count; i++) {
+        const ho_instance *mode = choice->offers[i].instance;
+        const int64_t own = choice->offers[i].cost.bytes;
+        ho_json_open(json, NULL, '{');
+        ho_json_string(json, "mode", mode->loaded->plugin.name);
+        ho_json_real(json, "seconds", mode->loaded->calls.mode.estimate(mode->self, costs).seconds);
+        ho_json_integer(json, "bytes", own);
+        ho_json_integer(json, "process_bytes", now + own > most ? now + own : most);
+        ho_json_boolean(json, "auto", i == choice->best);
+        ho_json_close(json, '}');
+    }
+    ho_json_close(json, ']');
+    ho_json_close(json, '}');
+}
+
 static ho_status forecast(ho_pipeline *pipeline, ho_training *training, const ho_mode_choice *choice, int64_t now,
-                          int64_t most, ho_error *error)
+                          int64_t most, ho_json *json, ho_error *error)
 {
     double *lambda = ho_alloc((size_t)ho_training_lambda_size(training) * sizeof *lambda), flops, entries;
     ho_mode_costs costs = choice->costs;
@@ -58,14 +97,18 @@ static ho_status forecast(ho_pipeline *pipeline, ho_training *training, const ho
     if (ho_costs_step(training, &flops, &entries, error) == HO_OK &&
         ho_costs_measure(training, lambda, &costs, error) == HO_OK) {
         ho_announce_data(pipeline);
-        print_sizes(pipeline, training, &costs, flops, entries);
-        print_offers(choice, &costs, now, most);
+        if (json) {
+            write_json(json, training, choice, &costs, flops, entries, now, most);
+        } else {
+            print_sizes(pipeline, training, &costs, flops, entries);
+            print_offers(choice, &costs, now, most);
+        }
     }
     free(lambda);
     return error->status;
 }
 
-ho_status ho_forecast(ho_pipeline *pipeline, const volatile int *interrupt, ho_error *error)
+ho_status ho_forecast(ho_pipeline *pipeline, ho_json *json, const volatile int *interrupt, ho_error *error)
 {
     ho_training *training = ho_training_new(&pipeline->problem, error);
     if (!training)
@@ -79,7 +122,7 @@ ho_status ho_forecast(ho_pipeline *pipeline, const volatile int *interrupt, ho_e
         int64_t now, most;
         ho_memory_held(&now, &most); /* before the plans are made, which offers hold */
         if (ho_pipeline_choice(pipeline, training, &choice, error) == HO_OK)
-            forecast(pipeline, training, &choice, now, most, error);
+            forecast(pipeline, training, &choice, now, most, json, error);
         ho_mode_choice_free(&choice);
     }
     ho_training_free(training);

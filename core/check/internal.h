@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/json.h"
 #include "check/slope.h"
 #include "pipeline/pipeline.h"
 #include "system/gradient.h"
@@ -47,6 +48,7 @@ typedef struct check {
     uint64_t branches;                  /* that it takes */
     uint64_t draws;
     int failed;
+    ho_json *json; /* each figure goes there too; or NULL */
     bool *settled; /* hyperparameters that need no shorter training */
     bool modes_settled;
     /* How far E and the hypergradient move where lambda moves by its last digits, once that has been looked at. */

@@ -207,6 +207,16 @@ static const char *unfinished(const char *text, bool killed)
 }
 
 /* Runs a check and prints its row; whether it is ok, or was skipped. */
+static void write_verdict(ho_json *json, const check_row *row, const char *verdict, const char *text)
+{
+    ho_json_open(json, NULL, '{');
+    ho_json_string(json, "check", row->name);
+    ho_json_string(json, "about", row->about);
+    ho_json_string(json, "verdict", verdict);
+    ho_json_string(json, "text", text);
+    ho_json_close(json, '}');
+}
+
 static bool show(proof *p, const check_row *row)
 {
     FILE *printed = p->request->in_process ? NULL : tmpfile();
@@ -234,6 +244,8 @@ static bool show(proof *p, const check_row *row)
                    killed ? "took too long and was killed" : "ended the process without a word (did it call _exit?)");
     }
     fflush(stdout);
+    if (p->request->json)
+        write_verdict(p->request->json, row, verdict, good ? o->text : *o->text ? o->text : text);
     free(text);
     if (printed)
         fclose(printed);
@@ -309,7 +321,17 @@ ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_er
     p.outcome = mmap(NULL, sizeof *p.outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p.outcome == MAP_FAILED)
         return ho_fail(error, HO_FAILED, "out of memory: %s", strerror(errno));
+    if (request->json) {
+        ho_json_open(request->json, NULL, '{');
+        ho_json_string(request->json, "plugin", request->path);
+        ho_json_open(request->json, "checks", '[');
+    }
     const ho_status status = run_all(&p, error);
+    if (request->json) {
+        ho_json_close(request->json, ']');
+        ho_json_boolean(request->json, "failed", status != HO_OK);
+        ho_json_close(request->json, '}');
+    }
     munmap(p.outcome, sizeof *p.outcome);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/json.h"
 #include "host/registry.h"
 
 typedef struct ho_proof_request {
@@ -14,6 +15,7 @@ typedef struct ho_proof_request {
     uint64_t seed;                 /* of every random number */
     unsigned limit;                /* seconds for each check */
     bool in_process;               /* no child processes, no limit: for debuggers */
+    ho_json *json;                 /* gets an object with the verdicts too; or NULL */
     const volatile int *interrupt; /* set by a signal handler; may be NULL */
 } ho_proof_request;
 

@@ -160,7 +160,7 @@ ho_status ho_prove_training(proof *p, ho_error *error)
         if (!takes(p, labels))
             continue;
         if (make(p, &m, labels, error) == HO_OK && m.pipeline.mode)
-            ho_check(&m.pipeline, p->registry, p->request->interrupt, error);
+            ho_check(&m.pipeline, p->registry, NULL, p->request->interrupt, error);
         const bool ran = m.pipeline.mode;
         unmake(&m);
         if (error->status == HO_OK && !ran)

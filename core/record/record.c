@@ -168,6 +168,7 @@ const ho_field ho_record_fields[] = {
     {"E", AT(REAL, ho_record, value), .only = GRADIENT},
     {"T", AT(INTEGER, ho_record, steps), .only = GRADIENT},
     {"seconds", AT(REAL, ho_record, result.seconds), .only = RUN | GRADIENT},
+    {"gradient", AT(NAMED, ho_record, gradient), ITEMS(summary, ho_summary), .flags = HO_FIELD_OMIT, .only = GRADIENT},
     {"trajectory_bytes", AT(INTEGER, ho_record, trajectory_bytes), .only = GRADIENT},
     {"residual_bytes", AT(INTEGER, ho_record, residual_bytes), .only = GRADIENT},
     {"digits", AT(OBJECT, ho_record, rounding), .flags = HO_FIELD_OMIT, .only = GRADIENT, .of = rounding},

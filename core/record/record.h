@@ -249,6 +249,7 @@ typedef struct ho_record {
     double value; /* of HO_RECORD_GRADIENT: E after `steps` steps; seconds are the result's */
     int64_t trajectory_bytes, residual_bytes; /* the latter are part of the former */
     ho_rounding rounding;
+    ho_summaries gradient; /* items NULL: unknown */
 } ho_record;
 
 /* ---- metrics.jsonl ----------------------------------------------------------------------------------------------- */

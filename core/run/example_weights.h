@@ -16,8 +16,8 @@ ho_detection ho_detect(const double *weights, const double *replaced, int64_t co
  *
  *   weights.csv   index,label,weight[,true_label]: a line for each training example, in training order. index: its row
  *                 in the reader's data; label: as trained with; true_label: before noise, where there was some
- *   lowest.csv    the same of the (at most) HO_LOWEST examples of lowest weight, lowest first, equals in an order drawn by the seed
- *   lowest.npy    their inputs as read, (n, H, W) or with 1 or 3 channels; only where that is their shape
+ *   lowest.csv    the same of the (at most) HO_LOWEST examples of lowest weight, lowest first, equals in an order drawn
+ * by the seed lowest.npy    their inputs as read, (n, H, W) or with 1 or 3 channels; only where that is their shape
  *
  * and scores them where the noise is known. Does nothing for other objectives. */
 #define HO_LOWEST 100

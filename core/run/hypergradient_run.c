@@ -10,21 +10,27 @@
 #include "run/run_folder.h"
 #include "run/trainer.h"
 
-static ho_status write_files(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_training *training,
-                             const ho_run_request *request, const ho_answer *answer, ho_error *error)
+/* Keeps it in the folder (NULL: nowhere), and shows it. */
+static ho_status hand_over(ho_run_folder *folder, const ho_pipeline *pipeline, const ho_training *training,
+                           const ho_run_request *request, const ho_answer *answer, ho_error *error)
 {
     ho_arena *arena = ho_arena_new();
     const ho_origin origin = ho_origin_of(request->command_line, request->options, arena);
     ho_record record = ho_record_of(HO_RECORD_GRADIENT, pipeline, &origin, arena);
-    record.started.again = ho_again(&origin, "hypergradient", ho_run_folder_path(folder), NULL, arena);
+    if (folder)
+        record.started.again = ho_again(&origin, "hypergradient", ho_run_folder_path(folder), NULL, arena);
+    record.gradient = ho_summarize(training, answer->gradient);
     record.value = answer->value;
     record.result.seconds = answer->line.seconds;
     record.trajectory_bytes = answer->line.trajectory_bytes;
     record.residual_bytes = answer->line.residual_bytes;
     record.rounding = answer->line.rounding;
-    if (ho_run_folder_lambda(folder, "", training, answer->gradient, error) == HO_OK &&
+    if (folder && ho_run_folder_lambda(folder, "", training, answer->gradient, error) == HO_OK &&
         ho_run_folder_record(folder, &record, error) == HO_OK)
         printf("written to %s\n", ho_run_folder_path(folder));
+    if (error->status == HO_OK && request->show)
+        request->show(&record, folder ? ho_run_folder_path(folder) : NULL);
+    free(record.gradient.items);
     ho_arena_free(arena);
     return error->status;
 }
@@ -106,8 +112,7 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
             print_gradient(training, &answer);
             print_digits(training, &answer.line.rounding);
             print_told(training);
-            if (folder)
-                write_files(folder, pipeline, training, request, &answer, error);
+            hand_over(folder, pipeline, training, request, &answer, error);
         } else {
             *error = answer.outcome;
         }

@@ -13,7 +13,8 @@ typedef struct ho_run_request {
     const char *command_line; /* kept in the results */
     const char *options;      /* of it, what the resolved pipeline does not say: " --threads 2"; NULL: nothing */
     const volatile int *interrupt; /* set by a signal handler */
-    /* Told the results of a pipeline, which are in `folder`; NULL: nobody. */
+    /* Told the results of a pipeline, or a hypergradient, which are in `folder` (NULL: they are kept nowhere); NULL:
+     * nobody. */
     void (*show)(const ho_record *record, const char *folder);
 } ho_run_request;
 

@@ -312,36 +312,32 @@ static void json_differences(ho_json *json, const comparison *c, const side *s)
     ho_json_close(json, '}');
 }
 
-static void print_json(const comparison *c)
+static void write_json(const comparison *c, ho_json *json)
 {
-    ho_json json = {.pretty = true};
-    ho_json_open(&json, NULL, '[');
+    ho_json_open(json, NULL, '[');
     for (size_t i = 0; i < c->count; i++) {
         const side *s = &c->sides[i];
-        ho_json_open(&json, NULL, '{');
-        ho_json_string(&json, "run", s->name);
-        ho_json_open(&json, "settings", '{');
+        ho_json_open(json, NULL, '{');
+        ho_json_string(json, "run", s->name);
+        ho_json_open(json, "settings", '{');
         for (size_t k = 0; k < c->key_count; k++)
-            ho_json_string(&json, c->keys[k], value_of(&s->settings, c->keys[k]));
-        ho_json_close(&json, '}');
-        ho_json_open(&json, "results", '{');
+            ho_json_string(json, c->keys[k], value_of(&s->settings, c->keys[k]));
+        ho_json_close(json, '}');
+        ho_json_open(json, "results", '{');
         for (size_t f = 0; f < SHOWN; f++) {
-            ho_json_open(&json, ho_figure_forms[shown[f]].key, '{');
-            ho_json_real(&json, "mean", s->row.figures[shown[f]].mean);
-            ho_json_real(&json, "sd", s->row.figures[shown[f]].sd);
-            ho_json_close(&json, '}');
+            ho_json_open(json, ho_figure_forms[shown[f]].key, '{');
+            ho_json_real(json, "mean", s->row.figures[shown[f]].mean);
+            ho_json_real(json, "sd", s->row.figures[shown[f]].sd);
+            ho_json_close(json, '}');
         }
-        ho_json_close(&json, '}');
-        json_differences(&json, c, s);
-        ho_json_close(&json, '}');
+        ho_json_close(json, '}');
+        json_differences(json, c, s);
+        ho_json_close(json, '}');
     }
-    ho_json_close(&json, ']');
-    ho_json_end(&json);
-    fputs(json.text, stdout);
-    ho_json_free(&json);
+    ho_json_close(json, ']');
 }
 
-ho_status ho_runs_compare(const char *const *folders, size_t count, const char *html, bool json, ho_error *error)
+ho_status ho_runs_compare(const char *const *folders, size_t count, const char *html, ho_json *json, ho_error *error)
 {
     comparison c = {.arena = ho_arena_new()};
     for (size_t i = 0; i < count && error->status == HO_OK; i++)
@@ -351,7 +347,7 @@ ho_status ho_runs_compare(const char *const *folders, size_t count, const char *
     else if (error->status == HO_OK) {
         find_differences(&c);
         if (json)
-            print_json(&c);
+            write_json(&c, json);
         if (html)
             write_page(&c, html, error);
         if (!json && !html)

@@ -242,37 +242,33 @@ static void print(const list *l)
     ho_grid_free(grid);
 }
 
-static void print_json(const list *l)
+static void write_json(const list *l, ho_json *json)
 {
-    ho_json json = {.pretty = true};
-    ho_json_open(&json, NULL, '[');
+    ho_json_open(json, NULL, '[');
     for (size_t i = 0; i < l->count; i++) {
         const entry *e = &l->entries[i];
-        ho_json_open(&json, NULL, '{');
-        ho_json_string(&json, "run", e->run);
-        ho_json_string(&json, "variant", e->variant);
-        ho_json_string(&json, "date", e->date);
-        ho_json_string(&json, "method", e->method);
-        ho_json_string(&json, "outcome", e->outcome);
-        ho_json_real(&json, "validation_error", e->validation);
-        ho_json_real(&json, "test_loss", e->loss);
-        ho_json_real(&json, "test_accuracy", e->accuracy);
-        ho_json_real(&json, "seconds", e->seconds);
-        ho_json_close(&json, '}');
+        ho_json_open(json, NULL, '{');
+        ho_json_string(json, "run", e->run);
+        ho_json_string(json, "variant", e->variant);
+        ho_json_string(json, "date", e->date);
+        ho_json_string(json, "method", e->method);
+        ho_json_string(json, "outcome", e->outcome);
+        ho_json_real(json, "validation_error", e->validation);
+        ho_json_real(json, "test_loss", e->loss);
+        ho_json_real(json, "test_accuracy", e->accuracy);
+        ho_json_real(json, "seconds", e->seconds);
+        ho_json_close(json, '}');
     }
-    ho_json_close(&json, ']');
-    ho_json_end(&json);
-    fputs(json.text, stdout);
-    ho_json_free(&json);
+    ho_json_close(json, ']');
 }
 
-ho_status ho_runs_list(const char *folder, const char *order, bool json, ho_error *error)
+ho_status ho_runs_list(const char *folder, const char *order, ho_json *json, ho_error *error)
 {
     list l = {.arena = ho_arena_new()};
     look(&l, folder ? folder : "runs", 0, error);
     if (error->status == HO_OK && sort(&l, order ? order : "run", error) == HO_OK) {
         if (json)
-            print_json(&l);
+            write_json(&l, json);
         else if (l.count)
             print(&l);
         else
