@@ -82,6 +82,18 @@ static void print_detection(const ho_detection *d)
         printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", d->precision, d->recall, d->f1);
 }
 
+/* Of descent with steps of its own. */
+static void print_ending(const ho_result *r)
+{
+    printf("%lld outer iterations", (long long)r->outer_iterations);
+    if (r->halvings > 0)
+        printf(", %lld of them rejected", (long long)r->halvings);
+    if (r->best_iteration == 1)
+        printf(", none better than the start: %s;\n  ", r->ended);
+    else
+        printf(", the best is number %lld: %s;\n  ", (long long)r->best_iteration, r->ended);
+}
+
 static void print_run(const ho_record *record, const char *folder)
 {
     const ho_result *r = &record->result;
@@ -107,6 +119,8 @@ static void print_run(const ho_record *record, const char *folder)
     printf("  ");
     if (online)
         printf("%lld updates; ", (long long)r->outer_iterations);
+    else if (r->outer_iterations > 0 && r->ended)
+        print_ending(r);
     else if (r->outer_iterations > 0 && steps && r->best_iteration == 1)
         printf("%lld outer iterations, none better than the start; ", (long long)r->outer_iterations);
     else if (r->outer_iterations > 0 && steps)

@@ -97,6 +97,7 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
         {"outer", "outer", "the options and hyperparameters of the outer optimizer (hotool plugins NAME)",
          "How better hyperparameters are found: by hypergradient steps after whole trainings or during one, or "
          "by a search without gradients. Without `outer`, the initial ones are used.",
+         "outer: {iterations: 60}\n"
          "outer: {plugin: adam, learning_rate: 5.0e-3, iterations: 60}\n"
          "outer: {plugin: adam, learning_rate: 1.0e-3, schedule: online, every: 20}\n"
          "outer: {strategy: random, candidates: 50}"},
@@ -182,7 +183,8 @@ const ho_key ho_keys[] = {
     /* ---- plugins, wherever they are named */
     {NAMED, "plugin", OTHER("name of a plugin"), .required = true, .doc = "`hotool plugins` lists those installed"},
     {HO_IN(HO_OUTER), "plugin", OTHER("name of a dynamics"),
-     .doc = "the outer optimizer; required unless `strategy` is a search"},
+     .doc = "the outer optimizer; without one, descent chooses its own steps, and accepts only those that lower the "
+            "validation error"},
     {HO_IN(HO_HYPERGRADIENT), "mode", OTHER("name of a mode, or auto"), .required = true,
      .doc = "`hotool plugins` lists those installed"},
     {HO_IN(HO_LOSS_TERM), "loss", OTHER("name of a loss"), .required = true,
@@ -264,7 +266,10 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_OUTER), "strategy", ONE_OF("hypergradient", "grid", "random"), AT(ho_pipeline, strategy),
      .initial = "hypergradient", .doc = "searches need a `range` for each hyperparameter"},
     {HO_IN(HO_OUTER), "iterations", INTEGER(1), AT(ho_pipeline, outer_iterations),
-     .doc = "hypergradient steps; with strategy: random, as many candidates as cost as much"},
+     .doc = "hypergradient steps, at most; with strategy: random, as many candidates as cost as much"},
+    {HO_IN(HO_OUTER), "tolerance", .type = HO_KEY_REAL, .least = 0, AT(ho_pipeline, tolerance), .initial = "1.0e-3",
+     .doc = "without a `plugin`: end where ||u - P(u - dE/du)||, of the hyperparameters u on their scales and the "
+            "projection P onto the constraints, is at most so many times the validation error E"},
     {HO_IN(HO_OUTER), "schedule", ONE_OF("batch", "online"), AT(ho_pipeline, online), .initial = "batch",
      .doc = "step after each whole training, or during one training"},
     {HO_IN(HO_OUTER), "every", INTEGER(1), AT(ho_pipeline, update_every), .with = HO_WITH_ONLINE,

@@ -170,11 +170,16 @@ static const ho_tree *values_of(ho_reading *r, const ho_tree *node, const ho_loa
 }
 
 /* A search has no use for an optimizer; one that is named (by the file that a variant changes) is checked all the
- * same. */
+ * same. Descent without one chooses its own steps. */
 static ho_status describe_optimizer(ho_reading *r, ho_tree *node)
 {
     ho_pipeline *p = r->pipeline;
-    if (p->strategy != HO_STRATEGY_HYPERGRADIENT && !ho_tree_get(node, "plugin"))
+    p->line_search = p->strategy == HO_STRATEGY_HYPERGRADIENT && !p->online && !ho_tree_get(node, "plugin");
+    if (p->line_search && p->warm_start)
+        return ho_fail_at(r->error, HO_INVALID, ho_tree_get(node, "warm_start")->place,
+                          "warm_start: with other starts validation errors cannot be compared, by which steps are "
+                          "chosen; name a \"plugin\"");
+    if (p->line_search || (p->strategy != HO_STRATEGY_HYPERGRADIENT && !ho_tree_get(node, "plugin")))
         return ho_tree_only(node, "outer", ho_key_names(HO_OUTER), r->error);
     ho_mention mention = {0};
     if (ho_mention_read(r, HO_DYNAMICS, node, "outer", &mention) != HO_OK)
@@ -194,6 +199,10 @@ ho_status ho_describe_outer(ho_reading *r, ho_tree *outer, size_t tuned)
         return r->error->status;
     if (!tuned)
         return ho_fail_at(r->error, HO_INVALID, outer->key_place, "outer: there are no hyperparameters to tune");
+    const ho_tree *tolerance = ho_tree_get(outer, "tolerance");
+    if (tolerance && !p->line_search)
+        return ho_fail_at(r->error, HO_INVALID, tolerance->key_place,
+                          "tolerance: only where descent chooses its own steps, without a \"plugin\"");
     if (check_with(r, outer) != HO_OK || check_schedule(r, outer) != HO_OK)
         return r->error->status;
     return p->strategy == HO_STRATEGY_HYPERGRADIENT ? HO_OK : describe_search(r, outer);
@@ -208,7 +217,7 @@ static ho_status check_end(ho_reading *r)
     const ho_tree *steps = ho_tree_get(r->root, "steps");
     if (p->problem.steps > 0)
         return HO_OK;
-    if (p->outer && p->strategy == HO_STRATEGY_HYPERGRADIENT && !p->online)
+    if ((p->outer || p->line_search) && p->strategy == HO_STRATEGY_HYPERGRADIENT && !p->online)
         return ho_fail_at(r->error, HO_INVALID, steps->place,
                           "steps: unbounded: a hypergradient of a whole training needs a fixed number of steps (or "
                           "schedule: online)");

@@ -90,6 +90,8 @@ typedef struct ho_pipeline {
     ho_strategy_kind strategy;
     ho_instance *outer; /* the hyper-optimizer's dynamics; NULL: no outer optimisation by hypergradients asked for */
     const ho_tree *outer_values; /* its hyperparameters, for ho_optimizer_new */
+    bool line_search;            /* no outer optimizer is named: descent chooses its own steps */
+    double tolerance;            /* where it ends */
     int64_t outer_iterations;    /* of the hypergradient; 0: none asked for */
     int64_t candidates;          /* of a random search; 0: as many as cost what `outer_iterations` would */
     const ho_range *ranges;      /* of a search: one for each tuned hyperparameter */

@@ -98,6 +98,7 @@ typedef struct ho_result {
     int64_t halvings;
     double initial_error, best_error;
     int64_t best_iteration;
+    const char *ended;    /* of descent with steps of its own: why it did; else NULL */
     ho_rounding rounding; /* where the fewest digits were left */
     int64_t evaluations;  /* of the objective's gradient: search for hyperparameters, and final training */
     double seconds, cpu_seconds;
@@ -284,6 +285,7 @@ typedef struct ho_line {
     int64_t residual_bytes; /* part of them; not written */
     double seconds;         /* of the iteration */
     const char *diverged;   /* why, or NULL */
+    const char *rejected;   /* why no step starts from here, or NULL */
     ho_summaries hypers;
     ho_summaries tangent_norms; /* of an update: ||Z|| by hyperparameter; NULL: unknown */
 } ho_line;

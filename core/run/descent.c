@@ -67,7 +67,7 @@ static ho_status go_back(descent *d, ho_answer *a, ho_error *error)
         if (status != HO_OK && status != HO_DIVERGED)
             ho_fail_as(error, &own);
     }
-    a->recovered = status == HO_OK;
+    a->recovery = status == HO_OK ? "back to the best hyperparameters with half the outer step" : NULL;
     if (status == HO_DIVERGED)
         ho_fail(error, status, "%s (after halving the outer step %d times)", a->outcome.text, HO_HALVINGS);
     return status;

@@ -10,6 +10,8 @@ ho_strategy *ho_strategy_new(const ho_pipeline *pipeline, ho_training *training,
 {
     if (pipeline->strategy != HO_STRATEGY_HYPERGRADIENT)
         return ho_search_new(pipeline, training, error);
+    if (pipeline->line_search)
+        return ho_line_search_new(pipeline, training);
     if (!pipeline->outer)
         return NULL;
     return pipeline->online ? ho_online_new(pipeline, training, error) : ho_descent_new(pipeline, training, error);
@@ -50,9 +52,8 @@ static ho_status report(ho_optimization *o, ho_error *error)
         return error->status;
     tell_trouble(o);
     if (a->line.diverged && a->line.kind == HO_LINE_ITERATION)
-        ho_warn(o->listener,
-                ho_format("outer iteration %lld diverged: %s%s", (long long)a->line.iteration, a->line.diverged,
-                          a->recovered ? "; back to the best hyperparameters with half the outer step" : ""));
+        ho_warn(o->listener, ho_format("outer iteration %lld diverged: %s%s%s", (long long)a->line.iteration,
+                                       a->line.diverged, a->recovery ? "; " : "", a->recovery ? a->recovery : ""));
     return HO_OK;
 }
 
@@ -100,7 +101,7 @@ static void remember(ho_first_steps *s, int64_t number, const ho_answer *a)
 }
 
 /* Why no step of a descent improved anything, as far as its start tells; free(). */
-static char *failure_of(const ho_first_steps *s)
+static char *failure_of(const ho_first_steps *s, const char *ended)
 {
     if (s->gradient_norm == 0)
         return ho_format("the hypergradient is 0: nothing that is tuned has an effect on the validation error");
@@ -110,6 +111,8 @@ static char *failure_of(const ho_first_steps *s)
             "hypergradient points out of these");
     if (s->rounding.known && s->rounding.left < 1)
         return ho_format("rounding leaves no digit of the hypergradient by %s", s->rounding.hyper);
+    if (ended)
+        return ho_strdup(ended);
     if (s->second == s->error)
         return ho_format("the first step changed nothing; a larger learning_rate of `outer` may help");
     char *became = isnan(s->second)
@@ -122,10 +125,13 @@ static char *failure_of(const ho_first_steps *s)
 
 static void tell_failure(const ho_optimization *o)
 {
-    char *why = failure_of(&o->start);
-    ho_warn(o->listener, ho_format("no outer step of %lld improved the validation error, and the initial "
-                                   "hyperparameters are kept: %s",
-                                   (long long)o->start.steps, why));
+    const ho_first_steps *s = &o->start;
+    char *why = failure_of(s, o->strategy->ended);
+    ho_warn(o->listener, s->steps == 0
+                             ? ho_format("no outer step is made, and the initial hyperparameters are kept: %s", why)
+                             : ho_format("no outer step of %lld improved the validation error, and the initial "
+                                         "hyperparameters are kept: %s",
+                                         (long long)s->steps, why));
     free(why);
 }
 
@@ -174,9 +180,11 @@ ho_status ho_optimize(ho_optimization *o, ho_result *result, ho_error *error)
     o->answer.lambda = o->answer.gradient = o->answer.norms = NULL;
     o->answer.line.diverged = NULL;
     result->halvings = o->strategy->halvings;
+    result->ended = o->strategy->ended;
     result->best_error = o->best->at.error;
     result->best_iteration = o->best->at.iteration;
-    if (status == HO_OK && o->strategy->kind == HO_LINE_ITERATION && o->start.steps > 0 && result->best_iteration == 1)
+    const bool descended = o->strategy->kind == HO_LINE_ITERATION && (o->start.steps > 0 || o->strategy->ended);
+    if (status == HO_OK && descended && result->best_iteration == 1)
         tell_failure(o);
     if (status == HO_OK && isnan(o->best->at.value) && o->diverged.status != HO_OK)
         return ho_fail(error, HO_DIVERGED, "every candidate diverged; the first: %s", o->diverged.text);

@@ -49,7 +49,7 @@ struct ho_single {
 
 const char *ho_strategy_name(const ho_pipeline *pipeline)
 {
-    if (pipeline->strategy == HO_STRATEGY_HYPERGRADIENT && pipeline->outer)
+    if (pipeline->strategy == HO_STRATEGY_HYPERGRADIENT && (pipeline->outer || pipeline->line_search))
         return pipeline->online ? "online" : "hypergradient";
     if (pipeline->strategy == HO_STRATEGY_HYPERGRADIENT)
         return "none";

@@ -1,8 +1,9 @@
 /*
  * Strategies: which lambda to try next, given the answers so far.
  *
- * Descent follows the hypergradient, one step after each training; a search tries a grid or random draws, as a
- * baseline; online, each update of a running training moves lambda. They keep no best: that is the loop's (optimize.h).
+ * Descent follows the hypergradient, one step after each training, by an outer optimizer or with steps of its own
+ * choice; a search tries a grid or random draws, as a baseline; online, each update of a running training moves lambda.
+ * They keep no best: that is the loop's (optimize.h).
  */
 #ifndef HO_RUN_STRATEGY_H
 #define HO_RUN_STRATEGY_H
@@ -30,7 +31,8 @@ struct ho_strategy {
     const ho_strategy_calls *calls;
     ho_line_kind kind; /* of its lines */
     int64_t planned;   /* iterations, candidates or updates; those beyond do not count. Known after `begin` */
-    int64_t halvings;  /* of the step, after divergences */
+    int64_t halvings;  /* of the step, after divergences; or steps that were rejected */
+    const char *ended; /* why there are no more proposals; NULL: nothing to tell */
 };
 
 /* Gradient descent from the initial lambda, for pipeline->outer_iterations steps and a last training that tells the
@@ -38,6 +40,12 @@ struct ho_strategy {
  */
 #define HO_HALVINGS 5
 ho_strategy *ho_descent_new(const ho_pipeline *pipeline, ho_training *training, ho_error *error);
+
+/* Descent with steps of its own choice, for at most pipeline->outer_iterations hypergradients and a last training. A
+ * step is accepted where the validation error falls enough, so the last point accepted is the best; a rejected one, or
+ * one that diverges, is followed by a shorter one. It ends early where the stationarity is within pipeline->tolerance
+ * times the validation error, or nothing more can be gained. */
+ho_strategy *ho_line_search_new(const ho_pipeline *pipeline, ho_training *training);
 
 /* A grid or random draws. As many candidates as the pipeline says; where it does not, as many as cost what its
  * outer_iterations hypergradients would in evaluations of the objective's gradient (`begin` takes one to learn that),

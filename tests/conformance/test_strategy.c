@@ -74,6 +74,15 @@ Test(strategy, descent_resumes)
                   1);
 }
 
+Test(strategy, line_search_resumes)
+{
+    check_resumes((const char *const[]){"stop=null",
+                                        "outer={plugin: null, learning_rate: null, iterations: 6, "
+                                        "schedule: null, every: null}",
+                                        NULL},
+                  1);
+}
+
 Test(strategy, online_resumes)
 {
     check_resumes((const char *const[]){"outer/plugin=momentum", "outer/momentum=0.5", NULL}, 0);
