@@ -75,7 +75,7 @@ static ho_status run_command(const ho_cli_command *command, ho_cli *cli, ho_regi
     clearerr(stdout);
     dup2(out, STDOUT_FILENO);
     close(out);
-    if (results.length) {
+    if (results.length && error->status != HO_INVALID) {
         if (results.text[results.length - 1] != '\n')
             ho_json_end(&results);
         fputs(results.text, stdout);

@@ -67,7 +67,7 @@ Test(json, of_a_check_has_every_figure)
     cr_expect_gt(count, 5);
     cr_expect(json_is(checks, "checks/0/verdict", "ok") && json_number(checks, "failed") == 0);
     r = cli_run("check", "base.yaml", "--set", "steps=4", "--set",
-                cli_format("dynamics={plugin: wrong_dynamics, path: %s/wrong_dynamics.so}",
+                cli_format("dynamics={plugin: wrong, path: %s/wrong_dynamics.so, fault: scale}",
                            cli_environment("HOTOOL_PIPELINE_PLUGINS")),
                 "--json", NULL);
     cr_expect_eq(r.status, 1);
