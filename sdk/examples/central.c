@@ -11,6 +11,8 @@
  *   - Replaying a training. lambda may differ from one `advance` to the next, so the calls are remembered with it; and
  *     after `forget` training counts from the state at that time.
  *   - The error depends on lambda directly, too (a temperature of the model): it is asked for with the shifted lambda.
+ * It leaves out `pass`: a run that is killed begins its training again.
+ *
  * A hyperparameter at an end of its domain, such as a strength of 0, is moved out of it by h. Where formulas do not
  * mind that is right; choose another mode where they do.
  */

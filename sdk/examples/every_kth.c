@@ -16,6 +16,7 @@
  * time, more than once. So training is remembered in pieces of at most k steps: where a piece began, with which lambda,
  * and from which state.
  *   - forget: what went before counts as constant from then on.
+ *   - pass: a run that was killed within a training goes on, with the same bits.
  */
 #include <hotool/plugin.h>
 
@@ -70,11 +71,11 @@ static void end(void *run)
     r->api->free_memory(r->system, r);
 }
 
-/* A copy of lambda, or NULL. */
+/* A copy of lambda (of NULL: zeros); NULL: out of memory. */
 static double *copied(const instance *r, const double *lambda)
 {
     double *copy = (double *)r->api->alloc(r->system, (uint64_t)(r->lambda_size + 1) * sizeof(double));
-    if (copy && r->lambda_size > 0)
+    if (copy && lambda && r->lambda_size > 0)
         memcpy(copy, lambda, (size_t)r->lambda_size * sizeof(double));
     return copy;
 }
@@ -234,6 +235,44 @@ static int64_t bytes(void *run)
     return (3 + r->made + r->most) * r->api->vector_bytes(r->system, r->state);
 }
 
+/* ---- saved and restored ------------------------------------------------------------------------------------------ */
+
+/* Passes an array like lambda, which may be missing. */
+static ho_status pass_lambda(instance *r, ho_snapshot *snapshot, double **lambda)
+{
+    int64_t there = *lambda != NULL;
+    r->api->pass(r->system, snapshot, &there, sizeof there);
+    if (!there) {
+        r->api->free_memory(r->system, *lambda);
+        *lambda = NULL;
+        return HO_OK;
+    }
+    if (!*lambda && !(*lambda = copied(r, NULL)))
+        return HO_FAILED;
+    r->api->pass(r->system, snapshot, *lambda, (uint64_t)r->lambda_size * sizeof(double));
+    return HO_OK;
+}
+
+/* The same lines save a run and restore it: a run that is restored makes its pieces first, and has them overwritten. */
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    instance *r = (instance *)run;
+    const int32_t restoring = r->api->restoring(r->system, snapshot);
+    int64_t count = r->count;
+    r->api->pass(r->system, snapshot, &count, sizeof count);
+    r->api->pass_vector(r->system, snapshot, r->state);
+    ho_status status = pass_lambda(r, snapshot, &r->initial_lambda);
+    for (int64_t i = 0; i < count && status == HO_OK; i++) {
+        if (restoring && remember(r, 0, 0, NULL) != HO_OK)
+            return HO_FAILED;
+        r->api->pass(r->system, snapshot, &r->pieces[i].t0, sizeof(int64_t));
+        r->api->pass(r->system, snapshot, &r->pieces[i].t1, sizeof(int64_t));
+        r->api->pass_vector(r->system, snapshot, r->pieces[i].start);
+        status = pass_lambda(r, snapshot, &r->pieces[i].lambda);
+    }
+    return status;
+}
+
 static const ho_option options[] = {
     {.name = "k",
      .type = HO_INTEGER,
@@ -262,6 +301,7 @@ static const ho_mode_calls calls = {
     .forget = forget,
     .bytes = bytes,
     .end = end,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

@@ -185,6 +185,16 @@ static int64_t bytes(void *run)
     return 2 * (1 + r->columns) * r->api->vector_bytes(r->system, r->state);
 }
 
+/* A run that was killed goes on from here. The directions stay those of the lambda at the start. */
+static ho_status pass(void *run, ho_snapshot *snapshot)
+{
+    instance *r = (instance *)run;
+    r->api->pass_vector(r->system, snapshot, r->state);
+    r->api->pass_vector(r->system, snapshot, r->z);
+    r->api->pass(r->system, snapshot, r->directions, (uint64_t)(r->columns * r->lambda_size) * sizeof(double));
+    return HO_OK;
+}
+
 static const ho_option options[] = {
     {.name = "directions",
      .type = HO_INTEGER,
@@ -216,6 +226,7 @@ static const ho_mode_calls calls = {
     .forget = forget,
     .bytes = bytes,
     .end = end,
+    .pass = pass,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
