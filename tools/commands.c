@@ -172,11 +172,13 @@ static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *er
     return status;
 }
 
-/* Whether an operand is a shared object and not a pipeline. */
-static bool is_shared_object(const char *path)
+/* How much of an operand is the path of a shared object, FILE.so or, of one plugin in it, FILE.so:NAME. 0: it is a
+ * pipeline. */
+static size_t shared_object_length(const char *operand)
 {
-    const size_t length = strlen(path);
-    return length > 3 && strcmp(path + length - 3, ".so") == 0;
+    const char *colon = strrchr(operand, ':');
+    const size_t length = colon && !strchr(colon, '/') ? (size_t)(colon - operand) : strlen(operand);
+    return length > 3 && strncmp(operand + length - 3, ".so", 3) == 0 ? length : 0;
 }
 
 static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *error)
@@ -188,7 +190,10 @@ static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *e
         count_option("--limit", cli->limit, 20, &limit, error) != HO_OK)
         return error->status;
     ho_exec_threads(1);
-    const ho_proof_request request = {.path = cli->operand,
+    const size_t length = shared_object_length(cli->operand);
+    char *path = ho_format("%.*s", (int)length, cli->operand);
+    const ho_proof_request request = {.path = path,
+                                      .name = cli->operand[length] ? cli->operand + length + 1 : NULL,
                                       .sets = cli->sets,
                                       .set_count = cli->set_count,
                                       .only = cli->only,
@@ -197,12 +202,14 @@ static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *e
                                       .in_process = cli->in_process,
                                       .json = cli->results,
                                       .interrupt = &ho_cli_interrupted};
-    return ho_prove(&request, registry, error);
+    const ho_status status = ho_prove(&request, registry, error);
+    free(path);
+    return status;
 }
 
 static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
-    if (is_shared_object(cli->operand))
+    if (shared_object_length(cli->operand) > 0)
         return run_proof(cli, registry, error);
     if (cli->only || cli->seed || cli->limit || cli->in_process)
         return ho_fail(error, HO_INVALID, "check: --only, --seed, --limit and --in-process are for plugins (NAME.so)");
@@ -341,7 +348,8 @@ const ho_cli_command ho_cli_commands[] = {
      "the pipeline's hyperparameters, until it can be judged: a wrong derivative does not hide there. What is unstable "
      "or "
      "on a kink wherever it is looked at has FAILED.\n\n"
-     "Of a plugin, FILE being NAME.so: runs a table of checks for its kind, each in a child process with a time limit, "
+     "Of a plugin, FILE being NAME.so (of one with several plugins, NAME.so:PLUGIN is a single one): runs a table of "
+     "checks for its kind, each in a child process with a time limit, "
      "so that a plugin which crashes, hangs, ends the program or writes where it must not is reported by the name of "
      "the "
      "check. The plugin stands in a small training among parts of hotool's own; --set OPTION=VALUE gives its options "

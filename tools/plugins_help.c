@@ -94,6 +94,21 @@ static void print_option(const ho_option *o)
     }
 }
 
+/* What the plugin says of itself beyond its tables. */
+static void print_about(const ho_loaded *l)
+{
+    const ho_about *about = ho_loaded_extension(l, HO_EXTENSION_ABOUT, sizeof *about);
+    if (!about)
+        return;
+    const struct {
+        const char *name, *text;
+    } rows[] = {{"author", about->author}, {"license", about->license}, {"url", about->url}};
+    putchar('\n');
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].text)
+            printf("%-8s %s\n", rows[i].name, rows[i].text);
+}
+
 static void print_page(const ho_loaded *l)
 {
     printf("%s %s %s: %s\n", ho_kind_name(l->plugin.kind), l->plugin.name, l->plugin.version ? l->plugin.version : "",
@@ -118,6 +133,7 @@ static void print_page(const ho_loaded *l)
         printf("\nslots\n");
     for (uint32_t i = 0; i < l->slot_count; i++)
         printf("  %-20s %s\n", l->slots[i].name, l->slots[i].doc ? l->slots[i].doc : "");
+    print_about(l);
     printf("\nfrom %s\n", l->path);
 }
 

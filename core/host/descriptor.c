@@ -49,6 +49,7 @@ typedef struct reader {
     ho_loaded *loaded;
     ho_error *error;
     uint32_t kind;
+    bool inner; /* in a bundle */
 } reader;
 
 #define refuse(r, ...) ho_fail_at((r)->error, HO_INVALID, (r)->place, __VA_ARGS__)
@@ -335,25 +336,104 @@ static ho_status read_head(reader *r, const ho_plugin *symbol, uint64_t size)
     ho_plugin *plugin = &r->loaded->plugin;
     copy_known(plugin, sizeof *plugin, symbol, symbol->struct_size);
     r->kind = plugin->kind;
-    if (plugin->kind < HO_DYNAMICS || plugin->kind > HO_CONSTRAINT)
+    if (plugin->kind == HO_BUNDLE && r->inner)
+        return refuse(r, "is a bundle, and so must not be in one");
+    if (plugin->kind < HO_DYNAMICS || plugin->kind > HO_BUNDLE)
         return refuse(r, "is a plugin of the unknown kind %u", plugin->kind);
     if (!is_plugin_name(plugin->name))
         return refuse(r, "its plugin has no valid name (a small letter, then small letters, digits and '_')");
     r->loaded->title = ho_arena_format(r->arena, "plugin \"%s\" (%s)", plugin->name, r->path);
     plugin->version = or_empty(plugin->version);
     plugin->doc = or_empty(plugin->doc);
-    return check_kind(r);
+    return HO_OK;
+}
+
+static ho_status read_rest(reader *r)
+{
+    if (check_kind(r) || read_options(r) || read_calls(r) || read_hypers(r) || check_names(r))
+        return r->error->status;
+    return HO_OK;
 }
 
 ho_status ho_descriptor_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
                              ho_loaded *loaded, ho_error *error)
 {
     const ho_place file = {.file = path};
+    reader r = {
+        .path = path, .place = file, .all = file, .arena = arena, .loaded = loaded, .error = error, .inner = true};
+    *loaded = (ho_loaded){.path = path};
+    return read_head(&r, symbol, size) ? error->status : read_rest(&r);
+}
+
+/* ---- bundles ----------------------------------------------------------------------------------------------------- */
+
+/* One plugin of a bundle; what is wrong with it is told with its number and name. */
+static ho_loaded *read_inner(const reader *r, const ho_plugin *symbol, uint32_t number, uint32_t count)
+{
+    ho_error own = {0};
+    ho_loaded *loaded = ho_arena_alloc(r->arena, sizeof *loaded);
+    if (symbol && ho_descriptor_read(symbol, 0, r->path, r->arena, loaded, &own) == HO_OK)
+        return loaded;
+    const char *why = symbol ? own.text + strlen(r->path) + strlen(": ") : "its descriptor is NULL";
+    const bool named = loaded->title;
+    refuse(r, "plugin %u of %u%s%s%s: %s", number + 1, count, named ? ", \"" : "", named ? loaded->plugin.name : "",
+           named ? "\"" : "", why);
+    return NULL;
+}
+
+static ho_loaded *read_bundle(reader *r)
+{
+    const ho_plugin *plugin = &r->loaded->plugin;
+    ho_bundle_calls calls;
+    uint32_t size = 0;
+    if (plugin->options.count || plugin->hypers.count || plugin->create || plugin->destroy) {
+        refuse(r, "a bundle has no options, hyperparameters, create or destroy of its own");
+        return NULL;
+    }
+    if (plugin->calls)
+        memcpy(&size, plugin->calls, sizeof size);
+    if (!size_possible(size) || size > sizeof calls) {
+        refuse(r, "its table of calls says that it is %u bytes long, a bundle has %zu", size, sizeof calls);
+        return NULL;
+    }
+    copy_known(&calls, sizeof calls, plugin->calls, size);
+    const ho_table table = calls.plugins;
+    const ho_plugin *const *rows = table.rows;
+    if (!rows || table.count == 0 || table.count > MOST_ROWS || table.row_size != sizeof *rows) {
+        refuse(r, "its table of plugins is damaged: %u rows of %u bytes (1 to %u rows of %zu bytes) at %s", table.count,
+               table.row_size, MOST_ROWS, sizeof *rows, rows ? "an address" : "NULL");
+        return NULL;
+    }
+    ho_loaded *first = NULL, *last = NULL;
+    for (uint32_t i = 0; i < table.count; i++) {
+        ho_loaded *loaded = read_inner(r, rows[i], i, table.count);
+        if (!loaded)
+            return NULL;
+        if (ho_loaded_find(first, loaded->plugin.kind, loaded->plugin.name)) {
+            refuse(r, "it has the %s \"%s\" twice", ho_kind_name(loaded->plugin.kind), loaded->plugin.name);
+            return NULL;
+        }
+        if (last)
+            last->next = loaded;
+        else
+            first = loaded;
+        last = loaded;
+    }
+    return first;
+}
+
+ho_loaded *ho_descriptors_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
+                               ho_error *error)
+{
+    ho_loaded *loaded = ho_arena_alloc(arena, sizeof *loaded);
+    const ho_place file = {.file = path};
     reader r = {.path = path, .place = file, .all = file, .arena = arena, .loaded = loaded, .error = error};
     *loaded = (ho_loaded){.path = path};
-    if (read_head(&r, symbol, size) || read_options(&r) || read_calls(&r) || read_hypers(&r) || check_names(&r))
-        return error->status;
-    return HO_OK;
+    if (read_head(&r, symbol, size))
+        return NULL;
+    if (r.kind == HO_BUNDLE)
+        return read_bundle(&r);
+    return read_rest(&r) ? NULL : loaded;
 }
 
 ho_status ho_descriptor_describe(const ho_loaded *plugin, const ho_plugin *own, ho_place place,

@@ -21,4 +21,9 @@ ho_status ho_descriptor_describe(const ho_loaded *plugin, const ho_plugin *own, 
                                  const ho_tree *(*written)(const void *context, const char *text), const void *context,
                                  ho_arena *arena, ho_loaded *loaded, ho_error *error);
 
+/* The same of all that a shared object's symbol describes: itself or, of a bundle, each of its plugins, linked by
+ * `next`. NULL: an error. */
+ho_loaded *ho_descriptors_read(const ho_plugin *symbol, uint64_t size, const char *path, ho_arena *arena,
+                               ho_error *error);
+
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "host/descriptor.h"
 #include "host/faults.h"
 #include "host/options.h"
@@ -231,6 +232,17 @@ static void setup_join(ho_setup *u, int32_t leads)
     ho_team_join(leads != 0);
 }
 
+static const void *extension(ho_setup *u, const char *name)
+{
+    static const ho_host host = {.struct_size = sizeof host,
+                                 .abi_major = HO_ABI_MAJOR,
+                                 .abi_minor = HO_ABI_MINOR,
+                                 .name = "hotool",
+                                 .version = HOTOOL_VERSION};
+    (void)u;
+    return name && strcmp(name, HO_EXTENSION_HOST) == 0 ? &host : NULL;
+}
+
 static const ho_setup_api setup_api = {
     .struct_size = sizeof(ho_setup_api),
     .option_real = option_real,
@@ -247,6 +259,7 @@ static const ho_setup_api setup_api = {
     .row_name = option_row_name,
     .describe = describe,
     .join = setup_join,
+    .extension = extension,
 };
 
 /* Whether this is a file or a folder, and can be read. */

@@ -2,9 +2,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "host/signals.h"
 
 uint32_t ho_option_index(const ho_loaded *loaded, const char *name)
 {
@@ -30,8 +32,9 @@ bool ho_has_hyper(const ho_loaded *loaded, const char *name)
 static const struct {
     const char *name, *folder;
 } kinds[] = {
-    {"plugin", "plugins"},    {"dynamics", "dynamics"}, {"model", "models"}, {"loss", "losses"},
-    {"penalty", "penalties"}, {"mode", "modes"},        {"data", "data"},    {"constraint", "constraints"},
+    {"plugin", "plugins"}, {"dynamics", "dynamics"},      {"model", "models"},
+    {"loss", "losses"},    {"penalty", "penalties"},      {"mode", "modes"},
+    {"data", "data"},      {"constraint", "constraints"}, {"bundle", "bundles"},
 };
 
 const char *ho_kind_name(uint32_t kind)
@@ -42,6 +45,41 @@ const char *ho_kind_name(uint32_t kind)
 const char *ho_kind_folder(uint32_t kind)
 {
     return kinds[kind < sizeof kinds / sizeof *kinds ? kind : 0].folder;
+}
+
+const ho_loaded *ho_loaded_find(const ho_loaded *first, uint32_t kind, const char *name)
+{
+    while (first && ((kind != 0 && first->plugin.kind != kind) || strcmp(first->plugin.name, name) != 0))
+        first = first->next;
+    return first;
+}
+
+char *ho_loaded_list(const ho_loaded *first)
+{
+    char *list = NULL;
+    for (const ho_loaded *l = first; l; l = l->next) {
+        char *longer = ho_format("%s%s%s \"%s\"", list ? list : "",
+                                 !list     ? ""
+                                 : l->next ? ", "
+                                           : " and ",
+                                 ho_kind_name(l->plugin.kind), l->plugin.name);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+const void *ho_loaded_extension(const ho_loaded *loaded, const char *name, uint32_t least)
+{
+    if (!loaded->plugin.extension)
+        return NULL;
+    uint32_t size = 0;
+    ho_calling(loaded, "extension");
+    const void *table = loaded->plugin.extension(name);
+    if (table)
+        memcpy(&size, table, sizeof size);
+    ho_calling(NULL, NULL);
+    return size >= least ? table : NULL;
 }
 
 bool ho_domain_bounds(uint32_t domain, double *lower, double *upper)

@@ -45,8 +45,18 @@ typedef struct ho_loaded {
         ho_mode_calls mode;
         ho_data_calls data;
         ho_constraint_calls constraint;
-    } calls; /* by plugin.kind */
+    } calls;                      /* by plugin.kind */
+    const struct ho_loaded *next; /* of the same shared object; NULL: none more */
 } ho_loaded;
+
+/* The plugin among these of one shared object that has this name and kind (0: any); NULL: none. */
+const ho_loaded *ho_loaded_find(const ho_loaded *first, uint32_t kind, const char *name);
+/* "dynamics a, dynamics b and loss a": what a shared object holds; free(). */
+char *ho_loaded_list(const ho_loaded *first);
+
+/* What the plugin answers to the name of an extension; NULL: nothing, or a table of fewer bytes than `least`, its
+ * struct_size included. */
+const void *ho_loaded_extension(const ho_loaded *loaded, const char *name, uint32_t least);
 
 /* The number of an option; the table's count where there is none of that name (NULL: none). */
 uint32_t ho_option_index(const ho_loaded *loaded, const char *name);

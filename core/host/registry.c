@@ -24,7 +24,7 @@ struct ho_registry {
     ho_arena *arena;
     const char **folders;
     size_t folder_count, folder_capacity;
-    ho_loaded **loaded; /* one file once */
+    ho_loaded **loaded; /* one file once: the first of its plugins */
     size_t loaded_count, loaded_capacity;
 };
 
@@ -136,11 +136,8 @@ static ho_loaded *read_module(ho_registry *registry, const char *path, const cha
     uint64_t size = 0;
     lt_dlhandle handle = open_module(real, error);
     const ho_plugin *symbol = handle ? find_descriptor(handle, path, &size, error) : NULL;
-    ho_loaded *loaded = symbol ? ho_arena_alloc(registry->arena, sizeof *loaded) : NULL;
-    if (loaded && ho_descriptor_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, loaded,
-                                     error) == HO_OK)
-        return loaded;
-    return NULL;
+    return symbol ? ho_descriptors_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, error)
+                  : NULL;
 }
 
 /* NULL: the file cannot be read any more. */
@@ -182,8 +179,11 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
         loaded = read_module(registry, path, kept, error);
         ho_calling(NULL, NULL);
         if (loaded) {
-            loaded->real_path = kept;
-            loaded->sha256 = checksum(registry->arena, real);
+            const char *sum = checksum(registry->arena, real);
+            for (ho_loaded *l = loaded; l; l = (ho_loaded *)(uintptr_t)l->next) {
+                l->real_path = kept;
+                l->sha256 = sum;
+            }
             ho_grow((void **)&registry->loaded, &registry->loaded_capacity, registry->loaded_count,
                     sizeof *registry->loaded);
             registry->loaded[registry->loaded_count++] = loaded;
@@ -212,15 +212,29 @@ typedef struct listing {
     void *context;
 } listing;
 
-/* Adds a plugin unless one of its kind and name comes earlier in the search order and so hides it. */
+static bool in_one_folder(const char *a, const char *b)
+{
+    const size_t length = (size_t)(strrchr(a, '/') - a);
+    return strncmp(a, b, length + 1) == 0 && !strchr(b + length + 1, '/');
+}
+
+/* Adds a plugin unless one of its kind and name comes earlier in the search order and so hides it: on purpose if it is
+ * in another folder, hardly so in the same one. */
 static void add_plugin(listing *list, const ho_loaded *loaded)
 {
     if (list->kind != 0 && loaded->plugin.kind != list->kind)
         return;
-    for (size_t i = 0; i < list->count; i++)
-        if (list->plugins[i]->plugin.kind == loaded->plugin.kind &&
-            strcmp(list->plugins[i]->plugin.name, loaded->plugin.name) == 0)
-            return;
+    for (size_t i = 0; i < list->count; i++) {
+        const ho_loaded *other = list->plugins[i];
+        if (other->plugin.kind != loaded->plugin.kind || strcmp(other->plugin.name, loaded->plugin.name) != 0)
+            continue;
+        char *message = ho_format("%s: its %s \"%s\" is also in %s beside it, which counts", loaded->path,
+                                  ho_kind_name(loaded->plugin.kind), loaded->plugin.name, other->path);
+        if (other != loaded && list->refused && in_one_folder(other->path, loaded->path))
+            list->refused(list->context, message);
+        free(message);
+        return;
+    }
     ho_grow((void **)&list->plugins, &list->capacity, list->count, sizeof *list->plugins);
     list->plugins[list->count++] = loaded;
 }
@@ -264,9 +278,9 @@ static void load_listed(ho_registry *registry, listing *list)
         if (trouble[i])
             ho_fail(&error, HO_INVALID, "%s: %s", list->paths[i], trouble[i]);
         const ho_loaded *loaded = trouble[i] ? NULL : load(registry, list->paths[i], &error);
-        if (loaded)
-            add_plugin(list, loaded);
-        else if (list->refused)
+        for (const ho_loaded *l = loaded; l; l = l->next)
+            add_plugin(list, l);
+        if (!loaded && list->refused)
             list->refused(list->context, error.text);
         free(trouble[i]);
         free(list->paths[i]);
@@ -343,7 +357,8 @@ static const ho_loaded *find_file(ho_registry *registry, uint32_t kind, const ch
             free(path);
             if (error->status != HO_OK)
                 return NULL;
-            if (loaded && loaded->plugin.kind == kind && strcmp(loaded->plugin.name, name) == 0)
+            loaded = ho_loaded_find(loaded, kind, name);
+            if (loaded)
                 return loaded;
         }
     return NULL;

@@ -15,7 +15,8 @@ void ho_registry_free(ho_registry *registry);
 /* Loads one file: regular file, ELF class and machine, every segment within the file, the symbol of this major (others
  * are probed so that the message can name them), minor not newer, tables sane (names valid, no duplicates, known types
  * and domains, defaults in range, the kind's required calls present). Explicit `path:` of a pipeline comes this way
- * too. Messages are one sentence: `PATH: needs plugin ABI 2, this hotool offers 1.0`. */
+ * too. Messages are one sentence: `PATH: needs plugin ABI 2, this hotool offers 1.0`. The first of the file's plugins;
+ * the others of a bundle follow by `next`. */
 const ho_loaded *ho_registry_load(ho_registry *registry, const char *path, ho_error *error);
 
 /* By kind and name. `place`: where the name was written, for "unknown dynamics "adm"; did you mean "adam"? (known:

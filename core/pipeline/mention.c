@@ -49,13 +49,16 @@ static const ho_loaded *load_file(ho_reading *r, uint32_t kind, ho_tree *path, c
     if (ho_tree_string(path, "path", &text, r->error) != HO_OK)
         return NULL;
     ho_path_settle(r->arena, path);
-    const ho_loaded *loaded = ho_registry_load(r->registry, path->text, r->error);
-    if (!loaded)
+    const ho_loaded *first = ho_registry_load(r->registry, path->text, r->error),
+                    *loaded = ho_loaded_find(first, kind, name);
+    char *held = loaded || !first ? NULL : ho_loaded_list(first);
+    if (!first)
         ho_error_place(r->error, path->place);
-    else if (loaded->plugin.kind != kind || strcmp(loaded->plugin.name, name) != 0)
-        ho_fail_at(r->error, HO_INVALID, place, "%s holds the %s \"%s\", expected the %s \"%s\"", path->text,
-                   ho_kind_name(loaded->plugin.kind), loaded->plugin.name, ho_kind_name(kind), name);
-    return r->error->status == HO_OK ? loaded : NULL;
+    else if (!loaded)
+        ho_fail_at(r->error, HO_INVALID, place, "%s holds the %s, expected the %s \"%s\"", path->text, held,
+                   ho_kind_name(kind), name);
+    free(held);
+    return loaded;
 }
 
 ho_status ho_mention_read(ho_reading *r, uint32_t kind, ho_tree *node, const char *what, ho_mention *mention)

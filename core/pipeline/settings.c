@@ -33,8 +33,9 @@ static const ho_loaded *plugin_of(completing *c, uint32_t kind, const ho_tree *m
     ho_error error = {0};
     if (!name)
         return NULL;
-    const ho_loaded *loaded = path ? ho_registry_load(c->pipeline->registry, path->text, &error)
-                                   : ho_registry_find(c->pipeline->registry, kind, name->text, name->place, &error);
+    const ho_loaded *loaded =
+        path ? ho_loaded_find(ho_registry_load(c->pipeline->registry, path->text, &error), kind, name->text)
+             : ho_registry_find(c->pipeline->registry, kind, name->text, name->place, &error);
     if (loaded)
         add_plugin(c, loaded);
     return loaded;

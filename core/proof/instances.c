@@ -144,12 +144,20 @@ static ho_status documented(const char *what, const char *name, const char *doc,
     return HO_OK;
 }
 
+/* A name that nobody has: a plugin that answers it would be taken for one that knows what will be called so. */
+static ho_status check_extension(const ho_loaded *l, ho_error *error)
+{
+    if (ho_loaded_extension(l, "hotool.no.such.extension", 0))
+        return ho_proof_fail(error, "extension answers a name that it cannot know: answer unknown names with NULL");
+    return HO_OK;
+}
+
 ho_status ho_prove_tables(proof *p, ho_error *error)
 {
     const ho_loaded *l = p->loaded;
     const char *file = strrchr(l->path, '/') ? strrchr(l->path, '/') + 1 : l->path;
     char *due = ho_arena_format(p->arena, "%s.so", l->plugin.name);
-    if (strcmp(file, due) != 0)
+    if (!p->bundled && strcmp(file, due) != 0)
         return ho_proof_fail(error,
                              "the file is called %s, and the plugin \"%s\": call it %s, as pipelines look for it", file,
                              l->plugin.name, due);
@@ -162,6 +170,7 @@ ho_status ho_prove_tables(proof *p, ho_error *error)
         documented("hyperparameter", l->hypers[i].name, l->hypers[i].doc, error);
     for (uint32_t i = 0; i < l->slot_count; i++)
         documented("slot", l->slots[i].name, l->slots[i].doc, error);
+    check_extension(l, error);
     ho_proof_note(p, "%u options, %u hyperparameters, %u slots", l->option_count, l->hyper_count, l->slot_count);
     return error->status;
 }

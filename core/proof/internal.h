@@ -14,13 +14,16 @@ typedef struct outcome {
     char text[2048]; /* what was looked at; why it was skipped, or failed */
     uint32_t kind;   /* of the plugin, once it is loaded */
     char title[256]; /* "dynamics adam 1.0.0" */
+    bool more;       /* another plugin of the file is to be checked after this one */
 } outcome;
 
 typedef struct proof {
     const ho_proof_request *request;
     ho_registry *registry;
     ho_arena *arena;
+    size_t number; /* which of the file's plugins it is about, of those that were asked for */
     const ho_loaded *loaded;
+    bool bundled; /* the file holds others beside it */
     ho_tree *settings;   /* of instances: what was given, and what is required and can be made up */
     const char *made_up; /* a required option whose value has been made up; NULL: none */
     const char *lacks;   /* a required option that cannot be made up, or the one before if it is refused; NULL: none */

@@ -67,11 +67,28 @@ double ho_proof_normal(proof *p)
 
 /* ---- one check --------------------------------------------------------------------------------------------------- */
 
+/* The next of the plugins that were asked for, from this one on. */
+static const ho_loaded *asked_for(const proof *p, const ho_loaded *from)
+{
+    return p->request->name ? ho_loaded_find(from, 0, p->request->name) : from;
+}
+
 ho_status ho_proof_prepare(proof *p, ho_error *error)
 {
-    p->loaded = ho_registry_load(p->registry, p->request->path, error);
-    if (!p->loaded)
+    const ho_loaded *first = ho_registry_load(p->registry, p->request->path, error);
+    if (!first)
         return error->status;
+    p->loaded = asked_for(p, first);
+    for (size_t i = 0; p->loaded && i < p->number; i++)
+        p->loaded = asked_for(p, p->loaded->next);
+    if (!p->loaded) {
+        char *held = ho_loaded_list(first);
+        ho_proof_fail(error, "the file holds the %s, and no plugin \"%s\"", held, p->request->name);
+        free(held);
+        return error->status;
+    }
+    p->bundled = first->next != NULL;
+    p->outcome->more = asked_for(p, p->loaded->next) != NULL;
     const ho_plugin *plugin = &p->loaded->plugin;
     p->outcome->kind = plugin->kind;
     snprintf(p->outcome->title, sizeof p->outcome->title, "%s %s%s%.64s", ho_kind_name(plugin->kind), plugin->name,
@@ -206,10 +223,12 @@ static const char *unfinished(const char *text, bool killed)
     return killed ? "timed out" : "ended";
 }
 
-/* Runs a check and prints its row; whether it is ok, or was skipped. */
-static void write_verdict(ho_json *json, const check_row *row, const char *verdict, const char *text)
+/* `of`: which of several plugins; NULL: there is one. */
+static void write_verdict(ho_json *json, const char *of, const check_row *row, const char *verdict, const char *text)
 {
     ho_json_open(json, NULL, '{');
+    if (of)
+        ho_json_string(json, "of", of);
     ho_json_string(json, "check", row->name);
     ho_json_string(json, "about", row->about);
     ho_json_string(json, "verdict", verdict);
@@ -217,12 +236,13 @@ static void write_verdict(ho_json *json, const check_row *row, const char *verdi
     ho_json_close(json, '}');
 }
 
+/* Runs a check and prints its row; whether it is ok, or was skipped. */
 static bool show(proof *p, const check_row *row)
 {
     FILE *printed = p->request->in_process ? NULL : tmpfile();
     outcome *o = p->outcome;
     bool killed = false;
-    *o = (outcome){.kind = o->kind};
+    *o = (outcome){.kind = o->kind, .more = o->more};
     fflush(NULL);
     const pid_t child = printed ? fork() : -1;
     if (child == 0)
@@ -245,7 +265,10 @@ static bool show(proof *p, const check_row *row)
     }
     fflush(stdout);
     if (p->request->json)
-        write_verdict(p->request->json, row, verdict, good ? o->text : *o->text ? o->text : text);
+        write_verdict(p->request->json, p->number > 0 || o->more ? o->title : NULL, row, verdict,
+                      good       ? o->text
+                      : *o->text ? o->text
+                                 : text);
     free(text);
     if (printed)
         fclose(printed);
@@ -273,7 +296,7 @@ static ho_status find_only(const char *only, ho_error *error)
 static bool wanted(const proof *p, const check_row *row)
 {
     if (row->run == ho_prove_file || row->run == ho_prove_load)
-        return true;
+        return row->run == ho_prove_load || p->number == 0;
     return (row->kinds >> p->outcome->kind & 1u) && (!p->request->only || strcmp(p->request->only, row->name) == 0);
 }
 
@@ -289,8 +312,11 @@ static ho_status run_all(proof *p, ho_error *error)
 {
     const char *bad[MOST_CHECKS]; /* what has failed, or was left out since that it comes after has */
     int ran = 0, failed = 0, left_out = 0;
-    printf("%s: seed %llu, at most %u s for each check\n", p->request->path, (unsigned long long)p->request->seed,
-           p->request->limit);
+    if (p->number == 0)
+        printf("%s: seed %llu, at most %u s for each check\n", p->request->path, (unsigned long long)p->request->seed,
+               p->request->limit);
+    p->outcome->kind = 0;
+    p->outcome->more = false;
     for (const check_row *row = ho_proof_checks; row->name; row++) {
         if (!wanted(p, row))
             continue;
@@ -313,6 +339,18 @@ static ho_status run_all(proof *p, ho_error *error)
     return failed ? ho_fail(error, HO_FAILED, "%s: %d of %d checks failed", p->request->path, failed, ran) : HO_OK;
 }
 
+/* All plugins of the file that were asked for. */
+static ho_status run_each(proof *p, ho_error *error)
+{
+    ho_status status = run_all(p, error);
+    while (p->outcome->more && status != HO_INTERRUPTED) {
+        p->number++;
+        run_all(p, error);
+        status = error->status;
+    }
+    return status;
+}
+
 ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_error *error)
 {
     if (find_only(request->only, error) != HO_OK || ho_elf_check(request->path, error) != HO_OK)
@@ -326,7 +364,7 @@ ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_er
         ho_json_string(request->json, "plugin", request->path);
         ho_json_open(request->json, "checks", '[');
     }
-    const ho_status status = run_all(&p, error);
+    const ho_status status = run_each(&p, error);
     if (request->json) {
         ho_json_close(request->json, ']');
         ho_json_boolean(request->json, "failed", status != HO_OK);

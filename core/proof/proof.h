@@ -9,6 +9,7 @@
 
 typedef struct ho_proof_request {
     const char *path;        /* of the shared object */
+    const char *name;        /* of the plugin in it; NULL: all there are */
     const char *const *sets; /* "OPTION=VALUE", as a pipeline would give it; hyperparameters by their name too */
     size_t set_count;
     const char *only;              /* the check to run; NULL: all */
@@ -19,8 +20,8 @@ typedef struct ho_proof_request {
     const volatile int *interrupt; /* set by a signal handler; may be NULL */
 } ho_proof_request;
 
-/* Runs the checks for the plugin's kind, each in a child process, and prints a table of them. HO_FAILED where one
- * failed; HO_INVALID where there is no such file or check. */
+/* Runs the checks for the plugin's kind, each in a child process, and prints a table of them; one table for each plugin
+ * of a bundle. HO_FAILED where one failed; HO_INVALID where there is no such file, plugin or check. */
 ho_status ho_prove(const ho_proof_request *request, ho_registry *registry, ho_error *error);
 
 /* The derivative of which the graph is wanted. */

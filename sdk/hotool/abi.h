@@ -3,7 +3,8 @@
  *
  * A plugin is one shared object that exports one data symbol, `hotool_plugin_v0`, of type ho_plugin. It links nothing
  * of hotool: whatever it calls, it calls through the function tables it is handed. So hotool can refuse a plugin
- * without running any of its code.
+ * without running any of its code. A shared object with several plugins exports a bundle of their descriptors there.
+ * What goes beyond the ABI is asked for by name, in either direction: see extensions.h.
  *
  * The ABI is not frozen yet. Until it is frozen as 1.0, hotool loads only plugins built for exactly its own version
  * (HO_ABI_MAJOR.HO_ABI_MINOR): rebuild yours when that changes. The rules that will keep plugins working from then on
@@ -76,6 +77,8 @@ typedef int32_t ho_status;
 #define HO_MODE       5u
 #define HO_DATA       6u
 #define HO_CONSTRAINT 7u
+
+#define HO_BUNDLE 8u /* no plugin, but several of them in one shared object: ho_bundle_calls */
 
 /* The largest rank of a tensor in a trace and of an array in a data set. */
 #define HO_MAX_RANK 4
@@ -213,6 +216,9 @@ typedef struct ho_setup_api {
     /* This process is one of several that do the same together. One of them leads; the others write no files and print
      * nothing but failures of their own. All runs stay in the process. Said once, it holds to the end. */
     void (*join)(ho_setup *u, int32_t leads);
+    /* What hotool can do beyond this ABI, by name (extensions.h); NULL: this hotool does not know the name. The table
+     * stays valid as long as the process. */
+    const void *(*extension)(ho_setup *u, const char *name);
 } ho_setup_api;
 
 struct ho_setup {
@@ -228,6 +234,7 @@ struct ho_setup {
 #define ho_option_string_at(u, name, i) ((u)->api->option_string_at((u), (name), (i)))
 #define ho_setup_alloc(u, bytes)        ((u)->api->alloc((u), (bytes)))
 #define ho_setup_join(u, leads)         ((u)->api->join((u), (leads)))
+#define ho_extension(u, name)           ((u)->api->extension((u), (name)))
 #define ho_setup_fail(u, option, ...)   ((u)->api->fail((u), HO_HERE, (option), __VA_ARGS__))
 #define ho_setup_fail_at(u, at, ...)    ((u)->api->fail_at((u), HO_HERE, (at), __VA_ARGS__))
 #define ho_option_row(u, name, i)       ((u)->api->row((u), (name), (i)))
@@ -256,7 +263,19 @@ struct ho_plugin {
     void (*destroy)(void *self);
     uint32_t describes; /* 1: create calls ho_setup_describe, so that pipelines decide what hyperparameters there are */
     uint32_t reserved;
+    /* What the plugin can do beyond this ABI, by name (extensions.h). NULL, for an unknown name too: nothing. Called at
+     * any time, on any thread, without an instance; the table stays valid as long as the process. */
+    const void *(*extension)(const char *name);
 };
+
+/* The calls of a HO_BUNDLE: its plugins, each with a descriptor as if it were alone, which is not exported. The bundle
+ * has a name, version and doc, and no options, hyperparameters, create and destroy of its own. No two of its plugins
+ * share kind and name; none is a bundle. */
+typedef struct ho_bundle_calls {
+    uint32_t struct_size;
+    uint32_t reserved;
+    ho_table plugins; /* rows: const ho_plugin * */
+} ho_bundle_calls;
 
 /* The definition that each plugin provides; declared here so that it has C linkage in C++ too. */
 extern HO_VISIBLE const ho_plugin HO_PLUGIN_SYMBOL;

@@ -6,6 +6,7 @@
 #include "hotool/abi.h"
 #include "hotool/constraint.h"
 #include "hotool/data.h"
+#include "hotool/extensions.h"
 #include "hotool/mode.h"
 #include "hotool/ops.h"
 #include "hotool/trace.h"

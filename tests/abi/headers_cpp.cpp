@@ -26,6 +26,6 @@ const ho_dynamics_calls calls = {sizeof(ho_dynamics_calls), HO_WHOLE, {nullptr, 
 
 const ho_plugin HO_PLUGIN_SYMBOL = {
     sizeof(ho_plugin), HO_ABI_MAJOR,     HO_ABI_MINOR, HO_DYNAMICS, "from_cpp", "1", "in C++", nullptr,
-    {nullptr, 0, 0},   HO_TABLE(hypers), &calls,       nullptr,     nullptr,    0,   0};
+    {nullptr, 0, 0},   HO_TABLE(hypers), &calls,       nullptr,     nullptr,    0,   0,        nullptr};
 
 #endif

@@ -61,7 +61,8 @@ AT(ho_setup_api, row, 88);
 AT(ho_setup_api, row_name, 96);
 AT(ho_setup_api, describe, 104);
 AT(ho_setup_api, join, 112);
-SIZE(ho_setup_api, 120);
+AT(ho_setup_api, extension, 120);
+SIZE(ho_setup_api, 128);
 
 /* ho_setup */
 AT(ho_setup, api, 0);
@@ -83,7 +84,31 @@ AT(ho_plugin, create, 88);
 AT(ho_plugin, destroy, 96);
 AT(ho_plugin, describes, 104);
 AT(ho_plugin, reserved, 108);
-SIZE(ho_plugin, 112);
+AT(ho_plugin, extension, 112);
+SIZE(ho_plugin, 120);
+
+/* ho_bundle_calls */
+AT(ho_bundle_calls, struct_size, 0);
+AT(ho_bundle_calls, reserved, 4);
+AT(ho_bundle_calls, plugins, 8);
+SIZE(ho_bundle_calls, 24);
+
+/* ho_host */
+AT(ho_host, struct_size, 0);
+AT(ho_host, abi_major, 4);
+AT(ho_host, abi_minor, 8);
+AT(ho_host, reserved, 12);
+AT(ho_host, name, 16);
+AT(ho_host, version, 24);
+SIZE(ho_host, 32);
+
+/* ho_about */
+AT(ho_about, struct_size, 0);
+AT(ho_about, reserved, 4);
+AT(ho_about, author, 8);
+AT(ho_about, license, 16);
+AT(ho_about, url, 24);
+SIZE(ho_about, 32);
 
 /* ho_value */
 AT(ho_value, id, 0);

@@ -120,6 +120,74 @@ Test(abi, a_damaged_table_is_refused)
     refused_with(built("bad_table"), "its table of options is damaged: 1 rows of 3 bytes");
 }
 
+/* ---- several plugins in one file ---- */
+
+Test(abi, a_bundle_gives_all_of_its_plugins)
+{
+    const ho_loaded *slow = ho_registry_load(registry, built("bundle"), &error);
+    cr_assert_not_null(slow, "%s", error.text);
+    const ho_loaded *fast = slow->next, *weight = fast ? fast->next : NULL;
+    cr_assert(weight && !weight->next);
+    cr_expect_str_eq(slow->plugin.name, "slow");
+    cr_expect_str_eq(fast->plugin.name, "fast");
+    cr_expect(weight->plugin.kind == HO_PENALTY && strcmp(weight->plugin.name, "slow") == 0);
+    cr_expect_eq(ho_loaded_find(slow, HO_PENALTY, "slow"), weight);
+    cr_expect_eq(ho_loaded_find(slow, 0, "fast"), fast);
+    cr_expect_null(ho_loaded_find(slow, HO_PENALTY, "fast"));
+    for (const ho_loaded *l = slow; l; l = l->next) {
+        snprintf(text, sizeof text, "plugin \"%s\" (%.2000s)", l->plugin.name, built("bundle"));
+        cr_expect_str_eq(l->title, text);
+        cr_expect_not_null(strstr(l->real_path, "/bundle.so"));
+    }
+    char *list = ho_loaded_list(slow);
+    cr_expect_str_eq(list, "dynamics \"slow\", dynamics \"fast\" and penalty \"slow\"");
+    free(list);
+    cr_expect_eq(ho_registry_load(registry, built("bundle"), &error), slow, "one file once");
+}
+
+Test(abi, bundles_that_are_wrong_are_refused)
+{
+    refused(built("bundle_1"), "it has the dynamics \"slow\" twice");
+    refused(built("bundle_2"), "plugin 2 of 3, \"fast\": it has no table of calls");
+    refused(built("bundle_3"), "plugin 2 of 3: its descriptor is NULL");
+    refused(built("bundle_4"), "plugin 2 of 3: is a bundle, and so must not be in one");
+    refused(built("bundle_5"),
+            "plugin 2 of 3: needs plugin ABI 7.0, this hotool offers 0.1; rebuild it with this hotool's SDK");
+    refused(built("bundle_6"),
+            "its table of plugins is damaged: 3 rows of 8 bytes (1 to 1000 rows of 8 bytes) at NULL");
+    refused(built("bundle_7"),
+            "its table of plugins is damaged: 0 rows of 8 bytes (1 to 1000 rows of 8 bytes) at an address");
+    refused(built("bundle_8"),
+            "its table of plugins is damaged: 3 rows of 4 bytes (1 to 1000 rows of 8 bytes) at an address");
+    refused(built("bundle_9"), "a bundle has no options, hyperparameters, create or destroy of its own");
+    refused(built("bundle_10"), "its table of calls says that it is 0 bytes long, a bundle has 24");
+}
+
+/* ---- extensions ---- */
+
+/* `create` of this plugin asks hotool for an extension that there is and for two that there are not. */
+Test(abi, a_plugin_asks_hotool_by_name)
+{
+    const ho_loaded *loaded = ho_registry_load(registry, built("bundle"), &error);
+    cr_assert_not_null(loaded, "%s", error.text);
+    ho_instance *instance = ho_instance_new(loaded, NULL, NULL, NULL, here, &error);
+    cr_assert_not_null(instance, "%s", error.text);
+    ho_instance_free(instance);
+}
+
+Test(abi, hotool_asks_a_plugin_by_name)
+{
+    const ho_loaded *loaded = ho_registry_load(registry, built("bundle"), &error);
+    cr_assert_not_null(loaded, "%s", error.text);
+    const ho_about *about = ho_loaded_extension(loaded, HO_EXTENSION_ABOUT, sizeof *about);
+    cr_assert_not_null(about);
+    cr_expect_str_eq(about->license, "MIT");
+    cr_expect_null(about->url);
+    cr_expect_null(ho_loaded_extension(loaded, "nobody.knows", 8));
+    cr_expect_null(ho_loaded_extension(loaded, HO_EXTENSION_ABOUT, sizeof *about + 8), "a shorter table");
+    cr_expect_null(ho_loaded_extension(loaded->next, HO_EXTENSION_ABOUT, sizeof *about), "it has no such call");
+}
+
 /* ---- files that are no plugins ---- */
 
 Test(abi, a_missing_file_is_called_missing)
@@ -302,12 +370,52 @@ Test(abi, a_named_file_that_does_not_load_says_why)
 }
 
 static size_t complaints;
+static char complaint[2048];
 
 static void complain(void *context, const char *message)
 {
     cr_assert_eq(context, &complaints);
     cr_assert(strstr(message, ".so: "), "%s", message);
     complaints++;
+    snprintf(complaint, sizeof complaint, "%s", message);
+}
+
+/* In one folder the same name twice is hardly meant. */
+Test(abi, a_name_that_two_files_of_a_folder_have_is_reported)
+{
+    install("a.so");
+    install("b.so");
+    ho_registry *one = ho_registry_new(folder, &error);
+    size_t count;
+    const ho_loaded **all = ho_registry_list(one, HO_DYNAMICS, &count, complain, &complaints);
+    cr_assert_eq(count, 1u);
+    cr_assert_eq(complaints, 1u);
+    cr_expect_not_null(strstr(complaint, "b.so: its dynamics \"good\" is also in "));
+    cr_expect_not_null(strstr(complaint, "a.so beside it, which counts"));
+    free(all);
+    ho_registry_free(one);
+}
+
+Test(abi, plugins_of_a_bundle_are_found_by_name)
+{
+    uint64_t size;
+    uint8_t *bytes;
+    cr_assert_eq(ho_file_read(built("bundle"), 0, &bytes, &size, &error), HO_OK, "%s", error.text);
+    write_file(made("slow.so"), bytes, size);
+    ho_large_free(bytes);
+    ho_registry *one = ho_registry_new(folder, &error);
+    for (int i = 0; i < 3; i++) {
+        const uint32_t kind = i < 2 ? HO_DYNAMICS : HO_PENALTY;
+        const ho_loaded *found = ho_registry_find(one, kind, i == 1 ? "fast" : "slow", here, &error);
+        cr_assert_not_null(found, "%s", error.text);
+        cr_expect_eq(found->plugin.kind, kind);
+    }
+    size_t count;
+    const ho_loaded **all = ho_registry_list(one, 0, &count, complain, &complaints);
+    cr_assert_eq(count, 3u);
+    cr_expect_str_eq(all[0]->plugin.name, "fast");
+    free(all);
+    ho_registry_free(one);
 }
 
 Test(abi, a_listing_reports_what_it_skips)
@@ -361,7 +469,7 @@ Test(abi, plugins_of_every_kind_load)
         cr_assert_not_null(probe, "%s", error.text);
         cr_assert_eq(probe->plugin.kind, i + 1);
         cr_assert_eq(probe->plugin.abi_minor, 1u);
-        cr_assert_eq(probe->plugin.struct_size, 112u);
+        cr_assert_eq(probe->plugin.struct_size, 120u);
         cr_assert_str_eq(probe->plugin.doc, "a probe");
     }
     const ho_loaded *dynamics = ho_registry_load(registry, built("../kinds/probe_dynamics"), &error);

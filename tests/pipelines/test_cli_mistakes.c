@@ -73,6 +73,7 @@ static const mistake rows[] = {
     {"control_character", "tables", "FAILED", "the doc of option \"odd\" is not one line of UTF-8"},
     {"misnamed", "tables", "FAILED", "the file is called m_misnamed.so, and the plugin \"other\": call it other.so"},
     {"no_version", "tables", "FAILED", "the plugin has no version"},
+    {"all_extensions", "tables", "FAILED", "extension answers a name that it cannot know"},
     {"default", "load", "FAILED", "hyperparameter \"rate\": its default -0.1 is outside its domain, 0 to inf"},
     {"shape", "load", "FAILED", "its shape \"colums\" has the unknown size \"colums\""},
     {"twice", "load", "FAILED", "the name \"rate\" is declared twice"},

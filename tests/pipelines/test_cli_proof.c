@@ -70,6 +70,26 @@ Test(proof, every_plugin_of_ours_passes)
     cr_expect_geq(checked, 20);
 }
 
+Test(proof, each_plugin_of_a_bundle_is_checked)
+{
+    cli_result r = cli_run("check", wrong("bundle"), NULL);
+    cr_expect_eq(r.status, 0, "%s%s", r.out, r.err);
+    const char *slow = strstr(r.out, "\n  dynamics slow 1\n"), *fast = strstr(r.out, "\n  dynamics fast 1\n");
+    cr_expect(slow && fast > slow && strstr(fast, "\n  penalty slow 1\n"), "%s", r.out);
+    r = cli_run("check", cli_format("%s:fast", wrong("bundle")), "--only", "shapes", NULL);
+    cr_expect_eq(r.status, 0, "%s%s", r.out, r.err);
+    cr_expect(strstr(r.out, "dynamics fast 1\n  shapes ") && strstr(r.out, "  3 checks, 0 failed\n"), "%s", r.out);
+    cr_expect(!strstr(r.out, "slow"), "%s", r.out);
+    r = cli_run("check", cli_format("%s:slow", wrong("bundle")), "--only", "load", NULL);
+    cr_expect(strstr(r.out, "dynamics slow 1\n") && strstr(r.out, "penalty slow 1\n"), "%s", r.out);
+    r = cli_run("check", cli_format("%s:fst", wrong("bundle")), NULL);
+    cr_expect_eq(r.status, 1);
+    cr_expect(strstr(r.out,
+                     "the file holds the dynamics \"slow\", dynamics \"fast\" and penalty \"slow\", and no plugin "
+                     "\"fst\""),
+              "%s", r.out);
+}
+
 Test(proof, crashes_exits_and_exceptions_are_found_by_the_check)
 {
     static const struct {

@@ -87,11 +87,11 @@ Test(host_descriptor, the_head_is_checked)
 {
     REFUSED(plugin.struct_size = 8, "its descriptor says that it is 8 bytes long, which cannot be");
     REFUSED(plugin.struct_size = sizeof plugin + 8,
-            "its descriptor says that it is 120 bytes long, in ABI 0.1 it has 112");
+            "its descriptor says that it is 128 bytes long, in ABI 0.1 it has 120");
     REFUSED(plugin.struct_size = 20, "its descriptor says that it is 20 bytes long, which cannot be");
     REFUSED(dynamics.struct_size = 28, "its table of calls says that it is 28 bytes long, a dynamics has 32");
     REFUSED(plugin.kind = 0, "is a plugin of the unknown kind 0");
-    REFUSED(plugin.kind = 8, "is a plugin of the unknown kind 8");
+    REFUSED(plugin.kind = 9, "is a plugin of the unknown kind 9");
     REFUSED(plugin.name = NULL, "its plugin has no valid name (a small letter, then small letters, digits and '_')");
     REFUSED(plugin.name = "Adam", "its plugin has no valid name (a small letter, then small letters, digits and '_')");
     REFUSED(plugin.name = "a-b", "its plugin has no valid name (a small letter, then small letters, digits and '_')");

@@ -208,6 +208,12 @@ extern int ho_graph_new(void);
 int (*const link_to_host)(void) __attribute__((weak, used)) = ho_graph_new;
 #endif
 
+static const void *extension(const char *name)
+{
+    static const ho_about about = {.struct_size = sizeof about};
+    return &about;
+}
+
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DYNAMICS),
 #ifdef M_misnamed
@@ -226,4 +232,7 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
 #endif
     .create = create,
     .destroy = destroy,
+#ifdef M_all_extensions
+    .extension = extension,
+#endif
 };
