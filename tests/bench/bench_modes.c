@@ -21,6 +21,7 @@ static const way ways[] = {
     {"forward", "forward", {{0}}, "W3"},
     {"truncated, 10", "truncated", {{"steps_back", "10"}}, ""},
     {"truncated, 100", "truncated", {{"steps_back", "100"}}, ""},
+    {"split, 10", "split", {{"steps_back", "10"}}, ""},
     {"implicit, gmres", "implicit", {{"solver", "gmres"}}, "W4"},
     {"implicit, neumann 20", "implicit", {{"solver", "neumann"}, {"iterations", "20"}}, "W4"},
 };

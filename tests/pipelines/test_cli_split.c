@@ -77,6 +77,26 @@ Test(split, goes_on_without_an_end)
     cr_expect_neq(cli_array("online/hyperparameters/mtl.A.npy", ENTRIES)[1], 0.02);
 }
 
+static double rate_after(const char *mode)
+{
+    static int runs;
+    const char *out = cli_format("rate%d", runs++);
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", TUNED, "--set",
+                            cli_format("hypergradient={mode: %s}", mode), "--set",
+                            "outer={plugin: sgd, learning_rate: 0.01, schedule: online, every: 5, iterations: null, "
+                            "warm_restart: true}",
+                            "--set", "steps=40", "--out", out, NULL));
+    return *cli_array(cli_format("%s/hyperparameters/dynamics.learning_rate.npy", out), 1);
+}
+
+/* Each update forgets what led there, on both ways. */
+Test(split, forgets_as_its_parts_do)
+{
+    const double back = rate_after("truncated, steps_back: 12"), ahead = rate_after("forward");
+    cr_expect_eq(rate_after("split, steps_back: 12, reverse: '*'"), back);
+    cr_expect_float_eq(rate_after("split, steps_back: 12, forward: '*'") / ahead, 1, 1e-10);
+}
+
 static void refused(const char *mode, const char *why, const char *also)
 {
     cli_result r = cli_run("hypergradient", "base.yaml", "--set", TUNED, "--set",
