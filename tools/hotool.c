@@ -64,13 +64,14 @@ static ho_status run_command(const ho_cli_command *command, ho_cli *cli, ho_regi
     if (!cli->json)
         return command->run(cli, registry, error);
     ho_json results = {.pretty = true};
-    cli->results = &results;
     fflush(stdout);
     const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     const int people = cli->quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : STDERR_FILENO;
     if (out < 0 || people < 0 || dup2(people, STDOUT_FILENO) < 0)
         return ho_fail(error, HO_FAILED, "standard output cannot be used: %s", strerror(errno));
+    cli->results = &results;
     command->run(cli, registry, error);
+    cli->results = NULL;
     fflush(stdout);
     clearerr(stdout);
     dup2(out, STDOUT_FILENO);
