@@ -150,7 +150,7 @@ void ho_grid_print(const ho_grid *grid, int width)
 
 void ho_grid_html(const ho_grid *grid, FILE *html)
 {
-    fputs("<div class=\"card wide\"><table>\n", html);
+    fputs("<div class=\"card wide\"><table class=\"fits\">\n", html);
     for (size_t i = 0; i < grid->count; i++) {
         const size_t c = i % grid->width;
         const char *cell = i < grid->width ? "th" : "td";

@@ -25,6 +25,7 @@ const char ho_page_style[] =
     "border-bottom:1px solid var(--line);vertical-align:bottom;white-space:nowrap}\n"
     "td{padding:10px 11px 10px 0;border-bottom:1px solid var(--line);vertical-align:baseline}\n"
     "tr:last-child>td,tr:last-child>th{border-bottom:0}\n"
+    ".fits th,.fits td{white-space:normal;overflow-wrap:anywhere}.fits td:first-child{min-width:10em}\n"
     "td.n,th.n{text-align:right}\n"
     "td.n:last-child,th.n:last-child{padding-right:0}\n"
     ".sd,.how{color:var(--faint)}\n"

@@ -4,7 +4,8 @@ const char ho_report_about[] =
     "Turns the folder of a run into one self-contained page, RUN/report.html: the results as a table, curves, the "
     "graph\n"
     "of learned relations, the weights of the training examples with a contact sheet of those that count least, the\n"
-    "resolved pipeline, machine and data. Graphviz and gnuplot draw the figures (Debian packages graphviz and\n"
+    "resolved pipeline, machine and data. A run that is going, or was killed, has a page of what there is. Graphviz "
+    "and gnuplot draw the figures (Debian packages graphviz and\n"
     "gnuplot-nox).";
 
 const ho_flag ho_report_flags[] = {
