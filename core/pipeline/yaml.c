@@ -170,8 +170,7 @@ static void find_stretches(reader *r, const yaml_event_t *event, ho_tree *node)
                                        [YAML_FOLDED_SCALAR_STYLE] = HO_QUOTES_BLOCK,
                                        [YAML_PLAIN_SCALAR_STYLE] = HO_QUOTES_NONE};
     const size_t offset = offset_of(r, event->start_mark);
-    if (!node->written)
-        ho_find_stretches(r->arena, node, r->text + offset, r->size - offset, quotes[event->data.scalar.style]);
+    ho_find_stretches(r->arena, node, r->text + offset, r->size - offset, quotes[event->data.scalar.style]);
 }
 
 static ho_tree *read_scalar(reader *r, const yaml_event_t *event)

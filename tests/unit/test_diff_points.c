@@ -359,6 +359,7 @@ Test(diff_points, derivatives_carry_the_source_of_the_primal)
         if (node->op == HO_OP_MUL) {
             cr_expect_str_eq(ho_graph_source(p.graph, node->source).plugin, "curve");
             cr_expect_eq(ho_graph_source(p.graph, node->source).line, 12);
+            cr_expect_null(ho_graph_source(p.graph, node->source).formula, "a rule is not where nodes come from");
             counted++;
         }
     }
