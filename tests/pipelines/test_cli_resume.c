@@ -181,11 +181,12 @@ static void check_kills(const char *file)
                 seconds);
 }
 
-#define OFTEN "seed: 3\ncheckpoint: {seconds: 0}\n"
+#define OFTEN  "seed: 3\ncheckpoint: {seconds: 0.02}\n"
+#define ALWAYS "seed: 3\ncheckpoint: {seconds: 0}\n"
 
 static void write_long(void)
 {
-    cli_pipeline("p.yaml", "seed: 3\n", OFTEN);
+    cli_pipeline("p.yaml", "seed: 3\n", ALWAYS);
     cli_change("p.yaml", "iterations: 5", "iterations: 30");
 }
 
@@ -342,16 +343,23 @@ Test(resume, the_report_of_a_resumed_run_is_made)
 
 /* ---- the power goes ---------------------------------------------------------------------------------------------- */
 
-/* Whether the run into r was cut short where its folder changes for the N-th time; what had not been synced is lost. */
+#define NEVER 1000000000
+
+/* hotool with these arguments on a disk whose power goes with the N-th change of r, and what had not been synced; its
+ * status. */
+static int run_with_power(int change, const char *loses, const char *arguments)
+{
+    return cli_shell(cli_format("POWER_LOSS_AT=%d POWER_LOSS_UNDER=r POWER_LOSS_LOSES=%s LD_PRELOAD=%s/power_loss.so "
+                                "$HOTOOL pipeline %s --quiet >/dev/null 2>err",
+                                change, loses, cli_environment("HOTOOL_PIPELINE_PLUGINS"), arguments));
+}
+
+/* Whether the run into r was cut short. */
 static bool lose_power(int change, const char *loses)
 {
     remove_run();
-    const int status =
-        cli_shell(cli_format("POWER_LOSS_AT=%d POWER_LOSS_UNDER=r POWER_LOSS_LOSES=%s "
-                             "LD_PRELOAD=%s/power_loss.so $HOTOOL pipeline p.yaml --out r --jobs 2 --quiet "
-                             ">/dev/null 2>&1",
-                             change, loses, cli_environment("HOTOOL_PIPELINE_PLUGINS")));
-    cr_assert(status == 0 || status == 128 + SIGKILL, "status %d", status);
+    const int status = run_with_power(change, loses, "p.yaml --out r --jobs 2");
+    cr_assert(status == 0 || status == 128 + SIGKILL, "status %d: %s", status, cli_read("err"));
     return status != 0;
 }
 
@@ -359,30 +367,27 @@ static bool lose_power(int change, const char *loses)
 static void go_on(const char *what)
 {
     const bool done = is_done("r"), begun = cli_exists("r/checkpoints/run.yaml");
-    const cli_result result = begun || done
-                                  ? cli_run("pipeline", "--resume", "r", "--quiet", NULL)
-                                  : cli_run("pipeline", "p.yaml", "--out", "r", "--jobs", "2", "--quiet", NULL);
-    if (done)
-        cr_assert(result.status == 2 && strstr(result.err, "finished"), "%s: %s", what, result.err);
-    else
-        cr_assert(result.status == 0, "%s: %s", what, result.err);
+    const int status = run_with_power(NEVER, "all", begun || done ? "--resume r" : "p.yaml --out r --jobs 2");
+    cr_assert_eq(status, done ? 2 : 0, "%s: %s", what, cli_read("err"));
+    cr_assert(!done || strstr(cli_read("err"), "finished"), "%s: %s", what, cli_read("err"));
 }
 
 /* HOTOOL_TEST_KILLS: at every change of the folder; else at some. */
-static void check_power(const char *loses)
+static void check_power(const char *loses, int stride)
 {
 #ifndef __SANITIZE_ADDRESS__ /* its library must be the first */
     const bool all = getenv("HOTOOL_TEST_KILLS");
-    run_whole("p.yaml");
+    cr_assert_not(lose_power(NEVER, loses), "%s", cli_read("err"));
+    cr_assert_eq(rename("r", "whole"), 0);
     int change = 1, losses = 0;
     while (lose_power(change, loses)) {
         const char *what = cli_format("change %d, %s lost", change, loses);
         go_on(what);
         expect_same("r", "whole");
         losses++;
-        change += all ? 1 : 1 + (int)(40 * ho_uniform(7, 3, (uint64_t)change));
+        change += all ? 1 : 1 + (int)(stride * ho_uniform(7, 3, (uint64_t)change));
     }
-    cr_expect_gt(losses, 5);
+    cr_expect_gt(losses, 2);
     if (all)
         fprintf(stderr, "the power went %d times, and %s was lost\n", losses, loses);
 #endif
@@ -390,7 +395,7 @@ static void check_power(const char *loses)
 
 static void write_small(void)
 {
-    cli_pipeline("p.yaml", "seed: 3\n", OFTEN);
+    cli_pipeline("p.yaml", "seed: 3\n", ALWAYS);
     cli_change("p.yaml", "iterations: 5", "iterations: 2");
     cli_change("p.yaml", "steps: 15", "steps: 2");
 }
@@ -398,17 +403,69 @@ static void write_small(void)
 Test(resume, a_run_whose_power_went_goes_on_from_what_was_synced)
 {
     write_small();
-    check_power("all");
+    check_power("all", 40);
 }
 
 Test(resume, a_run_goes_on_from_files_that_are_empty)
 {
     write_small();
-    check_power("data");
+    check_power("data", 40);
 }
 
 Test(resume, a_run_goes_on_from_files_that_are_torn)
 {
     write_small();
-    check_power("half");
+    check_power("half", 40);
+}
+
+/* ---- runs of every kind ------------------------------------------------------------------------------------------ */
+
+/* `changes`: pairs of what stands in the small pipeline and what is to stand there. */
+static void check_kind(const char *const *changes, int stride)
+{
+    write_small();
+    for (; *changes; changes += 2)
+        cli_change("p.yaml", changes[0], changes[1]);
+    check_power("all", stride);
+}
+
+#define MODE(mode) "hypergradient: {mode: reverse}", "hypergradient: {mode: " mode "}"
+#define ONLINE(outer) \
+    "iterations: 2", "schedule: online, every: 3" outer, "steps: 2", "steps: 13\nstop: {every: 4}\nbatch: 16"
+#define OUTER "outer: {plugin: adam, learning_rate: 0.01, iterations: 2}"
+
+Test(resume, whole_trainings_through_each_mode)
+{
+    check_kind((const char *[]){MODE("forward"), "steps: 2", "steps: 35\nbatch: 16", NULL}, 250);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){MODE("reverse, store: residuals"), "steps: 2", "steps: 35", NULL}, 250);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){MODE("checkpointed, slots: 3"), "steps: 2", "steps: 35", NULL}, 250);
+}
+
+Test(resume, online_updates_through_each_mode)
+{
+    check_kind((const char *[]){MODE("forward, columns_at_once: 2"), ONLINE(", validation_batch: 7"), NULL}, 30);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){MODE("reverse"), ONLINE(", warm_restart: true"), NULL}, 30);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){MODE("truncated, steps_back: 4"), ONLINE(""), NULL}, 30);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){MODE("checkpointed, slots: 2"), ONLINE(""), NULL}, 30);
+}
+
+Test(resume, searches_and_final_trainings)
+{
+    check_kind((const char *[]){OUTER, "outer: {strategy: random, candidates: 4}",
+                                "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "", "mtl.rho: {init: 0.01}",
+                                "mtl.rho: {init: 0.01, range: {from: 0.001, to: 1, scale: log}}", "steps: 2",
+                                "steps: 20", NULL},
+               80);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){"steps: 2", "steps: 20\nstop: {every: 3, patience: 3}", NULL}, 80);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){"steps: 2", "steps: 20\nfinal: {train_on: training+validation}", NULL}, 80);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){"learning_rate: 0.01", "learning_rate: 1.0e4", "iterations: 2", "iterations: 6", NULL},
+               80);
 }

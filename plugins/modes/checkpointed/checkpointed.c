@@ -126,35 +126,27 @@ static ho_status take_step(checkpointed_run *r, int64_t position, const ho_vecto
     return r->api->step(r->system, t, lambda, from, to);
 }
 
-/* To the next position, by a step that the history knows. */
-static ho_status go_on(checkpointed_run *r)
-{
-    int64_t i;
-    ho_status status = r->api->poll(r->system);
-    if (status == HO_OK && schedule_keeps(&r->schedule, r->position, &i))
-        status = keep_current(r, i);
-    if (status == HO_OK)
-        status = take_step(r, r->position, r->current, r->spare);
-    if (status != HO_OK)
-        return status;
-    ho_vector *before = r->current;
-    r->current = r->spare;
-    r->spare = before;
-    r->spare_is_before = true;
-    r->position++;
-    return HO_OK;
-}
-
 static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
 {
     checkpointed_run *r = run;
-    ho_status status = HO_OK;
-    for (int64_t t = t0; t < t1 && status == HO_OK; t++) {
-        status = history_add(&r->history, r->position, t, lambda);
+    for (int64_t t = t0; t < t1; t++) {
+        int64_t i;
+        ho_status status = r->api->poll(r->system);
+        if (status == HO_OK && schedule_keeps(&r->schedule, r->position, &i))
+            status = keep_current(r, i);
         if (status == HO_OK)
-            status = go_on(r);
+            status = history_add(&r->history, r->position, t, lambda);
+        if (status == HO_OK)
+            status = take_step(r, r->position, r->current, r->spare);
+        if (status != HO_OK)
+            return status;
+        ho_vector *before = r->current;
+        r->current = r->spare;
+        r->spare = before;
+        r->spare_is_before = true;
+        r->position++;
     }
-    return status;
+    return HO_OK;
 }
 
 /* From `from` at `position` to `to` at a later position, by way of `other`. */
@@ -234,25 +226,37 @@ static ho_status forget(void *run)
     return keep_current(r, 0);
 }
 
-/* Where the trajectory begins, in slot 0; its steps are taken again. */
+/* The states that are kept; what a hypergradient computes again, and so its cost, depends on which these are. */
+static ho_status pass_schedule(checkpointed_run *r, ho_snapshot *snapshot)
+{
+    const ho_system_api *api = r->api;
+    schedule *s = &r->schedule;
+    api->pass(r->system, snapshot, &s->steps, sizeof s->steps);
+    api->pass(r->system, snapshot, &s->count, sizeof s->count);
+    api->pass(r->system, snapshot, &s->spacing, sizeof s->spacing);
+    api->pass(r->system, snapshot, s->kept, (uint64_t)s->slots * sizeof *s->kept);
+    for (int64_t i = 0; i < s->slots; i++) {
+        int32_t made = r->slots[i] != NULL;
+        api->pass(r->system, snapshot, &made, sizeof made);
+        if (made && !slot(r, i))
+            return HO_FAILED;
+    }
+    for (int64_t i = 0; i < s->count; i++)
+        api->pass_vector(r->system, snapshot, r->slots[s->kept[i].slot]);
+    return HO_OK;
+}
+
 static ho_status pass(void *run, ho_snapshot *snapshot)
 {
     checkpointed_run *r = run;
-    const bool restoring = r->api->restoring(r->system, snapshot);
-    int64_t last = r->position, steps = r->schedule.steps;
-    r->api->pass(r->system, snapshot, &last, sizeof last);
-    r->api->pass(r->system, snapshot, &steps, sizeof steps);
-    r->api->pass_vector(r->system, snapshot, r->slots[0]);
-    if (restoring) {
-        r->api->copy(r->system, r->slots[0], r->current);
-        schedule_start(&r->schedule, r->schedule.kept, r->schedule.slots, steps);
-    }
-    ho_status status = history_pass_lambda(&r->history, snapshot, &r->initial_lambda);
-    if (status == HO_OK)
-        status = history_pass(&r->history, snapshot);
-    while (status == HO_OK && r->position < last)
-        status = go_on(r);
-    return status;
+    if (pass_schedule(r, snapshot) != HO_OK || history_pass_lambda(&r->history, snapshot, &r->initial_lambda) != HO_OK)
+        return HO_FAILED;
+    r->api->pass(r->system, snapshot, &r->position, sizeof r->position);
+    r->api->pass(r->system, snapshot, &r->spare_is_before, sizeof r->spare_is_before);
+    r->api->pass_vector(r->system, snapshot, r->current);
+    if (r->spare_is_before)
+        r->api->pass_vector(r->system, snapshot, r->spare);
+    return history_pass(&r->history, snapshot);
 }
 
 static int64_t bytes(void *run)
