@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -122,7 +123,7 @@ static void read_request(const ho_tree *saved, ho_arena *arena, ho_resumption *r
                                        .allow_generated = text_of(asked, "allow_generated") != NULL};
 }
 
-/* Refuses a run that is done, and takes away what it has left of its checkpoints, should it have died over that. */
+/* Refuses a run that is done, and takes away what it has left beside its results, should it have died over that. */
 static ho_status refuse_finished(const char *folder, ho_arena *arena, ho_error *error)
 {
     char *result = ho_format("%s/result.json", folder);
@@ -131,8 +132,12 @@ static ho_status refuse_finished(const char *folder, ho_arena *arena, ho_error *
     if (ho_file_exists(result) && ho_record_read(folder, arena, &record, &unread) == HO_OK &&
         ho_is_settled(record.result.outcome.status)) {
         ho_checkpoints *left = ho_checkpoints_new(folder, 0);
-        if (record.result.outcome.status == HO_OK)
+        char *unfinished = ho_format("%s/" HO_RECORD_UNFINISHED, folder);
+        if (record.result.outcome.status == HO_OK) {
+            unlink(unfinished);
             ho_checkpoints_remove(left);
+        }
+        free(unfinished);
         ho_checkpoints_free(left);
         ho_fail(error, HO_INVALID, "%s: this run is finished (%s): there is nothing to resume", folder,
                 ho_outcome_name(record.result.outcome.status));
