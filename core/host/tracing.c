@@ -134,11 +134,12 @@ static bool shape_ok(tracing *t, const char *call, int32_t rank, const int64_t *
     return ok;
 }
 
+/* Whether a node may be made of it: none is after an error, for a plugin may go on for long without looking. */
 static bool number_ok(tracing *t, const char *call, double number)
 {
     if (isnan(number))
         fail(t, "%s: the number is NaN", call);
-    return !isnan(number);
+    return !failed(t);
 }
 
 static bool reduction_ok(tracing *t, uint32_t op)
@@ -283,7 +284,7 @@ static ho_value fill(ho_trace *x, const char *file, int32_t line, int32_t rank, 
 static ho_value range(ho_trace *x, const char *file, int32_t line, int64_t n)
 {
     tracing *t = enter(x, file, line);
-    return handle(t, ho_node_iota(t->graph, n));
+    return handle(t, failed(t) ? HO_POISON : ho_node_iota(t->graph, n));
 }
 
 /* An elementwise op; the builders refuse an op that has another number of operands. */

@@ -416,6 +416,26 @@ static ho_status never_ends(ho_trace *x)
     return ho_ok(x);
 }
 
+/* A plugin that does not look whether a call has failed. */
+static ho_status goes_on(ho_trace *x)
+{
+    const int64_t two = 2;
+    ho_trace_fail(x, "no");
+    for (int i = 0; i < 1000; i++) {
+        ho_constant(x, i);
+        ho_fill(x, 1, &two, i);
+        ho_range(x, 2 + i);
+    }
+    return ho_ok(x);
+}
+
+Test(host_trace, after_an_error_no_node_is_made)
+{
+    cr_assert_eq(run(goes_on), HO_INVALID);
+    const ho_node last = ho_node_leaf(graph, "last", ho_scalar_shape()); /* its number is that of nodes so far */
+    cr_expect_lt(last, 100, "%u nodes", last);
+}
+
 Test(host_trace, a_trace_without_end_is_stopped)
 {
     cr_assert_eq(run(never_ends), HO_INVALID);
