@@ -87,6 +87,10 @@ static void *read_table(reader *r, const char *what, ho_table table, size_t row_
 {
     if (table.count == 0)
         return NULL;
+    if (r->written && table.count > MOST_ROWS) {
+        refuse(r, "%u %ss; the most is %u", table.count, what, MOST_ROWS);
+        return NULL;
+    }
     /* A minor that this host accepts cannot have longer rows than this host's. */
     if (!table.rows || table.count > MOST_ROWS || !size_possible(table.row_size) || table.row_size > row_size) {
         refuse(r, "its table of %ss is damaged: %u rows of %u bytes (at most %u rows of %zu bytes) at %s", what,

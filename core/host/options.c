@@ -62,6 +62,9 @@ static ho_status check_choice(const ho_option *option, const char *text, ho_plac
     return error->status;
 }
 
+/* Texts are looked for among the others whenever one is used. */
+enum { MOST_LINES = 10000 };
+
 /* One of an option's texts, kept with its places. */
 static const ho_tree *keep(ho_arena *arena, const ho_tree *node)
 {
@@ -113,6 +116,8 @@ static ho_status read_texts(const ho_option *option, const ho_tree *node, ho_are
         if (ho_tree_string(item, option->name, &text, error) != HO_OK)
             return error->status;
         room += by_line ? split_lines(arena, item, NULL) : 1;
+        if (by_line && room > MOST_LINES)
+            return ho_fail_at(error, HO_INVALID, item->place, "%s: more than %d lines", option->name, MOST_LINES);
     }
     value->texts = ho_arena_alloc(arena, room * sizeof *value->texts);
     for (const ho_tree *item = first; item; item = list ? item->next : NULL)

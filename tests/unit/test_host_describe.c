@@ -270,6 +270,25 @@ Test(describe, descriptions_are_checked)
             "x.yaml:1:1: plugin \"probe\" describes an instance, and does not declare that it does so");
 }
 
+/* `count` times a text, after a beginning. */
+static const char *many(const char *first, const char *item, int count, const char *last)
+{
+    const size_t length = strlen(item);
+    char *text = ho_arena_alloc(arena, strlen(first) + (size_t)count * length + strlen(last) + 1), *at = text;
+    at = stpcpy(at, first);
+    for (int i = 0; i < count; i++)
+        at = stpcpy(at, item);
+    stpcpy(at, last);
+    return text;
+}
+
+Test(describe, there_are_limits)
+{
+    made(many("lines: |\n", "  a\n", 9999, ""), nothing);
+    refused(many("lines: |\n", "  a\n", 10000, ""), nothing, "x.yaml:1:8: lines: more than 10000 lines");
+    refused(many("rows: [", "a, ", 1001, "]"), describes, "x.yaml:1:1: 1001 hyperparameters; the most is 1000");
+}
+
 /* ---- declarations ------------------------------------------------------------------------------------------------ */
 
 static void badly_declared(ho_option option, const char *message)
