@@ -5,8 +5,8 @@ const char ho_report_about[] =
     "graph\n"
     "of learned relations, the weights of the training examples with a contact sheet of those that count least, the\n"
     "resolved pipeline, machine and data. A run that is going, or was killed, has a page of what there is. Graphviz "
-    "and gnuplot draw the figures (Debian packages graphviz and\n"
-    "gnuplot-nox).";
+    "and\n"
+    "gnuplot draw the figures (Debian packages graphviz and gnuplot-nox).";
 
 const ho_flag ho_report_flags[] = {
     {.name = "--out", .argument = "FILE", .doc = "where to write the page (default: report.html in the run folder)"},
