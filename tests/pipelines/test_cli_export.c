@@ -254,7 +254,12 @@ Test(export, runs_have_files_of_their_own)
                  "  ON: {outer: {schedule: online, every: 5, iterations: null}, hypergradient: {mode: forward}}\n"
                  "  NO: {outer: null, hyperparameters: null}\nchoose: {BEST: [ON, NO]}\n");
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "r", NULL));
-    cli_expect_done(cli_run("export", "r/", "--csv", "c", NULL));
+    cli_result r = cli_run("export", "r/", "--csv", "c", NULL);
+    cli_expect_done(r);
+    int files = 0;
+    for (const char *at = r.out; (at = strchr(at, '\n')); at++)
+        files++;
+    cr_expect_eq(files, 4, "a choice repeats others: %s", r.out);
     cli_expect_done(cli_run("export", "r/", "--tensorboard", "t", NULL));
     const char *csv = cli_read("c/ON-2.csv");
     int updates = 0, looks = 0;
@@ -272,6 +277,13 @@ Test(export, runs_have_files_of_their_own)
     scalar_of(all, count, "updates/error", 5);
     scalar_of(all, count, "training/validation_accuracy", 15);
     cr_expect(cli_exists(only_file("t/NO-2/events.out.tfevents.*")));
+
+    /* Steps of more than seven bits. */
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--out", "long", "--set", "outer=null", "--set", "steps=300",
+                            "--set", "stop={every: 100}", NULL));
+    cli_expect_done(cli_run("export", "long", "--tensorboard", "l", NULL));
+    const int long_count = read_events(only_file("l/events.out.tfevents.*"), all, 1000);
+    scalar_of(all, long_count, "training/validation_error", 300);
 }
 
 Test(export, mistakes_are_refused)

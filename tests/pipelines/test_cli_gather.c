@@ -147,15 +147,16 @@ Test(gather, a_share_that_is_started_twice_is_done_once)
 Test(gather, followers_are_with_their_leaders)
 {
     cli_pipeline("f.yaml", "hypergradient: {mode: reverse}\n",
-                 "repeat: 2\nvariants:\n  F: {outer: {strategy: random, iterations: null, as_long_as: L}}\n  L: {}\n");
+                 "repeat: 3\nvariants:\n  F: {outer: {strategy: random, iterations: null, as_long_as: L}}\n  L: {}\n");
     cli_change("f.yaml", "mtl.rho: {init: 0.01}", "mtl.rho: {init: 0.01, range: {from: 0, to: 1}}");
     cli_change("f.yaml", "constraint: nonnegative}", "constraint: nonnegative, range: {from: 0, to: 0.1}}");
     cli_expect_done(cli_run("pipeline", "f.yaml", "--out", "shared", "--task", "2/2", NULL));
     cr_expect(cli_exists("shared/L/2/result.json") && cli_exists("shared/F/2/result.json"));
     cr_expect_not(cli_exists("shared/L/1/result.json") || cli_exists("shared/F/1/result.json"));
+    cr_expect_not(cli_exists("shared/L/3/result.json") || cli_exists("shared/F/3/result.json"));
     cli_expect_done(cli_run("pipeline", "f.yaml", "--out", "shared", "--task", "1/2", NULL));
     cli_expect_done(cli_run("gather", "shared", NULL));
-    cr_expect_float_eq(json_number(cli_read("shared/result.json"), "rows/0/runs"), 2, 0);
+    cr_expect_float_eq(json_number(cli_read("shared/result.json"), "rows/0/runs"), 3, 0);
 }
 
 Test(gather, mistakes_are_refused)

@@ -85,7 +85,7 @@ Test(record, of_a_run_says_when_and_where_and_by_which_plugins)
 /* Plugins are found by a path relative to the folder where the run was started. */
 static void expect_again(const char *arguments, const char *folder, const char *weights)
 {
-    cr_assert_eq(cli_shell(cli_format("ln -sfn \"$HOTOOL_PLUGIN_PATH\" near; mkdir -p far; "
+    cr_assert_eq(cli_shell(cli_format("ln -sfn \"$HOTOOL_PIPELINE_PLUGINS\" near; mkdir -p far; "
                                       "HOTOOL_PLUGIN_PATH=:near $HOTOOL pipeline %s --out '%s' >log 2>&1",
                                       arguments, folder)),
                  0, "%s", cli_read("log"));
@@ -93,6 +93,7 @@ static void expect_again(const char *arguments, const char *folder, const char *
     cr_expect_eq(cli_shell(cli_format("cd far && unset HOTOOL_PLUGIN_PATH && %s --out again >log 2>&1", again)), 0,
                  "%s: %s", again, cli_read("far/log"));
     cr_expect_eq(cli_shell(cli_format("cmp '%s/%s' 'far/again/%s'", folder, weights, weights)), 0);
+    cr_expect_str_eq(string_at(result_of("far/again"), "pipeline"), string_at(result_of(folder), "pipeline"));
     cr_expect_eq(cli_shell(cli_format("cmp '%s/pipeline.yaml' far/again/pipeline.yaml && rm -r far", folder)), 0);
 }
 
@@ -105,7 +106,7 @@ Test(record, the_command_that_does_it_again_works_from_anywhere)
                  "repeat: 2\nvariants: {A: {}, B: {seed: 4}, C: {no: such}}\n");
     cli_change("v.yaml", "name: blobs\n", "");
     expect_again("v.yaml --mode forward --precision f32 --variant A --variant B", "two", "B/2/weights/W.npy");
-    expect_again("base.yaml --mode forward", "three", "weights/W.npy");
+    expect_again("base.yaml --mode doubled", "three", "weights/W.npy");
 }
 
 Test(record, a_run_of_an_experiment_can_be_had_by_itself)
