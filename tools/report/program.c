@@ -94,8 +94,8 @@ static ho_status run(char *const *arguments, const char *package, const streams 
     pid_t child;
     int why = spawn(arguments, s, &child);
     if (why == ENOENT)
-        return ho_fail(error, HO_FAILED, "%s is not installed, but reports are drawn with it (Debian package %s)",
-                       program, package);
+        return ho_fail(error, HO_FAILED, "%s, which draws this, is not installed (Debian package %s)", program,
+                       package);
     if (why)
         return ho_fail(error, HO_FAILED, "cannot start %s: %s", program, strerror(why));
     int state;
