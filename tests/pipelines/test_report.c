@@ -372,14 +372,14 @@ Test(report, names_the_package_of_a_missing_program, .init = report_enter, .fini
     ho_error error = {0};
     cr_expect_eq(ho_report_write("run", NULL, &error), HO_FAILED);
     cr_expect_str_eq(error.text, "neato, which draws this, is not installed (Debian package graphviz)");
-    cr_expect(strstr(report_read_text("run/report.html"), "not drawn: neato is not installed"));
+    cr_expect(strstr(report_read_text("run/report.html"), "not drawn: neato, which draws this, is not installed"));
     report_write_text("bin/neato", "#!/bin/sh\necho '<svg></svg>'\n");
     cr_assert_eq(chmod("bin/neato", 0755), 0);
     cr_assert_eq(setenv("PATH", "bin", 1), 0);
     error = (ho_error){0};
     cr_expect_eq(ho_report_write("run", NULL, &error), HO_FAILED);
     cr_expect_str_eq(error.text, "gnuplot, which draws this, is not installed (Debian package gnuplot-nox)");
-    cr_expect(strstr(report_read_text("run/report.html"), "not drawn: gnuplot is not installed"));
+    cr_expect(strstr(report_read_text("run/report.html"), "not drawn: gnuplot, which draws this, is not installed"));
     /* One that fails says why. */
     report_write_text("bin/neato", "#!/bin/sh\necho 'cannot draw' >&2\nexit 3\n");
     report_write_text("bin/gnuplot", "#!/bin/sh\necho '<svg></svg>'\n");
