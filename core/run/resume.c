@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -131,14 +130,8 @@ static ho_status refuse_finished(const char *folder, ho_arena *arena, ho_error *
     ho_error unread = {0};
     if (ho_file_exists(result) && ho_record_read(folder, arena, &record, &unread) == HO_OK &&
         ho_is_settled(record.result.outcome.status)) {
-        ho_checkpoints *left = ho_checkpoints_new(folder, 0);
-        char *unfinished = ho_format("%s/" HO_RECORD_UNFINISHED, folder);
-        if (record.result.outcome.status == HO_OK) {
-            unlink(unfinished);
-            ho_checkpoints_remove(left);
-        }
-        free(unfinished);
-        ho_checkpoints_free(left);
+        if (record.result.outcome.status == HO_OK)
+            ho_run_folder_tidy(folder);
         ho_fail(error, HO_INVALID, "%s: this run is finished (%s): there is nothing to resume", folder,
                 ho_outcome_name(record.result.outcome.status));
     }
@@ -208,7 +201,8 @@ static void compare(differences *d, const char *path, const ho_tree *was, const 
 {
     if (!was && !is)
         return;
-    if (!was || !is || was->kind != is->kind) {
+    const bool other_kind = !was || !is || was->kind != is->kind;
+    if (other_kind || (was->kind == HO_TREE_SCALAR && strcmp(was->text, is->text) != 0)) {
         tell(d, path, was, is);
     } else if (was->kind == HO_TREE_MAP) {
         compare_maps(d, path, was, is);
@@ -219,8 +213,6 @@ static void compare(differences *d, const char *path, const ho_tree *was, const 
             compare(d, below, a, b);
             free(below);
         }
-    } else if (was->kind == HO_TREE_SCALAR && strcmp(was->text, is->text) != 0) {
-        tell(d, path, was, is);
     }
 }
 

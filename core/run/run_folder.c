@@ -332,6 +332,16 @@ void ho_run_folder_finish(ho_run_folder *f)
         ho_checkpoints_remove(f->checkpoints);
 }
 
+void ho_run_folder_tidy(const char *path)
+{
+    ho_checkpoints *left = ho_checkpoints_new(path, 0);
+    char *unfinished = ho_format("%s/" HO_RECORD_UNFINISHED, path);
+    unlink(unfinished);
+    ho_checkpoints_remove(left);
+    ho_checkpoints_free(left);
+    free(unfinished);
+}
+
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 ho_status ho_run_folder_text(ho_run_folder *f, const char *subfolder, const char *name, const char *text, size_t size,

@@ -44,6 +44,8 @@ static inline bool ho_is_settled(ho_status outcome)
 }
 /* It is: it need not be resumed. */
 void ho_run_folder_finish(ho_run_folder *folder);
+/* What a run that is over has left beside its results, should it have died over finishing. */
+void ho_run_folder_tidy(const char *path);
 const char *ho_run_folder_path(const ho_run_folder *folder);
 
 /* Appends a line to metrics.jsonl, in one write: neither a reader nor a kill ever sees lines that are mixed.

@@ -151,6 +151,7 @@ static void pass_result(ho_result *r, ho_snapshot *snapshot, ho_arena *arena)
     HO_SNAPSHOT(snapshot, r->best_iteration);
     HO_SNAPSHOT(snapshot, r->evaluations);
     HO_SNAPSHOT(snapshot, r->columns);
+    ho_snapshot_text(snapshot, &r->ended, arena);
     ho_rounding_pass(&r->rounding, snapshot, arena);
 }
 

@@ -241,9 +241,7 @@ static void pass_over(ho_task *t)
     ho_task_recall(t, &settled);
     if (settled) {
         char *path = folder_of(t);
-        ho_checkpoints *left = ho_checkpoints_new(path, 0);
-        ho_checkpoints_remove(left);
-        ho_checkpoints_free(left);
+        ho_run_folder_tidy(path);
         free(path);
         t->begun = t->over = true;
         t->share = 1;

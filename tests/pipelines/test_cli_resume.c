@@ -461,6 +461,8 @@ Test(resume, searches_and_final_trainings)
                                 "steps: 20", NULL},
                80);
     cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){OUTER, "outer: {iterations: 3}", NULL}, 25);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
     check_kind((const char *[]){"steps: 2", "steps: 20\nstop: {every: 3, patience: 3}", NULL}, 80);
     cr_assert_eq(cli_shell("rm -rf whole"), 0);
     check_kind((const char *[]){"steps: 2", "steps: 20\nfinal: {train_on: training+validation}", NULL}, 80);
