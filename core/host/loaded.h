@@ -45,8 +45,8 @@ typedef struct ho_loaded {
         ho_mode_calls mode;
         ho_data_calls data;
         ho_constraint_calls constraint;
-    } calls;                      /* by plugin.kind */
-    const struct ho_loaded *next; /* of the same shared object; NULL: none more */
+    } calls;                /* by plugin.kind */
+    struct ho_loaded *next; /* of the same shared object; NULL: none more */
 } ho_loaded;
 
 /* The plugin among these of one shared object that has this name and kind (0: any); NULL: none. */

@@ -180,7 +180,7 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
         ho_calling(NULL, NULL);
         if (loaded) {
             const char *sum = checksum(registry->arena, real);
-            for (ho_loaded *l = loaded; l; l = (ho_loaded *)(uintptr_t)l->next) {
+            for (ho_loaded *l = loaded; l; l = l->next) {
                 l->real_path = kept;
                 l->sha256 = sum;
             }
