@@ -20,16 +20,24 @@ static const action forgetting[] = {
 };
 static const action longer[] = {{ADVANCE, 0, 70, 0.0}, {ADVANCE, 70, 300, 0.01}, {ASK, 0, 0, 0.01}};
 
+#define MOST_STEPS 300 /* of all scripts */
+
 typedef struct script {
     const char *what;
     const action *actions;
     size_t count;
 } script;
 
+/* A mode may refuse training without an end, with a reason and before it begins. */
+static bool needs_an_end(const fake *f, ho_status status)
+{
+    return f->steps == 0 && status != HO_OK && f->message[0] && f->states_computed == 0;
+}
+
 /* Does a script with T unknown, short and long. */
 static ho_status play(proof *p, const script *s, ho_error *error)
 {
-    static const int64_t steps[] = {0, 12, 300};
+    static const int64_t steps[] = {0, 12, MOST_STEPS};
     ho_instance *instance = ho_proof_instance(p, NULL, error);
     for (size_t i = 0; instance && i < COUNT(steps) && error->status == HO_OK; i++) {
         fake f = {.head = {&ho_fake_api}, .steps = steps[i]};
@@ -37,7 +45,7 @@ static ho_status play(proof *p, const script *s, ho_error *error)
         const ho_status status = ho_actions_do(&mode, &f, s->actions, s->count, error);
         if (f.misuse[0])
             ho_proof_fail(error, "%s", f.misuse);
-        else if (status != HO_OK)
+        else if (status != HO_OK && !needs_an_end(&f, status))
             ho_proof_fail(error, "a call returned status %" PRId32 " although no call of hotool's failed%s%s", status,
                           f.message[0] ? ": " : "", f.message);
         else if (f.live != 0)
@@ -84,7 +92,7 @@ ho_status ho_prove_mode_resume(proof *p, ho_error *error)
     for (size_t i = 0; instance && i < COUNT(scripts) && error->status == HO_OK; i++) {
         double answers[2][MOST * (LAMBDA + 1)] = {{0}};
         for (int resumes = 0; resumes < 2; resumes++) {
-            fake f = {.head = {&ho_fake_api}};
+            fake f = {.head = {&ho_fake_api}, .steps = MOST_STEPS};
             const acting_mode mode = {p->loaded, &p->loaded->calls.mode, instance->self, resumes, answers[resumes]};
             if (ho_actions_do(&mode, &f, scripts[i].actions, scripts[i].count, error) != HO_OK)
                 ho_proof_fail(error, "a call failed although none of hotool's did%s%s", f.message[0] ? ": " : "",
@@ -121,7 +129,7 @@ static ho_status act(proof *p, fake *f, ho_error *error)
 
 static bool act_once(proof *p, ho_error *own)
 {
-    fake f = {.head = {&ho_fake_api}};
+    fake f = {.head = {&ho_fake_api}, .steps = MOST_STEPS};
     return act(p, &f, own) == HO_OK;
 }
 
@@ -129,7 +137,7 @@ static bool act_once(proof *p, ho_error *own)
 ho_status ho_prove_mode_failures(proof *p, ho_error *error)
 {
     static const ho_status statuses[] = {HO_FAILED, HO_INTERRUPTED};
-    fake whole = {.head = {&ho_fake_api}};
+    fake whole = {.head = {&ho_fake_api}, .steps = MOST_STEPS};
     act(p, &whole, error);
     for (int64_t i = 0; i < 2 * whole.calls && error->status == HO_OK; i++) {
         const int64_t call = i / 2 + 1;
