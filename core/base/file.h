@@ -13,8 +13,8 @@
  * a folder, a FIFO, a torn gzip stream. Messages: `PATH: no such file`, `PATH: byte N: ...`. */
 ho_status ho_file_read(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
-/* What there is, at this moment, of a file that is written to meanwhile: of a run that goes on, say. It is not unpacked,
- * and ho_files_stay does not look at it. */
+/* What there is, at this moment, of a file that is written to meanwhile: of a run that goes on, say. It is not
+ * unpacked, and ho_files_stay does not look at it. */
 ho_status ho_file_read_now(const char *path, uint64_t most, uint8_t **bytes, uint64_t *size, ho_error *error);
 
 #define HO_FILE_PEEK 65536 /* bytes that a ho_file_length is given */

@@ -5,8 +5,8 @@
 #include "base/tree.h"
 #include "host/loaded.h"
 
-/* Whether a host of one version of the ABI loads a plugin that was built for another: from 1.0 on those of its own major
- * whose minor is not newer. Before the freeze, in major 0, every minor may differ from the next in anything. */
+/* Whether a host of one version of the ABI loads a plugin that was built for another: from 1.0 on those of its own
+ * major whose minor is not newer. Before the freeze, in major 0, every minor may differ from the next in anything. */
 bool ho_abi_loads(uint32_t major, uint32_t minor, uint32_t host_major, uint32_t host_minor);
 
 /* Checks everything that `symbol` points to and fills `loaded`; rows go to the arena, strings stay the plugin's.

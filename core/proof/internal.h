@@ -23,7 +23,7 @@ typedef struct proof {
     ho_arena *arena;
     size_t number; /* which of the file's plugins it is about, of those that were asked for */
     const ho_loaded *loaded;
-    bool bundled; /* the file holds others beside it */
+    bool bundled;        /* the file holds others beside it */
     ho_tree *settings;   /* of instances: what was given, and what is required and can be made up */
     const char *made_up; /* a required option whose value has been made up; NULL: none */
     const char *lacks;   /* a required option that cannot be made up, or the one before if it is refused; NULL: none */

@@ -433,9 +433,8 @@ Test(system_optimizer, wrong_settings_are_refused_at_their_place)
         small_free(s);
     }
     small *s = small_new((small_options){.dynamics = "adam", .precision = HO_F32});
-    cr_expect_null(
-        ho_optimizer_new(invent(s, plain, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS), NULL,
-                         NULL, 3, &s->error));
+    cr_expect_null(ho_optimizer_new(invent(s, plain, HO_WHOLE, (ho_table)HO_TABLE(rate_of_step), (ho_table)NO_SLOTS),
+                                    NULL, NULL, 3, &s->error));
     expect_text(s->error.text, "its learning_rate is not a scalar");
     small_free(s);
 }
