@@ -87,9 +87,12 @@ Test(keys, the_example_of_a_pipeline_is_one)
     free(path);
 }
 
-/* Whether the plugin that a map names declares the key. */
+/* Whether the plugin that a map names declares the key, or the map does for it. */
 static bool of_plugin(const ho_tree *map, uint32_t kind, const char *naming, const char *key)
 {
+    const ho_tree *declared = ho_tree_get(map, "hyperparameters");
+    if (declared && ho_tree_get(declared, key))
+        return true;
     const ho_tree *name = ho_tree_get(map, naming);
     const ho_loaded *loaded = name ? ho_registry_find(registry, kind, name->text, name->place, &error) : NULL;
     return loaded && (ho_has_option(loaded, key) || ho_has_hyper(loaded, key));
