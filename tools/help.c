@@ -23,7 +23,10 @@ void ho_help_wrap(const char *text, int first, int indent)
                 length--;
             length = length > 0 ? length : line;
         }
-        printf("%.*s\n", (int)length, text);
+        char *piece = ho_format("%.*s", (int)length, text), *plain = ho_plain(piece);
+        printf("%s\n", plain);
+        free(plain);
+        free(piece);
         text += length;
         text += *text == ' ' || *text == '\n';
         if (!*text)

@@ -52,12 +52,21 @@ static const char *type_text(uint32_t type)
     return type < sizeof names / sizeof *names ? names[type] : "";
 }
 
+/* A name and what its author says of it. */
+static void print_named(const char *name, int width, const char *doc)
+{
+    char *plain = ho_plain(doc ? doc : "");
+    printf("  %-*s %s\n", width, name, plain);
+    free(plain);
+}
+
 static void print_hyper(const ho_loaded *plugin, uint32_t i)
 {
     const ho_hyper *h = &plugin->hypers[i];
     char initial[32];
     ho_print_real(h->initial, initial);
-    printf("  %-20s %s\n  %-20s default %s; %s", h->name, h->doc ? h->doc : "", "", initial, domain_text(h->domain));
+    print_named(h->name, 20, h->doc);
+    printf("  %-20s default %s; %s", "", initial, domain_text(h->domain));
     /* What `shape:` chooses from, the first by default. */
     for (size_t k = 0; *h->shape && k < plugin->shapes[i].count; k++)
         printf("%s%s", k ? " or " : "; shape ", ho_shape_name(&plugin->shapes[i].forms[k]));
@@ -71,7 +80,8 @@ static void print_hyper(const ho_loaded *plugin, uint32_t i)
 static void print_option(const ho_option *o)
 {
     const ho_option *fields = o->fields.rows; /* of HO_ROWS */
-    printf("  %-20s %s\n  %-20s %s", o->name, o->doc ? o->doc : "", "", type_text(o->type));
+    print_named(o->name, 20, o->doc);
+    printf("  %-20s %s", "", type_text(o->type));
     if (o->choices)
         printf(" (%s)", o->choices);
     if (o->least != 0 || o->most != 0) {
@@ -105,14 +115,19 @@ static void print_about(const ho_loaded *l)
     } rows[] = {{"author", about->author}, {"license", about->license}, {"url", about->url}};
     putchar('\n');
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].text)
-            printf("%-8s %s\n", rows[i].name, rows[i].text);
+        if (rows[i].text) {
+            char *plain = ho_plain(rows[i].text);
+            printf("%-8s %s\n", rows[i].name, plain);
+            free(plain);
+        }
 }
 
 static void print_page(const ho_loaded *l)
 {
-    printf("%s %s %s: %s\n", ho_kind_name(l->plugin.kind), l->plugin.name, l->plugin.version ? l->plugin.version : "",
-           l->plugin.doc ? l->plugin.doc : "");
+    char *version = ho_plain(l->plugin.version), *doc = ho_plain(l->plugin.doc);
+    printf("%s %s %s: %s\n", ho_kind_name(l->plugin.kind), l->plugin.name, version, doc);
+    free(version);
+    free(doc);
     if (l->plugin.details) {
         putchar('\n');
         ho_help_wrap(l->plugin.details, 0, 0);
@@ -132,7 +147,7 @@ static void print_page(const ho_loaded *l)
     if (l->slot_count)
         printf("\nslots\n");
     for (uint32_t i = 0; i < l->slot_count; i++)
-        printf("  %-20s %s\n", l->slots[i].name, l->slots[i].doc ? l->slots[i].doc : "");
+        print_named(l->slots[i].name, 20, l->slots[i].doc);
     print_about(l);
     printf("\nfrom %s\n", l->path);
 }
@@ -201,7 +216,7 @@ static ho_status print_list(ho_registry *registry, ho_error *error)
         if (p->kind != kind)
             printf("%s%s\n", kind ? "\n" : "", ho_kind_folder(p->kind));
         kind = p->kind;
-        printf("  %-18s %s\n", p->name, p->doc ? p->doc : "");
+        print_named(p->name, 18, p->doc);
     }
     if (count > 0 && *HOTOOL_NOT_BUILT)
         printf("\nnot built: %s\n", HOTOOL_NOT_BUILT);

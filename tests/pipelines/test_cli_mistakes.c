@@ -127,3 +127,14 @@ Test(mistakes, each_is_found_by_its_check_and_told)
         expect(&rows[i], strcmp(rows[i].verdict, "timed out") == 0 ? 2 : 20);
     cr_expect_geq(sizeof rows / sizeof *rows, 30u);
 }
+
+/* Such a doc does not drive the terminal of whoever looks the plugin up. */
+Test(mistakes, control_characters_are_printed_as_escapes)
+{
+    const char *path = cli_format("%s/../mistakes/m_control_character.so", cli_environment("HOTOOL_TEST_PLUGINS"));
+    const cli_result r = cli_run("plugins", path, NULL);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    for (const char *c = r.out; *c; c++)
+        cr_expect((unsigned char)*c >= ' ' || *c == '\n', "byte %d in: %s", *c, r.out);
+    cr_expect(strstr(r.out, "a doc\\nof two lines"), "%s", r.out);
+}
