@@ -523,6 +523,12 @@ static ho_status own(ho_examples *examples, ho_error *error)
     return error->status;
 }
 
+static ho_status describe_folds(ho_reading *r, const ho_data_source *source)
+{
+    const ho_target *target = main_target(r, &r->pipeline->training);
+    return target ? ho_describe_folds(r, source, target->name) : r->error->status;
+}
+
 /* What is done to the parts once they are there. */
 static ho_status transform(ho_reading *r, const ho_data_source *source)
 {
@@ -536,8 +542,13 @@ static ho_status transform(ho_reading *r, const ho_data_source *source)
     const ho_target *target = source->noisy && r->error->status == HO_OK ? main_target(r, &p->training) : NULL;
     if (target)
         ho_noise_apply(r, &source->noise, target->name);
+    if (r->error->status == HO_OK && p->folds && describe_folds(r, source) == HO_OK)
+        drop_unshared(p);
     if (r->error->status == HO_OK && keep_raw(r, source) == HO_OK && source->standardize)
         ho_standardize(parts, r->error);
+    for (int64_t i = 0; i < p->folds - 1 && r->error->status == HO_OK && source->standardize; i++)
+        ho_standardize((ho_examples *[3]){&p->further[i].training, &p->further[i].validation, &(ho_examples){0}},
+                       r->error);
     return r->error->status;
 }
 

@@ -40,6 +40,11 @@ typedef struct ho_split {
 ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, const ho_split *split,
                             ho_examples parts[3], ho_error *error);
 
+/* Deals examples into folds of sizes that differ by one at most, at random by the seed: fold_of[i] becomes the fold,
+ * from 0, of example i. `labels`: the target whose classes are spread evenly, too (NULL: none). */
+ho_status ho_deal_folds(const ho_target *labels, int64_t count, int64_t folds, uint64_t seed, int64_t *fold_of,
+                        ho_error *error);
+
 /* Subtracts each feature's mean over the first part and divides by its standard deviation there, in every part;
  * features constant over the first part become 0. Refused where the result is not finite. */
 ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
@@ -125,6 +130,16 @@ typedef struct ho_data_source {
 
 /* Adds a line, in the arena, to what a run says of its data. */
 void ho_data_remark(ho_reading *reading, const char *text);
+
+/* ---- folds.c ----------------------------------------------------------------------------------------------------- */
+
+#define HO_MOST_FOLDS 1000
+
+/* With `outer: {folds: K}`: divides the training and the validation part anew, into the pipeline's folds. `target`:
+ * that of the first loss, by whose classes they are stratified where the split is; NULL: none. */
+ho_status ho_describe_folds(ho_reading *reading, const ho_data_source *source, const char *target);
+/* What folds cannot go with, and the final training that they have; once all else is known. */
+ho_status ho_check_folds(ho_reading *reading);
 
 /* ---- narrow.c --------------------------------------------------------------------------------------------------- */
 

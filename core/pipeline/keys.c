@@ -282,6 +282,10 @@ const ho_key ho_keys[] = {
      .with = HO_WITH_BATCH,
      .doc = "weights: each training starts from those that the last one ended with, and with fresh slots; the "
             "hypergradient takes that start for a constant, and the result is the best training's weights"},
+    {HO_IN(HO_OUTER), "folds", INTEGER(2), .most = HO_MOST_FOLDS, AT(ho_pipeline, folds), .with = HO_WITH_BATCH,
+     .doc = "cross-validation: training and validation examples are dealt anew into so many folds, stratified as the "
+            "split; the validation error is the mean over as many trainings, each on all folds but the one that "
+            "validates it; the final training is on training+validation; default: none"},
     {HO_IN(HO_OUTER), "candidates", INTEGER(1), .most = HO_MOST_CANDIDATES, AT(ho_pipeline, candidates),
      .with = HO_WITH_SEARCH, .doc = "of a random search; a grid has as many as its points make"},
     {HO_IN(HO_OUTER), "cpu_seconds", .type = HO_KEY_REAL, .least_open = true, AT(ho_pipeline, cpu_seconds),

@@ -157,6 +157,10 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     ho_examples_free(&pipeline->training);
     ho_examples_free(&pipeline->validation);
     ho_examples_free(&pipeline->test);
+    for (int64_t i = 0; pipeline->further && i < pipeline->folds - 1; i++) {
+        ho_examples_free(&pipeline->further[i].training);
+        ho_examples_free(&pipeline->further[i].validation);
+    }
     ho_large_free(pipeline->noise);
     ho_large_free(pipeline->true_labels);
     for (size_t i = 0; i < sizeof pipeline->datasets / sizeof *pipeline->datasets; i++)
@@ -197,5 +201,12 @@ void ho_announce_data(const ho_pipeline *p)
         announce(p, "warm start: ",
                  "each training starts from the weights of the last one, with fresh slots; the hypergradient takes "
                  "that start for a constant");
+    if (p->folds) {
+        char *text = ho_format("%lld, of %lld examples for training and validation; the validation error is the mean "
+                               "over as many trainings (check and plan look at the first one)",
+                               (long long)p->folds, (long long)(p->training.count + p->validation.count));
+        announce(p, "folds: ", text);
+        free(text);
+    }
     fflush(stdout);
 }

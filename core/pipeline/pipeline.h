@@ -50,6 +50,11 @@ typedef struct ho_stop {
     double epochs, seconds;
 } ho_stop;
 
+/* A way to divide the training and the validation examples. */
+typedef struct ho_fold {
+    ho_examples training, validation;
+} ho_fold;
+
 typedef struct ho_pipeline {
     ho_arena *arena;
     struct ho_experiment *owned; /* the experiment it comes from, where nobody else has it; or NULL */
@@ -60,7 +65,9 @@ typedef struct ho_pipeline {
 
     /* Data, split and standardised. */
     ho_examples training, validation, test; /* test may be empty */
-    const char *const *class_names;         /* class_count of them, or NULL */
+    int64_t folds;    /* the validation error is the mean over so many trainings; 0: over one, not cross-validated */
+    ho_fold *further; /* the second fold and those after it; the first one is `training` and `validation` */
+    const char *const *class_names; /* class_count of them, or NULL */
     int64_t class_count;
     const ho_truth *truths; /* what is known about the data, for truth/ of the run folder */
     size_t truth_count;

@@ -140,6 +140,23 @@ ho_status ho_split_examples(const ho_examples *all, const ho_target *labels, con
     return error->status;
 }
 
+ho_status ho_deal_folds(const ho_target *labels, int64_t count, int64_t folds, uint64_t seed, int64_t *fold_of,
+                        ho_error *error)
+{
+    size_t classes = labels ? (size_t)labels->classes : 1;
+    int64_t *rows = ho_large_alloc((uint64_t)count, sizeof *rows, "the folds of the data", error);
+    if (!rows)
+        return error->status;
+    int64_t *starts = ho_alloc((classes + 1) * sizeof *starts);
+    order_by_class(labels, count, classes, seed, starts, rows);
+    /* Class by class, as cards are dealt: each class is spread evenly, and so are all examples. */
+    for (int64_t i = 0; i < count; i++)
+        fold_of[rows[i]] = i % folds;
+    free(starts);
+    ho_large_free(rows);
+    return HO_OK;
+}
+
 /* Statistics of every feature over the training part. */
 typedef struct statistics {
     double *mean, *deviation; /* deviation 0: constant */

@@ -161,6 +161,12 @@ static bool can_pass(const ho_single *s)
            (!s->final || ho_trainer_can_pass(s->final));
 }
 
+/* Whether a training for a column has weights: those over folds have as many as there are folds. */
+static bool keeps_state(const ho_single *s, const ho_training *training)
+{
+    return training == s->both || !s->pipeline->folds;
+}
+
 /* The trainings under way. What they cost is restored behind them. */
 static ho_status pass_trainings(ho_single *s, ho_snapshot *snapshot, ho_error *error)
 {
@@ -169,8 +175,9 @@ static ho_status pass_trainings(ho_single *s, ho_snapshot *snapshot, ho_error *e
     HO_SNAPSHOT(snapshot, s->measuring);
     HO_SNAPSHOT(snapshot, s->measured_from);
     const int which = s->measuring - 1;
+    ho_training *measured = which == HO_FINAL ? s->both : s->training;
     if (which >= 0 && snapshot->restoring &&
-        ho_best_init(&s->measured, which == HO_FINAL ? s->both : s->training, true, error) != HO_OK)
+        ho_best_init(&s->measured, measured, keeps_state(s, measured), error) != HO_OK)
         return error->status;
     if (which >= 0)
         ho_best_pass(&s->measured, snapshot);
@@ -261,16 +268,17 @@ static ho_status train(ho_single *s, ho_training *training, int which, const dou
 {
     const ho_listener all = {write_line, warn, rest, s}, only_rests = {.rest = rest, .context = s};
     const ho_question question = {.lambda = lambda, .wanted = HO_VALUE, .listener = lines ? &all : &only_rests};
+    ho_trainer *trainer = training == s->both ? s->final : s->last;
     ho_answer answer;
     if (s->measuring != 1 + which) {
-        s->measured_from = ho_training_evaluations(training);
-        if (ho_best_init(&s->measured, training, true, error) != HO_OK)
+        s->measured_from = ho_trainer_evaluations(trainer);
+        if (ho_best_init(&s->measured, training, keeps_state(s, training), error) != HO_OK)
             return error->status;
         s->measuring = 1 + which;
     }
-    ho_status status = ho_ask(training == s->both ? s->final : s->last, &question, &s->measured, &answer);
+    ho_status status = ho_ask(trainer, &question, &s->measured, &answer);
     s->measuring = 0;
-    s->last_cost = ho_training_evaluations(training) - s->measured_from;
+    s->last_cost = ho_trainer_evaluations(trainer) - s->measured_from;
     ho_fail_as(error, &answer.outcome);
     return (status == HO_DIVERGED || status == HO_INTERRUPTED) && !isnan(s->measured.at.value) ? HO_OK : status;
 }
@@ -280,10 +288,14 @@ static ho_status evaluate(ho_single *s, ho_training *training, const ho_point *p
 {
     const ho_pipeline *p = s->pipeline;
     ho_metrics validation = {.loss = NAN, .accuracy = NAN}, test = validation;
-    ho_status status = ho_training_evaluate(training, point->lambda, point->state, &p->validation, &validation);
+    ho_status status = HO_OK;
+    if (keeps_state(s, training))
+        status = ho_training_evaluate(training, point->lambda, point->state, &p->validation, &validation);
+    else
+        validation = *ho_trainer_metrics(s->last);
     /* Methods that are compared use the test part once, with what they end in. */
     bool ends = training == s->both || !s->both;
-    if (status == HO_OK && p->test.count > 0 && (ends || s->request->whole))
+    if (status == HO_OK && p->test.count > 0 && point->state && (ends || s->request->whole))
         status = ho_training_evaluate(training, point->lambda, point->state, &p->test, &test);
     if (status != HO_OK)
         return ho_take_error(training, status, "evaluation", error);
@@ -389,7 +401,7 @@ static ho_status begin(ho_single *s, bool resume, ho_error *error)
     if (s->resumed || !s->strategy)
         return HO_OK;
     ho_status status = s->strategy->calls->begin ? s->strategy->calls->begin(s->strategy, error) : HO_OK;
-    s->before = ho_training_evaluations(s->training);
+    s->before = ho_trainer_evaluations(s->search.trainer);
     s->begun = ho_seconds();
     s->cpu_begun = ho_cpu_seconds();
     return status;
@@ -401,7 +413,7 @@ static ho_status search(ho_single *s, ho_result *result)
     if (s->searched || !s->strategy)
         return result->outcome.status;
     ho_status status = optimise(s, result, &result->outcome);
-    result->evaluations = ho_training_evaluations(s->training) - s->before;
+    result->evaluations = ho_trainer_evaluations(s->search.trainer) - s->before;
     s->searched = status != HO_INTERRUPTED && status != HO_FAILED;
     if (s->searched)
         rest(s);
@@ -521,8 +533,8 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
     /* The steps of descent are not monitored; what comes of them is. */
     bool descends = s->strategy && s->strategy->kind == HO_LINE_ITERATION;
     if (error->status == HO_OK)
-        s->last = ho_trainer_new(p, s->training, p->monitored, error);
-    if (error->status == HO_OK && descends)
+        s->last = ho_trainer_over_folds(p, s->training, p->monitored, request->interrupt, error);
+    if (error->status == HO_OK && descends && !p->folds)
         s->trainer = ho_trainer_new(p, s->training, false, error);
     if (error->status == HO_OK && p->final_on != HO_FINAL_TRAINING)
         open_both(s, error);

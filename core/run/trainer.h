@@ -2,7 +2,8 @@
  * Trainers: train with a lambda and measure the result.
  *
  * A plain one trains for a fixed number of steps, through a mode where a hypergradient is wanted. A monitored one
- * (monitored.h) evaluates while it trains, and may end early. Whatever is measured competes for THE best.
+ * (monitored.h) evaluates while it trains, and may end early. One of folds (folds.h) trains once for each and answers
+ * with the means. Whatever is measured competes for THE best.
  */
 #ifndef HO_RUN_TRAINER_H
 #define HO_RUN_TRAINER_H
@@ -83,6 +84,11 @@ typedef struct ho_trainer ho_trainer;
 
 /* `monitored`: evaluates as pipeline->stop says. Borrows both for its lifetime. */
 ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, bool monitored, ho_error *error);
+/* One of what the hyperparameters minimise: over the pipeline's folds, if it has any, of which
+ * `training` is the first's; never monitored then. Its best keep no state, and its trainings are interrupted by the
+ * flag (borrowed; NULL: never). */
+ho_trainer *ho_trainer_over_folds(const ho_pipeline *pipeline, ho_training *training, bool monitored,
+                                  const volatile int *interrupt, ho_error *error);
 void ho_trainer_free(ho_trainer *trainer); /* NULL is fine */
 
 /* Trains with a lambda, of which the best may keep what it reaches. HO_VALUE: from the initial state to the end.
@@ -97,5 +103,10 @@ bool ho_trainer_can_pass(const ho_trainer *trainer);
 /* Passes the training under way, if there is one: between questions where they go on with it, or when the question's
  * listener is told of a rest. Restored, it goes on when the same question is asked. */
 ho_status ho_trainer_pass(ho_trainer *trainer, ho_snapshot *snapshot, ho_error *error);
+
+/* ho_training_evaluations of all its trainings. */
+int64_t ho_trainer_evaluations(const ho_trainer *trainer);
+/* Of one of folds: loss and accuracy of the last answer to HO_VALUE, means over the folds. NULL: it has no folds. */
+const ho_metrics *ho_trainer_metrics(const ho_trainer *trainer);
 
 #endif

@@ -213,6 +213,13 @@ Test(resume, runs_of_an_experiment_that_was_killed_go_on)
     check_kills("p.yaml");
 }
 
+Test(resume, a_run_over_folds_that_was_killed_goes_on)
+{
+    write_long();
+    cli_change("p.yaml", "iterations: 30", "iterations: 8, folds: 3");
+    check_kills("p.yaml");
+}
+
 /* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 #define NEVER 1000000000

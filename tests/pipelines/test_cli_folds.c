@@ -1,0 +1,69 @@
+/* Cross-validation in a run: its figures, its final training, its resumption, and what it is refused with. */
+#include <math.h>
+#include <string.h>
+
+#include "cli_support.h"
+#include "json_check.h"
+
+TestSuite(folds, .init = cli_enter, .fini = cli_leave, .timeout = 60);
+
+#define FOLDS "outer/folds=4"
+
+Test(folds, a_run_has_their_means_and_trains_on_all_in_the_end)
+{
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", FOLDS, "--out", "r", NULL));
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", FOLDS, "--out", "h", NULL));
+    const char *result = cli_read("r/result.json"), *first = cli_read("r/metrics.jsonl");
+    const double error = json_number(cli_read("h/hypergradient.json"), "E");
+    first = cli_format("%.*s", (int)strcspn(first, "\n"), first);
+    cr_expect_eq(json_number(first, "validation_error"), error);
+    cr_expect_float_eq(json_number(result, "initial/validation_error"), error, 1e-14, "%s", result);
+    cr_expect_float_eq(json_number(result, "initial/validation_loss"), error, 1e-12, "%s", result);
+    cr_expect_lt(json_number(result, "tuned/validation_error"), error);
+    cr_expect_gt(json_number(result, "final/test_accuracy"), 0.3, "%s", result);
+    /* No single training has the tuned hyperparameters' error, so none is tested. */
+    cr_expect(strstr(result, "\"test_loss\": null"), "%s", result);
+    cr_expect(strstr(cli_read("r/pipeline.yaml"), "train_on: training+validation"));
+    /* Five iterations of four hypergradients, the last one of four trainings, the tuned column, and the end. */
+    cr_expect_eq(json_number(result, "gradient_evaluations"), 5 * 4 * 4 * 15 + 4 * 15 + 15, "%s", result);
+}
+
+/* The same error whatever says how the lambda is chosen. */
+Test(folds, a_search_has_their_means)
+{
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", FOLDS, "--out", "h", NULL));
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "hyperparameters/mtl.rho/range={values: [0.01]}", "--set",
+                            "hyperparameters/mtl.A/range={values: [0]}", "--set", "outer={strategy: grid, folds: 4}",
+                            "--out", "g", NULL));
+    cr_expect_float_eq(json_number(cli_read("g/metrics.jsonl"), "validation_error"),
+                       json_number(cli_read("h/hypergradient.json"), "E"), 1e-14);
+}
+
+Test(folds, are_refused_where_there_is_one_training_part)
+{
+    static const struct {
+        const char *set, *why;
+    } wrong[] = {{"outer/folds=1", "folds: 1 is not between 2 and 1000"},
+                 {"outer/folds=81", "folds: 81, but there are 80 examples for training and validation"},
+                 {"outer/schedule=online", "folds: only with schedule: batch"},
+                 {"outer/warm_start=weights", "warm_start: the result is the weights of one training; not with"},
+                 {"stop={patience: 3}", "stop: it ends each training by a validation part of its own; not with"},
+                 {"data/noise={labels: 0.3}", "noise: it is laid over the labels of one training part; not with"},
+                 {"objective/cross_entropy/weights=per_example", "weights: they are those of the examples of one"},
+                 {"final={train_on: training}", "only training+validation is left; not with \"folds\" of `outer`"},
+                 {"final={train_on: validation}", "only training+validation is left; not with \"folds\" of `outer`"},
+                 {"batch=61", "batch: 61 examples, but the training part has 60"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        cli_expect_refused(wrong[i].set, cli_run("pipeline", "base.yaml", "--set", FOLDS, "--set", wrong[i].set, NULL),
+                           wrong[i].why, NULL);
+    cli_pipeline("p.yaml", "iterations: 5", "iterations: 5, folds: 99");
+    cli_expect_refused("its place", cli_run("pipeline", "p.yaml", NULL), "p.yaml:21:", "folds: 99, but", NULL);
+}
+
+Test(folds, the_fold_that_diverges_is_named)
+{
+    cli_result r =
+        cli_run("pipeline", "base.yaml", "--set", FOLDS, "--set", "dynamics={plugin: sgd, learning_rate: 1e300}", NULL);
+    cr_expect_eq(r.status, 1, "%d", r.status);
+    cr_expect(strstr(r.err, "(fold 1 of 4)"), "%s", r.err);
+}
