@@ -100,7 +100,8 @@ ho_status ho_prove_mode_resume(proof *p, ho_error *error)
             else if (f.live != 0)
                 ho_proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed", f.live);
         }
-        if (error->status == HO_OK && memcmp(answers[0], answers[1], sizeof answers[0]) != 0)
+        if (error->status == HO_OK &&
+            memcmp((const char *)answers[0], (const char *)answers[1], sizeof answers[0]) != 0)
             ho_proof_fail(error, "a run that was saved and restored gives other results");
         ho_error_prefix(error, "%s", scripts[i].what);
     }
