@@ -16,13 +16,13 @@ static void bind_slots(const ho_lowered *low, ho_plan *plan)
             plan->outputs[i] = (ho_binding){HO_IN_SLOT, low->items[low->outputs[i].index].slot};
 }
 
-/* Workers are not woken for less than some twenty microseconds' work, in multiply-adds. */
+/* Workers that have gone to sleep are not woken for less than some 200 microseconds' work, in multiply-adds. */
 static bool worth_sharing(const ho_plan *plan)
 {
     double work = 0;
     for (size_t i = 0; i < plan->step_count; i++)
         work += ho_shared_work(&plan->steps[i], (ho_rows){0, 1, 1});
-    return work >= 1e6;
+    return work >= 1e7;
 }
 
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
