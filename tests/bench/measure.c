@@ -1,5 +1,6 @@
 #include "measure.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -135,8 +136,22 @@ static void one_round(measuring *m, int round)
     m->f->first = round ? m->f->first : m->taken[GRADIENT][round];
     ho_memory_held(&now, &peak);
     m->f->peak = round ? m->f->peak : (double)peak;
+}
+
+/* What hotool is compared with: there the threads are the BLAS's own, which has one beneath hotool's. */
+static void one_round_of_others(measuring *m, int round, ceilings *top)
+{
+    openblas_set_num_threads(m->row->threads);
     if (has_loop_by_hand(m->row))
         m->taken[BY_HAND][round] = timed(m, train_by_hand);
+    if (!m->row->alone) {
+        if (round == 0) /* memory is only taken after the peak is known */
+            ceilings_open(top, &m->row->w, m->row->f64, m->row->threads);
+        m->taken[PRODUCT_RATE][round] = ceilings_product(top);
+        m->taken[COPY_RATE][round] = ceilings_copy(top);
+        m->taken[PRODUCTS][round] = (double)m->row->w.steps * ceilings_step_products(top);
+    }
+    openblas_set_num_threads(1);
 }
 
 /* Operations in products of all plans that have been freed. */
@@ -198,13 +213,7 @@ static void measure_here(measuring *m)
     ceilings top;
     for (int r = 0; r < rounds; r++) {
         one_round(m, r);
-        if (m->row->alone)
-            continue;
-        if (r == 0) /* memory is only taken after the peak is known */
-            ceilings_open(&top, &m->row->w, m->row->f64, m->row->threads);
-        m->taken[PRODUCT_RATE][r] = ceilings_product(&top);
-        m->taken[COPY_RATE][r] = ceilings_copy(&top);
-        m->taken[PRODUCTS][r] = (double)m->row->w.steps * ceilings_step_products(&top);
+        one_round_of_others(m, r, &top);
     }
     if (!m->row->alone)
         ceilings_close(&top);
