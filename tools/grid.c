@@ -39,14 +39,10 @@ void ho_grid_free(ho_grid *grid)
 
 void ho_grid_put(ho_grid *grid, const char *format, ...)
 {
-    char *text;
-    size_t size;
-    FILE *stream = ho_text_open(&text, &size);
     va_list args;
     va_start(args, format);
-    vfprintf(stream, format, args);
+    char *text = ho_format_args(format, args);
     va_end(args);
-    ho_text_close(stream);
     ho_grow((void **)&grid->cells, &grid->capacity, grid->count, sizeof *grid->cells);
     grid->cells[grid->count++] = ho_plain(text);
     free(text);

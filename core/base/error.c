@@ -74,6 +74,20 @@ ho_status ho_status_of(int reason)
     return shortage ? HO_FAILED : HO_INVALID;
 }
 
+void ho_error_about(ho_error *error, const char *format, ...)
+{
+    if (error->status == HO_OK)
+        return;
+    char what[sizeof error->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    const size_t used = strlen(error->text), room = sizeof error->text - used;
+    if (snprintf(error->text + used, room, " (%s)", what) >= (int)room)
+        mark_cut(error);
+}
+
 void ho_error_prefix(ho_error *error, const char *format, ...)
 {
     if (error->status == HO_OK)

@@ -37,7 +37,9 @@ ho_status ho_status_of(int reason);
 
 /* Puts "prefix: " before a recorded error's text; nothing where there is no error. */
 void ho_error_prefix(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
-/* The same with a place, as ho_fail_at writes it; nothing for no place. */
+/* Puts " (what)" behind it, likewise: what the error belongs to, where the place must come first. */
+void ho_error_about(ho_error *error, const char *format, ...) HO_PRINTF(2, 3);
+/* As ho_error_prefix with a place, as ho_fail_at writes it; nothing for no place. */
 void ho_error_place(ho_error *error, ho_place place);
 
 #endif

@@ -40,14 +40,10 @@ void ho_note(const char *format, ...)
 {
     if (notes_quiet || follows)
         return;
-    char *text;
-    size_t size;
-    FILE *stream = ho_text_open(&text, &size);
     va_list args;
     va_start(args, format);
-    vfprintf(stream, format, args);
+    char *text = ho_format_args(format, args);
     va_end(args);
-    ho_text_close(stream);
     char *plain = ho_plain(text);
     fprintf(stderr, "%s\n", plain); /* in one call: lines of two threads stay whole */
     free(plain);

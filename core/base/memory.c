@@ -48,13 +48,19 @@ static size_t formatted_length(const char *format, va_list args)
     return length < 0 ? 0 : (size_t)length;
 }
 
+char *ho_format_args(const char *format, va_list args)
+{
+    size_t size = formatted_length(format, args) + 1;
+    char *text = ho_alloc(size);
+    vsnprintf(text, size, format, args);
+    return text;
+}
+
 char *ho_format(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    size_t size = formatted_length(format, args) + 1;
-    char *text = ho_alloc(size);
-    vsnprintf(text, size, format, args);
+    char *text = ho_format_args(format, args);
     va_end(args);
     return text;
 }

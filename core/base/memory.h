@@ -15,6 +15,7 @@ void *ho_realloc(void *old, size_t bytes);
 char *ho_strdup(const char *text);
 /* A formatted text; free with free(). */
 char *ho_format(const char *format, ...) HO_PRINTF(1, 2);
+char *ho_format_args(const char *format, va_list args);
 /* Ends the program as those do. */
 _Noreturn void ho_out_of_memory(void);
 /* A stream into memory: ho_text_close sets *text and *size; free(*text). */

@@ -32,6 +32,13 @@ void ho_tree_put(ho_tree *map, const char *key, ho_place key_place, ho_tree *chi
     ho_tree_append(map, child);
 }
 
+void ho_tree_put_text(ho_arena *arena, ho_tree *map, const char *key, ho_place place, const char *text)
+{
+    ho_tree *node = ho_tree_new(arena, HO_TREE_SCALAR, place);
+    node->text = ho_arena_strdup(arena, text);
+    ho_tree_put(map, key, place, node);
+}
+
 ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node)
 {
     ho_tree *copy = ho_tree_new(arena, node->kind, node->place);

@@ -38,6 +38,8 @@ ho_tree *ho_tree_new(ho_arena *arena, ho_tree_kind kind, ho_place place);
 void ho_tree_append(ho_tree *parent, ho_tree *child);
 /* Appends to a map; the key is borrowed. */
 void ho_tree_put(ho_tree *map, const char *key, ho_place key_place, ho_tree *child);
+/* Appends a scalar to a map; its text is copied, the key borrowed. `place`: of both. */
+void ho_tree_put_text(ho_arena *arena, ho_tree *map, const char *key, ho_place place, const char *text);
 /* A deep copy without key and parent, whose nodes remember their origin. */
 ho_tree *ho_tree_copy(ho_arena *arena, const ho_tree *node);
 /* Whether two nodes hold the same values, as written; NULL equals NULL only. */

@@ -57,9 +57,8 @@ static ho_status read_reader(ho_reading *r, ho_tree *node, const char *what, ho_
     if (ho_mention_read(r, HO_DATA, node, what, reader) != HO_OK)
         return r->error->status;
     if (reader->settings && ho_has_option(reader->loaded, "seed") && !ho_tree_get(reader->settings, "seed")) {
-        ho_tree *seed = ho_tree_new(r->arena, HO_TREE_SCALAR, reader->place);
-        seed->text = ho_arena_format(r->arena, "%" PRIu64, r->pipeline->problem.seed);
-        ho_tree_put(reader->settings, "seed", reader->place, seed);
+        const char *seed = ho_arena_format(r->arena, "%" PRIu64, r->pipeline->problem.seed);
+        ho_tree_put_text(r->arena, reader->settings, "seed", reader->place, seed);
     }
     return HO_OK;
 }

@@ -87,7 +87,8 @@ ho_status ho_describe_folds(ho_reading *r, const ho_data_source *source, const c
 /* The final training is on all examples unless the file says otherwise, which is refused. */
 static ho_status settle_final(ho_reading *r)
 {
-    ho_tree *final = ho_tree_get(r->root, "final"), *on = final ? ho_tree_get(final, "train_on") : NULL;
+    ho_tree *final = ho_tree_get(r->root, "final");
+    const ho_tree *on = ho_tree_get(final, "train_on");
     if (on && r->pipeline->final_on != HO_FINAL_BOTH)
         return refuse(r, on->place,
                       "train_on: each example is trained on and validates, so that only "
@@ -100,9 +101,7 @@ static ho_status settle_final(ho_reading *r)
         final = ho_tree_new(r->arena, HO_TREE_MAP, place);
         ho_tree_put(r->root, "final", place, final);
     }
-    on = ho_tree_new(r->arena, HO_TREE_SCALAR, place);
-    on->text = "training+validation";
-    ho_tree_put(final, "train_on", place, on);
+    ho_tree_put_text(r->arena, final, "train_on", place, "training+validation");
     return HO_OK;
 }
 

@@ -86,11 +86,8 @@ static ho_status add_item(ho_arena *arena, ho_tree *list, const ho_tree *over, h
     if (!ho_tree_get(over, "loss") && !ho_tree_get(over, "penalty"))
         return unknown_item(arena, list, over, error);
     ho_tree *added = fresh(arena, over);
-    if (!ho_tree_get(added, "name")) {
-        ho_tree *name = ho_tree_new(arena, HO_TREE_SCALAR, over->key_place);
-        name->text = over->key;
-        ho_tree_put(added, "name", over->key_place, name);
-    }
+    if (!ho_tree_get(added, "name"))
+        ho_tree_put_text(arena, added, "name", over->key_place, over->key);
     ho_tree_append(list, added);
     return HO_OK;
 }

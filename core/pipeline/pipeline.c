@@ -12,10 +12,8 @@
 /* Gives a key of the root a value that does not come from the file. */
 static void put_text(ho_reading *r, const char *key, const char *text, const char *from)
 {
-    ho_tree *node = ho_tree_new(r->arena, HO_TREE_SCALAR, (ho_place){.file = from});
-    node->text = ho_arena_strdup(r->arena, text);
     ho_tree_remove(r->root, key);
-    ho_tree_put(r->root, key, node->place, node);
+    ho_tree_put_text(r->arena, r->root, key, (ho_place){.file = from}, text);
 }
 
 /* The mode asked for, with the file's options for it where the file means the same one. */

@@ -45,11 +45,8 @@ static const ho_loaded *plugin_of(completing *c, uint32_t kind, const ho_tree *m
 
 static void put(completing *c, ho_tree *map, const char *key, const char *text)
 {
-    if (ho_tree_get(map, key))
-        return;
-    ho_tree *node = ho_tree_new(c->arena, HO_TREE_SCALAR, map->place);
-    node->text = ho_arena_strdup(c->arena, text);
-    ho_tree_put(map, key, map->place, node);
+    if (!ho_tree_get(map, key))
+        ho_tree_put_text(c->arena, map, key, map->place, text);
 }
 
 /* The map that stands for `node`: where that is the bare value of `key`, a map with it. */

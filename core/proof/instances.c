@@ -16,10 +16,8 @@
 
 void ho_proof_put(ho_arena *arena, ho_tree *map, const char *key, const char *text)
 {
-    ho_tree *node = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
-    node->text = ho_arena_strdup(arena, text);
     ho_tree_remove(map, key);
-    ho_tree_put(map, key, (ho_place){0}, node);
+    ho_tree_put_text(arena, map, key, (ho_place){0}, text);
 }
 
 /* A legal value of an option, as it would be written; NULL: the kit has no file of the right form. */

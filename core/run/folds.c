@@ -135,10 +135,8 @@ static ho_status ask_fold(ho_folds *f, const ho_question *q, ho_answer *a)
 
 static void name_fold(const ho_folds *f, ho_error *error)
 {
-    size_t used = strlen(error->text);
     if (error->status != HO_INTERRUPTED)
-        snprintf(error->text + used, sizeof error->text - used, " (fold %lld of %lld)", (long long)f->at + 1,
-                 (long long)f->count);
+        ho_error_about(error, "fold %lld of %lld", (long long)f->at + 1, (long long)f->count);
 }
 
 /* The means of what all folds gave. */

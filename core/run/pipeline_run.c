@@ -13,12 +13,10 @@
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-/* Which variant an error belongs to; its place still comes first. */
 static void name_variant(ho_error *error, const char *variant)
 {
-    size_t used = strlen(error->text);
-    if (error->status != HO_OK && variant)
-        snprintf(error->text + used, sizeof error->text - used, " (variant %s)", variant);
+    if (variant)
+        ho_error_about(error, "variant %s", variant);
 }
 
 /* Whose time a variant takes, which must run beside it and be nobody's follower itself. */

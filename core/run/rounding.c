@@ -27,7 +27,8 @@ bool ho_rounding_is_total(const ho_training *training)
 char *ho_rounding_warning(const ho_training *training)
 {
     const ho_rounding r = ho_rounding_of(training);
-    const bool few = r.left<HO_FEW_DIGITS, single = ho_training_digits(training)->roundoff> 1e-10;
+    const bool few = r.left < HO_FEW_DIGITS;
+    const bool single = ho_training_digits(training)->roundoff > 1e-10;
     if (!r.known || !(few || (r.grew && ho_training_digits(training)->amplification > HO_MUCH_GROWTH)))
         return NULL;
     char *growth = r.grew && r.growth > 10

@@ -228,9 +228,7 @@ static ho_instance *within_budget(const ho_loaded *mode, int64_t memory, ho_erro
         return NULL;
     ho_arena *arena = ho_arena_new();
     ho_tree *settings = ho_tree_new(arena, HO_TREE_MAP, (ho_place){0});
-    ho_tree *value = ho_tree_new(arena, HO_TREE_SCALAR, (ho_place){0});
-    value->text = ho_arena_format(arena, "%" PRId64, memory);
-    ho_tree_put(settings, "memory", (ho_place){0}, value);
+    ho_tree_put_text(arena, settings, "memory", (ho_place){0}, ho_arena_format(arena, "%" PRId64, memory));
     ho_instance *instance = ho_instance_new(mode, NULL, settings, NULL, (ho_place){0}, error);
     ho_arena_free(arena);
     return instance;

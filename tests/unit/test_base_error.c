@@ -57,6 +57,16 @@ Test(error, prefix_only_where_there_is_an_error)
     cr_assert_str_eq(error.text, "x.yaml: plugin adam: broke");
 }
 
+Test(error, what_it_is_about_stands_behind_it)
+{
+    ho_error error = {0};
+    ho_error_about(&error, "fold %d of %d", 2, 5);
+    cr_assert_str_eq(error.text, "");
+    ho_fail_at(&error, HO_DIVERGED, (ho_place){"x.yaml", 3, 3}, "broke");
+    ho_error_about(&error, "fold %d of %d", 2, 5);
+    cr_assert_str_eq(error.text, "x.yaml:3:3: broke (fold 2 of 5)");
+}
+
 Test(error, long_texts_are_cut_and_say_so)
 {
     char longest[5000];
@@ -73,6 +83,10 @@ Test(error, long_texts_are_cut_and_say_so)
     cr_assert_str_eq(error.text + sizeof error.text - 5, "x...");
     ho_error_prefix(&error, "%s", longest);
     cr_assert_eq(strlen(error.text), sizeof error.text - 1);
+    error.text[sizeof error.text - 3] = '\0';
+    ho_error_about(&error, "fold");
+    cr_assert_eq(strlen(error.text), sizeof error.text - 1);
+    cr_assert_str_eq(error.text + sizeof error.text - 4, "...");
 
     error = (ho_error){0};
     ho_fail_at(&error, HO_INVALID, (ho_place){longest, 1, 1}, "unseen");
