@@ -72,15 +72,16 @@ static ho_status read_weights(ho_reading *r, ho_tree *node, ho_term *term)
                       ho_suggest(ho_nearest(node->text, &per_example, 1), near));
 }
 
-/* Makes an instance from its mention. `fallback`: its name where the settings give none. */
-static ho_instance *make(ho_reading *r, const ho_mention *mention, const char *fallback, ho_section section)
+/* Makes an instance from its mention. `fallback`: its name where the settings give none; `keys`: that may stand among
+ * them. */
+static ho_instance *make(ho_reading *r, const ho_mention *mention, const char *fallback, const char *const *keys)
 {
     const char *name = fallback;
     const ho_tree *given = ho_tree_get(mention->settings, "name");
     ho_place place = given ? given->place : mention->place;
     if ((given && check_name(given, &name, r->error) != HO_OK) || check_unique(r, name, place) != HO_OK)
         return NULL;
-    return ho_mention_make(r, mention, name, section);
+    return ho_instance_new(mention->loaded, name, mention->settings, keys, mention->place, r->error);
 }
 
 /* The model or the dynamics. */
@@ -89,7 +90,7 @@ static ho_status describe_part(ho_reading *r, uint32_t kind, ho_instance **insta
     const char *key = ho_kind_name(kind);
     ho_mention mention = {0};
     if (ho_mention_read(r, kind, ho_tree_get(r->root, key), key, &mention) == HO_OK)
-        *instance = make(r, &mention, key, HO_PART);
+        *instance = make(r, &mention, key, ho_key_names(HO_PART));
     if (*instance)
         fix_hypers(r, *instance, mention.settings, false);
     return r->error->status;
@@ -104,6 +105,24 @@ static ho_status read_on(ho_reading *r, ho_tree *node, ho_term *term)
     term->on = patterns;
     term->on_place = node->place;
     return r->error->status;
+}
+
+/* The keys that a term may have beside its plugin's: `validation` itself, also what its mean is taken over. */
+static const char *const *term_keys(ho_reading *r, const ho_tree *node, ho_section section)
+{
+    const char *const *lists[] = {ho_key_names(section), ho_key_names(HO_VALIDATION)};
+    if (node != ho_tree_get(r->root, "validation"))
+        return lists[0];
+    size_t count = 0;
+    for (int i = 0; i < 2; i++)
+        for (const char *const *key = lists[i]; *key; key++)
+            count++;
+    const char **all = ho_arena_alloc(r->arena, (count + 1) * sizeof *all);
+    count = 0;
+    for (int i = 0; i < 2; i++)
+        for (const char *const *key = lists[i]; *key; key++)
+            all[count++] = *key;
+    return all;
 }
 
 /* One term. Where it gives no name, it is called as its plugin; with a prefix: prefix_plugin, or just prefix when
@@ -124,7 +143,7 @@ static ho_status describe_term(ho_reading *r, ho_tree *node, const char *where, 
     const char *name = mention.loaded->plugin.name;
     if (prefix)
         name = alone ? prefix : ho_arena_format(r->arena, "%s_%s", prefix, name);
-    term->plugin = make(r, &mention, name, section);
+    term->plugin = make(r, &mention, name, term_keys(r, node, section));
     if (!term->plugin || ho_keys_read(section, node, term, r->error) != HO_OK)
         return r->error->status;
     const ho_tree *target = ho_tree_get(node, "target");
@@ -169,10 +188,36 @@ static ho_tree *default_validation(ho_reading *r, ho_tree *objective)
     return list;
 }
 
+static bool has_any(const ho_tree *map, const char *const *keys)
+{
+    while (*keys && !ho_tree_get(map, *keys))
+        keys++;
+    return *keys != NULL;
+}
+
+/* What `validation` sums, apart from what its mean is taken over; NULL: it does not say. */
+static ho_tree *validation_terms(ho_reading *r)
+{
+    ho_tree *node = ho_tree_get(r->root, "validation"), *terms = ho_tree_get(node, "terms");
+    const bool map = node && node->kind == HO_TREE_MAP,
+               single = has_any(node, ho_key_names(HO_LOSS_TERM)) || has_any(node, ho_key_names(HO_PENALTY_TERM));
+    if (ho_keys_read(HO_VALIDATION, map ? node : NULL, r->pipeline, r->error) != HO_OK || !map)
+        return node;
+    if (terms && single)
+        ho_fail_at(r->error, HO_INVALID, terms->key_place, "terms: not beside a single term");
+    else if (terms)
+        ho_tree_expect(terms, HO_TREE_LIST, "terms", r->error);
+    if (!single)
+        ho_tree_only(node, "validation", ho_key_names(HO_VALIDATION), r->error);
+    return single ? node : terms;
+}
+
 static ho_status describe_errors(ho_reading *r)
 {
     ho_problem *p = &r->pipeline->problem;
-    ho_tree *objective = ho_tree_get(r->root, "objective"), *validation = ho_tree_get(r->root, "validation");
+    ho_tree *objective = ho_tree_get(r->root, "objective"), *validation = validation_terms(r);
+    if (r->error->status != HO_OK)
+        return r->error->status;
     if (describe_terms(r, objective, "objective", NULL, &p->objective, &p->objective_count) != HO_OK)
         return r->error->status;
     size_t losses = 0;

@@ -131,14 +131,16 @@ typedef struct ho_data_source {
 /* Adds a line, in the arena, to what a run says of its data. */
 void ho_data_remark(ho_reading *reading, const char *text);
 
-/* ---- folds.c ----------------------------------------------------------------------------------------------------- */
+/* ---- criterion.c ------------------------------------------------------------------------------------------------- */
 
 #define HO_MOST_FOLDS 1000
 
-/* With `outer: {folds: K}`: divides the training and the validation part anew, into the pipeline's folds. `target`:
- * that of the first loss, by whose classes they are stratified where the split is; NULL: none. */
+/* Refuses its keys where they do not belong. */
+ho_status ho_check_criterion_place(ho_reading *reading);
+/* With `validation: {folds: K}`: divides the training and the validation part anew, into the pipeline's folds.
+ * `target`: that of the first loss, by whose classes they are stratified where the split is; NULL: none. */
 ho_status ho_describe_folds(ho_reading *reading, const ho_data_source *source, const char *target);
-/* What folds cannot go with, and the final training that they have; once all else is known. */
+/* What they cannot go with, and the final training that they have; once all else is known. */
 ho_status ho_check_folds(ho_reading *reading);
 
 /* ---- narrow.c --------------------------------------------------------------------------------------------------- */

@@ -67,6 +67,13 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                          "A term of the objective: weight * penalty of the weights.",
                          "objective:\n"
                          "  - {penalty: l2, name: ridge, on: [W*]}"},
+    [HO_VALIDATION] = {"validation", "validation", "the keys of a single term: see `loss` and `penalty`",
+                       "The validation error, which the hyperparameters minimise: a term, a list of terms, or a map "
+                       "that says besides "
+                       "over which trainings its mean is taken.",
+                       "validation: {loss: cross_entropy}\n"
+                       "validation: {folds: 5}\n"
+                       "validation: {loss: cross_entropy, folds: 5}"},
     [HO_TUNED] =
         {"a hyperparameter", "hyperparameters/NAME", NULL,
          "NAME is PART.HYPERPARAMETER: the name of a term, of the model or of the dynamics, and what its "
@@ -165,8 +172,9 @@ const ho_key ho_keys[] = {
      .doc = "those to tune: see `hyperparameters/NAME`"},
     {HO_IN(HO_PIPELINE), "hypergradient", OTHER("name of a mode, or map"),
      .doc = "how hypergradients are computed; default: auto"},
-    {HO_IN(HO_PIPELINE), "validation", OTHER("term, or list of terms"),
-     .doc = "the validation error, which the hyperparameters minimise; default: the mean of the objective's losses"},
+    {HO_IN(HO_PIPELINE), "validation", OTHER("term, list of terms, or map"),
+     .doc = "the validation error, which the hyperparameters minimise: see `validation`; default: the mean of the "
+            "objective's losses"},
     {HO_IN(HO_PIPELINE), "outer", OTHER("map"), .doc = "how the hyperparameters are tuned: see `outer`"},
     {HO_IN(HO_PIPELINE), "stop", OTHER("map"), .doc = "monitored training and its end: see `stop`"},
     {HO_IN(HO_PIPELINE), "final", OTHER("map"), .doc = "the training that counts: see `final`"},
@@ -232,6 +240,13 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_LOSS_TERM), "weights", OTHER("per_example, or list of numbers, or .npy file"),
      .doc = "in the objective: a factor for each training example; a hyperparameter, NAME.weights"},
 
+    {HO_IN(HO_VALIDATION), "terms", OTHER("list of terms"),
+     .doc = "where there are several, beside what their mean is taken over; default: the objective's losses"},
+    {HO_IN(HO_VALIDATION), "folds", INTEGER(2), .most = HO_MOST_FOLDS, AT(ho_pipeline, folds),
+     .doc = "cross-validation: training and validation examples are dealt anew into so many folds, stratified as the "
+            "split; the validation error is the mean over as many trainings, each on all folds but the one that "
+            "validates it; the final training is on training+validation; default: none"},
+
     /* ---- hyperparameters */
     {HO_IN(HO_TUNED), "init", OTHER("number, nested list, or .npy file"),
      .doc = "initial value; a number stands for every entry; where the part's own settings give one too, it must be "
@@ -282,10 +297,6 @@ const ho_key ho_keys[] = {
      .with = HO_WITH_BATCH,
      .doc = "weights: each training starts from those that the last one ended with, and with fresh slots; the "
             "hypergradient takes that start for a constant, and the result is the best training's weights"},
-    {HO_IN(HO_OUTER), "folds", INTEGER(2), .most = HO_MOST_FOLDS, AT(ho_pipeline, folds), .with = HO_WITH_BATCH,
-     .doc = "cross-validation: training and validation examples are dealt anew into so many folds, stratified as the "
-            "split; the validation error is the mean over as many trainings, each on all folds but the one that "
-            "validates it; the final training is on training+validation; default: none"},
     {HO_IN(HO_OUTER), "candidates", INTEGER(1), .most = HO_MOST_CANDIDATES, AT(ho_pipeline, candidates),
      .with = HO_WITH_SEARCH, .doc = "of a random search; a grid has as many as its points make"},
     {HO_IN(HO_OUTER), "cpu_seconds", .type = HO_KEY_REAL, .least_open = true, AT(ho_pipeline, cpu_seconds),

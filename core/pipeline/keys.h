@@ -16,6 +16,7 @@ typedef enum ho_section {
     HO_PART, /* model, dynamics */
     HO_LOSS_TERM,
     HO_PENALTY_TERM,
+    HO_VALIDATION,
     HO_TUNED, /* a hyperparameter */
     HO_RANGE,
     HO_PROJECTION, /* a constraint */
@@ -80,10 +81,10 @@ char *ho_key_type_text(const ho_key *key);
 const char *ho_key_with_text(const ho_key *key);
 
 /* Reads the typed keys of a map (NULL: an empty one) into the members of `values`, a ho_pipeline for HO_PIPELINE,
- * HO_OUTER, HO_STOP, HO_FINAL and HO_CHECKPOINT, else the struct that the table names for the section. Keys that are
- * absent get their default; where they have none, the member stays as it is. Refused, at their place: what is no map,
- * unknown keys (unless the section takes others too), values of another type or out of range, missing keys that are
- * required. */
+ * HO_VALIDATION, HO_OUTER, HO_STOP, HO_FINAL and HO_CHECKPOINT, else the struct that the table names for the section.
+ * Keys that are absent get their default; where they have none, the member stays as it is. Refused, at their place:
+ * what is no map, unknown keys (unless the section takes others too), values of another type or out of range, missing
+ * keys that are required. */
 ho_status ho_keys_read(ho_section section, const ho_tree *map, void *values, ho_error *error);
 /* Reads one typed key of a map, or its default, into a variable of its type. */
 ho_status ho_key_read(ho_section section, const char *name, const ho_tree *map, void *value, ho_error *error);

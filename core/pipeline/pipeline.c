@@ -37,6 +37,8 @@ static ho_status read_root(ho_reading *r, const ho_experiment *e, const char *va
     if (e->request.allow_generated)
         put_text(r, "allow_generated", "true", "--allow-generated");
     r->pipeline->root = r->root;
+    if (ho_check_criterion_place(r) != HO_OK)
+        return r->error->status;
     return ho_keys_read(HO_PIPELINE, r->root, r->pipeline, r->error);
 }
 

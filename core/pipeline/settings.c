@@ -126,6 +126,17 @@ static void complete_terms(completing *c, ho_tree *node, const char *part)
     }
 }
 
+/* What the validation error says of itself. */
+static void complete_validation(completing *c)
+{
+    ho_tree *node = ho_tree_get(c->root, "validation"), *terms = node;
+    if (node && node->kind == HO_TREE_MAP && !ho_tree_get(node, "loss") && !ho_tree_get(node, "penalty"))
+        terms = ho_tree_get(node, "terms");
+    complete_terms(c, terms, NULL);
+    if (node && node->kind == HO_TREE_MAP)
+        put_keys(c, HO_VALIDATION, node);
+}
+
 static void complete_hypers(completing *c)
 {
     const ho_tree *hypers = ho_tree_get(c->root, "hyperparameters");
@@ -263,7 +274,7 @@ ho_settings ho_pipeline_settings(const ho_pipeline *pipeline, ho_arena *arena)
     complete(&c, ho_tree_get(c.root, "model"), HO_MODEL, HO_PART, "model");
     complete_terms(&c, ho_tree_get(c.root, "objective"), "");
     complete(&c, ho_tree_get(c.root, "dynamics"), HO_DYNAMICS, HO_PART, "dynamics");
-    complete_terms(&c, ho_tree_get(c.root, "validation"), NULL);
+    complete_validation(&c);
     complete_hypers(&c);
     complete_tuning(&c);
     put_keys(&c, HO_PIPELINE, c.root);

@@ -41,7 +41,7 @@ static ho_status make_fold(ho_folds *f, const ho_pipeline *pipeline, int64_t k, 
     }
     if (ho_training_lambda_size(own->training) != f->size)
         return ho_fail(error, HO_INVALID,
-                       "%s: outer: folds: a tuned hyperparameter has an entry for each training example, and the folds "
+                       "%s: validation: folds: a tuned hyperparameter has an entry for each training example, and the folds "
                        "train on other ones",
                        pipeline->file);
     own->trainer = ho_trainer_new(pipeline, own->training, false, error);

@@ -6,7 +6,7 @@
 #define FOLDS 4
 #define POOL  90
 #define FOLDED \
-    "stop=null", "outer/every=null", "outer/schedule=batch", "outer/iterations=3", "outer/folds=4", "steps=50"
+    "stop=null", "outer/every=null", "outer/schedule=batch", "outer/iterations=3", "validation/folds=4", "steps=50"
 
 static online *o;
 static ho_trainer *trainer;

@@ -30,8 +30,13 @@ static const char *path_of(const ho_key *key)
     static const struct {
         ho_section section;
         const char *path;
-    } paths[] = {{HO_PIPELINE, ""},    {HO_SPLIT, "data/split/"}, {HO_NOISE, "data/noise/"},
-                 {HO_OUTER, "outer/"}, {HO_STOP, "stop/"},        {HO_RANGE, "hyperparameters/mtl.rho/range/"}};
+    } paths[] = {{HO_PIPELINE, ""},
+                 {HO_SPLIT, "data/split/"},
+                 {HO_NOISE, "data/noise/"},
+                 {HO_OUTER, "outer/"},
+                 {HO_VALIDATION, "validation/"},
+                 {HO_STOP, "stop/"},
+                 {HO_RANGE, "hyperparameters/mtl.rho/range/"}};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (key->in & HO_IN(paths[i].section))
             return paths[i].path;

@@ -7,7 +7,7 @@
 
 TestSuite(folds, .init = cli_enter, .fini = cli_leave, .timeout = 60);
 
-#define FOLDS "outer/folds=4"
+#define FOLDS "validation/folds=4"
 
 Test(folds, a_run_has_their_means_and_trains_on_all_in_the_end)
 {
@@ -33,8 +33,8 @@ Test(folds, a_search_has_their_means)
 {
     cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", FOLDS, "--out", "h", NULL));
     cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "hyperparameters/mtl.rho/range={values: [0.01]}", "--set",
-                            "hyperparameters/mtl.A/range={values: [0]}", "--set", "outer={strategy: grid, folds: 4}",
-                            "--out", "g", NULL));
+                            "hyperparameters/mtl.A/range={values: [0]}", "--set", "outer={strategy: grid}", "--set",
+                            FOLDS, "--out", "g", NULL));
     cr_expect_float_eq(json_number(cli_read("g/metrics.jsonl"), "validation_error"),
                        json_number(cli_read("h/hypergradient.json"), "E"), 1e-14);
 }
@@ -43,21 +43,45 @@ Test(folds, are_refused_where_there_is_one_training_part)
 {
     static const struct {
         const char *set, *why;
-    } wrong[] = {{"outer/folds=1", "folds: 1 is not between 2 and 1000"},
-                 {"outer/folds=81", "folds: 81, but there are 80 examples for training and validation"},
-                 {"outer/schedule=online", "folds: only with schedule: batch"},
-                 {"outer/warm_start=weights", "warm_start: the result is the weights of one training; not with"},
-                 {"stop={patience: 3}", "stop: it ends each training by a validation part of its own; not with"},
-                 {"data/noise={labels: 0.3}", "noise: it is laid over the labels of one training part; not with"},
-                 {"objective/cross_entropy/weights=per_example", "weights: they are those of the examples of one"},
-                 {"final={train_on: training}", "only training+validation is left; not with \"folds\" of `outer`"},
-                 {"final={train_on: validation}", "only training+validation is left; not with \"folds\" of `outer`"},
-                 {"batch=61", "batch: 61 examples, but the training part has 60"}};
+    } wrong[] = {
+        {"validation/folds=1", "folds: 1 is not between 2 and 1000"},
+        {"validation/folds=81", "folds: 81, but there are 80 examples for training and validation"},
+        {"outer={plugin: sgd, learning_rate: 0.1, schedule: online, every: 3, iterations: null}",
+         "schedule: online: it has one training; not with"},
+        {"outer/warm_start=weights", "warm_start: the result is the weights of one training; not with"},
+        {"stop={patience: 3}", "stop: it ends each training by a validation part of its own; not with"},
+        {"data/noise={labels: 0.3}", "noise: it is laid over the labels of one training part; not with"},
+        {"objective/cross_entropy/weights=per_example", "weights: they are those of the examples of one"},
+        {"final={train_on: training}", "only training+validation is left; not with \"folds\" of `validation`"},
+        {"final={train_on: validation}", "only training+validation is left; not with \"folds\" of `validation`"},
+        {"batch=61", "batch: 61 examples, but the training part has 60"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         cli_expect_refused(wrong[i].set, cli_run("pipeline", "base.yaml", "--set", FOLDS, "--set", wrong[i].set, NULL),
                            wrong[i].why, NULL);
-    cli_pipeline("p.yaml", "iterations: 5", "iterations: 5, folds: 99");
-    cli_expect_refused("its place", cli_run("pipeline", "p.yaml", NULL), "p.yaml:21:", "folds: 99, but", NULL);
+    cli_pipeline("p.yaml", "reduce: mean}\nhyper", "reduce: mean, folds: 99}\nhyper");
+    cli_expect_refused("its place", cli_run("pipeline", "p.yaml", NULL), "p.yaml:16:", "folds: 99, but", NULL);
+}
+
+/* Wherever else they are looked for, the message says where they belong. */
+Test(folds, are_a_matter_of_validation)
+{
+    static const char *const sets[] = {"folds=5", "outer/folds=5", "data/folds=5"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        cli_expect_refused(sets[i], cli_run("pipeline", "base.yaml", "--set", sets[i], NULL),
+                           "folds: belongs to `validation`, as validation: {folds: 5}", NULL);
+    cli_expect_refused("two", cli_run("pipeline", "base.yaml", "--set", "validation/terms=[]", NULL),
+                       "terms: not beside a single term", NULL);
+    /* The objective's loss, or a list. */
+    static const char *const same[] = {"validation={folds: 4}",
+                                       "validation={folds: 4, terms: [{loss: cross_entropy, reduce: mean}]}"};
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", FOLDS, "--out", "h", NULL));
+    for (size_t i = 0; i < 2; i++) {
+        const char *out = cli_format("s%zu", i);
+        cli_expect_done(
+            cli_run("hypergradient", "base.yaml", "--set", "validation=null", "--set", same[i], "--out", out, NULL));
+        cr_expect_eq(json_number(cli_read(cli_format("%s/hypergradient.json", out)), "E"),
+                     json_number(cli_read("h/hypergradient.json"), "E"));
+    }
 }
 
 Test(folds, the_fold_that_diverges_is_named)

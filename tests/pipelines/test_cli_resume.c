@@ -216,7 +216,8 @@ Test(resume, runs_of_an_experiment_that_was_killed_go_on)
 Test(resume, a_run_over_folds_that_was_killed_goes_on)
 {
     write_long();
-    cli_change("p.yaml", "iterations: 30", "iterations: 8, folds: 3");
+    cli_change("p.yaml", "iterations: 30", "iterations: 8");
+    cli_change("p.yaml", "reduce: mean}\nhyper", "reduce: mean, folds: 3}\nhyper");
     check_kills("p.yaml");
 }
 

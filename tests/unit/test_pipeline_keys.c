@@ -131,12 +131,21 @@ static void each(const ho_tree *node, void (*walk)(const ho_tree *))
         walk(item);
 }
 
+static void walk_validation(const ho_tree *validation)
+{
+    const bool term = ho_tree_get(validation, "loss") || ho_tree_get(validation, "penalty");
+    if (!validation || validation->kind == HO_TREE_LIST || term)
+        each(validation, walk_term);
+    else
+        expect_known(validation, HO_VALIDATION, 0, NULL);
+}
+
 static void walk_root(const ho_tree *root)
 {
     expect_known(root, HO_PIPELINE, 0, NULL);
     each(ho_tree_get(root, "data"), walk_source);
     each(ho_tree_get(root, "objective"), walk_term);
-    each(ho_tree_get(root, "validation"), walk_term);
+    walk_validation(ho_tree_get(root, "validation"));
     expect_known(ho_tree_get(root, "model"), HO_PART, HO_MODEL, "plugin");
     expect_known(ho_tree_get(root, "dynamics"), HO_PART, HO_DYNAMICS, "plugin");
     const ho_tree *hypers = ho_tree_get(root, "hyperparameters");
@@ -223,6 +232,7 @@ Test(keys, an_unknown_key_gets_the_nearest_name_of_its_section)
         [HO_PART] = {"model/", "dynamics/"},
         [HO_LOSS_TERM] = {"objective/squared_error/"},
         [HO_PENALTY_TERM] = {"objective/l2/"},
+        [HO_VALIDATION] = {"validation/"},
         [HO_TUNED] = {"hyperparameters/l2.rho/"},
         [HO_RANGE] = {"hyperparameters/l2.rho/range/"},
         [HO_PROJECTION] = {"hyperparameters/l2.rho/constraint/"},

@@ -1,16 +1,29 @@
-/* Cross-validation: the training and the validation part dealt anew into folds. */
+/* What the validation error is the mean over: the training and the validation part dealt anew into folds. */
 #include <inttypes.h>
 
 #include "pipeline/internal.h"
 
 static const ho_tree *key_of(const ho_reading *r)
 {
-    return ho_tree_get(ho_tree_get(r->root, "outer"), "folds");
+    return ho_tree_get(ho_tree_get(r->root, "validation"), "folds");
+}
+
+ho_status ho_check_criterion_place(ho_reading *r)
+{
+    static const char *const wrong[] = {"outer", "data", "stop", "final"};
+    for (size_t i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
+        const ho_tree *map = i ? ho_tree_get(r->root, wrong[i - 1]) : r->root, *key = ho_tree_get(map, "folds");
+        if (key)
+            return ho_fail_at(r->error, HO_INVALID, key->key_place,
+                              "folds: belongs to `validation`, as validation: {folds: %s}",
+                              key->kind == HO_TREE_SCALAR ? key->text : "5");
+    }
+    return HO_OK;
 }
 
 static ho_status refuse(ho_reading *r, ho_place place, const char *what)
 {
-    return ho_fail_at(r->error, HO_INVALID, place, "%s; not with \"folds\" of `outer`", what);
+    return ho_fail_at(r->error, HO_INVALID, place, "%s; not with \"folds\" of `validation`", what);
 }
 
 /* What is tied to the examples of one training part. */
@@ -109,6 +122,8 @@ ho_status ho_check_folds(ho_reading *r)
 {
     const ho_pipeline *p = r->pipeline;
     const ho_tree *outer = ho_tree_get(r->root, "outer"), *stop = ho_tree_get(r->root, "stop");
+    if (p->online)
+        return refuse(r, ho_tree_get(outer, "schedule")->place, "schedule: online: it has one training");
     if (p->warm_start)
         return refuse(r, ho_tree_get(outer, "warm_start")->place,
                       "warm_start: the result is the weights of one training");
