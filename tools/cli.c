@@ -11,45 +11,46 @@ volatile int ho_cli_interrupted;
 
 const char ho_cli_about[] = "exact gradients of the validation error with respect to every hyperparameter";
 const char ho_cli_environment[] =
-    "HOTOOL_PLUGIN_PATH: folders of plugins, separated by ':', searched before the installed ones";
-const char ho_cli_exit_status[] = "0 done; 1 the run failed; 2 the command line, the pipeline or the data is wrong; "
-                                  "128 + the signal's number: interrupted (130: Ctrl-C)";
+    "HOTOOL_PLUGIN_PATH: plugin folders, separated by ':', searched before the installed plugins";
+const char ho_cli_exit_status[] = "0: success; 1: the run failed; 2: error in the command line, pipeline or data; 128 "
+                                  "+ signal number: interrupted (130: Ctrl-C)";
 
 static const ho_flag flags[] = {
-    {"--mode", "MODE", "hypergradient mode instead of the pipeline's (hotool plugins lists them)", HO_CLI_MODE,
+    {"--mode", "MODE", "use this hypergradient mode instead of the pipeline's (see hotool plugins)", HO_CLI_MODE,
      offsetof(ho_cli, mode)},
-    {"--precision", "P", "f32 or f64 instead of the pipeline's", HO_CLI_PRECISION, offsetof(ho_cli, precision)},
-    {"--set", "KEY=VALUE", "change a setting, as outer/iterations=9 or l2.rho=0.1; may be repeated", HO_CLI_SET, 0},
-    {"--variant", "NAME", "only this variant of the pipeline; may be repeated", HO_CLI_VARIANT, 0},
-    {"--allow-generated", NULL, "generated data may stand in where the files of the real ones are missing",
-     HO_CLI_GENERATED, 0},
-    {"--jobs", "N", "variants and repetitions run at a time (default: processors / threads)", HO_CLI_JOBS,
+    {"--precision", "P", "use f32 or f64 instead of the pipeline's precision", HO_CLI_PRECISION,
+     offsetof(ho_cli, precision)},
+    {"--set", "KEY=VALUE", "change a setting, such as outer/iterations=9 or l2.rho=0.1; may be repeated", HO_CLI_SET,
+     0},
+    {"--variant", "NAME", "run only this variant of the pipeline; may be repeated", HO_CLI_VARIANT, 0},
+    {"--allow-generated", NULL, "allow generated data to replace data files that are missing", HO_CLI_GENERATED, 0},
+    {"--jobs", "N", "number of variants and repetitions to run at a time (default: processors / threads)", HO_CLI_JOBS,
      offsetof(ho_cli, jobs)},
-    {"--threads", "N", "threads of each run; its results do not depend on them (default: 1)", HO_CLI_THREADS,
+    {"--threads", "N", "number of threads per run; results do not depend on it (default: 1)", HO_CLI_THREADS,
      offsetof(ho_cli, threads)},
-    {"--task", "I/N", "only the I-th of N shares of the runs, into a DIR that processes share (hotool gather)",
-     HO_CLI_TASK, offsetof(ho_cli, task)},
+    {"--task", "I/N", "do only share I of N of the runs, into the common folder --out (see hotool gather)", HO_CLI_TASK,
+     offsetof(ho_cli, task)},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
-    {"--sort", "COLUMN", "run, date, method, outcome, validation, test or seconds (default: run)", HO_CLI_SORT,
+    {"--sort", "COLUMN", "sort by run, date, method, outcome, validation, test or seconds (default: run)", HO_CLI_SORT,
      offsetof(ho_cli, sort)},
-    {"--html", "FILE", "write a page instead", HO_CLI_HTML, offsetof(ho_cli, html)},
-    {"--csv", "DIR", "a table for each run", HO_CLI_EXPORT, offsetof(ho_cli, csv)},
-    {"--tensorboard", "DIR", "an event file for each run", HO_CLI_EXPORT, offsetof(ho_cli, tensorboard)},
+    {"--html", "FILE", "write an HTML page instead", HO_CLI_HTML, offsetof(ho_cli, html)},
+    {"--csv", "DIR", "write one table per run", HO_CLI_EXPORT, offsetof(ho_cli, csv)},
+    {"--tensorboard", "DIR", "write one event file per run", HO_CLI_EXPORT, offsetof(ho_cli, tensorboard)},
     {"--json", NULL, "print the results as JSON", HO_CLI_JSON, 0},
-    {"--resume", "RUN", "go on with the run in this folder, which was interrupted or killed", HO_CLI_RESUME,
+    {"--resume", "RUN", "continue the interrupted or killed run in this folder", HO_CLI_RESUME,
      offsetof(ho_cli, resume)},
-    {"--profile", NULL, "measure where the time goes: a table, and stacks for a flame graph in the results",
-     HO_CLI_PROFILE, 0},
-    {"--only", "CHECK", "of a plugin: this check alone", HO_CLI_PROOF, offsetof(ho_cli, only)},
-    {"--seed", "N", "of a plugin: seed of the random numbers (default: 1)", HO_CLI_PROOF, offsetof(ho_cli, seed)},
-    {"--limit", "SECONDS", "of a plugin: for each check (default: 20)", HO_CLI_PROOF, offsetof(ho_cli, limit)},
-    {"--in-process", NULL, "of a plugin: no child processes and no limit, for debuggers", HO_CLI_PROOF, 0},
-    {"--graph", "[=text|dot|svg]", "print what the plugin computes: a line for each operation, or a drawing",
-     HO_CLI_GRAPH, offsetof(ho_cli, graph)},
-    {"--derivative", "jvp|vjp", "of that graph: its product with tangents, or with cotangents", HO_CLI_GRAPH,
-     offsetof(ho_cli, derivative)},
-    {"--quiet", NULL, "no progress", HO_CLI_QUIET, 0},
-    {"--help", NULL, "this text", 0, 0},
+    {"--profile", NULL, "measure where time is spent: print a table, write stacks for a flame graph", HO_CLI_PROFILE,
+     0},
+    {"--only", "CHECK", "plugins: run only this check", HO_CLI_PROOF, offsetof(ho_cli, only)},
+    {"--seed", "N", "plugins: seed of the random numbers (default: 1)", HO_CLI_PROOF, offsetof(ho_cli, seed)},
+    {"--limit", "SECONDS", "plugins: time limit for each check (default: 20)", HO_CLI_PROOF, offsetof(ho_cli, limit)},
+    {"--in-process", NULL, "plugins: no child processes and no time limit, for debuggers", HO_CLI_PROOF, 0},
+    {"--graph", "[=text|dot|svg]", "print what the plugin computes, one operation per line, or draw it", HO_CLI_GRAPH,
+     offsetof(ho_cli, graph)},
+    {"--derivative", "jvp|vjp", "with --graph: show the derivative, as a product with tangents or cotangents",
+     HO_CLI_GRAPH, offsetof(ho_cli, derivative)},
+    {"--quiet", NULL, "do not print progress", HO_CLI_QUIET, 0},
+    {"--help", NULL, "show this help", 0, 0},
 };
 #define FLAGS (sizeof flags / sizeof *flags)
 
@@ -130,8 +131,8 @@ static ho_status store_operand(const ho_cli_command *command, ho_cli *cli, const
         expected += *expected == ' ';
     }
     bool several = strchr(command->operand, ' ');
-    return ho_fail(error, HO_INVALID, "%s: expected %s%s, got another: \"%s\"", command->name, several ? "" : "one ",
-                   command->operand, word);
+    return ho_fail(error, HO_INVALID, "%s: expected %s%s; unexpected argument \"%s\"", command->name,
+                   several ? "" : "one ", command->operand, word);
 }
 
 /* Refuses what is too little: "check: which FILE?". */

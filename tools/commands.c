@@ -105,7 +105,10 @@ static ho_status check_resume(const ho_cli *cli, ho_error *error)
                         : cli->precision       ? "--precision"
                         : cli->allow_generated ? "--allow-generated"
                                                : NULL;
-    return given ? ho_fail(error, HO_INVALID, "%s: not with --resume: a run goes on as it was begun", given) : HO_OK;
+    return given ? ho_fail(error, HO_INVALID,
+                           "%s cannot be used with --resume: a run continues with the settings it was started with",
+                           given)
+                 : HO_OK;
 }
 
 /* "2/16". */
@@ -117,11 +120,11 @@ static ho_status parse_task(const ho_cli *cli, ho_run_request *request, ho_error
     char *first = slash ? ho_format("%.*s", (int)(slash - cli->task), cli->task) : ho_strdup("");
     if (!ho_parse_integer(first, &request->share) || !ho_parse_integer(slash + 1, &request->shares) ||
         request->share < 1 || request->share > request->shares)
-        ho_fail(error, HO_INVALID, "--task %s: expected I/N, as 2/16: a share from 1, and their number", cli->task);
+        ho_fail(error, HO_INVALID, "--task %s: expected I/N, such as 2/16: share I of N, counted from 1", cli->task);
     else if (!cli->out)
-        ho_fail(error, HO_INVALID, "--task needs --out DIR, the folder that all shares have in common");
+        ho_fail(error, HO_INVALID, "--task needs --out DIR, the folder that all shares use");
     else if (cli->profile)
-        ho_fail(error, HO_INVALID, "--profile measures one run after another: not with --task");
+        ho_fail(error, HO_INVALID, "--profile runs one run at a time: it cannot be used with --task");
     free(first);
     return error->status;
 }
@@ -135,14 +138,14 @@ static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error
         count_option("--jobs", cli->jobs, threads < cores ? cores / threads : 1, &jobs, error) != HO_OK)
         return error->status;
     if (cli->jobs && cli->threads && jobs * threads > cores)
-        ho_note("warning: --jobs %d with --threads %d is more than the %d processors of this machine", jobs, threads,
+        ho_note("warning: --jobs %d with --threads %d needs more than this machine's %d processors", jobs, threads,
                 cores);
     if (check_resume(cli, error) != HO_OK || parse_task(cli, &request, error) != HO_OK)
         return error->status;
     if (cli->task && !cli->jobs)
         jobs = 1; /* others are at work beside this one */
     if (cli->profile && cli->jobs)
-        return ho_fail(error, HO_INVALID, "--profile measures one run after another: not with --jobs");
+        return ho_fail(error, HO_INVALID, "--profile runs one run at a time: it cannot be used with --jobs");
     ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, cli->profile ? 0 : jobs, &request, error);
     ho_error own = {0};
     if (cli->profile && shown_folder && ho_profile_print(shown_folder, &own) != HO_OK)
@@ -185,7 +188,7 @@ static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *e
 {
     int seed = 1, limit = 20;
     if (cli->mode)
-        return ho_fail(error, HO_INVALID, "check: --mode is for pipelines; a plugin is checked with every exact mode");
+        return ho_fail(error, HO_INVALID, "check: --mode is for pipelines; plugins are checked with every exact mode");
     if (count_option("--seed", cli->seed, 1, &seed, error) != HO_OK ||
         count_option("--limit", cli->limit, 20, &limit, error) != HO_OK)
         return error->status;
@@ -227,7 +230,7 @@ static ho_status run_plugins(const ho_cli *cli, ho_registry *registry, ho_error 
     if (cli->graph)
         return ho_plugins_graph(registry, cli->operand, cli->graph, cli->derivative, cli->sets, cli->set_count, error);
     if (cli->derivative || cli->set_count)
-        return ho_fail(error, HO_INVALID, "plugins: --derivative and --set go with --graph");
+        return ho_fail(error, HO_INVALID, "plugins: --derivative and --set need --graph");
     return cli->results ? ho_plugins_json(registry, cli->operand, cli->results, error)
                         : ho_plugins_print(registry, cli->operand, error);
 }
@@ -267,152 +270,119 @@ static ho_status run_new(const ho_cli *cli, ho_registry *registry, ho_error *err
 #define RUNS (HO_CLI_SET | HO_CLI_GENERATED | HO_CLI_VARIANT | HO_CLI_THREADS | HO_CLI_QUIET)
 
 const ho_cli_command ho_cli_commands[] = {
-    {"pipeline", "FILE", "tune the hyperparameters of a pipeline, train with the best, test",
-     "Runs the outer optimisation that FILE describes, trains with the best hyperparameters found, and measures the "
-     "result on the test part; for a file with variants or repetitions, each of them. Results go to a new folder "
-     "(--out, default runs/NAME-N): the resolved pipeline, a line of metrics for each outer iteration, or for each "
-     "update and evaluation during training, hyperparameters and weights as .npy. Ctrl-C stops cleanly and keeps what "
-     "is done; so do SIGTERM, SIGHUP and a reader of the output that goes away. A variant or repetition whose process "
-     "dies is named in the table, and the others go on.\n\n"
-     "--resume RUN goes on with the run in the folder RUN, which was interrupted or killed, or whose machine went "
-     "down, "
-     "from its last checkpoint (`hotool help pipeline checkpoint`), and comes to the same results to the last bit. It "
-     "takes no FILE; where one is given, the run must be of it. A run whose data or plugins have changed, or that "
-     "another process is at work on, is refused. Of several variants or repetitions, those that are over stay as they "
-     "are.\n\n"
-     "--task I/N sees to one share of the variants and repetitions and no table, so that N processes on any machines "
-     "share "
-     "the work, and the folder --out, which they must all see: start it once for each I from 1 to N, in any order, by "
-     "whatever starts processes there, and `hotool gather DIR` when they are over. No run is done twice. A share that "
-     "died "
-     "is started again, and goes on from its checkpoints; one that is started twice leaves to the other what that is "
-     "at "
-     "work on. A Slurm array: `#SBATCH --array=1-16` and `hotool pipeline FILE --task $SLURM_ARRAY_TASK_ID/16 --out "
-     "DIR`; "
-     "GNU parallel: `parallel hotool pipeline FILE --task {}/16 --out DIR ::: $(seq 16)`. The file system must have "
-     "locks "
-     "(flock), as NFS and most others do.\n\n"
-     "--profile prints, for each call of a plugin, the time that its operations and their derivatives took, with their "
-     "rate "
-     "and the bytes that they read and wrote, and puts profile.folded into the folder, stacks that flamegraph.pl and "
-     "speedscope draw.\n\n"
-     "FILE may be -, standard input: paths in it are relative to the current folder. Where there is no such file, it "
-     "is "
-     "the name of one of the pipelines that come with hotool: hotool pipeline fashion_mtl.\n\n"
-     "--set KEY=VALUE: levels of KEY are separated by '/', VALUE is YAML, null deletes. A hyperparameter goes by its "
-     "name: "
-     "--set l2.rho=0.1 is its initial value where it is tuned, its value where it is not. No variant takes back what "
-     "--set "
-     "says; --set variants/NAME/... changes one.\n\n"
-     "`hotool help pipeline` prints the reference of a pipeline file's keys, `hotool help pipeline KEY` a part of it.",
+    {"pipeline", "FILE", "tune a pipeline's hyperparameters, train with the best, test",
+     "Runs the outer optimisation described by FILE, trains with the best hyperparameters found, and evaluates the "
+     "model on the test part. If the file has variants or repetitions, does this for each of them. Results go to a new "
+     "folder (--out, default runs/NAME-N): the resolved pipeline, metrics (one line per outer iteration or, online, "
+     "per update and evaluation), and hyperparameters and weights as .npy files. Ctrl-C, SIGTERM, SIGHUP or a closed "
+     "output pipe stops the run cleanly and keeps all results so far. If the process of a variant or repetition dies, "
+     "the table says so, and the others continue.\n\n"
+     "--resume RUN continues an interrupted, killed or crashed run from the last checkpoint in the folder RUN (`hotool "
+     "help pipeline checkpoint`). The results are the same, to the last bit, as without the interruption. FILE is not "
+     "needed; if given, it must be the file that the run was started with. hotool refuses to resume if the data or "
+     "plugins have changed, or if another process is working on the run. Variants and repetitions that have finished "
+     "are kept.\n\n"
+     "--task I/N does share I of the variants and repetitions, so that N processes, on any number of machines, can "
+     "divide the work. They must all use the same --out folder, on a file system with locks (flock), such as NFS. "
+     "Start a process for each I from 1 to N, in any order and with any scheduler, then run `hotool gather DIR` to "
+     "make the table. No run is done twice. If a share dies, start it again: it continues from its checkpoints. A "
+     "share that is started twice skips the runs that the other process is working on. With a Slurm array: `#SBATCH "
+     "--array=1-16` and `hotool pipeline FILE --task $SLURM_ARRAY_TASK_ID/16 --out DIR`. With GNU parallel: `parallel "
+     "hotool pipeline FILE --task {}/16 --out DIR ::: $(seq 16)`.\n\n"
+     "--profile prints, for each plugin call, the time spent in its operations and their derivatives, their rate, and "
+     "the bytes read and written. It also writes profile.folded to the run folder: stacks for flamegraph.pl or "
+     "speedscope.\n\n"
+     "If FILE is -, the pipeline is read from standard input, and its paths are relative to the current folder. If "
+     "there is no such file, FILE is taken as the name of a pipeline that comes with hotool, as in `hotool pipeline "
+     "fashion_mtl`.\n\n"
+     "In --set KEY=VALUE, '/' separates the levels of KEY, VALUE is YAML, and null deletes the key. The name of a "
+     "hyperparameter is also a key: --set l2.rho=0.1 sets its initial value if it is tuned, and its value otherwise. "
+     "Variants do not override --set; use --set variants/NAME/... to change a variant.\n\n"
+     "`hotool help pipeline` describes all keys of a pipeline file, `hotool help pipeline KEY` a single one.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_PROFILE | HO_CLI_RESUME | HO_CLI_TASK |
          HO_CLI_JSON,
      .run = run_pipeline},
-    {"gather", "DIR", "make the table of runs that several processes have done",
-     "Reads the results of all runs in DIR, the folder that the shares of `hotool pipeline FILE --task I/N --out DIR` "
-     "have in "
-     "common, and makes the table and the record that one process would have made, to the last digit. Where runs are "
-     "not "
-     "over, the table has those that are, the exit status is 1, and the same --task started again goes on with the "
-     "others. "
-     "It may be asked for at any time, as often as you like.",
+    {"gather", "DIR", "make the table of runs done with --task",
+     "Reads the results of all runs in DIR, the common folder of `hotool pipeline FILE --task I/N --out DIR`, and "
+     "makes the table and record that a single process would have made, to the last digit. If some runs have not "
+     "finished, the table shows those that have, and the exit status is 1; restart their --task to continue them. The "
+     "command may be used at any time, any number of times.",
      HO_CLI_JSON, .run = run_gather},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
-     "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. With "
-     "--out, writes one NAME.npy (f64) for each, and hypergradient.json.",
+     "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. --out "
+     "writes each gradient to NAME.npy (f64), and a summary to hypergradient.json.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JSON, .run = run_hypergradient},
-    {"plan", "FILE", "say what a pipeline's hypergradients cost, in time and memory, by each mode",
-     "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the sizes of the "
-     "problem and, for each installed mode, the time of one training with its hypergradients, in seconds and in plain "
-     "trainings, and the memory: that of its vectors and plans, and the peak of the whole process. A star marks the "
-     "mode that "
-     "`auto` takes.",
+    {"plan", "FILE", "estimate the time and memory of hypergradients in each mode",
+     "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the size of the "
+     "problem. For each installed mode it prints the time of one training with its hypergradients, in seconds and in "
+     "plain trainings, and the memory: that of the mode's vectors and plans, and the peak of the whole process. A star "
+     "marks the mode that `auto` would choose.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_JSON, .run = run_plan},
     {"check", "FILE", "verify a pipeline's hypergradients, or a plugin (NAME.so)",
-     "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against differences, at steps along the "
-     "trajectory; compares all modes with each other, and the hypergradient with differences of E, over steps of "
-     "several "
-     "sizes that stay within each hyperparameter's domain and are extrapolated to 0 with an estimate of their error. "
-     "Prints each figure beside its tolerance, and what it means:\n\n"
+     "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against finite differences, at steps "
+     "along the trajectory; compares all modes with each other, and the hypergradient with finite differences of E. "
+     "The differences use several step sizes, stay within each hyperparameter's domain, and are extrapolated to step "
+     "size 0 with an error estimate. Prints each result, its tolerance and a verdict:\n\n"
      "  ok           within the tolerance\n"
      "  FAILED       a derivative or a mode is wrong: exit status 1\n"
      "  unstable     training amplifies rounding so much that E, or its gradient, changes with the last\n"
      "               digits of the hyperparameters: the hypergradient is exact for its trajectory, but\n"
-     "               has few digits or none. Fewer steps or a smaller learning rate help\n"
+     "               has few or no correct digits. Fewer steps or a smaller learning rate help\n"
      "  kinks        the hyperparameters lie on a kink of E (of relu, max, abs, ...), or so close to one\n"
-     "               that every step of a difference that is long enough crosses it\n"
-     "  noise        so small that rounding hides it: right as far as rounding lets differences see\n"
-     "  approximate  the distance of a mode that says it is not exact, and its angle\n\n"
-     "What is unstable, on a kink or noise after T steps is checked again after T/2, T/4, ..., 1 steps, and then "
-     "beside "
-     "the pipeline's hyperparameters, until it can be judged: a wrong derivative does not hide there. What is unstable "
-     "or "
-     "on a kink wherever it is looked at has FAILED.\n\n"
-     "Of a plugin, FILE being NAME.so (of one with several plugins, NAME.so:PLUGIN is a single one): runs a table of "
-     "checks for its kind, each in a child process with a time limit, "
-     "so that a plugin which crashes, hangs, ends the program or writes where it must not is reported by the name of "
-     "the "
-     "check. The plugin stands in a small training among parts of hotool's own; --set OPTION=VALUE gives its options "
-     "and "
-     "hyperparameters other values than their defaults, as --set folder=DIR to a data reader. Verdicts: ok; FAILED; "
-     "crashed; ended, of a plugin that calls exit; timed out; skipped, with the reason. A check that failed is shown "
-     "with all that was printed, and those that would only say it again are left out. --only CHECK --in-process runs "
-     "one "
-     "of them under a debugger. Exit status 1: a check failed; 2: there is no such file.",
+     "               that every usable difference crosses it\n"
+     "  noise        too small to compare: no error is visible above rounding\n"
+     "  approximate  the distance and angle of a mode that declares itself approximate\n\n"
+     "A result that is unstable, on a kink or noise after T steps is checked again after T/2, T/4, ..., 1 steps, and "
+     "then at slightly different hyperparameters, until it can be judged, so that a wrong derivative cannot hide "
+     "there. If it is unstable or on a kink everywhere, it has FAILED.\n\n"
+     "If FILE is a shared object, NAME.so (or NAME.so:PLUGIN, for one of several plugins in it), checks the plugin "
+     "instead. Each check runs in a child process with a time limit, so if the plugin crashes, hangs, exits or writes "
+     "out of bounds, the report names the check. The plugin is tested in a small training together with hotool's own "
+     "plugins. --set OPTION=VALUE sets its options and hyperparameters, such as --set folder=DIR for a data reader. "
+     "The verdicts are ok; FAILED; crashed; ended (the plugin called exit); timed out; and skipped, with the reason. A "
+     "failed check is shown with everything it printed; checks that depend on it are skipped. --only CHECK "
+     "--in-process runs a single check under a debugger. The exit status is 1 if a check failed, and 2 if there is no "
+     "such file.",
      RUNS | HO_CLI_MODE | HO_CLI_PROOF | HO_CLI_JSON, .run = run_check, .more = ho_prove_help},
     {"report", "RUN", "make one self-contained page of a run folder", ho_report_about, .own = ho_report_flags},
     {"runs", "[DIR]", "list the runs in a folder: date, method, outcome, errors, time",
-     "Prints a table of the run folders in DIR (default: runs) and in its folders: a line for a run, or for each row "
-     "of the "
-     "table of a run with variants. `validation` is the validation error, `test` the test accuracy, or the test loss "
-     "where "
-     "there is none. A run that is going or was killed is `unfinished`; its validation error is the least so far. "
-     "--sort "
-     "puts the best, the earliest or the shortest first.",
+     "Prints a table of the runs in DIR (default: runs) and its subfolders, with one line per run or, for a run with "
+     "variants, one line per variant. `validation` is the validation error; `test` is the test accuracy or, if there "
+     "is none, the test loss. A run that is still going or was killed is `unfinished`, with its lowest validation "
+     "error so far. --sort puts the best, the earliest or the shortest first.",
      HO_CLI_SORT | HO_CLI_JSON, .run = run_runs},
-    {"compare", "RUN...", "say what differs between runs, in settings and in results",
-     "Prints, for each RUN, or each row of its table: the settings that are not the same everywhere, with those that "
-     "were "
-     "left at their defaults, and versions, plugins, data and machines where these differ; the results; and the "
-     "differences "
-     "of each from the first, paired by seed: their mean and standard deviation over the seeds that both have, and for "
-     "how "
-     "many of these it is better. --html FILE writes all this as a page.",
+    {"compare", "RUN...", "show how runs differ, in settings and in results",
+     "For each RUN, or each row of its table, prints the settings that differ, including defaults, and any differences "
+     "in versions, plugins, data and machines; the results; and how the results differ from the first run's, paired by "
+     "seed: the mean and standard deviation over the seeds that both have, and for how many of them the run is better. "
+     "--html FILE writes all this as an HTML page.",
      HO_CLI_HTML | HO_CLI_JSON, .run = run_compare},
     {"export", "RUN", "write a run's curves as CSV, or for TensorBoard",
-     "Writes every number of every line of RUN's metrics, a file for each run: with --csv DIR/VARIANT-N.csv (run.csv "
-     "for a "
-     "single run), a column for each number, where `line` says what a line is about: outer (an iteration or a "
-     "candidate), "
-     "training (an evaluation), updates (online, of the hyperparameters); with --tensorboard an event file in "
-     "DIR/VARIANT-N, whose scalars are called outer/validation_error and so on: tensorboard --logdir DIR shows them. "
-     "Of a "
-     "hyperparameter that is an array these are the sum, the least and the largest entry, and how many are not 0.",
+     "Writes all numbers in RUN's metrics, one file per run. --csv DIR writes DIR/VARIANT-N.csv (run.csv for a single "
+     "run), with one column per number; the column `line` gives the kind of line: outer (an iteration or candidate), "
+     "training (an evaluation) or updates (online updates of the hyperparameters). --tensorboard DIR writes an event "
+     "file to DIR/VARIANT-N, with scalars named outer/validation_error and so on; view it with `tensorboard --logdir "
+     "DIR`. For an array, the numbers are its sum, its smallest and largest entries, and the number of nonzero "
+     "entries.",
      HO_CLI_EXPORT, .run = run_export},
-    {"plugins", "[NAME]", "list the installed plugins, or document one",
-     "Without NAME, one line for each plugin, by kind. With NAME, its options and hyperparameters. NAME may be "
-     "KIND/NAME, "
-     "as loss/formula, or the path of a shared object (./mine.so).\n\n"
-     "--graph prints what a dynamics, model, loss or penalty computes, traced at small sizes: a line for each "
-     "operation, "
+    {"plugins", "[NAME]", "list the installed plugins, or describe one",
+     "Without NAME, prints one line per plugin, sorted by kind. With NAME, describes that plugin's options and "
+     "hyperparameters. NAME may also be KIND/NAME, such as loss/formula, or the path of a shared object "
+     "(./mine.so).\n\n"
+     "--graph prints what a dynamics, model, loss or penalty computes, traced at small sizes: one line per operation, "
      "with its operands, its shape, and the file, line and column of the formula or call that it comes from; then the "
-     "results by name. --graph=dot prints the same for Graphviz, --graph=svg has Graphviz's dot draw it (the places "
-     "are "
-     "shown where the pointer is). --derivative jvp is the graph of the results' tangents, --derivative vjp that of "
-     "the "
-     "cotangents of w, g, the slots, the hyperparameters and whatever else derivatives are taken by. --set "
-     "OPTION=VALUE "
-     "gives the plugin's options values, as for `hotool check`.",
+     "results by name. --graph=dot prints the graph for Graphviz; --graph=svg draws it with Graphviz's dot (hover over "
+     "a node for its source position). --derivative jvp shows the graph of the results' tangents, --derivative vjp "
+     "that of the cotangents of all inputs (w, g, the slots, the hyperparameters and so on). --set OPTION=VALUE sets "
+     "the plugin's options, as for `hotool check`.",
      HO_CLI_GRAPH | HO_CLI_SET | HO_CLI_JSON, .run = run_plugins},
-    {"new", "KIND NAME [DIR]", "start a plugin: a small project that builds and passes its check",
-     "Writes into DIR (default: NAME), which must be new or empty: the source of a plugin, a Makefile and a "
-     "meson.build, "
-     "a pipeline that uses it and a README. `make check` builds the plugin and runs `hotool check`, `make run` the "
-     "pipeline. KIND is dynamics, model, loss, penalty, constraint, data or mode. NAME consists of lower-case letters, "
-     "digits and '_'.\n\n"
-     "Building needs the SDK, which pkg-config finds as hotool-sdk. The source is C; renamed to NAME.cpp, it is "
-     "compiled "
-     "as C++.",
+    {"new", "KIND NAME [DIR]", "create a plugin project that builds and passes its checks",
+     "Creates a plugin project in DIR (default: NAME), which must be new or empty: the plugin's source, a Makefile and "
+     "a meson.build, a pipeline that uses it, and a README. `make check` builds the plugin and runs `hotool check`; "
+     "`make run` runs the pipeline. KIND is dynamics, model, loss, penalty, constraint, data or mode. NAME consists of "
+     "lower-case letters, digits and '_'.\n\n"
+     "Building needs the SDK, which pkg-config must find as hotool-sdk. The source is C; rename it to NAME.cpp to "
+     "compile it as C++.",
      0, .run = run_new},
 };
 const size_t ho_cli_command_count = sizeof ho_cli_commands / sizeof *ho_cli_commands;

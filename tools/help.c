@@ -38,11 +38,11 @@ void ho_help_wrap(const char *text, int first, int indent)
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 const ho_flag ho_help_commands[] = {
-    {.name = "help", .argument = "COMMAND", .doc = "what a command does and its options; also hotool COMMAND --help"},
-    {.name = "help pipeline", .argument = "[KEY]", .doc = "the keys of pipeline files"},
-    {.name = "help modes", .doc = "the modes that compute hypergradients: which one to take, and what it costs"},
-    {.name = "help formulas", .doc = "the language of formulas, in plugins and in pipelines"},
-    {.name = "--version", .doc = "the version"},
+    {.name = "help", .argument = "COMMAND", .doc = "describe a command and its options; also hotool COMMAND --help"},
+    {.name = "help pipeline", .argument = "[KEY]", .doc = "describe the keys of pipeline files"},
+    {.name = "help modes", .doc = "how to choose a hypergradient mode, and what each costs"},
+    {.name = "help formulas", .doc = "the formula language, in plugins and in pipelines"},
+    {.name = "--version", .doc = "print the version"},
     {0},
 };
 

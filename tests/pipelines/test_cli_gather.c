@@ -170,7 +170,7 @@ Test(gather, mistakes_are_refused)
     cli_expect_refused("one run", cli_run("pipeline", "base.yaml", "--task", "1/2", "--out", "s", NULL),
                        "base.yaml describes one run", NULL);
     cli_expect_refused("resume", cli_run("pipeline", "--resume", "s", "--task", "1/2", NULL),
-                       "--task: not with --resume", NULL);
+                       "--task cannot be used with --resume", NULL);
     cli_expect_refused("nothing", cli_run("gather", "s", NULL), "s", NULL);
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "s", "--task", "1/9", NULL));
     cli_expect_refused("another",

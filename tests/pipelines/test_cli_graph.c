@@ -115,7 +115,7 @@ Test(graph, mistakes)
     cli_expect_refused("derivative", cli_run("plugins", "l2", "--graph", "--derivative", "jpv", NULL),
                        "--derivative: \"jpv\" is not one of its choices; did you mean \"jvp\"?", NULL);
     cli_expect_refused("no graph", cli_run("plugins", "l2", "--derivative", "jvp", NULL),
-                       "--derivative and --set go with --graph", NULL);
+                       "--derivative and --set need --graph", NULL);
     cli_expect_refused("no name", cli_run("plugins", "--graph", NULL), "a graph of which plugin?", NULL);
     cli_expect_refused("several", cli_run("plugins", "formula", "--graph", NULL),
                        "several plugins are called \"formula\": say which, as dynamics/formula", NULL);

@@ -59,7 +59,7 @@ Test(new, kinds_and_names_are_checked)
     cli_expect_refused("no name", cli_run("new", "model", NULL), "new: which NAME? See hotool new --help", NULL);
     cli_expect_refused("no kind", cli_run("new", NULL), "new: which KIND?", NULL);
     cli_expect_refused("more", cli_run("new", "model", "a", "b", "c", NULL),
-                       "new: expected KIND NAME [DIR], got another: \"c\"", NULL);
+                       "new: expected KIND NAME [DIR]; unexpected argument \"c\"", NULL);
     static const char *const names[] = {"Mine", "1st", "_x", "my-loss", "a b", "../x", "", "x.c", "m\303\251"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         cli_expect_refused(names[i], cli_run("new", "loss", names[i], NULL),

@@ -266,10 +266,10 @@ Test(resume, what_is_not_a_run_is_refused)
     cli_expect_done(cli_run("pipeline", "base.yaml", "--out", "done", "--quiet", NULL));
     expect_refusal("a run that is done", cli_run("pipeline", "--resume", "done", NULL),
                    "done: ", "this run is finished (done): there is nothing to resume");
-    expect_refusal("--out", cli_run("pipeline", "--resume", "done", "--out", "x", NULL), "--out: not with --resume",
-                   "");
+    expect_refusal("--out", cli_run("pipeline", "--resume", "done", "--out", "x", NULL),
+                   "--out cannot be used with --resume", "");
     expect_refusal("--set", cli_run("pipeline", "--resume", "done", "--set", "seed=1", NULL),
-                   "--set: not with --resume", "");
+                   "--set cannot be used with --resume", "");
     expect_refusal("no run", cli_run("pipeline", "--resume", NULL), "--resume", "");
 }
 

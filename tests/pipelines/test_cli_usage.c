@@ -89,7 +89,8 @@ Test(usage, jobs_and_threads_beyond_the_machine_are_warned_of)
     cli_result r = cli_run("pipeline", "v.yaml", "--threads", cores, "--jobs", "2", "--out", "a", NULL);
     cli_expect_done(r);
     cr_expect(
-        strstr(r.err, cli_format("warning: --jobs 2 with --threads %s is more than the %s processors", cores, cores)),
+        strstr(r.err, cli_format("warning: --jobs 2 with --threads %s needs more than this machine's %s processors",
+                                 cores, cores)),
         "%s", r.err);
     r = cli_run("pipeline", "v.yaml", "--threads", cores, "--out", "b", NULL);
     cli_expect_done(r);
