@@ -1,6 +1,8 @@
 /* Files: whole reads with a cap, gzip by content, atomic writes. */
+#define _GNU_SOURCE /* renameat2 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -460,6 +462,47 @@ ho_status ho_folder_make(const char *path, ho_error *error)
         status = make_one_folder(part, error);
     free(part);
     return status;
+}
+
+void ho_folder_remove(const char *path)
+{
+    DIR *dir = ho_follows() ? NULL : opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char *name = ho_format("%s/%s", path, entry->d_name);
+        unlink(name);
+        free(name);
+    }
+    if (dir && closedir(dir) == 0)
+        rmdir(path);
+}
+
+/* False with errno: not done. */
+static bool take_place(const char *fresh, const char *path)
+{
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) == 0)
+        return true;
+    if (errno == ENOENT)
+        return rename(fresh, path) == 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    char *old = ho_format("%s.old", path);
+    ho_folder_remove(old);
+    const bool done = rename(path, old) == 0 && rename(fresh, path) == 0;
+    if (done)
+        ho_folder_remove(old);
+    free(old);
+    return done;
+}
+
+ho_status ho_folder_replace(const char *fresh, const char *path, ho_error *error)
+{
+    if (ho_follows())
+        return HO_OK;
+    if (!take_place(fresh, path))
+        return cannot_write(path, error);
+    sync_folder_of(path);
+    ho_folder_remove(fresh); /* which is now the old one */
+    return HO_OK;
 }
 
 bool ho_file_exists(const char *path)

@@ -52,6 +52,12 @@ void ho_standard_streams(void);
 
 /* Makes a folder and its parents; an existing folder is fine. */
 ho_status ho_folder_make(const char *path, ho_error *error);
+/* The folder `fresh`, which lies beside `path`, takes the place of `path` at once: whoever looks sees all of the old
+ * files or all of the new ones, after a power loss too. (A file system that cannot exchange two folders has a moment
+ * without `path`; the old one then lies at `path`.old.) */
+ho_status ho_folder_replace(const char *fresh, const char *path, ho_error *error);
+/* Removes a folder and the files in it, if it is there. */
+void ho_folder_remove(const char *path);
 bool ho_file_exists(const char *path); /* a regular file that can be read */
 
 /* `path` as seen from the folder of the file `base`; absolute paths stay. Free with free(). */

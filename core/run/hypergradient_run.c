@@ -25,7 +25,7 @@ static ho_status hand_over(ho_run_folder *folder, const ho_pipeline *pipeline, c
     record.trajectory_bytes = answer->line.trajectory_bytes;
     record.residual_bytes = answer->line.residual_bytes;
     record.rounding = answer->line.rounding;
-    if (folder && ho_run_folder_lambda(folder, "", training, answer->gradient, error) == HO_OK &&
+    if (folder && ho_run_folder_gradient(folder, training, answer->gradient, error) == HO_OK &&
         ho_run_folder_record(folder, &record, error) == HO_OK)
         printf("written to %s\n", ho_run_folder_path(folder));
     if (error->status == HO_OK && request->show)

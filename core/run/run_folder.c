@@ -16,6 +16,9 @@
 #include "base/npy.h"
 #include "pipeline/yaml.h"
 
+#define HYPERS  "hyperparameters"
+#define WEIGHTS "weights"
+
 struct ho_run_folder {
     char *path, *metrics_path;
     int metrics;                 /* metrics.jsonl, opened at the first line; -1: not yet */
@@ -238,15 +241,28 @@ static void sweep(const char *path, const char *subfolder)
     free(folder);
 }
 
+/* Folders that are replaced as a whole are first written under another name. */
+#define FRESH ".new"
+
+/* What an earlier one has left goes before a folder is written anew. */
+static void begin_folder(const ho_run_folder *f, const char *fresh)
+{
+    char *path = ho_format("%s/%s", f->path, fresh);
+    ho_folder_remove(path);
+    free(path);
+}
+
 ho_status ho_run_folder_mend(ho_run_folder *f, const ho_pipeline *pipeline, const ho_tree *root, ho_error *error)
 {
     char *yaml = ho_format("%s/pipeline.yaml", f->path), *result = ho_format("%s/result.json", f->path);
     if (ho_file_exists(yaml) || write_tree(f, "pipeline.yaml", root, error) == HO_OK)
         write_truths(f, pipeline, error);
     const bool removes = !ho_follows();
-    static const char *const subfolders[] = {"", "/truth", "/hyperparameters", "/weights", "/examples"};
+    static const char *const subfolders[] = {"", "/truth", "/examples"};
     for (size_t i = 0; removes && i < sizeof subfolders / sizeof *subfolders; i++)
         sweep(f->path, subfolders[i]);
+    begin_folder(f, HYPERS FRESH);
+    begin_folder(f, WEIGHTS FRESH);
     if (removes && error->status == HO_OK)
         unlink(result);
     ho_checkpoints_free(f->checkpoints);
@@ -362,8 +378,8 @@ ho_status ho_run_folder_array(ho_run_folder *f, const char *subfolder, const cha
     return status;
 }
 
-ho_status ho_run_folder_lambda(ho_run_folder *f, const char *subfolder, const ho_training *training,
-                               const double *lambda, ho_error *error)
+static ho_status write_lambda(ho_run_folder *f, const char *subfolder, const ho_training *training,
+                              const double *lambda, ho_error *error)
 {
     size_t count;
     const ho_hyperparameter *hypers = ho_training_hypers(training, &count);
@@ -377,7 +393,8 @@ ho_status ho_run_folder_lambda(ho_run_folder *f, const char *subfolder, const ho
     return error->status;
 }
 
-ho_status ho_run_folder_weights(ho_run_folder *f, const ho_training *training, const ho_vector *state, ho_error *error)
+static ho_status write_weights(ho_run_folder *f, const char *subfolder, const ho_training *training,
+                               const ho_vector *state, ho_error *error)
 {
     size_t count;
     const ho_weight_tensor *weights = ho_training_weights(training, &count);
@@ -388,10 +405,44 @@ ho_status ho_run_folder_weights(ho_run_folder *f, const ho_training *training, c
         if (!values)
             return error->status;
         ho_training_weight_get(training, state, i, values);
-        status = ho_run_folder_array(f, "weights", w->name, w->shape.rank, w->shape.dims, values, error);
+        status = ho_run_folder_array(f, subfolder, w->name, w->shape.rank, w->shape.dims, values, error);
         ho_large_free(values);
     }
     return status;
+}
+
+/* It takes its place. One that is not whole takes only a free one. */
+static ho_status end_folder(const ho_run_folder *f, const char *fresh, const char *subfolder, ho_error *error)
+{
+    char *from = ho_format("%s/%s", f->path, fresh), *to = ho_format("%s/%s", f->path, subfolder);
+    ho_error own = {0};
+    if (error->status == HO_OK || access(to, F_OK) != 0)
+        ho_folder_replace(from, to, &own);
+    else
+        ho_folder_remove(from);
+    ho_fail_as(error, &own);
+    free(from);
+    free(to);
+    return error->status;
+}
+
+ho_status ho_run_folder_lambda(ho_run_folder *f, const ho_training *training, const double *lambda, ho_error *error)
+{
+    begin_folder(f, HYPERS FRESH);
+    write_lambda(f, HYPERS FRESH, training, lambda, error);
+    return end_folder(f, HYPERS FRESH, HYPERS, error);
+}
+
+ho_status ho_run_folder_gradient(ho_run_folder *f, const ho_training *training, const double *gradient, ho_error *error)
+{
+    return write_lambda(f, "", training, gradient, error);
+}
+
+ho_status ho_run_folder_weights(ho_run_folder *f, const ho_training *training, const ho_vector *state, ho_error *error)
+{
+    begin_folder(f, WEIGHTS FRESH);
+    write_weights(f, WEIGHTS FRESH, training, state, error);
+    return end_folder(f, WEIGHTS FRESH, WEIGHTS, error);
 }
 
 /* ---- the record -------------------------------------------------------------------------------------------------- */

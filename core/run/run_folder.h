@@ -60,10 +60,14 @@ ho_status ho_run_folder_text(ho_run_folder *folder, const char *subfolder, const
                              size_t size, ho_error *error);
 ho_status ho_run_folder_array(ho_run_folder *folder, const char *subfolder, const char *name, int rank,
                               const int64_t *dims, const double *values, ho_error *error);
-/* SUBFOLDER/NAME.npy for each tuned hyperparameter out of lambda, f64, in its declared shape. */
-ho_status ho_run_folder_lambda(ho_run_folder *folder, const char *subfolder, const ho_training *training,
-                               const double *lambda, ho_error *error);
-/* weights/NAME.npy. */
+/* NAME.npy for each tuned hyperparameter, f64, in its declared shape: hyperparameters/NAME.npy out of lambda, or of a
+ * hypergradient in the folder itself. */
+ho_status ho_run_folder_lambda(ho_run_folder *folder, const ho_training *training, const double *lambda,
+                               ho_error *error);
+ho_status ho_run_folder_gradient(ho_run_folder *folder, const ho_training *training, const double *gradient,
+                                 ho_error *error);
+/* weights/NAME.npy. This folder, and hyperparameters/, change as a whole: where not everything can be written, what was
+ * there stays; where nothing was there, what could be written is. */
 ho_status ho_run_folder_weights(ho_run_folder *folder, const ho_training *training, const ho_vector *state,
                                 ho_error *error);
 

@@ -15,7 +15,8 @@
 #include "run/rows.h"
 #include "system/gradient.h"
 
-#define KEEPING_SECONDS 1.0 /* between writings of the best hyperparameters */
+#define KEEPING_SECONDS 1.0  /* at most, between writings of the best hyperparameters and weights */
+#define KEEPING_SHARE   50.0 /* of the time at most such a share goes into these */
 
 struct ho_single {
     const ho_single_request *request;
@@ -34,9 +35,10 @@ struct ho_single {
     ho_run_folder *folder; /* borrowed */
     ho_result *result;
     double begun, cpu_begun;
-    int64_t before;    /* evaluations that are not the run's */
-    double kept;       /* when the best hyperparameters were last written */
-    int64_t last_cost; /* of the last training for a column, in evaluations */
+    int64_t before;       /* evaluations that are not the run's */
+    bool improved;        /* the best so far is not in the folder yet */
+    double kept, keeping; /* when the best was last written, and how long that took */
+    int64_t last_cost;    /* of the last training for a column, in evaluations */
     /* The training for a column that is under way: which, counted from 1, 0: none; the evaluations before it; its best.
      */
     int measuring;
@@ -112,14 +114,22 @@ static void tell_of(const ho_single *s, const ho_line *line)
     }
 }
 
-/* What would be lost if the process were killed. Where it cannot be written, the end of the run says so. */
+/* The best hyperparameters, or the best weights of the run's own training, as far as they are not in the folder yet:
+ * what would be lost if the process were killed. Where they cannot be written, the end of the run says so. */
 static void keep_best(ho_single *s)
 {
-    ho_error ignored = {0};
-    if (ho_seconds() - s->kept < KEEPING_SECONDS)
+    const double now = ho_seconds(), seconds = fmin(KEEPING_SECONDS, s->pipeline->checkpoint_seconds);
+    if (!s->improved || now - s->kept < seconds || (seconds > 0 && now - s->kept < KEEPING_SHARE * s->keeping))
         return;
-    ho_run_folder_lambda(s->folder, "hyperparameters", s->training, s->best.lambda, &ignored);
+    const ho_best *best = s->measuring ? &s->measured : &s->best;
+    ho_error ignored = {0};
+    if (!s->measuring)
+        ho_run_folder_lambda(s->folder, s->training, best->lambda, &ignored);
+    if (best->state)
+        ho_run_folder_weights(s->folder, best->training, best->state, &ignored);
+    s->improved = false;
     s->kept = ho_seconds();
+    s->keeping = s->kept - now;
 }
 
 static ho_status write_line(void *context, const ho_line *line, const double *lambda, const double *norms,
@@ -128,8 +138,8 @@ static ho_status write_line(void *context, const ho_line *line, const double *la
     ho_single *s = context;
     if (ho_run_folder_line(s->folder, s->training, *line, lambda, norms, error) == HO_OK)
         tell_of(s, line);
-    if (line->best)
-        keep_best(s);
+    s->improved = s->improved || line->best;
+    keep_best(s);
     return error->status;
 }
 
@@ -200,6 +210,7 @@ static ho_status pass(ho_single *s, ho_snapshot *snapshot, ho_error *error)
     s->cpu_begun = ho_cpu_seconds() - cpu_seconds;
     HO_SNAPSHOT(snapshot, s->before);
     HO_SNAPSHOT(snapshot, s->searched);
+    HO_SNAPSHOT(snapshot, s->improved);
     HO_SNAPSHOT(snapshot, s->last_cost);
     pass_result(s->result, snapshot, s->pipeline->arena);
     if (s->strategy)
@@ -214,6 +225,7 @@ static void rest(void *context)
     ho_checkpoints *checkpoints = ho_run_folder_checkpoints(s->folder);
     uint64_t lines;
     ho_error error = {0};
+    keep_best(s);
     if (!checkpoints || !ho_checkpoint_due(checkpoints) || !can_pass(s))
         return;
     ho_checkpoint_begin(&s->snapshot);
@@ -435,7 +447,8 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
         status = search(s, result);
     }
     ho_error later = {0}, unwritten = {0};
-    ho_run_folder_lambda(folder, "hyperparameters", s->training, s->best.lambda, &unwritten);
+    s->improved = false;
+    ho_run_folder_lambda(folder, s->training, s->best.lambda, &unwritten);
     ho_example_weights_write(folder, s->pipeline, s->training, s->best.lambda, &result->detection, &unwritten);
     /* A run that diverged away from good hyperparameters still shows what these are worth; and so does one that was
      * interrupted, where nothing has to be trained for it. */

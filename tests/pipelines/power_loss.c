@@ -32,7 +32,7 @@ static struct file {
 static size_t file_count;
 
 /* A change of names, not yet settled. `saved`: a second name of what it has removed or replaced. */
-typedef enum change_kind { CREATED = 1, RENAMED, REMOVED, MADE } change_kind;
+typedef enum change_kind { CREATED = 1, RENAMED, REMOVED, MADE, EXCHANGED, UNMADE } change_kind;
 static struct change {
     change_kind what;
     ino_t folder;
@@ -65,6 +65,18 @@ static int real_link(const char *from, const char *to)
 {
     REAL(int, "link", const char *, const char *);
     return real(from, to);
+}
+
+static int real_mkdir(const char *path, mode_t mode)
+{
+    REAL(int, "mkdir", const char *, mode_t);
+    return real(path, mode);
+}
+
+static int real_exchange(const char *from, const char *to)
+{
+    REAL(int, "renameat2", int, const char *, int, const char *, unsigned);
+    return real(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -100,9 +112,13 @@ static void undo(const struct change *c)
     if (c->what == CREATED)
         real_unlink(c->path);
     else if (c->what == MADE)
-        rmdir(c->path);
+        rmdir(c->path); /* nothing is counted any more */
     else if (c->what == RENAMED)
         real_rename(c->to, c->path);
+    else if (c->what == EXCHANGED)
+        real_exchange(c->to, c->path);
+    else if (c->what == UNMADE)
+        real_mkdir(c->path, 0777);
     if (*c->saved)
         real_rename(c->saved, c->what == RENAMED ? c->to : c->path);
 }
@@ -252,12 +268,34 @@ SEEN int unlink(const char *path)
 
 SEEN int mkdir(const char *path, mode_t mode)
 {
-    REAL(int, "mkdir", const char *, mode_t);
     const bool makes = watched(path) && !inode_of(path);
     if (makes)
         count_down();
-    const int failed = real(path, mode);
+    const int failed = real_mkdir(path, mode);
     if (makes && !failed)
         note(MADE, path, NULL);
     return failed;
+}
+
+SEEN int rmdir(const char *path)
+{
+    REAL(int, "rmdir", const char *);
+    const bool removes = watched(path) && inode_of(path);
+    if (removes)
+        count_down();
+    const int failed = real(path);
+    if (removes && !failed)
+        note(UNMADE, path, NULL);
+    return failed;
+}
+
+/* Two folders are exchanged. */
+SEEN int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+    (void)from_folder, (void)to_folder, (void)flags;
+    if (watched(to) && inode_of(to)) {
+        count_down();
+        note(EXCHANGED, from, to);
+    }
+    return real_exchange(from, to);
 }
