@@ -183,7 +183,7 @@ static ho_status compare(check *c, const ho_instance *mode, ho_error *error)
         ho_fail_as(error, &own);
     } else if (approximate) {
         say_approximate(c, name, value, other);
-        char *told = ho_training_told(c->training, false);
+        char *told = ho_training_told(c->training, HO_TELL_NOTE);
         if (told)
             printf("    %s\n", told);
         free(told);

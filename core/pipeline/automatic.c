@@ -13,10 +13,8 @@ static int64_t memory_of(const ho_pipeline *p)
 
 ho_status ho_pipeline_choice(const ho_pipeline *p, ho_training *training, ho_mode_choice *choice, ho_error *error)
 {
-    const int64_t every = p->online ? p->update_every : 1,
-                  steps = p->problem.steps > 0 ? p->problem.steps : 1000 * every;
     *choice = (ho_mode_choice){.memory = memory_of(p)};
-    return ho_mode_choose(training, p->registry, steps, p->online && every < steps ? steps / every : 1, choice, error);
+    return ho_mode_choose(training, p->registry, choice, error);
 }
 
 static char *describe_offer(const ho_mode_offer *offer, const char *format, double training)

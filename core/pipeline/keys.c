@@ -286,7 +286,7 @@ const ho_key ho_keys[] = {
             "where u are the hyperparameters on their scales and P is the projection onto the constraints"},
     {HO_IN(HO_OUTER), "schedule", ONE_OF("batch", "online"), AT(ho_pipeline, online), .initial = "batch",
      .doc = "batch: one step after each complete training; online: steps during one training"},
-    {HO_IN(HO_OUTER), "every", INTEGER(1), AT(ho_pipeline, update_every), .with = HO_WITH_ONLINE,
+    {HO_IN(HO_OUTER), "every", INTEGER(1), AT(ho_pipeline, problem.update_every), .with = HO_WITH_ONLINE,
      .doc = "training steps between updates; required"},
     {HO_IN(HO_OUTER), "validation_batch", INTEGER(1), AT(ho_pipeline, problem.validation_batch), .with = HO_WITH_ONLINE,
      .doc = "number of validation examples per update; default: all"},

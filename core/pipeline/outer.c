@@ -143,14 +143,14 @@ static ho_status check_schedule(ho_reading *r, const ho_tree *outer)
     ho_pipeline *p = r->pipeline;
     bool search = p->strategy != HO_STRATEGY_HYPERGRADIENT;
     const ho_tree *iterations = ho_tree_get(outer, "iterations");
-    if (p->online && p->update_every == 0)
+    if (p->online && p->problem.update_every == 0)
         return ho_fail_at(r->error, HO_INVALID, outer->place,
                           "outer: \"every\" is missing: the number of steps from one online update to the next");
     /* A variant that searches may change a file whose hyperparameters are updated online. */
     p->online = p->online && !search;
     p->warm_start = p->warm_start && !search;
     if (!p->online)
-        p->problem.validation_batch = 0;
+        p->problem.validation_batch = p->problem.update_every = 0;
     if (p->online && iterations)
         return ho_fail_at(r->error, HO_INVALID, iterations->key_place,
                           "iterations: online updates go on as long as training does");

@@ -108,7 +108,6 @@ typedef struct ho_pipeline {
     bool monitored; /* trainings whose result counts: as `stop` says */
     ho_stop stop;
     bool online;               /* hyperparameters are updated during training, else after each whole training */
-    int64_t update_every;      /* online: steps from update to update */
     bool warm_restart;         /* online: each update forgets how the weights came about */
     bool warm_start;           /* each training of a descent starts from the weights of the last one */
     double checkpoint_seconds; /* the least from one checkpoint to the next */
@@ -125,8 +124,8 @@ void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
 /* The pipeline's system, with its mode chosen where that is `auto`: the exact mode that takes the least time within the
  * memory, counted and not measured, so that the same pipeline gets the same mode again. */
 ho_training *ho_pipeline_training(ho_pipeline *pipeline, ho_error *error);
-/* What `auto` chooses from: ho_mode_choose for the pipeline's steps (`unbounded` ones are taken as 1,000 updates) and
- * memory. Free with ho_mode_choice_free, after an error too. */
+/* What `auto` chooses from: ho_mode_choose within the pipeline's memory. Free with ho_mode_choice_free, after an error
+ * too. */
 ho_status ho_pipeline_choice(const ho_pipeline *pipeline, ho_training *training, ho_mode_choice *choice,
                              ho_error *error);
 

@@ -424,12 +424,14 @@ static int64_t batch(ho_system *s)
 }
 
 HO_PRINTF(3, 4)
-static void tell(ho_system *s, int32_t warning, const char *format, ...)
+static void tell(ho_system *s, int32_t kind, const char *format, ...)
 {
     fake *f = (fake *)s;
     va_list arguments;
+    if (!must(s, kind >= HO_TELL_NOTE && kind <= HO_TELL_CHOICE, "tell: there is no such kind"))
+        return;
     va_start(arguments, format);
-    vsnprintf(f->told[warning ? 1 : 0], sizeof(f->told[0]), format, arguments);
+    vsnprintf(f->told[kind], sizeof(f->told[kind]), format, arguments);
     va_end(arguments);
 }
 
@@ -461,6 +463,28 @@ static const char *hyperparameter(ho_system *s, int64_t i, int64_t *first, int64
     *first = firsts[i];
     *count = firsts[i + 1] - firsts[i];
     return names[i];
+}
+
+static const ho_mode_costs *costs(ho_system *s)
+{
+    fake *f = (fake *)s;
+    if (fails(f))
+        return NULL;
+    if (f->costs.struct_size == 0)
+        f->costs = (ho_mode_costs){.struct_size = sizeof f->costs,
+                                   .steps = f->steps > 0 ? f->steps : 1000,
+                                   .hypergradients = 1,
+                                   .directions = DIRECTIONS,
+                                   .state_bytes = STATE * sizeof(double),
+                                   .step = {1, 8},
+                                   .jvp = {1, 8},
+                                   .jvp_column = {2, 8},
+                                   .vjp = {3, 8},
+                                   .memory = INT64_MAX,
+                                   .linearize = {1, 8},
+                                   .residual_step = {1, 8},
+                                   .residual_vjp = {2, 8}};
+    return &f->costs;
 }
 
 const ho_system_api ho_fake_api = {
@@ -503,4 +527,5 @@ const ho_system_api ho_fake_api = {
     .pass = pass,
     .pass_vector = pass_vector,
     .hyperparameter = hyperparameter,
+    .costs = costs,
 };

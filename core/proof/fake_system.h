@@ -28,10 +28,11 @@ typedef struct fake {
     int64_t steps;  /* 0: not known */
     int64_t memory; /* 0: plenty */
     int64_t residual_bytes;
-    int64_t linearized, recomputed; /* steps */
-    char message[256];              /* of a mode's own failure */
-    char told[2][512];              /* a mode's note and its warning */
-    char misuse[256];               /* the first call that should not have been made so */
+    int64_t linearized, recomputed;     /* steps */
+    ho_mode_costs costs;                /* zeroed: plenty of memory; a tangent costs two steps, an adjoint three */
+    char message[256];                  /* of a mode's own failure */
+    char told[HO_TELL_CHOICE + 1][512]; /* by a mode, of each kind */
+    char misuse[256];                   /* the first call that should not have been made so */
 } fake;
 
 /* What modes are handed: {.head = {&ho_fake_api}}. */

@@ -73,12 +73,16 @@ static void print_digits(const ho_training *training, const ho_rounding *r)
 
 static void print_told(ho_training *training)
 {
-    char *note = ho_training_told(training, false), *warning = ho_training_told(training, true);
-    if (note)
-        printf("%s\n", note);
+    static const int32_t kinds[] = {HO_TELL_CHOICE, HO_TELL_NOTE};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char *text = ho_training_told(training, kinds[i]);
+        if (text)
+            printf("%s\n", text);
+        free(text);
+    }
+    char *warning = ho_training_told(training, HO_TELL_WARNING);
     if (warning)
         ho_note("warning: %s", warning);
-    free(note);
     free(warning);
 }
 

@@ -320,7 +320,7 @@ static int64_t next_event(const ho_monitored *m)
     const ho_pipeline *p = m->pipeline;
     int64_t next = sooner(next_multiple(m->step, p->stop.every), ho_last_of_epochs(m->pipeline));
     if (m->mode.mode)
-        next = sooner(next, next_multiple(m->step, p->update_every));
+        next = sooner(next, next_multiple(m->step, p->problem.update_every));
     if (p->stop.seconds > 0 || m->question->cpu_until > 0)
         next = sooner(next, m->step + TIMED_STEPS);
     return p->problem.steps > 0 ? sooner(next, p->problem.steps) : next;
@@ -338,7 +338,7 @@ static ho_status proceed(ho_monitored *m, double *gradient, ho_error *error)
     if ((ended || m->step % p->stop.every == 0) && evaluate(m, error) != HO_OK)
         return error->status;
     m->answer->ended = ended ? ended : ends(m);
-    if (m->answer->ended || !m->mode.mode || m->step % p->update_every != 0)
+    if (m->answer->ended || !m->mode.mode || m->step % p->problem.update_every != 0)
         return HO_OK;
     return update(m, gradient, error);
 }

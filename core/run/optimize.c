@@ -34,14 +34,15 @@ static void tell_once(const ho_optimization *o, bool *told, char *text)
     free(text);
 }
 
-/* The first hypergradient of which few digits are left (each line says how many), and the first that its mode warns of.
- */
+/* The first hypergradient of which few digits are left (each line says how many), the first that its mode warns of, and
+ * what it has chosen. */
 static void tell_trouble(ho_optimization *o)
 {
     if (!o->answer.gradient)
         return;
     tell_once(o, &o->told_digits, o->told_digits ? NULL : ho_rounding_warning(o->best->training));
-    tell_once(o, &o->told_warning, ho_training_told(o->best->training, true));
+    tell_once(o, &o->told_choice, ho_training_told(o->best->training, HO_TELL_CHOICE));
+    tell_once(o, &o->told_warning, ho_training_told(o->best->training, HO_TELL_WARNING));
 }
 
 /* The line of an iteration, and a note of its divergence. */
@@ -203,6 +204,7 @@ void ho_optimization_pass(ho_optimization *o, ho_snapshot *snapshot, ho_arena *a
     make_room(o);
     HO_SNAPSHOT(snapshot, o->told_digits);
     HO_SNAPSHOT(snapshot, o->told_warning);
+    HO_SNAPSHOT(snapshot, o->told_choice);
     HO_SNAPSHOT(snapshot, o->iterations);
     HO_SNAPSHOT(snapshot, o->asked);
     HO_SNAPSHOT(snapshot, o->wanted);

@@ -17,11 +17,11 @@ typedef struct ho_optimization {
     ho_trainer *trainer;   /* for an online strategy, a monitored one */
     double cpu_until;      /* no iteration but the first begins once ho_cpu_seconds() is past this; 0: no limit */
     const ho_listener *listener;
-    ho_best *best;                  /* receives the best */
-    bool told_digits, told_warning; /* that there are few; what the mode warned of */
-    int64_t iterations;             /* that are over */
-    bool asked;                     /* one more is under way: */
-    ho_wanted wanted;               /* this is its question */
+    ho_best *best;                               /* receives the best */
+    bool told_digits, told_warning, told_choice; /* that there are few; what the mode warned of, and chose */
+    int64_t iterations;                          /* that are over */
+    bool asked;                                  /* one more is under way: */
+    ho_wanted wanted;                            /* this is its question */
     double *lambda;
     ho_first_steps start;
     ho_error diverged; /* why the first that diverged did */

@@ -1,4 +1,5 @@
 /* The calls that modes make. Whatever a mode gets wrong ends as a message, not as a crash. */
+#include "system/costs.h"
 #include "system/internal.h"
 
 #include <inttypes.h>
@@ -499,9 +500,9 @@ static ho_status call_fail(ho_system *s, const char *file, int32_t line, const c
     return status;
 }
 
-static void call_tell(ho_system *s, int32_t warning, const char *format, ...)
+static void call_tell(ho_system *s, int32_t kind, const char *format, ...)
 {
-    char text[512], **told = &of(s)->told[warning ? 1 : 0];
+    char text[512], **told = &of(s)->told[kind == HO_TELL_WARNING || kind == HO_TELL_CHOICE ? kind : HO_TELL_NOTE];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -524,6 +525,16 @@ static const char *call_hyperparameter(ho_system *s, int64_t i, int64_t *first, 
     *first = h->offset;
     *count = h->count;
     return h->name;
+}
+
+static const ho_mode_costs *call_costs(ho_system *s)
+{
+    ho_training *training = of(s);
+    ho_error own = {0};
+    if (ho_costs_count(training, &training->costs, &own) == HO_OK)
+        return &training->costs;
+    ho_fail_as(&training->ground.error, &own);
+    return NULL;
 }
 
 static int32_t call_restoring(ho_system *s, const ho_snapshot *snapshot)
@@ -584,4 +595,5 @@ const ho_system_api ho_training_calls = {
     .pass = call_pass,
     .pass_vector = call_pass_vector,
     .hyperparameter = call_hyperparameter,
+    .costs = call_costs,
 };

@@ -14,6 +14,7 @@
  * half as many. */
 #define PRODUCT_RATE 60e9
 #define ENTRY_RATE   2e9
+#define UNBOUNDED    1000 /* updates that training without an end is taken for */
 
 static ho_graph_cost count_program(const ho_training *training, const ho_program *program)
 {
@@ -48,14 +49,16 @@ static void split_columns(const ho_call_cost *one, const ho_call_cost *two, ho_m
     costs->jvp.seconds = one->seconds - costs->jvp_column.seconds;
 }
 
-ho_status ho_costs_count(ho_training *training, int64_t steps, int64_t hypergradients, ho_mode_costs *costs,
-                         ho_error *error)
+ho_status ho_costs_count(ho_training *training, ho_mode_costs *costs, ho_error *error)
 {
+    const ho_problem *problem = training->ground.problem;
+    const int64_t every = problem->update_every > 0 ? problem->update_every : 1,
+                  steps = problem->steps > 0 ? problem->steps : UNBOUNDED * every;
     const ho_system_api *api = training->system.api;
     ho_call_cost one = {0}, two = {0};
     *costs = (ho_mode_costs){.struct_size = (uint32_t)sizeof *costs,
                              .steps = steps,
-                             .hypergradients = hypergradients > 0 ? hypergradients : 1,
+                             .hypergradients = problem->update_every > 0 && every < steps ? steps / every : 1,
                              .directions = api->directions(&training->system),
                              .state_bytes = ho_training_state_bytes(training),
                              .residual_bytes = api->residuals_bytes(&training->system),
@@ -294,11 +297,9 @@ ho_status ho_mode_best(const ho_mode_offer *offers, size_t count, int64_t memory
     return HO_OK;
 }
 
-ho_status ho_mode_choose(ho_training *training, ho_registry *registry, int64_t steps, int64_t hypergradients,
-                         ho_mode_choice *choice, ho_error *error)
+ho_status ho_mode_choose(ho_training *training, ho_registry *registry, ho_mode_choice *choice, ho_error *error)
 {
-    if (ho_costs_count(training, steps, hypergradients, &choice->costs, error) == HO_OK &&
-        make_offers(choice, registry, error) == HO_OK)
+    if (ho_costs_count(training, &choice->costs, error) == HO_OK && make_offers(choice, registry, error) == HO_OK)
         ho_mode_best(choice->offers, choice->count, choice->memory, &choice->best, error);
     return error->status;
 }

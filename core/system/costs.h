@@ -8,9 +8,8 @@
 #include "system/training.h"
 
 /* What steps and their derivatives cost. Seconds are a rule of thumb from the operations that the graphs hold, the same
- * on every machine; bytes are those of the plans. `steps` and `hypergradients` are what will be run. */
-ho_status ho_costs_count(ho_training *training, int64_t steps, int64_t hypergradients, ho_mode_costs *costs,
-                         ho_error *error);
+ * on every machine; bytes are those of the plans. Training without an end is taken for 1,000 updates. */
+ho_status ho_costs_count(ho_training *training, ho_mode_costs *costs, ho_error *error);
 /* Replaces the seconds by those of calls at the initial state: each the median of at least three, and of as many as
  * take a tenth of a second. */
 ho_status ho_costs_measure(ho_training *training, const double *lambda, ho_mode_costs *costs, ho_error *error);
@@ -32,8 +31,7 @@ typedef struct ho_mode_choice {
 
 /* Counts what steps cost, and chooses among the installed modes by that. `choice` comes with its memory, else zeroed;
  * after an error too, it is freed with ho_mode_choice_free(). */
-ho_status ho_mode_choose(ho_training *training, ho_registry *registry, int64_t steps, int64_t hypergradients,
-                         ho_mode_choice *choice, ho_error *error);
+ho_status ho_mode_choose(ho_training *training, ho_registry *registry, ho_mode_choice *choice, ho_error *error);
 void ho_mode_choice_free(ho_mode_choice *choice);
 
 /* The offer that takes the least time within the budget; of equal ones, the one that needs the least memory. None fits:

@@ -113,10 +113,11 @@ struct ho_training {
 
     const volatile int *interrupt;
     bool examine;
-    uint64_t *branches;  /* NULL: not asked for */
-    int64_t evaluations; /* of the objective's gradient, as ho_training_evaluations counts */
-    ho_vector *spare;    /* for next states that were not asked for */
-    char *told[2];       /* by a mode: a note and a warning; NULL: none */
+    uint64_t *branches;             /* NULL: not asked for */
+    int64_t evaluations;            /* of the objective's gradient, as ho_training_evaluations counts */
+    ho_vector *spare;               /* for next states that were not asked for */
+    char *told[HO_TELL_CHOICE + 1]; /* by a mode, of each kind; NULL: nothing */
+    ho_mode_costs costs;            /* as a mode last asked for them */
     ho_keeping keeping;
     ho_residuals *freed_residuals;
 };

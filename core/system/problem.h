@@ -56,6 +56,7 @@ typedef struct ho_problem {
                                  with weight 1; 0: of all */
     int64_t batch;            /* 0: full batch */
     int64_t steps;            /* T; 0: no end */
+    int64_t update_every;     /* steps from one hypergradient to the next; 0: there is one, after the last step */
     int64_t validation_batch; /* examples that the validation error is taken over, drawn anew when the run says so
                                  (ho_training_draw_validation); 0: all of the validation part */
     ho_instance *model;       /* name "model" unless the pipeline gives another */

@@ -201,8 +201,8 @@ void ho_training_free(ho_training *training)
         return;
     for (ho_program *program = training->programs; program; program = program->next)
         ho_program_free(program);
-    free(training->told[0]);
-    free(training->told[1]);
+    for (int32_t kind = 0; kind <= HO_TELL_CHOICE; kind++)
+        free(training->told[kind]);
     ho_vector_release(training->spare);
     ho_vector_release(training->start);
     ho_meter_close(&training->meter);
@@ -298,10 +298,10 @@ void ho_training_examine(ho_training *training, bool on)
     training->examine = on;
 }
 
-char *ho_training_told(ho_training *training, bool warning)
+char *ho_training_told(ho_training *training, int32_t kind)
 {
-    char *told = training->told[warning];
-    training->told[warning] = NULL;
+    char *told = training->told[kind];
+    training->told[kind] = NULL;
     return told;
 }
 

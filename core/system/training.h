@@ -142,8 +142,8 @@ ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FI
 /* Of the last hypergradient of a mode on this training; until its next call. */
 const ho_digits *ho_training_digits(const ho_training *training);
 
-/* What a mode has told of its last hypergradient, or its warning; free(). NULL: nothing, or it was asked for before. */
-char *ho_training_told(ho_training *training, bool warning);
+/* What a mode has last told, of a kind (HO_TELL_NOTE, ...); free(). NULL: nothing, or it was asked for before. */
+char *ho_training_told(ho_training *training, int32_t kind);
 
 /* The cost of all steps so far, in evaluations of the objective's gradient: a step is 1, a step with k tangents 1 + 2k,
  * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). Residuals, which

@@ -108,13 +108,7 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
 
 static ho_call_cost estimate(void *self, const ho_mode_costs *c)
 {
-    const int64_t at_once = ((const forward *)self)->columns_at_once, m = c->directions;
-    const int64_t width = m < at_once ? m : at_once, chunks = width > 0 ? (m + width - 1) / width : 1;
-    /* Each chunk computes the step again. */
-    const double step = m > 0 ? (double)chunks * c->jvp.seconds + (double)m * c->jvp_column.seconds : c->step.seconds;
-    return (ho_call_cost){.seconds = (double)c->steps * step,
-                          .bytes = (2 + m + width + (width > 0 ? m % width : 0)) * c->state_bytes + c->jvp.bytes +
-                                   width * c->jvp_column.bytes};
+    return tangents_cost(c, c->directions, ((const forward *)self)->columns_at_once);
 }
 
 static const ho_mode_calls calls = {

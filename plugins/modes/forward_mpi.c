@@ -211,7 +211,7 @@ static ho_status hypergradient(void *run, const double *lambda, double *value, d
     unite(r->t.products, r->t.count);
     tangents_sum(&r->t, r->direction, gradient);
     if (!team.on)
-        r->t.api->tell(r->t.system, 1,
+        r->t.api->tell(r->t.system, HO_TELL_WARNING,
                        "forward_mpi: mpiexec has not started this process, which carries all tangents alone: "
                        "mpiexec -n 4 hotool ...");
     return HO_OK;

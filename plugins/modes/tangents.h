@@ -190,6 +190,18 @@ static inline void tangents_pass(tangents *r, ho_snapshot *snapshot)
         r->api->pass_vector(r->system, snapshot, r->chunks[c].z);
 }
 
+/* Of a training with so many tangents, all in one share. */
+static inline ho_call_cost tangents_cost(const ho_mode_costs *c, int64_t count, int64_t at_once)
+{
+    const int64_t width = count < at_once ? count : at_once, chunks = width > 0 ? (count + width - 1) / width : 1;
+    /* Each chunk computes the step again. */
+    const double step =
+        count > 0 ? (double)chunks * c->jvp.seconds + (double)count * c->jvp_column.seconds : c->step.seconds;
+    return (ho_call_cost){.seconds = (double)c->steps * step,
+                          .bytes = (2 + count + width + (width > 0 ? count % width : 0)) * c->state_bytes +
+                                   c->jvp.bytes + width * c->jvp_column.bytes};
+}
+
 /* Of the share; others stay as they are. */
 static inline void tangents_norms(const tangents *r, double *norms)
 {

@@ -175,4 +175,13 @@ static inline double trail_all_back(int64_t steps_back, int64_t steps, int64_t a
     return back;
 }
 
+/* Of a training, and of so many hypergradients evenly over it. */
+static inline ho_call_cost trail_cost(const ho_mode_costs *c, int64_t steps_back, int64_t asked)
+{
+    const int64_t k = trail_steps(steps_back, c->steps);
+    const double back = trail_all_back(k, c->steps, asked > 0 ? asked : 1);
+    return (ho_call_cost){.seconds = (double)c->steps * c->step.seconds + back * c->vjp.seconds,
+                          .bytes = (k + TRAIL_BESIDE) * c->state_bytes + c->step.bytes + c->vjp.bytes};
+}
+
 #endif

@@ -72,10 +72,7 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
 
 static ho_call_cost estimate(void *self, const ho_mode_costs *c)
 {
-    const int64_t k = trail_steps(((const settings *)self)->steps_back, c->steps);
-    const double back = trail_all_back(k, c->steps, c->hypergradients > 0 ? c->hypergradients : 1);
-    return (ho_call_cost){.seconds = (double)c->steps * c->step.seconds + back * c->vjp.seconds,
-                          .bytes = (k + TRAIL_BESIDE) * c->state_bytes + c->step.bytes + c->vjp.bytes};
+    return trail_cost(c, ((const settings *)self)->steps_back, c->hypergradients);
 }
 
 static ho_status create(ho_setup *u, void **self)

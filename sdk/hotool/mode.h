@@ -30,6 +30,32 @@ typedef struct ho_vector ho_vector;       /* `columns` states side by side; 1 fo
 typedef struct ho_residuals ho_residuals; /* what is kept of one step */
 typedef struct ho_snapshot ho_snapshot;   /* what is saved of a run of a mode */
 
+/* What a mode tells: how it went, shown where a single hypergradient is; what a person should know, shown in runs too,
+ * once; what the mode has chosen, shown likewise. */
+#define HO_TELL_NOTE    0
+#define HO_TELL_WARNING 1
+#define HO_TELL_CHOICE  2
+
+/* What one call costs: seconds, and the scratch memory that its plan holds from the first such call on. */
+typedef struct ho_call_cost {
+    double seconds;
+    int64_t bytes;
+} ho_call_cost;
+
+/* What a mode's own cost is reckoned from. */
+typedef struct ho_mode_costs {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int64_t steps;          /* T */
+    int64_t hypergradients; /* how often one is asked for, evenly over the T steps; the last time after step T */
+    int64_t directions;
+    int64_t state_bytes;                     /* of a vector of one column */
+    ho_call_cost step, jvp, jvp_column, vjp; /* a jvp of k columns costs jvp + k jvp_column */
+    int64_t residual_bytes;                  /* of one step's residuals */
+    int64_t memory;                          /* the machine's, or this process's limit */
+    ho_call_cost linearize, residual_step, residual_vjp;
+} ho_mode_costs;
+
 typedef struct ho_system_api {
     uint32_t struct_size;
     uint32_t reserved;
@@ -106,9 +132,8 @@ typedef struct ho_system_api {
     int64_t (*memory)(ho_system *s);
     /* How many training examples a step sees, others from step to step; 0: all of them, each time. */
     int64_t (*batch)(ho_system *s);
-    /* One line about the hypergradient under way, which replaces the one before. `warning` 0: how it went, shown where
-     * a single hypergradient is; 1: what a person should know, shown in runs too, once. */
-    void (*tell)(ho_system *s, int32_t warning, const char *format, ...) HO_PRINTF(3, 4);
+    /* One line about the hypergradient under way, which replaces the one before of its kind (HO_TELL_...). */
+    void (*tell)(ho_system *s, int32_t kind, const char *format, ...) HO_PRINTF(3, 4);
     /* For a mode's own `pass`: each value is saved, or overwritten with what was saved; `restoring` tells which (1: the
      * latter). Values are passed in one order always. */
     int32_t (*restoring)(ho_system *s, const ho_snapshot *snapshot);
@@ -117,31 +142,14 @@ typedef struct ho_system_api {
     /* The name of tuned hyperparameter i, from 0, and which entries of lambda are its own; NULL: there are not so many.
      */
     const char *(*hyperparameter)(ho_system *s, int64_t i, int64_t *first, int64_t *count);
+    /* What the calls will cost, as for `estimate`: counted, so the same again for the same training. Valid until the
+     * next such call. NULL: it failed (reported). */
+    const ho_mode_costs *(*costs)(ho_system *s);
 } ho_system_api;
 
 struct ho_system {
     const ho_system_api *api;
 };
-
-/* What one call costs: seconds, and the scratch memory that its plan holds from the first such call on. */
-typedef struct ho_call_cost {
-    double seconds;
-    int64_t bytes;
-} ho_call_cost;
-
-/* What a mode's own cost is reckoned from. */
-typedef struct ho_mode_costs {
-    uint32_t struct_size;
-    uint32_t reserved;
-    int64_t steps;          /* T */
-    int64_t hypergradients; /* how often one is asked for, evenly over the T steps; the last time after step T */
-    int64_t directions;
-    int64_t state_bytes;                     /* of a vector of one column */
-    ho_call_cost step, jvp, jvp_column, vjp; /* a jvp of k columns costs jvp + k jvp_column */
-    int64_t residual_bytes;                  /* of one step's residuals */
-    int64_t memory;                          /* the machine's, or this process's limit */
-    ho_call_cost linearize, residual_step, residual_vjp;
-} ho_mode_costs;
 
 /* The calls of a mode, all required unless stated otherwise. `run` is what start made. A mode may have several runs,
  * each with its own system, which outlives it. Order: start; then any number of the others; then end. After a failed

@@ -273,7 +273,8 @@ AT(ho_system_api, restoring, 280);
 AT(ho_system_api, pass, 288);
 AT(ho_system_api, pass_vector, 296);
 AT(ho_system_api, hyperparameter, 304);
-SIZE(ho_system_api, 312);
+AT(ho_system_api, costs, 312);
+SIZE(ho_system_api, 320);
 
 /* ho_system */
 AT(ho_system, api, 0);
@@ -404,6 +405,10 @@ IS(HO_PER_TENSOR, 1);
 IS(HO_TARGET_ANY, 0);
 IS(HO_TARGET_LABELS, 1);
 IS(HO_TARGET_REALS, 2);
+/* mode.h */
+IS(HO_TELL_NOTE, 0);
+IS(HO_TELL_WARNING, 1);
+IS(HO_TELL_CHOICE, 2);
 /* data.h */
 IS(HO_ARRAY_F32, 1);
 IS(HO_ARRAY_F64, 2);

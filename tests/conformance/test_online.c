@@ -32,7 +32,7 @@ static void frozen(online *o, const online_log *log, const char *name, int64_t t
     ho_instance *mode = ho_instance_new(loaded, name, NULL, NULL, (ho_place){0}, &o->error);
     cr_assert_not_null(mode, "%s", o->error.text);
     const ho_mode_calls *calls = &loaded->calls.mode;
-    int64_t every = o->pipeline->update_every;
+    int64_t every = o->pipeline->problem.update_every;
     void *run;
     cr_assert_eq(calls->start(mode->self, o->system, o->initial, &run), HO_OK);
     for (int64_t at = 0; at < t; at += every)

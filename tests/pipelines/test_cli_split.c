@@ -77,6 +77,37 @@ Test(split, goes_on_without_an_end)
     cr_expect_neq(cli_array("online/hyperparameters/mtl.A.npy", ENTRIES)[1], 0.02);
 }
 
+/* Without lists: by what each would cost. */
+Test(split, costs_decide_where_no_list_does)
+{
+    const char *const few = "hyperparameters={mtl.A: null, mtl.rho: null, dynamics.learning_rate: {init: 0.2}}";
+    const char *const last = "hypergradient={mode: split, steps_back: 3}";
+    cli_result r = cli_run("hypergradient", "base.yaml", "--set", TUNED, "--set", "hypergradient={mode: split}", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "\nsplit: all go back, ") && strstr(r.out, " MiB; forward, it would be "), "%s", r.out);
+    r = cli_run("hypergradient", "base.yaml", "--set", few, "--set", "hypergradient={mode: split}", "--out", "s", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "\nsplit: all go forward, ") && strstr(r.out, " MiB; back, it would be "), "%s", r.out);
+    cli_expect_done(cli_run("hypergradient", "base.yaml", "--set", few, "--mode", "forward", "--out", "f", NULL));
+    cr_expect_eq(apart("f", "s", "dynamics.learning_rate", 1), 0);
+    cr_expect_float_eq(json_number(cli_read("s/hypergradient.json"), "trajectory_bytes"),
+                       json_number(cli_read("f/hypergradient.json"), "trajectory_bytes"), 0, "no adjoint is prepared");
+    /* In a run once, before anything else. */
+    r = cli_run("pipeline", "base.yaml", "--set", TUNED, "--set", last, NULL);
+    cli_expect_done(r);
+    const char *told = strstr(r.err, "outer iteration 1: split: forward go ");
+    cr_assert(told, "%s", r.err);
+    cr_expect(strstr(told, " mtl.rho (") && strstr(told, "dynamics.momentum (") && strstr(told, "; back go mtl.A ("),
+              "%s", told);
+    cr_expect(!strstr(told + 20, "split: "), "%s", told);
+    /* And where nothing that goes back needs an end of training. */
+    r = cli_run("pipeline", "base.yaml", "--set", few, "--set", "hypergradient={mode: split}", "--set",
+                "outer={plugin: adam, learning_rate: 0.001, schedule: online, every: 5, iterations: null}", "--set",
+                "steps=unbounded", "--set", "stop={epochs: 40}", "--out", "online", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.err, "step 5: split: all go forward"), "%s", r.err);
+}
+
 static double rate_after(const char *mode)
 {
     static int runs;
@@ -112,8 +143,9 @@ Test(split, says_what_is_wrong_with_its_names)
     refused("split, reverse: [\'dynamic.*\']", "reverse: \"dynamic.*\" names no hyperparameter", NULL);
     refused("split, forward: [\'mtl.*\'], reverse: [\'*\']", "\"mtl.A\" is named twice", "in forward and in reverse");
     refused("split, forward: [mtl.A], reverse: [mtl.rho]", "\"dynamics.learning_rate\" is named in neither", NULL);
-    cli_result r = cli_run("pipeline", "base.yaml", "--set", TUNED, "--set", "hypergradient={mode: split}", "--set",
-                           "outer={plugin: adam, learning_rate: 0.001, schedule: online, every: 5, iterations: null}",
-                           "--set", "steps=unbounded", "--set", "stop={epochs: 40}", "--out", "online", NULL);
+    cli_result r =
+        cli_run("pipeline", "base.yaml", "--set", TUNED, "--set", "hypergradient={mode: split, reverse: mtl.A}",
+                "--set", "outer={plugin: adam, learning_rate: 0.001, schedule: online, every: 5, iterations: null}",
+                "--set", "steps=unbounded", "--set", "stop={epochs: 40}", "--out", "online", NULL);
     cr_expect(r.status == 1 && strstr(r.err, "steps_back: it must say how far to go back"), "%s", r.err);
 }

@@ -136,19 +136,19 @@ static void tell(const implicit_run *r, const verdict *v, double error)
     static const char *const names[] = {"cg", "neumann", "fixed_point", "bicgstab", "gmres"};
     const bool unsolved = !(v->residual <= r->how->tolerance);
     const bool far = !(v->step <= SMALL_STEP && fabs(v->change) <= SMALL_CHANGE * fabs(error));
-    r->api->tell(r->system, 0,
+    r->api->tell(r->system, HO_TELL_NOTE,
                  "implicit: the adjoint equation holds to %.2g after %" PRId64 " products (%s); ||Phi(s) - s|| is %.2g "
                  "of ||s||, and E at the fixed point about %.2g away",
                  v->residual, v->products, names[r->how->method], v->step, v->change);
     if (unsolved)
         r->api->tell(
-            r->system, 1,
+            r->system, HO_TELL_WARNING,
             "implicit: %s has not converged: the residual of the adjoint equation is %.2g, the tolerance %.2g; "
             "more iterations may help%s",
             names[r->how->method], v->residual, r->how->tolerance,
             far ? ", and the training is not near a fixed point" : "");
     else if (far)
-        r->api->tell(r->system, 1,
+        r->api->tell(r->system, HO_TELL_WARNING,
                      "implicit: the training is not near a fixed point: a step still moves the state by %.2g of its "
                      "norm, and E there would be about %.2g away; more steps, or mode reverse",
                      v->step, v->change);
