@@ -17,6 +17,7 @@ typedef struct ho_truth {
 typedef struct ho_block {
     char *at; /* ho_large_alloc */
     uint64_t size;
+    bool guarded; /* bytes follow it that nobody may change */
     bool kept; /* values of the data set lie in it: it lives as long as the data set, else as long as the reader runs */
 } ho_block;
 

@@ -10,6 +10,8 @@
 
 #define MOST_ENTRIES (INT64_C(1) << 40)
 #define MOST_CLASSES INT64_C(1000000)
+#define GUARD        16 /* bytes behind memory that a reader is given, which it must not change */
+#define GUARD_BYTE   0xA5
 
 /* An array with what messages say of it. */
 typedef struct incoming {
@@ -60,7 +62,39 @@ void *ho_emission_own(ho_emission *e, void *memory, uint64_t bytes)
 
 void *ho_emission_alloc(ho_emission *e, uint64_t count, uint64_t size, const char *what)
 {
-    return ho_emission_own(e, ho_large_alloc(count, size, what, e->error), count * size);
+    const uint64_t more = (GUARD + size - 1) / size;
+    char *memory = ho_large_alloc(count < UINT64_MAX - more ? count + more : count, size, what, e->error);
+    if (!ho_emission_own(e, memory, count * size))
+        return NULL;
+    memset(memory + count * size, GUARD_BYTE, GUARD);
+    e->dataset->blocks[e->dataset->block_count - 1].guarded = true;
+    return memory;
+}
+
+/* Whether a reader wrote beyond memory that it was given. */
+static ho_status check_guards(ho_emission *e)
+{
+    for (size_t i = 0; i < e->dataset->block_count; i++) {
+        const ho_block *block = &e->dataset->blocks[i];
+        for (uint64_t k = 0; block->guarded && k < GUARD; k++)
+            if ((unsigned char)block->at[block->size + k] != GUARD_BYTE)
+                return ho_emission_misuse(
+                    e, "read wrote beyond the end of memory from ho_data_alloc, a block of %" PRIu64 " bytes",
+                    block->size);
+    }
+    return HO_OK;
+}
+
+/* How many bytes there are from `values` to the end of the memory that they lie in; UINT64_MAX: it is the reader's. */
+static uint64_t bytes_from(const ho_emission *e, const void *values)
+{
+    for (size_t i = 0; i < e->dataset->block_count; i++) {
+        const ho_block *block = &e->dataset->blocks[i];
+        const uint64_t offset = (uint64_t)((uintptr_t)values - (uintptr_t)block->at);
+        if (offset < block->size)
+            return block->size - offset;
+    }
+    return UINT64_MAX;
 }
 
 /* The values themselves, kept for good, where they lie in the data set's memory as its own examples would; or NULL. */
@@ -250,6 +284,22 @@ static bool is_one_hot(const ho_array *array)
     return true;
 }
 
+/* Values that would reach beyond the memory that they lie in are not even looked at. */
+static ho_status check_room(const incoming *in)
+{
+    const ho_array *array = in->array;
+    int64_t entries;
+    if (!array->values || array->rank < 1 || array->rank > HO_MAX_RANK ||
+        !count_entries(array->rank, array->dims, &entries))
+        return HO_OK; /* refused below */
+    const uint64_t size = array->type == HO_ARRAY_U8 ? 1 : array->type == HO_ARRAY_F32 ? 4 : 8;
+    const uint64_t room = bytes_from(in->emission, array->values);
+    if ((uint64_t)entries * size <= room)
+        return HO_OK;
+    return refuse(in, "has %" PRId64 " entries of %" PRIu64 " bytes, but its memory ends after %" PRIu64 " bytes",
+                  entries, size, room);
+}
+
 /* Role, type, rank and sizes; fills name, count and width. */
 static ho_status check_form(incoming *in)
 {
@@ -266,6 +316,8 @@ static ho_status check_form(incoming *in)
     }
     if (array->type < HO_ARRAY_F32 || array->type > HO_ARRAY_I64)
         return refuse(in, "has the unknown type %" PRIu32, array->type);
+    if (check_room(in) != HO_OK)
+        return in->emission->error->status;
     int32_t most = inputs ? HO_MAX_RANK : array->role == HO_ROLE_LABELS ? 1 : 2;
     if (array->role == HO_ROLE_LABELS && is_one_hot(array))
         return refuse(in,
@@ -444,7 +496,7 @@ static ho_status finish_class_names(ho_emission *e)
 
 ho_status ho_emission_finish(ho_emission *e)
 {
-    if (e->error->status == HO_OK && finish_parts(e) == HO_OK)
+    if (e->error->status == HO_OK && check_guards(e) == HO_OK && finish_parts(e) == HO_OK)
         finish_class_names(e);
     free_unkept(e->dataset);
     for (int part = 0; part < 4; part++)

@@ -91,6 +91,8 @@ static const mistake rows[] = {
     {"rescales", "nearest", "FAILED", "not the nearest point: project goes"},
     {"nan_input", "read", "FAILED", "inputs: example 1, entry 1 is NaN"},
     {"label", "read", "FAILED", "labels: example 1 has the label -1"},
+    {"beyond", "read", "FAILED", "read wrote beyond the end of memory from ho_data_alloc, a block of 96 bytes"},
+    {"more_than_there_is", "read", "FAILED", "inputs: has 6012 entries of 8 bytes, but its memory ends after 96 bytes"},
     {"lengths", "read", "FAILED", "labels: has 5 examples, but inputs has 6"},
     {"changes", "read", "FAILED", "a second read gives other values: where the order may change, set `unordered`"},
     {"forgets_the_start", "gradient", "FAILED", "entry 0 of the gradient is"},

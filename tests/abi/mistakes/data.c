@@ -30,6 +30,8 @@ static ho_status read(void *self, ho_data *d)
     x[3] = NAN;
 #elif defined M_label
     y[1] = -1;
+#elif defined M_beyond
+    x[N * D] = 1;
 #elif defined M_changes
     x[0] = reads;
 #endif
@@ -37,7 +39,11 @@ static ho_status read(void *self, ho_data *d)
                        .role = HO_ROLE_INPUTS,
                        .type = HO_ARRAY_F64,
                        .rank = 2,
+#ifdef M_more_than_there_is
+                       .dims = {N, D + 1000},
+#else
                        .dims = {N, D},
+#endif
                        .values = x};
     ho_array labels = {.struct_size = sizeof labels,
                        .role = HO_ROLE_LABELS,
