@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "exec/exec.h"
 #include "exec/profile.h"
+#include "exec/threads.h"
 #include "new.h"
 #include "plugins_help.h"
 #include "profile_print.h"
@@ -129,24 +130,33 @@ static ho_status parse_task(const ho_cli *cli, ho_run_request *request, ho_error
     return error->status;
 }
 
+/* Processes at a time, as many as there are processors for unless --jobs says. */
+static ho_status count_jobs(const ho_cli *cli, int threads, int *jobs, ho_error *error)
+{
+    const int cores = ho_machine_cores();
+    if (count_option("--jobs", cli->jobs, threads < cores ? cores / threads : 1, jobs, error) == HO_OK && cli->jobs &&
+        cli->threads && *jobs * threads > cores)
+        ho_note("warning: --jobs %d with --threads %d needs more than this machine's %d processors", *jobs, threads,
+                cores);
+    return error->status;
+}
+
 static ho_status run_pipeline(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
     ho_pipeline_request pipeline;
     ho_run_request request = run_request(cli);
-    int jobs = 1, threads = 1, cores = ho_machine_cores();
+    int jobs = 1, threads = 1;
     if (begin(cli, cli->precision, &threads, &pipeline, error) != HO_OK ||
-        count_option("--jobs", cli->jobs, threads < cores ? cores / threads : 1, &jobs, error) != HO_OK)
+        count_jobs(cli, threads, &jobs, error) != HO_OK)
         return error->status;
-    if (cli->jobs && cli->threads && jobs * threads > cores)
-        ho_note("warning: --jobs %d with --threads %d needs more than this machine's %d processors", jobs, threads,
-                cores);
     if (check_resume(cli, error) != HO_OK || parse_task(cli, &request, error) != HO_OK)
         return error->status;
     if (cli->task && !cli->jobs)
         jobs = 1; /* others are at work beside this one */
     if (cli->profile && cli->jobs)
         return ho_fail(error, HO_INVALID, "--profile runs one run at a time: it cannot be used with --jobs");
-    ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, cli->profile ? 0 : jobs, &request, error);
+    request.jobs = cli->profile ? 0 : jobs;
+    ho_run_pipeline(registry, &pipeline, cli->variants, cli->variant_count, &request, error);
     ho_error own = {0};
     if (cli->profile && shown_folder && ho_profile_print(shown_folder, &own) != HO_OK)
         ho_fail_as(error, &own);
@@ -160,7 +170,9 @@ static ho_status run_hypergradient(const ho_cli *cli, ho_registry *registry, ho_
     if (!pipeline)
         return error->status;
     ho_run_request request = run_request(cli);
-    ho_status status = ho_run_hypergradient(pipeline, &request, error);
+    if (count_jobs(cli, ho_threads(), &request.jobs, error) == HO_OK)
+        ho_run_hypergradient(pipeline, &request, error);
+    const ho_status status = error->status;
     ho_pipeline_free(pipeline);
     return status;
 }
@@ -312,7 +324,7 @@ const ho_cli_command ho_cli_commands[] = {
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
      "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. --out "
      "writes each gradient to NAME.npy (f64), and a summary to hypergradient.json.",
-     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JSON, .run = run_hypergradient},
+     RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_JSON, .run = run_hypergradient},
     {"plan", "FILE", "estimate the time and memory of hypergradients in each mode",
      "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the size of the "
      "problem. For each installed mode it prints the time of one training with its hypergradients, in seconds and in "

@@ -39,6 +39,8 @@ size_t ho_plan_bytes(const ho_plan *plan);
 void ho_exec_threads(int threads);
 /* Processor time of the calling thread in seconds, with that of the threads which worked for it. */
 double ho_exec_cpu_seconds(void);
+/* Counts what other processes have done for the calling thread. */
+void ho_exec_cpu_add(double seconds);
 
 /* The reference: each node by its definition, in f64; with HO_F32, every tensor of rank > 0 is rounded to float after
  * each node. All values are doubles here. first_bad, if not NULL, receives the first node (in order) with a NaN or Inf

@@ -40,6 +40,11 @@ double ho_exec_cpu_seconds(void)
     return ho_thread_seconds() + worker_seconds;
 }
 
+void ho_exec_cpu_add(double seconds)
+{
+    worker_seconds += seconds;
+}
+
 /* The stride that is not 1. */
 static int64_t leading(const ho_matrix *m)
 {

@@ -1,21 +1,57 @@
-/* What the validation error is the mean over: the training and the validation part dealt anew into folds. */
+/* The trainings whose mean is the validation error: over folds of the examples, and over seeds. */
 #include <inttypes.h>
 
 #include "pipeline/internal.h"
 
+#define SEED_STEP 1000 /* from one training's seed to the next: repetitions count by 1, and are no more */
+_Static_assert(SEED_STEP >= HO_MOST_REPETITIONS, "no two runs of a file train with one seed");
+
+int64_t ho_pipeline_trainings(const ho_pipeline *p)
+{
+    return (p->folds ? p->folds : 1) * p->seeds;
+}
+
+ho_problem ho_pipeline_problem(const ho_pipeline *p, int64_t k)
+{
+    ho_problem problem = p->problem;
+    const int64_t fold = k / p->seeds;
+    problem.seed += (uint64_t)(k % p->seeds) * SEED_STEP;
+    if (fold > 0) {
+        problem.training = &p->further[fold - 1].training;
+        problem.validation = &p->further[fold - 1].validation;
+    }
+    return problem;
+}
+
+char *ho_pipeline_training_name(const ho_pipeline *p, int64_t k)
+{
+    const int64_t fold = k / p->seeds + 1;
+    const uint64_t seed = ho_pipeline_problem(p, k).seed;
+    if (p->folds && p->seeds > 1)
+        return ho_format("fold %" PRId64 " of %" PRId64 ", seed %" PRIu64, fold, p->folds, seed);
+    if (p->folds)
+        return ho_format("fold %" PRId64 " of %" PRId64, fold, p->folds);
+    return p->seeds > 1 ? ho_format("seed %" PRIu64, seed) : NULL;
+}
+
+/* ---- where they stand, and what they go with --------------------------------------------------------------------- */
+
+/* The one that asks for several trainings; NULL: none. */
 static const ho_tree *key_of(const ho_reading *r)
 {
-    return ho_tree_get(ho_tree_get(r->root, "validation"), "folds");
+    const ho_tree *map = ho_tree_get(r->root, "validation");
+    return r->pipeline->folds ? ho_tree_get(map, "folds") : r->pipeline->seeds > 1 ? ho_tree_get(map, "seeds") : NULL;
 }
 
 ho_status ho_check_criterion_place(ho_reading *r)
 {
-    static const char *const wrong[] = {"outer", "data", "stop", "final"};
-    for (size_t i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
-        const ho_tree *map = i ? ho_tree_get(r->root, wrong[i - 1]) : r->root, *key = ho_tree_get(map, "folds");
+    static const char *const wrong[] = {NULL, "outer", "data", "stop", "final"}, *const keys[] = {"folds", "seeds"};
+    for (size_t i = 0; i < 2 * sizeof wrong / sizeof *wrong; i++) {
+        const char *where = wrong[i / 2], *name = keys[i % 2];
+        const ho_tree *key = ho_tree_get(where ? ho_tree_get(r->root, where) : r->root, name);
         if (key)
             return ho_fail_at(r->error, HO_INVALID, key->key_place,
-                              "folds: belongs to `validation`, as validation: {folds: %s}",
+                              "%s: belongs to `validation`, as validation: {%s: %s}", name, name,
                               key->kind == HO_TREE_SCALAR ? key->text : "5");
     }
     return HO_OK;
@@ -23,8 +59,11 @@ ho_status ho_check_criterion_place(ho_reading *r)
 
 static ho_status refuse(ho_reading *r, ho_place place, const char *what)
 {
-    return ho_fail_at(r->error, HO_INVALID, place, "%s; not with \"folds\" of `validation`", what);
+    return ho_fail_at(r->error, HO_INVALID, place, "%s; not with \"%s\" of `validation`", what, key_of(r)->key);
 }
+
+/* ---- folds --------------------------------------------------------------------------------------------------------
+ */
 
 /* What is tied to the examples of one training part. */
 static ho_status check_parts(ho_reading *r, const ho_data_source *source)
@@ -118,10 +157,21 @@ static ho_status settle_final(ho_reading *r)
     return HO_OK;
 }
 
-ho_status ho_check_folds(ho_reading *r)
+static const char *text_of(const ho_pipeline *p)
 {
-    const ho_pipeline *p = r->pipeline;
+    const char *folds = p->folds ? ho_arena_format(p->arena, "%" PRId64 " folds", p->folds) : "";
+    if (p->seeds == 1)
+        return folds;
+    return ho_arena_format(p->arena, "%s%s%" PRId64 " seeds", folds, p->folds ? " x " : "", p->seeds);
+}
+
+ho_status ho_check_criterion(ho_reading *r)
+{
+    ho_pipeline *p = r->pipeline;
     const ho_tree *outer = ho_tree_get(r->root, "outer"), *stop = ho_tree_get(r->root, "stop");
+    if (ho_pipeline_trainings(p) == 1)
+        return HO_OK;
+    p->criterion = text_of(p);
     if (p->online)
         return refuse(r, ho_tree_get(outer, "schedule")->place, "schedule: online: it has one training");
     if (p->warm_start)
@@ -129,5 +179,5 @@ ho_status ho_check_folds(ho_reading *r)
                       "warm_start: the result is the weights of one training");
     if (stop)
         return refuse(r, stop->key_place, "stop: it ends each training by a validation part of its own");
-    return settle_final(r);
+    return p->folds ? settle_final(r) : HO_OK;
 }

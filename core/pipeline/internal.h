@@ -134,6 +134,7 @@ void ho_data_remark(ho_reading *reading, const char *text);
 /* ---- criterion.c ------------------------------------------------------------------------------------------------- */
 
 #define HO_MOST_FOLDS 1000
+#define HO_MOST_SEEDS 1000
 
 /* Refuses its keys where they do not belong. */
 ho_status ho_check_criterion_place(ho_reading *reading);
@@ -141,7 +142,7 @@ ho_status ho_check_criterion_place(ho_reading *reading);
  * `target`: that of the first loss, by whose classes they are stratified where the split is; NULL: none. */
 ho_status ho_describe_folds(ho_reading *reading, const ho_data_source *source, const char *target);
 /* What they cannot go with, and the final training that they have; once all else is known. */
-ho_status ho_check_folds(ho_reading *reading);
+ho_status ho_check_criterion(ho_reading *reading);
 
 /* ---- narrow.c --------------------------------------------------------------------------------------------------- */
 

@@ -69,6 +69,7 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                        "that also sets cross-validation.",
                        "validation: {loss: cross_entropy}\n"
                        "validation: {folds: 5}\n"
+                       "validation: {folds: 5, seeds: 3}\n"
                        "validation: {loss: cross_entropy, folds: 5}"},
     [HO_TUNED] = {"a hyperparameter", "hyperparameters/NAME", NULL,
                   "NAME is PART.HYPERPARAMETER: the name of a term, `model` or `dynamics`, followed by the plugin's "
@@ -245,6 +246,9 @@ const ho_key ho_keys[] = {
             "many folds, stratified like the split. The validation error is the mean over one training per fold, each "
             "validated on its fold and trained on the others. The final training uses training+validation. Default: no "
             "cross-validation"},
+    {HO_IN(HO_VALIDATION), "seeds", INTEGER(1), .most = HO_MOST_SEEDS, AT(ho_pipeline, seeds), .initial = "1",
+     .doc = "number of trainings (on each fold) whose mean is taken. They differ in initial weights and batches: their "
+            "seeds are seed, seed + 1000, seed + 2000, ... The final training uses the first"},
 
     /* ---- hyperparameters */
     {HO_IN(HO_TUNED), "init", OTHER("number, nested list, or .npy file"),

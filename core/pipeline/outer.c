@@ -244,7 +244,7 @@ ho_status ho_describe_stop(ho_reading *r)
 {
     ho_pipeline *p = r->pipeline;
     const ho_tree *node = ho_tree_get(r->root, "stop");
-    if (p->folds && ho_check_folds(r) != HO_OK)
+    if (ho_check_criterion(r) != HO_OK)
         return r->error->status;
     p->monitored = node || p->online;
     if (ho_keys_read(HO_STOP, node, p, r->error) != HO_OK)

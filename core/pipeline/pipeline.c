@@ -201,11 +201,9 @@ void ho_announce_data(const ho_pipeline *p)
         announce(p, "warm start: ",
                  "each training starts from the weights of the last one, with fresh slots; the hypergradient takes "
                  "that start for a constant");
-    if (p->folds) {
-        char *text = ho_format("%lld, of %lld examples for training and validation; the validation error is the mean "
-                               "over as many trainings (check and plan look at the first one)",
-                               (long long)p->folds, (long long)(p->training.count + p->validation.count));
-        announce(p, "folds: ", text);
+    if (p->criterion) {
+        char *text = ho_format("the mean over %s", p->criterion);
+        announce(p, "validation error: ", text);
         free(text);
     }
     fflush(stdout);

@@ -65,8 +65,10 @@ typedef struct ho_pipeline {
 
     /* Data, split and standardised. */
     ho_examples training, validation, test; /* test may be empty */
-    int64_t folds;    /* the validation error is the mean over so many trainings; 0: over one, not cross-validated */
-    ho_fold *further; /* the second fold and those after it; the first one is `training` and `validation` */
+    int64_t folds;                          /* of cross-validation; 0: none */
+    ho_fold *further;      /* the second fold and those after it; the first one is `training` and `validation` */
+    const char *criterion; /* "5 folds x 3 seeds"; NULL: there is one training */
+    int64_t seeds; /* trainings on each fold, or on the training part, with initial weights and batches of their own */
     const char *const *class_names; /* class_count of them, or NULL */
     int64_t class_count;
     const ho_truth *truths; /* what is known about the data, for truth/ of the run folder */
@@ -120,6 +122,13 @@ typedef struct ho_pipeline {
  * file:line:column. */
 ho_pipeline *ho_pipeline_read(ho_registry *registry, const ho_pipeline_request *request, ho_error *error);
 void ho_pipeline_free(ho_pipeline *pipeline); /* NULL is fine */
+
+/* The validation error is the mean over so many trainings, one for each fold and each seed. */
+int64_t ho_pipeline_trainings(const ho_pipeline *pipeline);
+/* That of training k, from 0: those of a fold follow one another. The first is pipeline->problem. */
+ho_problem ho_pipeline_problem(const ho_pipeline *pipeline, int64_t k);
+/* "fold 2 of 5, seed 1001": what training k is called; free(). NULL: there is one only. */
+char *ho_pipeline_training_name(const ho_pipeline *pipeline, int64_t k);
 
 /* The pipeline's system, with its mode chosen where that is `auto`: the exact mode that takes the least time within the
  * memory, counted and not measured, so that the same pipeline gets the same mode again. */

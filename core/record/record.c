@@ -52,6 +52,7 @@ static const ho_field row[] = {
     {"hyperparameters", AT(NAMED, ho_row, hypers), ITEMS(row_hyper, ho_row_hyper)},
     {"scales", AT(NAMED, ho_row, scales), ITEMS(row_scale, ho_row_scale), .flags = HO_FIELD_OMIT},
     {"seeds", AT(LIST, ho_row, seeds), ITEMS(&integer, int64_t), .flags = HO_FIELD_OMIT},
+    {"criterion", AT(TEXT, ho_row, criterion), .flags = HO_FIELD_OMIT},
     {"folders", AT(LIST, ho_row, folders), ITEMS(&path, char *), .flags = HO_FIELD_REQUIRED},
     {"chosen", AT(LIST, ho_row, chosen), ITEMS(&text, char *), .flags = HO_FIELD_OMIT},
     {0},

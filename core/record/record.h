@@ -169,9 +169,10 @@ typedef struct ho_row {
         ho_row_scale *items; /* NULL: every scale is linear */
         size_t count;
     } scales;
-    ho_integers seeds; /* of each run; NULL: unknown */
-    ho_texts folders;  /* of each run, relative to the record's */
-    ho_texts chosen;   /* of a choice: the variant of each run; else NULL */
+    ho_integers seeds;     /* of each run; NULL: unknown */
+    const char *criterion; /* "5 folds x 3 seeds": what a validation error is the mean over; NULL: of one training */
+    ho_texts folders;      /* of each run, relative to the record's */
+    ho_texts chosen;       /* of a choice: the variant of each run; else NULL */
 } ho_row;
 
 /* ---- result.json ------------------------------------------------------------------------------------------------- */

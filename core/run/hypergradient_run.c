@@ -101,7 +101,7 @@ ho_status ho_run_hypergradient(ho_pipeline *pipeline, const ho_run_request *requ
         ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: list some under `hyperparameters:`",
                 pipeline->file);
     if (error->status == HO_OK && ho_best_init(&best, training, false, error) == HO_OK)
-        trainer = ho_trainer_over_folds(pipeline, training, false, request->interrupt, error);
+        trainer = ho_trainer_of_criterion(pipeline, training, false, request->jobs, request->interrupt, error);
     if (error->status == HO_OK && request->out)
         folder = ho_run_folder_new(pipeline, pipeline->root, request->out, NULL, error);
     if (error->status == HO_OK) {

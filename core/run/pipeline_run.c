@@ -80,6 +80,8 @@ static ho_status check_variants(ho_many *m, ho_error *error)
             find_like(m, v, first->pipeline, error);
         if (first->pipeline) {
             m->strategies[v] = ho_strategy_name(first->pipeline);
+            if (first->pipeline->criterion)
+                m->criteria[v] = ho_arena_strdup(m->arena, first->pipeline->criterion);
             ho_experiment_settle(m->experiment, first->pipeline);
         }
         name_variant(error, first->variant);
@@ -125,7 +127,7 @@ static void make_rows(const ho_many *m, ho_record *record)
     for (size_t v = 0; v < m->variants; v++) {
         size_t first = v * repeat;
         const char *name = m->tasks[first].variant ? m->tasks[first].variant : m->tasks->pipeline->name;
-        runs[v] = (ho_runs){name, m->strategies[v], &results[first], &folders[first], NULL, repeat};
+        runs[v] = (ho_runs){name, m->strategies[v], &results[first], &folders[first], NULL, repeat, m->criteria[v]};
         record->rows.items[record->rows.count++] = ho_row_of(&runs[v], arena);
     }
     for (size_t c = 0; c < experiment->choice_count; c++) {
@@ -211,6 +213,7 @@ static void many_free(ho_many *m)
     if (m->tasks)
         ho_pipeline_free(m->tasks->pipeline);
     free(m->strategies);
+    free(m->criteria);
     free(m->like_variant);
     free(m->order);
     free(m->tasks);
@@ -285,7 +288,7 @@ static ho_status finish_share(const ho_many *m, ho_error *error)
     return error->status;
 }
 
-static ho_status run_all(ho_many *m, int jobs, ho_error *error)
+static ho_status run_all(ho_many *m, ho_error *error)
 {
     if (check_variants(m, error) != HO_OK || order_tasks(m, error) != HO_OK || share_out(m, error) != HO_OK ||
         make_whole_folder(m, error) != HO_OK)
@@ -297,7 +300,7 @@ static ho_status run_all(ho_many *m, int jobs, ho_error *error)
         record_so_far(m);
     m->ended = m->alone || m->request->shares ? NULL : record_so_far;
     ho_progress_start(&m->progress, (double)m->due, m->request->quiet);
-    ho_tasks_run(m, jobs);
+    ho_tasks_run(m);
     ho_progress_end(&m->progress);
     return m->request->shares ? finish_share(m, error) : finish(m, error);
 }
@@ -347,7 +350,7 @@ static ho_status resume(ho_many *m, const ho_pipeline_request **asked, const cha
 }
 
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *asked, const char *const *variants,
-                          size_t variant_count, int jobs, const ho_run_request *request, ho_error *error)
+                          size_t variant_count, const ho_run_request *request, ho_error *error)
 {
     ho_files_stay();
     ho_many m = {.registry = registry, .request = request, .arena = ho_arena_new()};
@@ -359,8 +362,8 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
     if (m.experiment) {
         m.chosen = variant_count > 0;
         ho_tasks_make(&m);
-        m.apart = !m.alone && jobs > 0;
-        run_all(&m, jobs, error);
+        m.apart = !m.alone && request->jobs > 0;
+        run_all(&m, error);
     }
     many_free(&m);
     return error->status;

@@ -54,6 +54,7 @@ ho_row ho_row_of(const ho_runs *runs, ho_arena *arena)
 {
     ho_row row = {.variant = runs->variant,
                   .strategy = runs->strategy,
+                  .criterion = runs->criterion,
                   .folders = {runs->folders, runs->count},
                   .chosen = {runs->chosen, runs->count}};
     const ho_summaries *known = &runs->results[0].best;
@@ -116,7 +117,8 @@ ho_row ho_row_of_choice(const char *name, const ho_runs *variants, const size_t 
             results[i].cpu_seconds += member->cpu_seconds;
         }
     }
-    ho_row row = ho_row_of(&(ho_runs){name, "choice", results, folders, chosen, runs}, arena);
+    ho_row row =
+        ho_row_of(&(ho_runs){name, "choice", results, folders, chosen, runs, variants[members[0]].criterion}, arena);
     free(results);
     return row;
 }

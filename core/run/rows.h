@@ -12,6 +12,7 @@ typedef struct ho_runs {
     const char *const *folders;
     const char *const *chosen; /* of a choice: the variant of each run; else NULL */
     size_t count;
+    const char *criterion; /* as in ho_row */
 } ho_runs;
 
 /* Borrows the names of `runs` and `results`; what it makes lives in the arena. */

@@ -8,6 +8,7 @@
 typedef struct ho_run_request {
     const char *out;          /* the run folder; NULL: runs/NAME-N, N the first that is free */
     const char *resume;       /* the folder of a run to go on with; NULL: none */
+    int jobs;                 /* processes at a time; 0: everything in this one */
     int64_t share, shares;    /* of several runs, those that this process sees to: the share-th of shares; 0: all */
     bool quiet;               /* no progress */
     const char *command_line; /* kept in the results */
@@ -23,7 +24,7 @@ typedef struct ho_run_request {
  * A run's folder holds pipeline.yaml (resolved), metrics.jsonl (a line for each outer iteration), result.json,
  * hyperparameters/NAME.npy, weights/NAME.npy, truth/NAME.npy, and examples/ where there are example weights
  * (example_weights.h). A file with variants or repetitions gives a folder of such folders, VARIANT/N (N the repetition,
- * from 1), `jobs` of them at a time, each in a process of its own (0: one after another in this one), whose result.json
+ * from 1), request->jobs of them at a time, each in a process of its own, whose result.json
  * has a row for each variant; `variants` chooses among them (none: all). Every variant is read and checked before
  * anything runs; its files must stay as they are meanwhile. The best hyperparameters are written as they improve, at
  * most once a second. A process that dies fails its run alone. Each file is whole at any moment. HO_FAILED and
@@ -34,7 +35,7 @@ typedef struct ho_run_request {
  * was asked for then: pipeline->file may be NULL; else, with its sets and variants, it must be the run's. Of several
  * runs, those that are done or have diverged stay as they are. */
 ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *pipeline, const char *const *variants,
-                          size_t variant_count, int jobs, const ho_run_request *request, ho_error *error);
+                          size_t variant_count, const ho_run_request *request, ho_error *error);
 
 /* With request->shares, processes on any machines work on one folder, `out`, which they share: each sees to a share of
  * the runs, leaves those alone that are over or that another process is at work on, and goes on with those that one has

@@ -21,7 +21,7 @@
 struct ho_single {
     const ho_single_request *request;
     ho_pipeline *pipeline;
-    ho_training *training, *both; /* both: the final training's, where that is not on the training part alone */
+    ho_training *training, *both; /* both: the final training's, where that is one of its own */
     ho_examples joined;
     ho_problem problem_of_both;
     ho_strategy *strategy; /* NULL: nothing to tune */
@@ -171,10 +171,10 @@ static bool can_pass(const ho_single *s)
            (!s->final || ho_trainer_can_pass(s->final));
 }
 
-/* Whether a training for a column has weights: those over folds have as many as there are folds. */
+/* Whether a training for a column has weights: the criterion's have as many as there are trainings. */
 static bool keeps_state(const ho_single *s, const ho_training *training)
 {
-    return training == s->both || !s->pipeline->folds;
+    return training == s->both || !s->pipeline->criterion;
 }
 
 /* The trainings under way. What they cost is restored behind them. */
@@ -311,7 +311,7 @@ static ho_status evaluate(ho_single *s, ho_training *training, const ho_point *p
         status = ho_training_evaluate(training, point->lambda, point->state, &p->test, &test);
     if (status != HO_OK)
         return ho_take_error(training, status, "evaluation", error);
-    /* What was trained on validates nothing. */
+    /* What was trained on validates nothing, and the criterion's figures are means. */
     if (training == s->both)
         validation.loss = validation.accuracy = NAN;
     *c = (ho_column){.known = true,
@@ -378,7 +378,8 @@ static ho_status record(const ho_single *s, const ho_result *result, bool unfini
     static const char *const here[] = {"."};
     const ho_single_request *request = s->request;
     ho_arena *arena = ho_arena_new();
-    const ho_runs runs = {s->pipeline->name, ho_strategy_name(s->pipeline), result, here, NULL, 1};
+    const ho_runs runs = {s->pipeline->name,     ho_strategy_name(s->pipeline), result, here, NULL, 1,
+                          s->pipeline->criterion};
     ho_row row = ho_row_of(&runs, arena);
     ho_record record = ho_record_of(HO_RECORD_RUN, s->pipeline, request->origin, arena);
     record.started.again = ho_again(request->origin, "pipeline", ho_run_folder_path(s->folder), NULL, arena);
@@ -475,11 +476,14 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
     return result->outcome.status;
 }
 
-/* The final training's examples: validation behind training, or alone. */
+/* The final training's examples: validation behind training, or alone; or those of training, where it is one beside the
+ * criterion's. */
 static ho_status settle_both(ho_single *s, ho_error *error)
 {
     ho_pipeline *p = s->pipeline;
     s->problem_of_both = p->problem;
+    if (p->final_on == HO_FINAL_TRAINING)
+        return HO_OK;
     if (p->final_on == HO_FINAL_BOTH) {
         s->problem_of_both.training = &s->joined;
         s->problem_of_both.weighted = p->training.count;
@@ -499,8 +503,9 @@ static ho_status open_both(ho_single *s, ho_error *error)
     ho_pipeline *p = s->pipeline;
     if (settle_both(s, error) != HO_OK)
         return error->status;
-    bool joined = p->final_on == HO_FINAL_BOTH;
-    const char *on = joined ? "training+validation" : "validation";
+    static const char *const parts[] = {"training", "training+validation", "validation"};
+    const bool joined = p->final_on == HO_FINAL_BOTH;
+    const char *on = parts[p->final_on];
     ho_error own = {0};
     s->both = ho_training_new(&s->problem_of_both, &own);
     if (!s->both)
@@ -546,10 +551,10 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
     /* The steps of descent are not monitored; what comes of them is. */
     bool descends = s->strategy && s->strategy->kind == HO_LINE_ITERATION;
     if (error->status == HO_OK)
-        s->last = ho_trainer_over_folds(p, s->training, p->monitored, request->interrupt, error);
-    if (error->status == HO_OK && descends && !p->folds)
+        s->last = ho_trainer_of_criterion(p, s->training, p->monitored, request->jobs, request->interrupt, error);
+    if (error->status == HO_OK && descends && !p->criterion)
         s->trainer = ho_trainer_new(p, s->training, false, error);
-    if (error->status == HO_OK && p->final_on != HO_FINAL_TRAINING)
+    if (error->status == HO_OK && (p->final_on != HO_FINAL_TRAINING || p->criterion))
         open_both(s, error);
     if (error->status == HO_OK)
         ho_best_init(&s->best, s->training, s->strategy && (descends ? p->warm_start : p->monitored), error);

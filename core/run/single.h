@@ -11,6 +11,7 @@ typedef struct ho_single_request {
     double cpu_seconds; /* a search ends after so many, whatever the pipeline says; 0: as it says */
     bool whole;         /* the run is all there is: measure the initial hyperparameters too. Among several, the
                            test part is looked at only after the choice */
+    int jobs;           /* of the criterion's trainings, processes at a time */
     const volatile int *interrupt;
     /* How far it is: a share of the whole, and in words. */
     void (*tell)(void *context, double share, const char *text);

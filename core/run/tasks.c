@@ -63,8 +63,9 @@ static void show(void *context, const ho_record *record)
         m->request->show(record, ho_run_folder_path(m->folder));
 }
 
-static void hear(void *context, size_t index, char kind, const char *text)
+static void hear(void *context, size_t index, char kind, const char *text, size_t size)
 {
+    (void)size;
     ho_task *t = &((ho_many *)context)->tasks[index];
     char *end;
     if (kind == SAYS_PROGRESS) {
@@ -82,11 +83,19 @@ static void hear(void *context, size_t index, char kind, const char *text)
 
 /* ---- one task ---------------------------------------------------------------------------------------------------- */
 
+/* How many tasks can be at work at a time. */
+static size_t crew_size(const ho_many *m)
+{
+    const size_t jobs = m->request->jobs > 0 ? (size_t)m->request->jobs : 1;
+    return jobs < m->count ? jobs : m->count;
+}
+
 ho_status ho_task_prepare(ho_task *t, ho_error *error)
 {
     ho_many *m = t->all;
     t->pipeline = ho_experiment_pipeline(m->experiment, m->registry, t->variant, t->repetition, error);
     t->request.pipeline = t->pipeline;
+    t->request.jobs = m->request->jobs / (int)crew_size(m); /* what the tasks leave */
     t->single = t->pipeline ? ho_single_new(&t->request, error) : NULL;
     return error->status;
 }
@@ -270,9 +279,9 @@ static bool next(void *context, size_t *index)
     return false;
 }
 
-void ho_tasks_run(ho_many *m, int jobs)
+void ho_tasks_run(ho_many *m)
 {
-    const ho_crew crew = {.most = (size_t)jobs < m->count ? (size_t)jobs : m->count,
+    const ho_crew crew = {.most = crew_size(m),
                           .context = m,
                           .interrupt = m->request->interrupt,
                           .next = next,
@@ -299,6 +308,7 @@ void ho_tasks_make(ho_many *m)
     m->count = m->variants * repeat;
     m->tasks = ho_alloc(m->count * sizeof *m->tasks);
     m->strategies = ho_alloc(m->variants * sizeof *m->strategies);
+    m->criteria = ho_alloc(m->variants * sizeof *m->criteria);
     m->like_variant = ho_alloc(m->variants * sizeof *m->like_variant);
     m->order = ho_alloc(m->count * sizeof(ho_task *));
     for (size_t i = 0; i < m->count; i++) {

@@ -39,6 +39,7 @@ struct ho_many {
     bool worker; /* this is one of them, which told how far it is at that time */
     double told;
     const char **strategies; /* of each variant */
+    const char **criteria;   /* likewise; as in ho_row */
     size_t *like_variant;    /* whose time each variant takes; its own index: none */
     size_t variants;
     ho_run_folder *folder;
@@ -56,7 +57,7 @@ ho_status ho_task_prepare(ho_task *task, ho_error *error);
 void ho_task_let_go(ho_task *task); /* but for the pipeline of the first */
 /* What a task has come to whose folder says so; *settled: it would come to that again. */
 void ho_task_recall(ho_task *task, bool *settled);
-/* All in their order, `jobs` at a time. */
-void ho_tasks_run(ho_many *all, int jobs);
+/* All in their order, as many at a time as the request has jobs. */
+void ho_tasks_run(ho_many *all);
 
 #endif

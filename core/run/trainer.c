@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/folds.h"
+#include "run/criterion.h"
 #include "run/hyperstep.h"
 #include "run/monitored.h"
 #include "run/rounding.h"
@@ -80,7 +80,7 @@ struct ho_trainer {
     const ho_pipeline *pipeline;
     ho_training *training;
     ho_monitored *monitored; /* or */
-    ho_folds *folds;         /* NULL, both: plain */
+    ho_mean *mean;           /* NULL, both: plain */
     ho_walk walk;            /* of a plain one */
     double *lambda;          /* that it is of */
     ho_vector *last;         /* of warm starts: the last state; NULL: each training starts anew */
@@ -103,11 +103,11 @@ ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, b
     return NULL;
 }
 
-ho_trainer *ho_trainer_over_folds(const ho_pipeline *pipeline, ho_training *training, bool monitored,
-                                  const volatile int *interrupt, ho_error *error)
+ho_trainer *ho_trainer_of_criterion(const ho_pipeline *pipeline, ho_training *training, bool monitored, int jobs,
+                                    const volatile int *interrupt, ho_error *error)
 {
     ho_trainer *t = ho_trainer_new(pipeline, training, monitored, error);
-    if (!t || !pipeline->folds || (t->folds = ho_folds_new(pipeline, training, interrupt, error)))
+    if (!t || !pipeline->criterion || (t->mean = ho_mean_new(pipeline, training, jobs, interrupt, error)))
         return t;
     ho_trainer_free(t);
     return NULL;
@@ -118,7 +118,7 @@ void ho_trainer_free(ho_trainer *t)
     if (!t)
         return;
     ho_monitored_free(t->monitored);
-    ho_folds_free(t->folds);
+    ho_mean_free(t->mean);
     ho_walk_free(&t->walk, t->training);
     free(t->lambda);
     ho_training_system(t->training)->api->vector_free(ho_training_system(t->training), t->last);
@@ -170,8 +170,8 @@ ho_status ho_ask(ho_trainer *t, const ho_question *q, ho_best *best, ho_answer *
     *a = (ho_answer){.lambda = q->lambda,
                      .value = NAN,
                      .line = {.validation_error = NAN, .gradient_norm = NAN, .stationarity = NAN, .step_scale = 1}};
-    if (t->folds)
-        return ho_folds_train(t->folds, q, t->gradient, best, a);
+    if (t->mean)
+        return ho_mean_ask(t->mean, q, t->gradient, best, a);
     if (!t->monitored)
         return train(t, q, best, a);
     return ho_monitored_train(t->monitored, q, t->gradient, best, a);
@@ -184,20 +184,25 @@ bool ho_trainer_can_pass(const ho_trainer *t)
 
 ho_status ho_trainer_pass(ho_trainer *t, ho_snapshot *snapshot, ho_error *error)
 {
-    if (t->folds)
-        return ho_folds_pass(t->folds, snapshot, error);
+    if (t->mean)
+        return ho_mean_pass(t->mean, snapshot, error);
     if (t->monitored)
         return ho_monitored_pass(t->monitored, snapshot, error);
     ho_snapshot_pass(snapshot, t->lambda, (size_t)ho_training_lambda_size(t->training) * sizeof *t->lambda);
     return ho_walk_pass(&t->walk, t->training, t->pipeline->mode, t->lambda, snapshot, error);
 }
 
+void ho_trainer_forget(ho_trainer *t)
+{
+    ho_walk_free(&t->walk, t->training);
+}
+
 int64_t ho_trainer_evaluations(const ho_trainer *t)
 {
-    return t->folds ? ho_folds_evaluations(t->folds) : ho_training_evaluations(t->training);
+    return t->mean ? ho_mean_evaluations(t->mean) : ho_training_evaluations(t->training);
 }
 
 const ho_metrics *ho_trainer_metrics(const ho_trainer *t)
 {
-    return t->folds ? ho_folds_metrics(t->folds) : NULL;
+    return t->mean ? ho_mean_metrics(t->mean) : NULL;
 }

@@ -2,8 +2,8 @@
  * Trainers: train with a lambda and measure the result.
  *
  * A plain one trains for a fixed number of steps, through a mode where a hypergradient is wanted. A monitored one
- * (monitored.h) evaluates while it trains, and may end early. One of folds (folds.h) trains once for each and answers
- * with the means. Whatever is measured competes for THE best.
+ * (monitored.h) evaluates while it trains, and may end early. One of a mean (criterion.h) trains several times and
+ * answers with the means. Whatever is measured competes for THE best.
  */
 #ifndef HO_RUN_TRAINER_H
 #define HO_RUN_TRAINER_H
@@ -84,11 +84,11 @@ typedef struct ho_trainer ho_trainer;
 
 /* `monitored`: evaluates as pipeline->stop says. Borrows both for its lifetime. */
 ho_trainer *ho_trainer_new(const ho_pipeline *pipeline, ho_training *training, bool monitored, ho_error *error);
-/* One of what the hyperparameters minimise: over the pipeline's folds, if it has any, of which
- * `training` is the first's; never monitored then. Its best keep no state, and its trainings are interrupted by the
- * flag (borrowed; NULL: never). */
-ho_trainer *ho_trainer_over_folds(const ho_pipeline *pipeline, ho_training *training, bool monitored,
-                                  const volatile int *interrupt, ho_error *error);
+/* One of what the hyperparameters minimise: of the mean over the pipeline's trainings, if it has several, of which
+ * `training` is the first; never monitored then. Its best keep no state, and its trainings are interrupted by the flag
+ * (borrowed; NULL: never); `jobs`: of them at a time, each in a process of its own. */
+ho_trainer *ho_trainer_of_criterion(const ho_pipeline *pipeline, ho_training *training, bool monitored, int jobs,
+                                    const volatile int *interrupt, ho_error *error);
 void ho_trainer_free(ho_trainer *trainer); /* NULL is fine */
 
 /* Trains with a lambda, of which the best may keep what it reaches. HO_VALUE: from the initial state to the end.
@@ -104,9 +104,12 @@ bool ho_trainer_can_pass(const ho_trainer *trainer);
  * listener is told of a rest. Restored, it goes on when the same question is asked. */
 ho_status ho_trainer_pass(ho_trainer *trainer, ho_snapshot *snapshot, ho_error *error);
 
+/* Of a plain one: nothing is under way any more, though it may have been restored so. */
+void ho_trainer_forget(ho_trainer *trainer);
+
 /* ho_training_evaluations of all its trainings. */
 int64_t ho_trainer_evaluations(const ho_trainer *trainer);
-/* Of one of folds: loss and accuracy of the last answer to HO_VALUE, means over the folds. NULL: it has no folds. */
+/* Of one of a mean: loss and accuracy of the last answer to HO_VALUE, means over the trainings. NULL: it has one. */
 const ho_metrics *ho_trainer_metrics(const ho_trainer *trainer);
 
 #endif

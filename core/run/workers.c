@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,19 @@
 /* A signal may come just before the crew waits for its workers' words. */
 #define GLANCE_MILLISECONDS 200
 
-/* A worker writes messages, each with a zero byte behind it, and an empty one when its work is done. What it writes
- * without a zero byte are its last words. */
+/* Before each message stand a mark, its kind and its size; the last one is of kind DONE. What follows without a mark
+ * are the worker's last words. */
+typedef struct head {
+    char mark, kind;
+    uint64_t size;
+} head;
+enum { MARK = 1, DONE = 0 };
+
 typedef struct worker {
     pid_t process;
     size_t task;
     int pipe;
-    char *heard; /* of the message that has not ended */
+    char *heard; /* of the message that has not ended, or its last words */
     size_t length, capacity;
     bool done;
 } worker;
@@ -41,19 +48,21 @@ typedef struct crew {
 
 static int channel = -1;
 
+void ho_crew_send(char kind, const void *bytes, size_t size)
+{
+    const head h = {.mark = MARK, .kind = kind, .size = size};
+    ho_error nobody = {0}; /* to hear: then this process is about to end too */
+    if (ho_file_append(channel, "pipe", &h, sizeof h, &nobody) == HO_OK)
+        ho_file_append(channel, "pipe", bytes, size, &nobody);
+}
+
 void ho_crew_say(char kind, const char *format, ...)
 {
-    char *text;
-    size_t size;
-    FILE *message = ho_text_open(&text, &size);
     va_list args;
     va_start(args, format);
-    fputc(kind, message);
-    vfprintf(message, format, args);
+    char *text = ho_format_args(format, args);
     va_end(args);
-    ho_text_close(message);
-    ho_error nobody = {0}; /* to hear: then this process is about to end too */
-    ho_file_append(channel, "pipe", text, size + 1, &nobody);
+    ho_crew_send(kind, text, strlen(text) + 1);
     free(text);
 }
 
@@ -72,8 +81,7 @@ _Noreturn static void be_worker(const ho_crew *does, size_t task, const int ends
     channel = ends[1];
     ho_last_words_to(channel);
     does->work(does->context, task);
-    ho_error nobody = {0};
-    ho_file_append(channel, "pipe", "", 1, &nobody);
+    ho_crew_send(DONE, "", 0);
     exit(0);
 }
 
@@ -108,7 +116,7 @@ static char *death_of(const worker *w, int state)
     static const char ours[] = "hotool: ";
     if (w->done && WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return NULL;
-    if (w->length) {
+    if (w->length && *w->heard != MARK) {
         const char *words = w->heard + (strncmp(w->heard, ours, strlen(ours)) == 0 ? strlen(ours) : 0);
         return ho_format("%.*s", (int)strcspn(words, "\n"), words);
     }
@@ -135,21 +143,25 @@ static void bury(crew *c, size_t index)
 /* What has come of it; false: it is gone. */
 static bool hear(const crew *c, worker *w)
 {
-    enum { MOST = 4096 };
+    enum { MOST = 65536 }; /* what a pipe holds */
     while (w->capacity - w->length <= MOST)
         ho_grow((void **)&w->heard, &w->capacity, w->capacity, 1);
     const ssize_t got = read(w->pipe, w->heard + w->length, MOST);
     if (got <= 0)
         return got < 0 && errno == EINTR;
     w->length += (size_t)got;
-    char *message = w->heard, *end = w->heard + w->length;
-    for (char *zero; (zero = memchr(message, 0, (size_t)(end - message))); message = zero + 1)
-        if (zero == message)
+    size_t at = 0;
+    for (head h; w->length - at >= sizeof h && w->heard[at] == MARK; at += sizeof h + h.size) {
+        memcpy(&h, w->heard + at, sizeof h);
+        if (h.size > w->length - at - sizeof h)
+            break;
+        if (h.kind == DONE)
             w->done = true;
         else
-            c->does->hear(c->does->context, w->task, message[0], message + 1);
-    w->length = (size_t)(end - message);
-    memmove(w->heard, message, w->length);
+            c->does->hear(c->does->context, w->task, h.kind, w->heard + at + sizeof h, h.size);
+    }
+    w->length -= at;
+    memmove(w->heard, w->heard + at, at ? w->length : 0);
     w->heard[w->length] = '\0';
     return true;
 }

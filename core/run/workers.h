@@ -16,8 +16,8 @@ typedef struct ho_crew {
     bool (*next)(void *context, size_t *task);
     /* In a process of its own, a copy of this one, which ends when the call returns. */
     void (*work)(void *context, size_t task);
-    /* What its worker said. */
-    void (*hear)(void *context, size_t task, char kind, const char *text);
+    /* What its worker said or sent. */
+    void (*hear)(void *context, size_t task, char kind, const char *bytes, size_t size);
     /* Its worker is gone. `death`: how it died; NULL: `work` returned. */
     void (*over)(void *context, size_t task, const char *death);
 } ho_crew;
@@ -25,7 +25,8 @@ typedef struct ho_crew {
 /* Until no task is running and `next` gives none. Threads: this process must have no others but the BLAS's. */
 void ho_crew_run(const ho_crew *crew);
 
-/* From `work` to `hear`. The text holds no zero byte. */
+/* From `work` to `hear`: a text, with the zero byte behind it, or any bytes. */
 void ho_crew_say(char kind, const char *format, ...) HO_PRINTF(2, 3);
+void ho_crew_send(char kind, const void *bytes, size_t size);
 
 #endif

@@ -9,6 +9,11 @@ double ho_cpu_seconds(void)
     return ho_exec_cpu_seconds();
 }
 
+void ho_cpu_seconds_add(double seconds)
+{
+    ho_exec_cpu_add(seconds);
+}
+
 static bool all_finite(const double *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)

@@ -48,5 +48,7 @@ ho_status ho_train_of(ho_walk *walk, ho_training *training, int64_t steps, const
 
 /* Seconds of processor time of the calling thread, and of the threads of its matrix products (an estimate). */
 double ho_cpu_seconds(void);
+/* Counts what another process has done for it. */
+void ho_cpu_seconds_add(double seconds);
 
 #endif

@@ -305,10 +305,24 @@ char *ho_training_told(ho_training *training, int32_t kind)
     return told;
 }
 
+static void pass_told(char **told, ho_snapshot *snapshot)
+{
+    ho_arena *arena = ho_arena_new();
+    const char *text = *told;
+    ho_snapshot_text(snapshot, &text, arena);
+    if (snapshot->restoring) {
+        free(*told);
+        *told = text ? ho_strdup(text) : NULL;
+    }
+    ho_arena_free(arena);
+}
+
 ho_status ho_training_pass(ho_training *training, ho_snapshot *snapshot, ho_error *error)
 {
     bool starts = training->start != NULL;
     HO_SNAPSHOT(snapshot, training->evaluations);
+    for (int i = 0; i < 2; i++)
+        pass_told(&training->told[i], snapshot);
     HO_SNAPSHOT(snapshot, starts);
     if (starts && !training->start)
         training->start = ho_vector_make(&training->layout, 1, error);

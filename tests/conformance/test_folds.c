@@ -11,6 +11,7 @@
 static online *o;
 static ho_trainer *trainer;
 static ho_best best;
+static int jobs = 1;
 
 static void close_all(void)
 {
@@ -23,7 +24,7 @@ TestSuite(folds, .fini = close_all, .timeout = 60);
 
 static ho_trainer *make_trainer(void)
 {
-    ho_trainer *made = ho_trainer_over_folds(o->pipeline, o->training, false, NULL, &o->error);
+    ho_trainer *made = ho_trainer_of_criterion(o->pipeline, o->training, false, jobs, NULL, &o->error);
     cr_assert_not_null(made, "%s", o->error.text);
     return made;
 }
@@ -221,7 +222,7 @@ static void save(void *context)
 }
 
 /* Saved in the middle of a fold and restored into another trainer, the question comes to the same answer. */
-static void check_passing(ho_wanted wanted)
+static void check_passing(ho_wanted wanted, int then)
 {
     const ho_listener listener = {.rest = save};
     open_folds();
@@ -236,6 +237,7 @@ static void check_passing(ho_wanted wanted)
     ask(wanted, o->initial, &listener);
     const int left = rests - save_at;
     ho_trainer_free(trainer);
+    jobs = then;
     trainer = make_trainer();
     ho_snapshot_restore(&saved);
     cr_assert_eq(ho_trainer_pass(trainer, &saved, &o->error), HO_OK, "%s", o->error.text);
@@ -247,12 +249,86 @@ static void check_passing(ho_wanted wanted)
     ho_snapshot_free(&saved);
 }
 
+/* Whatever the number of processes, to the last bit. */
+Test(folds, processes_of_their_own_come_to_the_same)
+{
+    double gradient[ONLINE_LAMBDA];
+    open_with((const char *const[]){FOLDED, "validation/seeds=2", NULL});
+    const double value = value_at(o->initial), loss = ho_trainer_metrics(trainer)->loss;
+    double before = ho_cpu_seconds();
+    const ho_answer alone = ask(HO_GRADIENT, o->initial, NULL);
+    const double cpu_seconds = ho_cpu_seconds() - before;
+    const ho_line line = alone.line;
+    const int64_t evaluations = ho_trainer_evaluations(trainer);
+    memcpy(gradient, alone.gradient, (size_t)o->size * sizeof *gradient);
+    ho_trainer_free(trainer);
+    jobs = 3;
+    trainer = make_trainer();
+    cr_expect_eq(value_at(o->initial), value);
+    cr_expect_eq(ho_trainer_metrics(trainer)->loss, loss);
+    before = ho_cpu_seconds();
+    const ho_answer apart = ask(HO_GRADIENT, o->initial, NULL);
+    cr_expect_gt(ho_cpu_seconds() - before, 0.5 * cpu_seconds, "their time counts");
+    cr_expect_eq(apart.value, value);
+    cr_expect_eq(apart.line.trajectory_bytes, line.trajectory_bytes);
+    cr_expect_eq(apart.line.rounding.left, line.rounding.left);
+    cr_expect_str_eq(apart.line.rounding.hyper, line.rounding.hyper);
+    cr_expect_eq(ho_trainer_evaluations(trainer), evaluations);
+    cr_expect_arr_eq(apart.gradient, gradient, (size_t)o->size * sizeof *gradient);
+}
+
+/* Seeds differ in initial weights and batches; those of a fold follow one another. */
+Test(folds, seeds_are_trainings_of_their_own)
+{
+    open_with((const char *const[]){FOLDED, "validation/seeds=2", NULL});
+    double value = 0, single;
+    for (int64_t k = 0; k < 2 * FOLDS; k++) {
+        const ho_problem problem = ho_pipeline_problem(o->pipeline, k);
+        cr_expect_eq(problem.seed, o->pipeline->problem.seed + (k % 2 ? 1000 : 0));
+        cr_expect_eq(problem.validation, part_of(k / 2, true));
+        ho_training *training = ho_training_new(&problem, &o->error);
+        cr_assert_eq(ho_train(training, 50, o->initial, NULL, &single, &o->error), HO_OK, "%s", o->error.text);
+        value += single / (2 * FOLDS);
+        ho_training_free(training);
+    }
+    cr_expect_float_eq(value_at(o->initial), value, 1e-14);
+}
+
 Test(folds, a_hypergradient_under_way_is_passed)
 {
-    check_passing(HO_GRADIENT);
+    check_passing(HO_GRADIENT, 1);
 }
 
 Test(folds, a_training_under_way_is_passed)
 {
-    check_passing(HO_VALUE);
+    check_passing(HO_VALUE, 1);
+}
+
+/* Begun in this process, and gone on with in others. */
+Test(folds, a_hypergradient_under_way_is_passed_on)
+{
+    check_passing(HO_GRADIENT, 3);
+}
+
+/* Begun in others, that say where they are, and gone on with in this process. */
+Test(folds, processes_tell_where_they_are)
+{
+    const ho_listener listener = {.rest = save};
+    open_with((const char *const[]){FOLDED, "checkpoint/seconds=0", NULL});
+    const double value = value_at(o->initial);
+    ho_trainer_free(trainer);
+    jobs = 2;
+    trainer = make_trainer();
+    save_at = 70; /* of 200 steps and 4 ends */
+    ask(HO_VALUE, o->initial, &listener);
+    cr_assert_geq(rests, 4 * 50);
+    ho_trainer_free(trainer);
+    jobs = 1;
+    trainer = make_trainer();
+    ho_snapshot_restore(&saved);
+    cr_assert_eq(ho_trainer_pass(trainer, &saved, &o->error), HO_OK, "%s", o->error.text);
+    rests = save_at = 0;
+    cr_expect_eq(ask(HO_VALUE, o->initial, &listener).value, value);
+    cr_expect_leq(rests, 4 * 50 - 60, "what they had come to was done again");
+    ho_snapshot_free(&saved);
 }

@@ -91,3 +91,54 @@ Test(folds, the_fold_that_diverges_is_named)
     cr_expect_eq(r.status, 1, "%d", r.status);
     cr_expect(strstr(r.err, "(fold 1 of 4)"), "%s", r.err);
 }
+
+/* ---- processes --------------------------------------------------------------------------------------------------- */
+
+static const char *without_seconds(const char *json)
+{
+    char *text = (char *)cli_format("%s", json);
+    for (char *at = text; (at = strstr(at, "seconds\": "));)
+        for (at += strlen("seconds\": "); *at && *at != ',' && *at != '\n' && *at != '}'; at++)
+            *at = '-';
+    return text;
+}
+
+/* However many processes there are, the run is the same. */
+Test(folds, jobs_change_nothing)
+{
+    static const char *const jobs[] = {"1", "3"};
+    for (size_t i = 0; i < 2; i++)
+        cli_expect_done(cli_run("pipeline", "base.yaml", "--set", FOLDS, "--set", "validation/seeds=2", "--jobs",
+                                jobs[i], "--out", cli_format("j%s", jobs[i]), NULL));
+    const char *alone = cli_read("j1/metrics.jsonl"), *apart = cli_read("j3/metrics.jsonl");
+    cr_expect_str_eq(without_seconds(alone), without_seconds(apart));
+    cr_expect(strstr(cli_read("j1/result.json"), "\"criterion\": \"4 folds x 2 seeds\""));
+    static const char *const figures[] = {"tuned/validation_error", "tuned/validation_loss", "final/test_loss",
+                                          "gradient_evaluations", "digits/left"};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        cr_expect_eq(json_number(cli_read("j1/result.json"), figures[i]),
+                     json_number(cli_read("j3/result.json"), figures[i]), "%s", figures[i]);
+}
+
+/* With seeds alone nothing is dealt anew, and the final training is that of the training part with the run's seed. */
+Test(folds, seeds_have_a_final_training)
+{
+    cli_expect_done(
+        cli_run("pipeline", "base.yaml", "--set", "validation/seeds=3", "--set", "batch=20", "--out", "s", NULL));
+    const char *result = cli_read("s/result.json");
+    cr_expect(strstr(result, "\"criterion\": \"3 seeds\""), "%s", result);
+    cr_expect_gt(json_number(result, "final/test_accuracy"), 0.3, "%s", result);
+    cr_expect_eq(json_number(result, "data/training"), 40);
+}
+
+/* The other trainings are not to blame. */
+Test(folds, a_worker_that_dies_is_named)
+{
+    cli_result r = cli_run("pipeline", "base.yaml", "--set", FOLDS, "--jobs", "2", "--set",
+                           cli_format("hypergradient={mode: scripted, path: %s/scripted_mode.so, fault: kill, at: 1}",
+                                      cli_environment("HOTOOL_PIPELINE_PLUGINS")),
+                           NULL);
+    cr_expect_eq(r.status, 1, "%d", r.status);
+    cr_expect(strstr(r.err, "its process was ended by signal 9"), "%s", r.err);
+    cr_expect(strstr(r.err, "(fold 1 of 4)"), "%s", r.err);
+}
