@@ -66,7 +66,7 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                          "  - {penalty: l2, name: ridge, on: [W*]}"},
     [HO_VALIDATION] = {"validation", "validation", "the keys of a single term: see `loss` and `penalty`",
                        "The validation error, which the hyperparameters minimise: a term, a list of terms, or a map "
-                       "that also sets cross-validation.",
+                       "that also sets the trainings whose mean it is: over folds, seeds or both.",
                        "validation: {loss: cross_entropy}\n"
                        "validation: {folds: 5}\n"
                        "validation: {folds: 5, seeds: 3}\n"
