@@ -104,6 +104,8 @@ static void print_run(const ho_record *record, const char *folder)
         printf(", %s%s\n", record->mode, online ? " online" : "");
     else
         printf(", %s\n", strcmp(strategy, "none") == 0 ? "no tuning" : strategy);
+    if (record->rows.items[0].criterion)
+        printf("  validation error and accuracy: means over %s\n", record->rows.items[0].criterion);
     printf("  %-24s", "hyperparameters");
     for (size_t i = 0; i < HO_COLUMNS; i++)
         if (r->columns[i].known)
@@ -199,7 +201,7 @@ static void print_chosen(const ho_texts *chosen, FILE *out)
 static void put_row(ho_grid *grid, const ho_record *record, const ho_row *row)
 {
     ho_grid_put(grid, "%s", row->variant);
-    ho_grid_put(grid, "%s", row->strategy);
+    ho_grid_put(grid, "%s%s%s", row->strategy, row->criterion ? ", " : "", row->criterion ? row->criterion : "");
     for (size_t c = 0; c < COLUMNS; c++)
         if (any_row_has(record, columns[c]))
             put_figure(grid, &row->figures[columns[c]], &ho_figure_forms[columns[c]]);

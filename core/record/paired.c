@@ -1,6 +1,13 @@
 #include "record/paired.h"
 
 #include <math.h>
+#include <string.h>
+
+bool ho_paired_alike(const ho_row *first, const ho_row *second, ho_figure figure)
+{
+    const char *a = first->criterion, *b = second->criterion;
+    return ho_figure_forms[figure].from != HO_OF_CHOICE || a == b || (a && b && strcmp(a, b) == 0);
+}
 
 /* The run of `second` that belongs to run i of `first`; the count of runs: none. */
 static size_t partner_of(const ho_row *first, size_t i, const ho_row *second, ho_figure figure)
@@ -24,7 +31,7 @@ static double difference(const ho_row *first, size_t i, const ho_row *second, ho
 ho_paired ho_paired_of(const ho_row *first, const ho_row *second, ho_figure figure)
 {
     ho_paired p = {.mean = NAN, .sd = NAN};
-    size_t runs = first->figures[figure].values.count;
+    size_t runs = ho_paired_alike(first, second, figure) ? first->figures[figure].values.count : 0;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < runs; i++) {
         double d = difference(first, i, second, figure);

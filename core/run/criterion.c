@@ -67,6 +67,40 @@ static ho_status make_member(ho_mean *m, int64_t k, ho_error *error)
     return error->status;
 }
 
+/* The initial state, in a snapshot. */
+static ho_status begin_with(const member *own, ho_snapshot *snapshot, ho_error *error)
+{
+    ho_system *system = ho_training_system(own->training);
+    double *lambda = ho_alloc(((size_t)ho_training_lambda_size(own->training) + 1) * sizeof *lambda);
+    ho_vector *state = system->api->vector_new(system, 1);
+    ho_training_lambda_initial(own->training, lambda);
+    const ho_status status = state ? system->api->initial(system, lambda, state) : HO_FAILED;
+    ho_snapshot_save(snapshot);
+    if (status == HO_OK)
+        ho_training_pass_vector(own->training, state, snapshot);
+    else
+        ho_take_error(own->training, status, "training", error);
+    system->api->vector_free(system, state);
+    free(lambda);
+    return error->status;
+}
+
+/* Refuses seeds that make no difference. */
+static ho_status check_seeds(const ho_mean *m, ho_error *error)
+{
+    const ho_problem *problem = &m->members[0].problem;
+    ho_snapshot first = {0}, second = {0};
+    const bool full = problem->batch == 0 || problem->batch == problem->training->count;
+    if (m->pipeline->seeds > 1 && full && begin_with(&m->members[0], &first, error) == HO_OK &&
+        begin_with(&m->members[1], &second, error) == HO_OK && memcmp(first.bytes, second.bytes, first.size) == 0)
+        ho_fail_at(error, HO_INVALID, ho_tree_get(ho_tree_get(m->pipeline->root, "validation"), "seeds")->place,
+                   "seeds: all trainings would be the same: batches are full, and the initial weights do not depend on "
+                   "the seed");
+    ho_snapshot_free(&first);
+    ho_snapshot_free(&second);
+    return error->status;
+}
+
 ho_mean *ho_mean_new(const ho_pipeline *pipeline, ho_training *first, int jobs, const volatile int *interrupt,
                      ho_error *error)
 {
@@ -80,7 +114,7 @@ ho_mean *ho_mean_new(const ho_pipeline *pipeline, ho_training *first, int jobs, 
     m->members[0].training = first;
     for (int64_t k = 0; k < m->count && error->status == HO_OK; k++)
         make_member(m, k, error);
-    if (error->status == HO_OK)
+    if (error->status == HO_OK && check_seeds(m, error) == HO_OK)
         return m;
     ho_mean_free(m);
     return NULL;

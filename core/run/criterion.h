@@ -11,7 +11,7 @@ typedef struct ho_mean ho_mean;
 
 /* `first`: the first of the pipeline's trainings; the others are made here. `jobs`: of them at a time, each in a
  * process of its own; 1: one after another in this one. Borrows all arguments for its lifetime. Refused: folds whose
- * hyperparameters have other shapes than the first one's. */
+ * hyperparameters have other shapes than the first one's, and seeds that make no difference. */
 ho_mean *ho_mean_new(const ho_pipeline *pipeline, ho_training *first, int jobs, const volatile int *interrupt,
                      ho_error *error);
 void ho_mean_free(ho_mean *mean); /* NULL is fine */

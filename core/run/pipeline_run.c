@@ -70,6 +70,25 @@ static ho_status order_tasks(ho_many *m, ho_error *error)
     return HO_OK;
 }
 
+/* The least of validation errors that are means over other trainings would say nothing. */
+static ho_status check_choices(const ho_many *m, ho_error *error)
+{
+    const ho_experiment *e = m->experiment;
+    for (size_t c = 0; c < e->choice_count; c++)
+        for (size_t i = 1; i < e->choices[c].count; i++) {
+            const size_t *members = e->choices[c].members;
+            const char *one = m->criteria[members[0]], *other = m->criteria[members[i]];
+            one = one ? one : "one training";
+            other = other ? other : "one training";
+            if (strcmp(one, other) != 0)
+                return ho_fail_at(error, HO_INVALID,
+                                  ho_tree_get(ho_tree_get(e->root, "choose"), e->choices[c].name)->place,
+                                  "choose: %s: the validation errors of %s (%s) and %s (%s) cannot be compared",
+                                  e->choices[c].name, e->variants[members[0]], one, e->variants[members[i]], other);
+        }
+    return HO_OK;
+}
+
 /* Reads and checks every variant before anything is written. Only the first task stays ready: each holds examples and
  * buffers of its own, and takes milliseconds to be made again. */
 static ho_status check_variants(ho_many *m, ho_error *error)
@@ -88,7 +107,7 @@ static ho_status check_variants(ho_many *m, ho_error *error)
         if (v > 0)
             ho_task_let_go(first);
     }
-    return error->status;
+    return error->status == HO_OK ? check_choices(m, error) : error->status;
 }
 
 /* The outcome of all runs: interrupted if one was, else that of the first that failed. */

@@ -66,6 +66,10 @@ Test(folds, are_refused_where_there_is_one_training_part)
 Test(folds, are_a_matter_of_validation)
 {
     static const char *const sets[] = {"folds=5", "outer/folds=5", "data/folds=5"};
+    cli_expect_refused("seeds", cli_run("pipeline", "base.yaml", "--set", "outer/seeds=3", NULL),
+                       "seeds: belongs to `validation`, as validation: {seeds: 3}", NULL);
+    cli_expect_refused("same", cli_run("pipeline", "base.yaml", "--set", "validation/seeds=3", NULL),
+                       "seeds: all trainings would be the same", NULL);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         cli_expect_refused(sets[i], cli_run("pipeline", "base.yaml", "--set", sets[i], NULL),
                            "folds: belongs to `validation`, as validation: {folds: 5}", NULL);
@@ -109,8 +113,8 @@ Test(folds, jobs_change_nothing)
 {
     static const char *const jobs[] = {"1", "3"};
     for (size_t i = 0; i < 2; i++)
-        cli_expect_done(cli_run("pipeline", "base.yaml", "--set", FOLDS, "--set", "validation/seeds=2", "--jobs",
-                                jobs[i], "--out", cli_format("j%s", jobs[i]), NULL));
+        cli_expect_done(cli_run("pipeline", "base.yaml", "--set", FOLDS, "--set", "validation/seeds=2", "--set",
+                                "batch=20", "--jobs", jobs[i], "--out", cli_format("j%s", jobs[i]), NULL));
     const char *alone = cli_read("j1/metrics.jsonl"), *apart = cli_read("j3/metrics.jsonl");
     cr_expect_str_eq(without_seconds(alone), without_seconds(apart));
     cr_expect(strstr(cli_read("j1/result.json"), "\"criterion\": \"4 folds x 2 seeds\""));
@@ -142,4 +146,27 @@ Test(folds, a_worker_that_dies_is_named)
     cr_expect_eq(r.status, 1, "%d", r.status);
     cr_expect(strstr(r.err, "its process was ended by signal 9"), "%s", r.err);
     cr_expect(strstr(r.err, "(fold 1 of 4)"), "%s", r.err);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+/* A table says what its validation errors are, and compares those of one kind only. */
+Test(folds, a_table_tells_them_from_others)
+{
+    cli_pipeline("v.yaml", "seed: 3\n",
+                 "seed: 3\nrepeat: 2\nvariants: {ONE: {}, CV: {validation: {folds: 4}}, MEAN: {batch: 20, validation: "
+                 "{seeds: 2}}}\n");
+    cli_result r = cli_run("pipeline", "v.yaml", "--out", "v", NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "hypergradient, 4 folds") && strstr(r.out, "hypergradient, 2 seeds"), "%s", r.out);
+    const char *paired = strstr(r.out, "minus ");
+    cr_assert(paired, "%s", r.out);
+    for (int row = 0; row < 2; row++) { /* no validation error or accuracy, but a test accuracy */
+        paired = strchr(strchr(paired, '\n') + 1, row ? ' ' : '\n');
+        cr_expect_str_neq(paired, "");
+    }
+    r = cli_run("runs", "v", NULL);
+    cr_expect(strstr(r.out, "hypergradient, 4 folds"), "%s", r.out);
+    cli_expect_refused("choose", cli_run("pipeline", "v.yaml", "--set", "choose={BEST: [ONE, CV]}", NULL),
+                       "the validation errors of ONE (one training) and CV (4 folds) cannot be compared", NULL);
 }

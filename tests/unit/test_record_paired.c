@@ -60,6 +60,21 @@ Test(paired, seeds_say_what_belongs_together)
     cr_expect_eq(ho_paired_of(&a, &b, HO_VALIDATION_ERROR).pairs, 0, "of other numbers of runs");
 }
 
+/* Over folds other examples validate; the test part is the same. */
+Test(paired, other_criteria_are_other_validation_errors)
+{
+    ho_row a = row_of(errors, accuracies, seeds, 4), b = row_of(others, errors, seeds, 4);
+    a.criterion = "5 folds";
+    cr_expect_eq(ho_paired_of(&a, &b, HO_VALIDATION_ERROR).pairs, 0);
+    cr_expect_eq(ho_paired_of(&b, &a, HO_VALIDATION_ERROR).pairs, 0);
+    cr_expect_eq(ho_paired_of(&a, &b, HO_TEST_ACCURACY).pairs, 4);
+    b.criterion = "3 folds";
+    cr_expect_eq(ho_paired_of(&a, &b, HO_VALIDATION_ERROR).pairs, 0);
+    const char same[] = "5 folds";
+    b.criterion = same;
+    cr_expect_eq(ho_paired_of(&a, &b, HO_VALIDATION_ERROR).pairs, 4);
+}
+
 Test(paired, what_is_unknown_is_no_pair)
 {
     const double holes[] = {1, NAN, 4, NAN};

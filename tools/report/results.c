@@ -181,6 +181,10 @@ static void put_method(const ho_page *page, size_t r)
     fputs("<br><span class=\"how\">", html);
     ho_text_html(strategy_title(row->record->strategy), html);
     put_chosen(&row->record->chosen, html);
+    if (row->record->criterion) {
+        fputs("<br>validation: mean over ", html);
+        ho_text_html(row->record->criterion, html);
+    }
     if (row->record->outcome.text[0] && !waits) {
         fputs("<br>", html);
         ho_text_html(row->record->outcome.text, html);
@@ -233,7 +237,8 @@ static bool is_best(const ho_page *page, size_t row, const column *c)
     double mine = mean_of(page, row, c->figure);
     int better = ho_figure_forms[c->figure].better;
     for (size_t r = 0; r < page->run->row_count; r++)
-        if (better * mean_of(page, r, c->figure) > better * mine)
+        if (ho_paired_alike(page->run->rows[r].record, page->run->rows[row].record, c->figure) &&
+            better * mean_of(page, r, c->figure) > better * mine)
             return false;
     return better != 0 && isfinite(mine) && page->run->row_count > 1;
 }

@@ -73,13 +73,14 @@ static void add_record(list *l, const char *folder, const char *file)
     for (size_t i = 0; i < record.rows.count; i++) {
         const ho_row *row = &record.rows.items[i];
         const char *strategy = row->strategy ? row->strategy : "-";
+        const char *method = row->criterion ? ho_arena_format(l->arena, "%s, %s", strategy, row->criterion) : strategy;
         const bool by_mode = record.mode && (strcmp(strategy, "hypergradient") == 0 || strcmp(strategy, "online") == 0);
         add(l, (entry){.run = ho_arena_strdup(l->arena, folder),
                        .variant = record.kind == HO_RECORD_RUNS ? row->variant : NULL,
                        .date = record.started.date ? record.started.date : date_of(l, file),
                        .method = by_mode && record.kind == HO_RECORD_RUN
-                                     ? ho_arena_format(l->arena, "%s, %s", strategy, record.mode)
-                                     : strategy,
+                                     ? ho_arena_format(l->arena, "%s, %s", method, record.mode)
+                                     : method,
                        .outcome = record.unfinished && row->outcome.status == HO_INTERRUPTED
                                       ? "unfinished"
                                       : ho_outcome_name(row->outcome.status),
