@@ -464,8 +464,10 @@ static void run_down(const narrow *w, int64_t first, int64_t last)
                 f.a = b + j;
                 multiply_tile(some, 2, &f, tile + j * PANEL, PANEL, k0 > 0);
             }
+            const int64_t others = v * PANEL - i; /* rows that the panel before has too */
             for (int64_t g = 0; g < w->members && k0 + f.depth == p->k; g++)
-                arrange(w->c + g * p->c.step + i * p->c.row, p->c.row, tile + g * p->n * PANEL, 1, PANEL, PANEL, p->n);
+                arrange(w->c + g * p->c.step + v * PANEL * p->c.row, p->c.row, tile + g * p->n * PANEL + others, 1,
+                        PANEL, PANEL - others, p->n);
         }
     }
 }

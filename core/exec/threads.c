@@ -14,12 +14,12 @@
 #define MOST   64
 #define COUNTS (MOST + 1u)
 
-/* A number that some thread changes and others wait for. */
-typedef atomic_uint event;
+/* A number that some thread changes and others wait for. It never comes round to what it was. */
+typedef _Atomic uint64_t event;
 
 typedef struct server {
     int32_t index;
-    unsigned seen; /* of pool.begun, when the thread was made */
+    uint64_t seen; /* of pool.begun, when the thread was made */
     double seconds;
 } server;
 
@@ -40,7 +40,7 @@ static struct {
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .woken = PTHREAD_COND_INITIALIZER};
 
-static int32_t wanted = 1;
+static _Atomic int32_t wanted = 1;
 
 int32_t ho_threads(void)
 {
@@ -55,9 +55,10 @@ void ho_exec_threads(int threads)
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
-/* A step takes some microseconds, so others are soon here; but if the machine has other work, it should get on. */
+/* A step takes some microseconds, and the next plan is run soon after the last, so others are soon here; to be woken
+ * takes longer. But if the machine has other work, it should get on. */
 #define LOOKS  2000
-#define YIELDS 100
+#define YIELDS 500
 
 static void pause_shortly(void)
 {
@@ -66,9 +67,9 @@ static void pause_shortly(void)
 #endif
 }
 
-static unsigned wait_for_change(event *e, unsigned from)
+static uint64_t wait_for_change(event *e, uint64_t from)
 {
-    unsigned now = atomic_load(e);
+    uint64_t now = atomic_load(e);
     for (int i = 0; now == from && i < LOOKS + YIELDS; i++, now = atomic_load(e))
         if (i < LOOKS)
             pause_shortly();
@@ -85,7 +86,7 @@ static unsigned wait_for_change(event *e, unsigned from)
     return now;
 }
 
-static void change(event *e, unsigned to)
+static void change(event *e, uint64_t to)
 {
     atomic_store(e, to);
     if (atomic_load(&pool.sleepers) == 0)
@@ -99,7 +100,7 @@ void ho_worker_wait(const ho_worker *worker)
 {
     if (worker->count == 1)
         return;
-    const unsigned phase = atomic_load(&pool.phase);
+    const uint64_t phase = atomic_load(&pool.phase);
     if (atomic_fetch_add(&pool.arrived, 1) + 1 < worker->count) {
         wait_for_change(&pool.phase, phase);
         return;
@@ -113,7 +114,7 @@ void ho_worker_wait(const ho_worker *worker)
 static void *serve(void *of)
 {
     const server *s = of;
-    for (unsigned seen = s->seen;;) {
+    for (uint64_t seen = s->seen;;) {
         seen = wait_for_change(&pool.begun, seen);
         const int32_t count = (int32_t)(seen % COUNTS);
         if (s->index >= count)
@@ -171,7 +172,7 @@ double ho_threads_run(int32_t count, void (*task)(void *context, int32_t index, 
     pool.task = task;
     pool.context = context;
     if (count > 1)
-        change(&pool.begun, (atomic_load(&pool.begun) / COUNTS + 1) * COUNTS + (unsigned)count);
+        change(&pool.begun, (atomic_load(&pool.begun) / COUNTS + 1) * COUNTS + (uint64_t)count);
     task(context, 0, count);
     ho_worker_wait(&(ho_worker){.count = count});
     for (int32_t i = 1; i < count; i++)

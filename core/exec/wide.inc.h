@@ -139,13 +139,16 @@ static void run_wide(const wide *w)
     }
 }
 
-/* This worker's share: some panels or, if these are few, some rows. */
+/* This worker's share: some rows, where a is the larger factor or panels are few; else some panels. By rows it packs
+ * less of a, and a gradient a' @ b lies where the same worker goes on with it: elementwise steps are shared by rows
+ * too, and what another processor has written is slow to read. */
 static void take_share(wide *w, const ho_worker *worker)
 {
     const int64_t panels = w->members * panels_of(w->p), tiles = rounded_up(w->p->m, ROWS) / ROWS;
+    const bool larger = w->p->m >= w->members * w->p->n && tiles >= 4 * worker->count;
     w->last_row = w->p->m;
     w->last_panel = panels;
-    if (panels >= 4 * worker->count || panels >= tiles) {
+    if (!larger && (panels >= 4 * worker->count || panels >= tiles)) {
         w->first_panel = share_start(worker, panels);
         w->last_panel = share_end(worker, panels);
     } else {
