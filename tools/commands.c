@@ -322,14 +322,16 @@ const ho_cli_command ho_cli_commands[] = {
      "command may be used at any time, any number of times.",
      HO_CLI_JSON, .run = run_gather},
     {"hypergradient", "FILE", "compute one hypergradient at the initial hyperparameters",
-     "Trains once and prints the validation error E and its gradient with respect to every tuned hyperparameter. --out "
+     "Trains once, or once for each fold and seed of `validation`, and prints the validation error E and its gradient "
+     "with respect to every tuned hyperparameter, which are the means over these trainings. --out "
      "writes each gradient to NAME.npy (f64), and a summary to hypergradient.json.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_OUT | HO_CLI_JOBS | HO_CLI_JSON, .run = run_hypergradient},
     {"plan", "FILE", "estimate the time and memory of hypergradients in each mode",
      "Reads FILE and its data, runs single steps and their derivatives for about a second, and prints the size of the "
      "problem. For each installed mode it prints the time of one training with its hypergradients, in seconds and in "
      "plain trainings, and the memory: that of the mode's vectors and plans, and the peak of the whole process. A star "
-     "marks the mode that `auto` would choose.",
+     "marks the mode that `auto` would choose. If the validation error is a mean over folds or seeds, the time is that "
+     "of all trainings, one after another.",
      RUNS | HO_CLI_MODE | HO_CLI_PRECISION | HO_CLI_JSON, .run = run_plan},
     {"check", "FILE", "verify a pipeline's hypergradients, or a plugin (NAME.so)",
      "Compares replayed steps bit by bit; tests <u, J v> = <J'u, v>, and J v against finite differences, at steps "
@@ -347,7 +349,8 @@ const ho_cli_command ho_cli_commands[] = {
      "  approximate  the distance and angle of a mode that declares itself approximate\n\n"
      "A result that is unstable, on a kink or noise after T steps is checked again after T/2, T/4, ..., 1 steps, and "
      "then at slightly different hyperparameters, until it can be judged, so that a wrong derivative cannot hide "
-     "there. If it is unstable or on a kink everywhere, it has FAILED.\n\n"
+     "there. If it is unstable or on a kink everywhere, it has FAILED. If the validation error is a mean over folds or "
+     "seeds, the first training is checked in full, and the hypergradients of the others against differences.\n\n"
      "If FILE is a shared object, NAME.so (or NAME.so:PLUGIN, for one of several plugins in it), checks the plugin "
      "instead. Each check runs in a child process with a time limit, so if the plugin crashes, hangs, exits or writes "
      "out of bounds, the report names the check. The plugin is tested in a small training together with hotool's own "

@@ -9,6 +9,8 @@
  * A long training may be so unstable that neither differences nor modes can agree at its end. What could not be judged
  * there is judged after T/2, T/4, ... steps, at the first of them where it can be: a wrong derivative cannot hide
  * behind an unstable trajectory.
+ *
+ * Where the validation error is the mean over several trainings, each one's hypergradient is compared with differences.
  */
 #include "check/check.h"
 
@@ -36,6 +38,8 @@ static void write_figure(const check *c, ho_verdict verdict, const char *what, d
 {
     ho_json_open(c->json, NULL, '{');
     ho_json_string(c->json, "check", what);
+    if (c->name)
+        ho_json_string(c->json, "training", c->name);
     ho_json_integer(c->json, "steps", c->steps);
     ho_json_boolean(c->json, "beside", c->beside);
     ho_json_real(c->json, "figure", figure);
@@ -161,62 +165,89 @@ static ho_status check_gradients(check *c, ho_registry *registry, ho_error *erro
     return check_shorter(c, registry, error);
 }
 
-static ho_status check_all(check *c, ho_registry *registry, ho_error *error)
+/* The first training says how large everything is, and all of its steps are looked at; the others, of a criterion that
+ * is a mean, are the same programs over other examples or from other weights, and their hypergradients are. */
+static ho_status check_training(check *c, bool first, ho_registry *registry, ho_error *error)
 {
-    if (c->size == 0)
-        return ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: there is nothing to check",
-                       c->pipeline->file);
-    ho_instance *own = NULL;
-    ho_announce_data(c->pipeline);
-    printf("f64, T = %lld, %lld tuned entries in %lld free directions\n", (long long)c->all_steps, (long long)c->size,
-           (long long)c->api->directions(c->system));
-    ho_status status = ho_check_steps(c);
+    if (first)
+        printf("f64, T = %lld, %lld tuned entries in %lld free directions\n", (long long)c->all_steps,
+               (long long)c->size, (long long)c->api->directions(c->system));
+    if (c->name)
+        printf("%s%s\n", c->name, first ? "" : ": its hypergradient");
+    const ho_status status = first ? ho_check_steps(c) : HO_OK;
     if (status != HO_OK)
         return ho_take_error(c->training, status, "a check of single steps", error);
     if (c->api->directions(c->system) > MOST_FORWARD)
         c->few = few_directions(c);
-    status = choose_reference(c, registry, &own, error);
-    if (status == HO_OK)
-        status = check_gradients(c, registry, error);
+    c->modes_settled = !first;
+    ho_instance *own = NULL;
+    if (choose_reference(c, registry, &own, error) == HO_OK)
+        check_gradients(c, registry, error);
     ho_instance_free(own);
-    if (status == HO_OK && c->failed > 0)
-        status = ho_fail(error, HO_FAILED, "%s: %d of the checks failed", c->pipeline->file, c->failed);
-    return status;
+    return error->status;
+}
+
+static void check_close(check *c)
+{
+    double *const arrays[] = {c->lambda, c->gradient, c->direction, c->moved, c->shaken_entries, c->few};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
+    free(c->settled);
+    free(c->name);
+    ho_training_free(c->training);
+}
+
+/* Training k of the criterion; its `problem` must live as long as the check. */
+static ho_status check_open(check *c, int64_t k, ho_problem *problem, const volatile int *interrupt, ho_error *error)
+{
+    ho_pipeline *p = c->pipeline;
+    *problem = ho_pipeline_problem(p, k);
+    c->training = k ? ho_training_new(problem, error) : ho_pipeline_training(p, error);
+    if (!c->training)
+        return error->status;
+    c->name = ho_pipeline_training_name(p, k);
+    c->system = ho_training_system(c->training);
+    c->api = c->system->api;
+    ho_training_interrupt(c->training, interrupt);
+    c->hypers = ho_training_hypers(c->training, &c->hyper_count);
+    c->size = ho_training_lambda_size(c->training);
+    double **const arrays[] = {&c->lambda, &c->gradient, &c->direction, &c->moved, &c->shaken_entries};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        *arrays[i] = ho_alloc((size_t)c->size * sizeof(double));
+    c->settled = ho_alloc((c->hyper_count + 1) * sizeof *c->settled);
+    ho_training_lambda_initial(c->training, c->lambda);
+    if (c->size == 0)
+        return ho_fail(error, HO_INVALID, "%s: no hyperparameter is tuned: there is nothing to check", p->file);
+    if (k == 0)
+        ho_announce_data(p);
+    return HO_OK;
 }
 
 ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, ho_json *json, const volatile int *interrupt,
                    ho_error *error)
 {
-    check c = {
-        .json = json, .pipeline = pipeline, .steps = pipeline->problem.steps, .all_steps = pipeline->problem.steps};
-    if (ho_needs_steps(pipeline, "checking", error) == HO_OK)
-        c.training = ho_pipeline_training(pipeline, error);
-    if (!c.training)
+    const int64_t steps = pipeline->problem.steps;
+    int failed = 0;
+    if (ho_needs_steps(pipeline, "checking", error) != HO_OK)
         return error->status;
-    c.system = ho_training_system(c.training);
-    c.api = c.system->api;
-    ho_training_interrupt(c.training, interrupt);
-    c.hypers = ho_training_hypers(c.training, &c.hyper_count);
-    c.size = ho_training_lambda_size(c.training);
-    double **const arrays[] = {&c.lambda, &c.gradient, &c.direction, &c.moved, &c.shaken_entries};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        *arrays[i] = ho_alloc((size_t)c.size * sizeof(double));
-    c.settled = ho_alloc((c.hyper_count + 1) * sizeof *c.settled);
-    ho_training_lambda_initial(c.training, c.lambda);
     if (json) {
         ho_json_open(json, NULL, '{');
         ho_json_open(json, "checks", '[');
     }
-    ho_status status = check_all(&c, registry, error);
+    for (int64_t k = 0; k < ho_pipeline_trainings(pipeline) && error->status == HO_OK; k++) {
+        check c = {.json = json, .pipeline = pipeline, .steps = steps, .all_steps = steps, .failed = failed};
+        ho_problem problem;
+        if (check_open(&c, k, &problem, interrupt, error) == HO_OK)
+            check_training(&c, k == 0, registry, error);
+        failed = c.failed;
+        check_close(&c);
+    }
     if (json) {
         ho_json_close(json, ']');
-        ho_json_integer(json, "failed", c.failed);
+        ho_json_integer(json, "failed", failed);
         ho_json_close(json, '}');
     }
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        free(*arrays[i]);
-    free(c.few);
-    free(c.settled);
-    ho_training_free(c.training);
-    return status;
+    if (error->status == HO_OK && failed > 0)
+        ho_fail(error, HO_FAILED, "%s: %d of the checks failed", pipeline->file, failed);
+    return error->status;
 }

@@ -26,6 +26,9 @@ static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mo
     printf("  hyperparameters m     %lld entries, %lld free directions\n", (long long)ho_training_lambda_size(training),
            (long long)costs->directions);
     printf("  hypergradients        %lld in a training\n", (long long)costs->hypergradients);
+    if (p->criterion)
+        printf("  trainings             %lld: the validation error is the mean over %s\n",
+               (long long)ho_pipeline_trainings(p), p->criterion);
     printf("  operations of a step  %.4g million in matrix products, %.4g million others\n", flops * 1e-6,
            entries * 1e-6);
     printf("  measured times, ms    step %.3g; its JVP %.3g and %.3g a column; its VJP %.3g\n",
@@ -33,15 +36,23 @@ static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mo
            1e3 * costs->vjp.seconds);
 }
 
+/* One hypergradient of the criterion by a mode. */
+static double seconds_of(const ho_pipeline *p, const ho_instance *mode, const ho_mode_costs *costs)
+{
+    return (double)ho_pipeline_trainings(p) * mode->loaded->calls.mode.estimate(mode->self, costs).seconds;
+}
+
 /* `now`: of the process without what a mode takes; `most`: its peak so far; `costs`: with measured times. */
-static void print_offers(const ho_mode_choice *choice, const ho_mode_costs *costs, int64_t now, int64_t most)
+static void print_offers(const ho_pipeline *p, const ho_mode_choice *choice, const ho_mode_costs *costs, int64_t now,
+                         int64_t most)
 {
     const double training = (double)costs->steps * costs->step.seconds;
-    printf("\n  mode              seconds   trainings   mode's MiB   process's MiB\n");
+    printf("\n  mode              seconds   trainings   mode's MiB   process's MiB%s\n",
+           p->criterion ? "   (time of all trainings, memory of one)" : "");
     for (size_t i = 0; i < choice->count; i++) {
         const ho_instance *mode = choice->offers[i].instance;
         const int64_t own = choice->offers[i].cost.bytes, peak = now + own > most ? now + own : most;
-        const double seconds = mode->loaded->calls.mode.estimate(mode->self, costs).seconds;
+        const double seconds = seconds_of(p, mode, costs);
         printf("%c %-16s %8.4g %11.3g %12.4g %15.4g\n", i == choice->best ? '*' : ' ', mode->loaded->plugin.name,
                seconds, training > 0 ? seconds / training : 0, MEBIBYTES(own), MEBIBYTES(peak));
     }
@@ -50,8 +61,8 @@ static void print_offers(const ho_mode_choice *choice, const ho_mode_costs *cost
 }
 
 /* What both functions above print. */
-static void write_json(ho_json *json, ho_training *training, const ho_mode_choice *choice, const ho_mode_costs *costs,
-                       double flops, double entries, int64_t now, int64_t most)
+static void write_json(ho_json *json, const ho_pipeline *p, ho_training *training, const ho_mode_choice *choice,
+                       const ho_mode_costs *costs, double flops, double entries, int64_t now, int64_t most)
 {
     size_t count;
     int64_t weights = 0;
@@ -65,6 +76,7 @@ static void write_json(ho_json *json, ho_training *training, const ho_mode_choic
     ho_json_integer(json, "entries", ho_training_lambda_size(training));
     ho_json_integer(json, "directions", costs->directions);
     ho_json_integer(json, "hypergradients", costs->hypergradients);
+    ho_json_integer(json, "trainings", ho_pipeline_trainings(p));
     ho_json_real(json, "product_operations", flops);
     ho_json_real(json, "other_operations", entries);
     ho_json_real(json, "step_seconds", costs->step.seconds);
@@ -78,7 +90,7 @@ static void write_json(ho_json *json, ho_training *training, const ho_mode_choic
         const int64_t own = choice->offers[i].cost.bytes;
         ho_json_open(json, NULL, '{');
         ho_json_string(json, "mode", mode->loaded->plugin.name);
-        ho_json_real(json, "seconds", mode->loaded->calls.mode.estimate(mode->self, costs).seconds);
+        ho_json_real(json, "seconds", seconds_of(p, mode, costs));
         ho_json_integer(json, "bytes", own);
         ho_json_integer(json, "process_bytes", now + own > most ? now + own : most);
         ho_json_boolean(json, "auto", i == choice->best);
@@ -98,10 +110,10 @@ static ho_status forecast(ho_pipeline *pipeline, ho_training *training, const ho
         ho_costs_measure(training, lambda, &costs, error) == HO_OK) {
         ho_announce_data(pipeline);
         if (json) {
-            write_json(json, training, choice, &costs, flops, entries, now, most);
+            write_json(json, pipeline, training, choice, &costs, flops, entries, now, most);
         } else {
             print_sizes(pipeline, training, &costs, flops, entries);
-            print_offers(choice, &costs, now, most);
+            print_offers(pipeline, choice, &costs, now, most);
         }
     }
     free(lambda);

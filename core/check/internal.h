@@ -29,6 +29,7 @@ typedef enum ho_verdict {
 
 typedef struct check {
     ho_pipeline *pipeline;
+    char *name; /* which of the criterion's trainings this is; NULL: there is one */
     ho_training *training;
     ho_system *system;
     const ho_system_api *api;

@@ -1,5 +1,6 @@
 /* Cross-validation in a run: its figures, its final training, its resumption, and what it is refused with. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli_support.h"
@@ -169,4 +170,32 @@ Test(folds, a_table_tells_them_from_others)
     cr_expect(strstr(r.out, "hypergradient, 4 folds"), "%s", r.out);
     cli_expect_refused("choose", cli_run("pipeline", "v.yaml", "--set", "choose={BEST: [ONE, CV]}", NULL),
                        "the validation errors of ONE (one training) and CV (4 folds) cannot be compared", NULL);
+}
+
+/* ---- check and plan ---------------------------------------------------------------------------------------------- */
+
+/* Each training's hypergradient is checked, not the first one's alone. */
+Test(folds, are_checked_one_by_one)
+{
+    cli_result r = cli_run("check", "base.yaml", "--set", FOLDS, "--set", "steps=4", NULL);
+    cli_expect_done(r);
+    for (int k = 2; k <= 4; k++)
+        cr_expect(strstr(r.out, cli_format("\nfold %d of 4: its hypergradient\n", k)), "%s", r.out);
+    cr_expect(strstr(r.out, "\nfold 1 of 4\n"), "%s", r.out);
+    r = cli_run("check", "base.yaml", "--set", FOLDS, "--set", "steps=4", "--json", NULL);
+    cr_expect(strstr(r.out, "\"training\": \"fold 4 of 4\""), "%s", r.out);
+}
+
+/* The mode that is planned for one training is needed for each. */
+Test(folds, are_planned_for)
+{
+    cli_result r = cli_run("plan", "base.yaml", "--set", FOLDS, NULL);
+    cli_expect_done(r);
+    cr_expect(strstr(r.out, "trainings             4: the validation error is the mean over 4 folds"), "%s", r.out);
+    const char *one =
+        strstr(r.out, " reverse "); /* seconds, and how many plain trainings that is: four of about three */
+    double seconds = 0, trainings = 0;
+    cr_assert(one && sscanf(one, " reverse %lf %lf", &seconds, &trainings) == 2, "%s", r.out);
+    cr_expect(trainings > 6 && trainings < 60, "%s", r.out);
+    cr_expect_eq(json_number(cli_run("plan", "base.yaml", "--set", FOLDS, "--json", NULL).out, "trainings"), 4);
 }
