@@ -46,7 +46,7 @@ static const char *type_text(uint32_t type)
                                         "choice",
                                         "list of numbers",
                                         "list of texts",
-                                        "bytes, as 4096, 64MiB or 1.5GB",
+                                        "bytes, such as 4096, 64MiB or 1.5GB",
                                         "lines of text: one text, or a list",
                                         "names, each with these"};
     return type < sizeof names / sizeof *names ? names[type] : "";
@@ -139,7 +139,7 @@ static void print_page(const ho_loaded *l)
     for (uint32_t i = 0; i < l->hyper_count; i++)
         print_hyper(l, i);
     if (l->hyper_count && ho_shape_prefixes(l->plugin.kind))
-        printf("  before any shape: %s (hotool help pipeline)\n", ho_shape_prefixes(l->plugin.kind));
+        printf("  any shape may be preceded by: %s (hotool help pipeline)\n", ho_shape_prefixes(l->plugin.kind));
     if (l->option_count)
         printf("\noptions\n");
     for (uint32_t i = 0; i < l->option_count; i++)

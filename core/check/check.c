@@ -56,7 +56,7 @@ void ho_check_say(check *c, ho_verdict verdict, const char *what, double figure,
         return;
     char line[240], limit[32] = "";
     if (!ho_check_first(c) && !c->fallen)
-        printf("  what could not be judged, after fewer steps or beside these hyperparameters:\n");
+        printf("  results that could not be judged, repeated with fewer steps or at nearby hyperparameters:\n");
     c->fallen = c->fallen || !ho_check_first(c);
     if (ho_check_first(c))
         snprintf(line, sizeof line, "%s", what);
@@ -120,7 +120,7 @@ static ho_status choose_reference(check *c, ho_registry *registry, ho_instance *
     free(modes);
     c->reference = *own;
     return *own ? HO_OK
-                : ho_fail(error, HO_FAILED, "no exact mode is installed that \"%s\" could be compared with",
+                : ho_fail(error, HO_FAILED, "no exact mode is installed to compare \"%s\" with",
                           c->pipeline->mode->loaded->plugin.name);
 }
 

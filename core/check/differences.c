@@ -174,12 +174,14 @@ static void explain(const check *c, const comparison *f, ho_verdict verdict, cha
     const double rounding = c->shaken_value / fabs(c->trained);
     *why = '\0';
     if (verdict == HO_UNSTABLE && isinf(f->error))
-        snprintf(why, room, "differences over several steps do not agree; rounding changes E by %.1g of it", rounding);
+        snprintf(why, room, "differences with several step sizes disagree; rounding changes E by %.1g of its size",
+                 rounding);
     else if (verdict == HO_UNSTABLE)
-        snprintf(why, room, "differences are sure of their slope within %.1g of it; rounding changes E by %.1g of it",
+        snprintf(why, room,
+                 "differences determine the slope to within %.1g of its size; rounding changes E by %.1g of its size",
                  f->error / f->size, rounding);
     else if (verdict == HO_KINKED)
-        snprintf(why, room, "steps short enough to cross no kink are too short for differences");
+        snprintf(why, room, "steps short enough to avoid every kink are too short for differences");
     else if (verdict == HO_NOISE)
         snprintf(why, room, "its size, %.2g, agrees with differences as far as the rounding of E allows: +- %.1g",
                  f->size, f->error);

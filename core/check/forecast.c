@@ -22,7 +22,7 @@ static void print_sizes(const ho_pipeline *p, ho_training *training, const ho_mo
     printf("  state                 %.4g MiB: %lld times the weights, in %s\n", MEBIBYTES(costs->state_bytes),
            (long long)(bytes > 0 ? costs->state_bytes / bytes : 0), twice ? "f64" : "f32");
     printf("  steps T               %lld%s\n", (long long)costs->steps,
-           p->problem.steps ? "" : " (unbounded: 1000 updates are taken)");
+           p->problem.steps ? "" : " (unbounded: 1000 updates are assumed)");
     printf("  hyperparameters m     %lld entries, %lld free directions\n", (long long)ho_training_lambda_size(training),
            (long long)costs->directions);
     printf("  hypergradients        %lld in a training\n", (long long)costs->hypergradients);
@@ -56,7 +56,7 @@ static void print_offers(const ho_pipeline *p, const ho_mode_choice *choice, con
         printf("%c %-16s %8.4g %11.3g %12.4g %15.4g\n", i == choice->best ? '*' : ' ', mode->loaded->plugin.name,
                seconds, training > 0 ? seconds / training : 0, MEBIBYTES(own), MEBIBYTES(peak));
     }
-    printf("\n* the mode that `auto` takes: of those within %.4g MiB, the one with the fewest operations\n",
+    printf("\n* the mode that `auto` chooses: of those within %.4g MiB, the one with the fewest operations\n",
            MEBIBYTES(choice->memory));
 }
 

@@ -218,7 +218,7 @@ ho_status ho_check_modes(check *c, ho_registry *registry, ho_error *error)
         if (mode)
             status = compare(c, mode, error);
         else if (ho_check_first(c))
-            printf("  mode %s: left out, it does not go without options: %s\n", name, own.text);
+            printf("  mode %s: skipped, it needs options: %s\n", name, own.text);
         ho_instance_free(mode);
     }
     free(modes);

@@ -66,7 +66,7 @@ static const ho_option_value *value_of(ho_setup *u, const char *name, uint32_t t
     if (!name)
         misuse(s, "plugin \"%s\" asks for an option without a name", loaded->plugin.name);
     else if (i < s->count)
-        misuse(s, "plugin \"%s\" reads its option \"%s\" by another type than it declares", loaded->plugin.name, name);
+        misuse(s, "plugin \"%s\" reads its option \"%s\" as another type than it declares", loaded->plugin.name, name);
     else
         misuse(s, "plugin \"%s\" asks for the option \"%.64s\", which it does not declare", loaded->plugin.name, name);
     return &none;
@@ -213,10 +213,10 @@ static ho_status describe(ho_setup *u, const ho_plugin *own)
     setup *s = setup_of(u);
     ho_instance *instance = s->instance;
     if (!instance->loaded->plugin.describes)
-        return misuse(s, "plugin \"%s\" describes an instance, and does not declare that it does so",
+        return misuse(s, "plugin \"%s\" describes an instance, but does not set `describes`",
                       instance->loaded->plugin.name);
     if (!own)
-        return misuse(s, "plugin \"%s\" describes an instance by NULL", instance->loaded->plugin.name);
+        return misuse(s, "plugin \"%s\" describes an instance with NULL", instance->loaded->plugin.name);
     if (made_to_fail(u, "ho_setup_describe"))
         return s->error->status;
     ho_loaded *loaded = ho_arena_alloc(instance->arena, sizeof *loaded);

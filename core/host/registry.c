@@ -228,7 +228,7 @@ static void add_plugin(listing *list, const ho_loaded *loaded)
         const ho_loaded *other = list->plugins[i];
         if (other->plugin.kind != loaded->plugin.kind || strcmp(other->plugin.name, loaded->plugin.name) != 0)
             continue;
-        char *message = ho_format("%s: its %s \"%s\" is also in %s beside it, which counts", loaded->path,
+        char *message = ho_format("%s: its %s \"%s\" is also in %s in the same folder, which is used", loaded->path,
                                   ho_kind_name(loaded->plugin.kind), loaded->plugin.name, other->path);
         if (other != loaded && list->refused && in_one_folder(other->path, loaded->path))
             list->refused(list->context, message);

@@ -56,7 +56,7 @@ static size_t listen(int report, size_t count, int *late)
 static char *describe(int status, int late)
 {
     if (late)
-        return ho_format("does not come back from being loaded within %d s", LIMIT / 1000);
+        return ho_format("does not finish loading within %d s", LIMIT / 1000);
     if (WIFSIGNALED(status))
         return ho_format("crashes while it is loaded (%s)", strsignal(WTERMSIG(status)));
     return ho_strdup("ends the program while it is loaded");

@@ -77,7 +77,7 @@ static ho_status read_part(ho_reading *r, ho_data_source *source, const char *ke
     ho_mention *reader = &source->readers[part];
     if (node && read_reader(r, node, key, reader) == HO_OK && reader->loaded->calls.data.emits_parts)
         ho_fail_at(r->error, HO_INVALID, reader->place,
-                   "%s: the reader \"%s\" makes all parts by itself; name it as the data's plugin", key,
+                   "%s: the reader \"%s\" provides all parts itself; use it as the data's plugin", key,
                    reader->loaded->plugin.name);
     return r->error->status;
 }
@@ -90,7 +90,7 @@ static ho_status read_division(ho_reading *r, ho_data_source *source)
     source->divided = !loaded->calls.data.emits_parts;
     if (!source->divided && (split || test))
         return ho_fail_at(r->error, HO_INVALID, (split ? split : test)->key_place,
-                          "%s: the reader \"%s\" makes all parts by itself", split ? "split" : "test",
+                          "%s: the reader \"%s\" provides all parts itself", split ? "split" : "test",
                           loaded->plugin.name);
     if (source->divided && !split)
         return ho_fail_at(r->error, HO_INVALID, source->node->place,
@@ -162,11 +162,10 @@ static bool is_generated(const ho_data_source *source)
 static ho_status refuse_generated(ho_reading *r, const ho_data_source *source)
 {
     const char *name = source->label ? source->label : source->readers[HO_ALL_PARTS].loaded->plugin.name;
-    return ho_fail_at(
-        r->error, HO_INVALID, source->node->place,
-        "data: %s; \"%s\" would stand in, which is generated. Give the path of the real data, or agree to "
-        "generated ones with --allow-generated or allow_generated: true",
-        r->pipeline->data_missing, name);
+    return ho_fail_at(r->error, HO_INVALID, source->node->place,
+                      "data: %s; \"%s\" would replace it, but its data are generated. Give the path of the real data, "
+                      "or allow generated data with --allow-generated or allow_generated: true",
+                      r->pipeline->data_missing, name);
 }
 
 /* The first source that is there. */
@@ -189,7 +188,7 @@ static const ho_data_source *choose_source(ho_reading *r, const ho_tree *node, c
     if (count == 1)
         ho_fail_at(r->error, HO_INVALID, sources[0].node->place, "data: %s", p->data_missing);
     else
-        ho_fail_at(r->error, HO_INVALID, node->place, "data: none of the %zu sources is there: %s", count,
+        ho_fail_at(r->error, HO_INVALID, node->place, "data: none of the %zu sources exists: %s", count,
                    p->data_missing);
     return NULL;
 }
@@ -281,7 +280,7 @@ static const ho_target *main_target(ho_reading *r, const ho_examples *examples)
                    loss->target, ho_suggest(ho_nearest(loss->target, names, examples->target_count), suggestion), list);
     } else if (!loss->target && examples->target_count > 1) {
         ho_fail_at(r->error, HO_INVALID, loss->plugin->place,
-                   "%s: the data has several targets (%s); say which by \"target\"", loss->plugin->name, list);
+                   "%s: the data has several targets (%s); choose one with \"target\"", loss->plugin->name, list);
     }
     free(list);
     return r->error->status == HO_OK ? target : NULL;
@@ -326,14 +325,14 @@ static ho_status check_alike(ho_reading *r, ho_place place, const char *name, ho
         if (!target)
             continue; /* the losses that use it there say so */
         if (target->labels != wanted->labels || target->width != wanted->width)
-            return ho_fail_at(
-                r->error, HO_INVALID, place,
-                "data: the target \"%s\" of the %s examples is not of the training examples' kind and width",
-                wanted->name, name);
+            return ho_fail_at(r->error, HO_INVALID, place,
+                              "data: the target \"%s\" of the %s examples differs in kind or width from that of the "
+                              "training examples",
+                              wanted->name, name);
         if (target->classes > wanted->classes)
             return ho_fail_at(r->error, HO_INVALID, place,
                               "data: \"%s\" has %" PRId64 " classes in the %s examples and %" PRId64
-                              " in the training examples; where these lack the last classes, say \"classes: %" PRId64
+                              " in the training examples; if these lack the last classes, set \"classes: %" PRId64
                               "\" in each part",
                               wanted->name, target->classes, name, wanted->classes, target->classes);
         target->classes = wanted->classes;
@@ -366,7 +365,7 @@ static ho_status check_names(ho_reading *r, const ho_mention *reader, int64_t cl
         return HO_OK;
     return ho_fail_at(r->error, HO_INVALID, names->place,
                       "names: %zu names for labels from 0 to %" PRId64
-                      "; where classes without an example are meant, say \"classes: %zu\" too",
+                      "; if some classes have no examples, set \"classes: %zu\" too",
                       names->count, classes - 1, names->count);
 }
 
@@ -495,7 +494,7 @@ static ho_status check_order(ho_reading *r, const ho_data_source *source)
     if (!term || !reader->loaded->calls.data.unordered)
         return HO_OK;
     return ho_fail_at(r->error, HO_INVALID, term->weights_place,
-                      "weights: the data reader \"%s\" gives its examples in another order each time, so that weights "
+                      "weights: the data reader \"%s\" gives its examples in a different order each time, so weights "
                       "would not stay with their examples",
                       reader->loaded->plugin.name);
 }

@@ -35,7 +35,7 @@ static const char *expand_one(FILE *out, ho_place place, const char *inside, ho_
     const char *value = getenv(name);
     /* As in the shell, ":-" stands in for an empty value too. */
     if (nested && nested < end)
-        ho_fail_at(error, HO_INVALID, place, "\"${%s\": a ${...} cannot stand in the default of another", name);
+        ho_fail_at(error, HO_INVALID, place, "\"${%s\": a ${...} cannot be used in the default of another", name);
     else if (fallback && (!value || !*value))
         fwrite(fallback, 1, (size_t)(end - fallback), out);
     else if (!value)

@@ -51,8 +51,8 @@ static ho_status check_not_measured(ho_reading *r, const ho_tree *entry)
         const size_t length = strlen(name);
         if (strncmp(entry->key, name, length) == 0 && entry->key[length] == '.')
             return ho_fail_at(r->error, HO_INVALID, entry->key_place,
-                              "%s cannot be tuned: it belongs to the validation error, and would change what is "
-                              "measured instead of the training",
+                              "%s cannot be tuned: it belongs to the validation error, so it would change what is "
+                              "measured, not the training",
                               entry->key);
     }
     return HO_OK;

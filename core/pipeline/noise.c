@@ -61,7 +61,7 @@ ho_status ho_noise_apply(ho_reading *r, const ho_noise *noise, const char *targe
     for (size_t i = 0; i < p->truth_count; i++)
         if (strcmp(p->truths[i].name, "labels") == 0 || strcmp(p->truths[i].name, "noise") == 0)
             return ho_fail_at(r->error, HO_INVALID, noise->place,
-                              "noise: the data reader gives a truth \"%s\" of its own", p->truths[i].name);
+                              "noise: the data reader already provides a truth \"%s\"", p->truths[i].name);
     p->true_labels = ho_large_alloc((uint64_t)count, sizeof *p->true_labels, "label noise", r->error);
     p->noise = p->true_labels ? ho_large_alloc((uint64_t)count, sizeof *p->noise, "label noise", r->error) : NULL;
     if (!p->noise)

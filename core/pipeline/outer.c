@@ -99,7 +99,7 @@ static ho_status describe_search(ho_reading *r, const ho_tree *outer)
     if (p->strategy == HO_STRATEGY_GRID) {
         if (candidates)
             return ho_fail_at(r->error, HO_INVALID, candidates->key_place,
-                              "candidates: a grid has as many as its points make: %" PRId64, points);
+                              "candidates: a grid search takes them from its points: %" PRId64, points);
         p->candidates = points;
         return HO_OK;
     }
@@ -111,8 +111,8 @@ static ho_status describe_search(ho_reading *r, const ho_tree *outer)
         return HO_OK;
     if (p->outer_iterations == 0)
         return ho_fail_at(r->error, HO_INVALID, outer->place,
-                          "outer: a random search needs \"candidates\", \"iterations\" to cost as much as, "
-                          "\"cpu_seconds\", or \"as_long_as\": VARIANT");
+                          "outer: a random search needs \"candidates\", \"iterations\" (as many candidates as cost the "
+                          "same), \"cpu_seconds\", or \"as_long_as\": VARIANT");
     if (p->problem.steps == 0)
         return ho_fail_at(r->error, HO_INVALID, outer->place,
                           "outer: a random search that costs as much as \"iterations\" needs a fixed number of steps, "
@@ -153,7 +153,7 @@ static ho_status check_schedule(ho_reading *r, const ho_tree *outer)
         p->problem.validation_batch = p->problem.update_every = 0;
     if (p->online && iterations)
         return ho_fail_at(r->error, HO_INVALID, iterations->key_place,
-                          "iterations: online updates go on as long as training does");
+                          "iterations: online updates continue as long as the training does");
     if (!search && !p->online && !iterations)
         return ho_fail_at(r->error, HO_INVALID, outer->place, "outer: \"iterations\" is missing");
     return HO_OK;
@@ -177,8 +177,8 @@ static ho_status describe_optimizer(ho_reading *r, ho_tree *node)
     p->line_search = p->strategy == HO_STRATEGY_HYPERGRADIENT && !p->online && !ho_tree_get(node, "plugin");
     if (p->line_search && p->warm_start)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(node, "warm_start")->place,
-                          "warm_start: with other starts validation errors cannot be compared, by which steps are "
-                          "chosen; name a \"plugin\"");
+                          "warm_start: steps are chosen by comparing validation errors, which different starts make "
+                          "meaningless; set \"plugin\"");
     if (p->line_search || (p->strategy != HO_STRATEGY_HYPERGRADIENT && !ho_tree_get(node, "plugin")))
         return ho_tree_only(node, "outer", ho_key_names(HO_OUTER), r->error);
     ho_mention mention = {0};
@@ -202,7 +202,7 @@ ho_status ho_describe_outer(ho_reading *r, ho_tree *outer, size_t tuned)
     const ho_tree *tolerance = ho_tree_get(outer, "tolerance");
     if (tolerance && !p->line_search)
         return ho_fail_at(r->error, HO_INVALID, tolerance->key_place,
-                          "tolerance: only where descent chooses its own steps, without a \"plugin\"");
+                          "tolerance: only without a \"plugin\", where descent chooses its own steps");
     if (check_with(r, outer) != HO_OK || check_schedule(r, outer) != HO_OK)
         return r->error->status;
     return p->strategy == HO_STRATEGY_HYPERGRADIENT ? HO_OK : describe_search(r, outer);
@@ -265,8 +265,8 @@ ho_status ho_describe_stop(ho_reading *r)
                           "(\"stop\", or online updates)");
     if (p->warm_start && (node || p->final_on != HO_FINAL_TRAINING))
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(ho_tree_get(r->root, "outer"), "warm_start")->place,
-                          "warm_start: the result is the best training's weights, so that none follows it: not with "
-                          "\"%s\"",
+                          "warm_start: the result is the best training's weights, and no final training follows: it "
+                          "cannot be used with \"%s\"",
                           node ? "stop" : "final: train_on");
     return check_end(r);
 }

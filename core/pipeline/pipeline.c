@@ -66,7 +66,7 @@ static ho_status count_seed(ho_reading *r, int64_t repetition)
     uint64_t *seed = &r->pipeline->problem.seed;
     if (*seed > INT64_MAX - HO_MOST_REPETITIONS)
         return ho_fail_at(r->error, HO_INVALID, ho_tree_get(r->root, "seed")->place,
-                          "seed: too large to be counted up for each repetition");
+                          "seed: too large: each repetition adds 1 to it");
     *seed += (uint64_t)repetition;
     if (repetition > 0)
         put_text(r, "seed", ho_arena_format(r->arena, "%" PRIu64, *seed), "the repetition");
@@ -199,8 +199,8 @@ void ho_announce_data(const ho_pipeline *p)
         announce(p, "mode ", p->mode_reason);
     if (p->warm_start)
         announce(p, "warm start: ",
-                 "each training starts from the weights of the last one, with fresh slots; the hypergradient takes "
-                 "that start for a constant");
+                 "each training starts from the weights of the previous one, with fresh slots; the hypergradient "
+                 "treats that start as a constant");
     if (p->criterion) {
         char *text = ho_format("the mean over %s", p->criterion);
         announce(p, "validation error: ", text);

@@ -86,7 +86,7 @@ static void syntax_error(reader *r)
             snprintf(since, sizeof since, " (since line %zu)", p->context_mark.line + 1);
         ho_fail_at(r->error, HO_INVALID, place_of(r, p->problem_mark), "not valid YAML: %s%s%s%s%s", problem,
                    *context ? " " : "", context, since,
-                   hint ? "; inside {...} and [...] a ${...} cannot stand without quotes: write one key a line" : "");
+                   hint ? "; inside {...} and [...], ${...} must be quoted: write one key per line" : "");
     }
 }
 
@@ -134,10 +134,10 @@ static ho_tree *read_alias(reader *r, const char *name, ho_place place, int dept
     while (i > 0 && strcmp(r->anchors[i - 1].name, name) != 0)
         i--;
     if (i == 0)
-        return refuse(r, place, "no anchor \"&%s\" stands before this alias", name);
+        return refuse(r, place, "no anchor \"&%s\" precedes this alias", name);
     const ho_tree *tree = r->anchors[i - 1].tree;
     if (!tree)
-        return refuse(r, place, "the alias \"*%s\" stands inside what it stands for", name);
+        return refuse(r, place, "the alias \"*%s\" is inside the value that it refers to", name);
     if (!check_depth(r, place, depth + measure(tree, &nodes, &bytes)) || !account(r, place, nodes, bytes))
         return NULL;
     return ho_tree_copy(r->arena, tree);
@@ -339,7 +339,7 @@ static bool check_indentation(reader *r)
             line++;
         if (line < end && *line == '\t')
             return refuse(r, place_at(r, (size_t)(line - r->text)),
-                          "a tab in the indentation; YAML is indented by spaces");
+                          "a tab in the indentation; YAML is indented with spaces");
         line = memchr(line, '\n', (size_t)(end - line));
         line = line ? line + 1 : NULL;
     }

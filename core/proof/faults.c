@@ -224,6 +224,6 @@ ho_status ho_proof_each_failure(proof *p, const char *what, bool (*attempt)(proo
     if (possible)
         ho_proof_note(p, "%" PRId64 " allocations, %" PRId64 " calls of hotool", allocated, made);
     else
-        ho_proof_note(p, "%" PRId64 " calls of hotool; its allocations cannot be led astray on this system", made);
+        ho_proof_note(p, "%" PRId64 " calls of hotool; its allocations cannot be made to fail on this system", made);
     return HO_OK;
 }

@@ -57,8 +57,8 @@ static ho_status check_symbol(const char *name, const ElfW(Sym) * s, ho_error *e
     const unsigned binding = s->st_info >> 4;
     if (s->st_shndx == SHN_UNDEF && strncmp(name, "ho_", 3) == 0)
         return ho_proof_fail(error,
-                             "it asks the loader for %s: a plugin links nothing of hotool, and calls it only through "
-                             "the tables that it is handed",
+                             "it asks the loader for %s: a plugin links against nothing of hotool, and calls it only "
+                             "through the tables passed to it",
                              name);
     /* Weak ones are C++'s inline functions and tables, which every object may have. */
     if (s->st_shndx == SHN_UNDEF || binding != STB_GLOBAL || (s->st_other & 3) != STV_DEFAULT || from_linker(name) ||
@@ -94,7 +94,7 @@ static ho_status check_libraries(proof *p, const bytes *file, ElfW(Shdr) table, 
             continue;
         const char *name = string_at(&strings, d.d_un.d_val);
         if (strstr(name, "hotool"))
-            return ho_proof_fail(error, "it is linked with %s: a plugin links nothing of hotool", name);
+            return ho_proof_fail(error, "it is linked with %s: a plugin links against nothing of hotool", name);
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", name);
     }

@@ -146,7 +146,7 @@ static ho_status documented(const char *what, const char *name, const char *doc,
 static ho_status check_extension(const ho_loaded *l, ho_error *error)
 {
     if (ho_loaded_extension(l, "hotool.no.such.extension", 0))
-        return ho_proof_fail(error, "extension answers a name that it cannot know: answer unknown names with NULL");
+        return ho_proof_fail(error, "extension answers a name that it cannot know: return NULL for unknown names");
     return HO_OK;
 }
 

@@ -85,7 +85,7 @@ ho_status ho_prove_mode_resume(proof *p, ho_error *error)
                                      {"300 steps", longer, COUNT(longer)}};
     enum { MOST = 10 };
     if (!p->loaded->calls.mode.pass) {
-        ho_proof_note(p, "has no `pass`: training that was cut short starts again");
+        ho_proof_note(p, "has no `pass`: an interrupted training starts over");
         return HO_OK;
     }
     ho_instance *instance = ho_proof_instance(p, NULL, error);
@@ -145,7 +145,8 @@ ho_status ho_prove_mode_failures(proof *p, ho_error *error)
         fake f = {.head = {&ho_fake_api}, .fail_at = call, .fail_status = statuses[i % 2]};
         const ho_status status = act(p, &f, error);
         if (status == HO_OK)
-            ho_proof_fail(error, "call %" PRId64 " of the system failed, and the mode goes on as if it had not", call);
+            ho_proof_fail(error, "call %" PRId64 " of the system failed, but the mode continues as if it had not",
+                          call);
         else if (f.live != 0)
             ho_proof_fail(error, "%" PRId64 " vectors or pieces of memory are not freed after call %" PRId64 " failed",
                           f.live, call);

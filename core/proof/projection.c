@@ -108,7 +108,7 @@ static ho_status at_each(proof *p, ho_status (*what)(projected *c, ho_error *err
     }
     ho_instance_free(instance);
     if (error->status == HO_OK && fitted == 0)
-        return ho_proof_fail(error, "it fits no shape and domain");
+        return ho_proof_fail(error, "it fits none of the shapes and domains tried");
     ho_proof_note(p, "%d shapes and domains", fitted);
     return error->status;
 }
@@ -220,9 +220,9 @@ static ho_status check_nearest_to(projected *c, ho_error *error)
             return error->status;
         const double by_plugin = distance(x, own, c->h->count), by_search = distance(x, other, c->h->count);
         if (by_search < by_plugin - NEARER * fmax(by_plugin, sizes[i % COUNT(sizes)]))
-            return ho_proof_fail(error,
-                                 "not the nearest point: project goes %.10g far, and a point of the set is %.10g away",
-                                 by_plugin, by_search);
+            return ho_proof_fail(
+                error, "not the nearest point: the projection is %.10g away, but a point of the set is %.10g away",
+                by_plugin, by_search);
     }
     return HO_OK;
 }

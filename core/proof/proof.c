@@ -83,7 +83,7 @@ ho_status ho_proof_prepare(proof *p, ho_error *error)
         p->loaded = asked_for(p, p->loaded->next);
     if (!p->loaded) {
         char *held = ho_loaded_list(first);
-        ho_proof_fail(error, "the file holds the %s, and no plugin \"%s\"", held, p->request->name);
+        ho_proof_fail(error, "the file holds the %s, but no plugin \"%s\"", held, p->request->name);
         free(held);
         return error->status;
     }
@@ -334,7 +334,7 @@ static ho_status run_all(proof *p, ho_error *error)
     }
     printf("  %d checks, %d failed", ran, failed);
     if (left_out)
-        printf("; %d more wait for these", left_out);
+        printf("; %d more depend on these and were not run", left_out);
     putchar('\n');
     return failed ? ho_fail(error, HO_FAILED, "%s: %d of %d checks failed", p->request->path, failed, ran) : HO_OK;
 }

@@ -46,7 +46,8 @@ static ho_status compare(const ho_examples *a, const ho_examples *b, bool unorde
                same_values(a->targets[i].values, b->targets[i].values, a->count * a->targets[i].width, sizeof(double));
     return same || unordered
                ? HO_OK
-               : ho_proof_fail(error, "a second read gives other values: where the order may change, set `unordered`");
+               : ho_proof_fail(error,
+                               "a second read gives other values: if only their order may change, set `unordered`");
 }
 
 ho_status ho_prove_read(proof *p, ho_error *error)

@@ -123,7 +123,7 @@ static ho_status must_refuse(bool accepted, const char *what, const char *text, 
     if (accepted)
         return ho_proof_fail(error, "%s = %s is accepted", what, text);
     if (!strstr(own->text, what))
-        return ho_proof_fail(error, "%s = %s is refused in words that do not name it: %s", what, text, own->text);
+        return ho_proof_fail(error, "%s = %s is refused, but the message does not name it: %s", what, text, own->text);
     return HO_OK;
 }
 

@@ -56,8 +56,8 @@ static ho_status same_again(traced *t, ho_error *error)
         line += first[at++] == '\n';
     if (first[at] || second[at])
         ho_proof_fail(error,
-                      "the graphs of two traces differ, first in node %zu: a trace may depend on nothing but what it "
-                      "is handed",
+                      "the graphs of two traces differ, first in node %zu: a trace may depend only on its arguments, "
+                      "the sizes and self",
                       line + 1);
     free(first);
     free(second);
@@ -330,7 +330,7 @@ static ho_status first_order(traced *t, ho_error *error)
 static void note_judged(proof *p)
 {
     ho_proof_note(p, "%d directions agree with differences%s", judged,
-                  unjudged ? ho_arena_format(p->arena, "; of %d they cannot say", unjudged) : "");
+                  unjudged ? ho_arena_format(p->arena, "; %d could not be judged", unjudged) : "");
 }
 
 ho_status ho_prove_derivatives(proof *p, ho_error *error)

@@ -272,8 +272,9 @@ static ho_status independent(traced *t, ho_error *error)
     for (int64_t i = width; i < count; i++)
         if (!(fabs(before[i] - after[i]) <= 1e-12 * fabs(before[i])))
             return ho_proof_fail(error,
-                                 "\"%s\" of example %" PRId64 " changes with the first example's numbers: validation "
-                                 "and tests are computed in chunks, so it would depend on their size",
+                                 "\"%s\" of example %" PRId64
+                                 " changes with the first example's numbers: validation and tests are computed in "
+                                 "chunks, so results would depend on the chunk size",
                                  t->output_names[t->output_count - 1], i / width);
     return HO_OK;
 }

@@ -50,9 +50,9 @@ typedef struct line_search {
 enum { GOES_ON, CONVERGED, LIMITED, BOUND, FLAT, STUCK };
 static const char *const endings[] = {
     [CONVERGED] = "the projected hypergradient is within the tolerance",
-    [LIMITED] = "these are all the iterations that were asked for",
-    [BOUND] = "constraints leave no step along the hypergradient",
-    [FLAT] = "what a further step promises is less than the rounding of the validation error",
+    [LIMITED] = "the requested number of iterations is reached",
+    [BOUND] = "the constraints leave no step along the hypergradient",
+    [FLAT] = "the expected gain of a further step is less than the rounding error of the validation error",
     [STUCK] = "no shorter step lowers the validation error: it is noisy there, or has a kink",
 };
 

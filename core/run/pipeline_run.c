@@ -279,7 +279,7 @@ static ho_status share_out(ho_many *m, ho_error *error)
     int64_t number = 0;
     if (shares && m->alone)
         return ho_fail(error, HO_INVALID,
-                       "--task: %s describes one run: there is nothing to share out without variants or repetitions",
+                       "--task: %s describes one run: there is nothing to divide without variants or repetitions",
                        m->experiment->request.file);
     for (size_t i = 0; i < m->count; i++) {
         ho_task *t = m->order[i];
@@ -394,7 +394,7 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
 static ho_status check_all_over(const ho_many *m, const ho_task *first, size_t over, ho_error *error)
 {
     if (first)
-        return ho_fail(error, HO_FAILED, "%zu of %zu runs are not over, the first is %s: start their tasks again",
+        return ho_fail(error, HO_FAILED, "%zu of %zu runs have not finished, the first is %s: start their tasks again",
                        m->count - over, m->count, first->name);
     return HO_OK;
 }
@@ -451,7 +451,7 @@ ho_status ho_run_gather(ho_registry *registry, const ho_run_request *request, ho
         m.chosen = r->variant_count > 0;
         ho_tasks_make(&m);
         if (m.alone)
-            ho_fail(error, HO_INVALID, "%s: is of one run: there is nothing to gather", request->out);
+            ho_fail(error, HO_INVALID, "%s: is a single run: there is nothing to gather", request->out);
         else
             gather(&m, error);
     }

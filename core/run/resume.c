@@ -233,9 +233,9 @@ ho_status ho_resumption_check(const char *folder, const ho_tree *saved, const ho
 {
     static const struct {
         const char *key, *what;
-    } parts[] = {{"hotool", "it was begun by another hotool"},
-                 {"pipeline", "it is of another pipeline"},
-                 {"asked", "it was asked for otherwise"},
+    } parts[] = {{"hotool", "it was started by another hotool"},
+                 {"pipeline", "its pipeline is another"},
+                 {"asked", "it was started with other options"},
                  {"data", "its data have changed"},
                  {"plugins", "its plugins have changed"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts && error->status == HO_OK; i++) {

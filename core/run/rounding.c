@@ -35,18 +35,18 @@ char *ho_rounding_warning(const ho_training *training)
                        ? ho_format("a change of %s grows %.2g-fold from step %" PRId64 " to step %" PRId64, r.grew,
                                    r.growth, r.from, r.to)
                        : NULL;
-    char *what = !few     ? ho_format("the training is unstable: %s; the hypergradient says how E changes with this "
-                                          "trajectory, and another is not far",
-                                      growth)
+    char *what = !few ? ho_format("the training is unstable: %s; the hypergradient is that of this trajectory only, "
+                                  "and a small change leads to another",
+                                  growth)
                  : growth ? ho_format("rounding leaves about %.1f digits of the hypergradient by %s: %s, and so do "
                                       "rounding errors",
                                       r.left, r.hyper, growth)
                           : ho_format("rounding leaves about %.1f digits of the hypergradient by %s: it is a small "
                                       "difference of large terms",
                                       r.left, r.hyper);
-    char *text = ho_format("%s; %sfewer steps, a smaller learning rate, another epsilon or updates online with "
-                           "warm_restart may help",
-                           what, few && single ? "precision f64 (8.7 digits more), " : "");
+    char *text = ho_format(
+        "%s; %sfewer steps, a smaller learning rate, another epsilon or online updates with warm_restart may help",
+        what, few && single ? "precision f64 (8.7 digits more), " : "");
     free(growth);
     free(what);
     return text;

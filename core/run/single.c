@@ -528,10 +528,10 @@ static ho_status check_updates(const ho_pipeline *p, ho_error *error)
     const int64_t last = steps < epochs ? steps : epochs;
     if (!p->online || p->problem.update_every < last)
         return HO_OK;
-    return ho_fail_at(error, HO_INVALID, ho_tree_get(ho_tree_get(p->root, "outer"), "every")->place,
-                      "every: the hyperparameters would never move: %lld steps from update to update, and training has "
-                      "%lld%s",
-                      (long long)p->problem.update_every, (long long)last, epochs < steps ? ", by the epochs of `stop`" : "");
+    return ho_fail_at(
+        error, HO_INVALID, ho_tree_get(ho_tree_get(p->root, "outer"), "every")->place,
+        "every: the hyperparameters would never change: %lld steps between updates, but training has %lld%s",
+        (long long)p->problem.update_every, (long long)last, epochs < steps ? ", by the epochs of `stop`" : "");
 }
 
 ho_single *ho_single_new(const ho_single_request *request, ho_error *error)

@@ -289,7 +289,8 @@ ho_status ho_mode_best(const ho_mode_offer *offers, size_t count, int64_t memory
             smallest = offer;
     }
     if (!smallest)
-        return ho_fail(error, HO_INVALID, "no installed mode says what it costs, so none can be chosen; name one");
+        return ho_fail(error, HO_INVALID,
+                       "no installed mode says what it costs, so `auto` cannot choose one; name a mode");
     if (!fastest)
         return ho_fail(error, HO_INVALID, "no mode fits into %.4g MiB; the least is %.4g MiB, by the mode \"%s\"",
                        MEBIBYTES(memory), MEBIBYTES(smallest->cost.bytes), smallest->instance->loaded->plugin.name);

@@ -67,8 +67,8 @@ static ho_status check_form(const ho_hyperparameter *h, const ho_owner *owner, c
     const ho_term *term = owner->term;
     if (form->by_step && term && term >= problem->validation_terms &&
         term < problem->validation_terms + problem->validation_count)
-        return ho_fail_at(error, HO_INVALID, h->place,
-                          "%s has the shape \"%s\", but the validation error is of no step", h->name, form->text);
+        return ho_fail_at(error, HO_INVALID, h->place, "%s has the shape \"%s\", but the validation error has no steps",
+                          h->name, form->text);
     if (form->by_step && problem->steps == 0)
         return ho_fail_at(error, HO_INVALID, h->place,
                           "%s has the shape \"%s\", which needs a fixed number of steps; there is none with `steps: "
@@ -235,16 +235,14 @@ static ho_status refuse_value(const ho_hyperparameter *h, ho_scale scale, double
     char number[32];
     ho_print_real(value, number);
     if (scale == HO_SCALE_LOG)
-        return ho_fail_at(
-            error, HO_INVALID, place,
-            "%s: scale: log, but its initial value is %s, which has no logarithm; begin with a small one, "
-            "as init: 1e-4, or say scale: linear",
-            h->name, number);
-    return ho_fail_at(
-        error, HO_INVALID, place,
-        "%s: scale: logit, but its initial value is %s, an end of the scale; begin within, as init: %s, or "
-        "say scale: linear",
-        h->name, number, value > 0 ? "0.99" : "0.01");
+        return ho_fail_at(error, HO_INVALID, place,
+                          "%s: scale: log, but its initial value is %s, which has no logarithm; start with a small "
+                          "value, such as init: 1e-4, or set scale: linear",
+                          h->name, number);
+    return ho_fail_at(error, HO_INVALID, place,
+                      "%s: scale: logit, but its initial value is %s, an end of the scale; start inside, such as init: "
+                      "%s, or set scale: linear",
+                      h->name, number, value > 0 ? "0.99" : "0.01");
 }
 
 /* The scale that the setting asks for, which must go with domain and initial value; else the domain's. `natural`: steps
@@ -264,9 +262,9 @@ static ho_status settle_scale(ho_hyperparameter *h, const ho_hyper_setting *sett
     char domain[80];
     const bool fits = h->scale == HO_SCALE_LOGIT ? own == HO_SCALE_LOGIT : h->scale == HO_SCALE_LINEAR || h->lower >= 0;
     if (!fits)
-        return ho_fail_at(error, HO_INVALID, setting->scale_place,
-                          "%s: scale: %s does not go with its domain %s; say %s", h->name, ho_scale_names[h->scale],
-                          ho_domain_print(h->lower, h->upper, domain), ho_scale_names[own]);
+        return ho_fail_at(error, HO_INVALID, setting->scale_place, "%s: scale: %s does not suit its domain %s; use %s",
+                          h->name, ho_scale_names[h->scale], ho_domain_print(h->lower, h->upper, domain),
+                          ho_scale_names[own]);
     return beyond < 0 ? HO_OK
                       : refuse_value(h, h->scale, h->value[beyond],
                                      setting->value ? setting->value->place : setting->scale_place, error);

@@ -391,7 +391,7 @@ Test(abi, a_name_that_two_files_of_a_folder_have_is_reported)
     cr_assert_eq(count, 1u);
     cr_assert_eq(complaints, 1u);
     cr_expect_not_null(strstr(complaint, "b.so: its dynamics \"good\" is also in "));
-    cr_expect_not_null(strstr(complaint, "a.so beside it, which counts"));
+    cr_expect_not_null(strstr(complaint, "a.so in the same folder, which is used"));
     free(all);
     ho_registry_free(one);
 }

@@ -371,7 +371,7 @@ Test(schedules, are_refused_where_they_mean_nothing)
     expect_refused("dynamics.beta1", "steps steps", T, "has no shape \"steps steps\"");
     expect_refused("dynamics.beta1", "steps tensor", T, "has no shape \"steps tensor\"");
     expect_refused("dynamics.beta1", "stepsize", T, "has no shape \"stepsize\"");
-    expect_refused("validation.weight", "steps", T, "but the validation error is of no step");
+    expect_refused("validation.weight", "steps", T, "but the validation error has no steps");
     expect_refused("dynamics.beta1", "steps", 0, "which needs a fixed number of steps");
     expect_refused("mtl.A", "steps columns columns", T, "which is of a single matrix");
 }

@@ -468,7 +468,7 @@ Test(cleaning, readers_without_an_order_have_no_weights)
                cli_format("  plugin: unordered\n  path: %s\n", path));
     cli_change("c.yaml", "train: 40, validation: 40, test: rest", "train: 4, validation: 2");
     cli_expect_refused("unordered", cli_run("pipeline", "c.yaml", NULL), "c.yaml:12:50: weights: ", "\"unordered\"",
-                       "another order each time", NULL);
+                       "a different order each time", NULL);
     cli_change("c.yaml", ", weights: per_example", "");
     cli_expect_done(
         cli_run("pipeline", "c.yaml", "--quiet", "--set", "hyperparameters=null", "--set", "outer=null", NULL));

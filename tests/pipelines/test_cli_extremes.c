@@ -140,12 +140,12 @@ Test(extremes, a_training_without_an_update_is_refused)
 {
     static const char *const epochs[] = {"5e-324", "1", "3"}; /* an epoch of a full batch is a step */
     for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++)
-        cli_expect_refused(
-            epochs[i],
-            cli_run("pipeline", "e.yaml", "--set", "outer={iterations: null, schedule: online, every: 3}", "--set",
-                    cli_format("stop/epochs=%s", epochs[i]), NULL),
-            "every: the hyperparameters would never move: 3 steps from update to update, and training has",
-            "by the epochs of `stop`", NULL);
+        cli_expect_refused(epochs[i],
+                           cli_run("pipeline", "e.yaml", "--set",
+                                   "outer={iterations: null, schedule: online, every: 3}", "--set",
+                                   cli_format("stop/epochs=%s", epochs[i]), NULL),
+                           "every: the hyperparameters would never change: 3 steps between updates, but training has",
+                           "by the epochs of `stop`", NULL);
     cli_expect_done(cli_run("pipeline", "e.yaml", "--set", "outer={iterations: null, schedule: online, every: 3}",
                             "--set", "stop/epochs=4", "--out", "r", NULL));
     cr_expect_float_eq(json_number(cli_read("r/result.json"), "outer_iterations"), 1, 0);

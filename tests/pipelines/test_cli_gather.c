@@ -117,7 +117,7 @@ Test(gather, a_share_that_died_goes_on_and_what_is_missing_is_told)
     cr_expect_eq(cli_finish(worker).status, 128 + SIGKILL);
     cli_result r = cli_run("gather", "shared", NULL);
     cr_expect_eq(r.status, 1);
-    cr_expect(strstr(r.err, "2 of 3 runs are not over, the first is A/1: start their tasks again"), "%s", r.err);
+    cr_expect(strstr(r.err, "2 of 3 runs have not finished, the first is A/1: start their tasks again"), "%s", r.err);
     cr_expect(json_is(cli_read("shared/result.json"), "outcome", "interrupted"));
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "shared", "--task", "2/3", NULL));
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "shared", "--task", "1/3", NULL));
@@ -175,9 +175,9 @@ Test(gather, mistakes_are_refused)
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "s", "--task", "1/9", NULL));
     cli_expect_refused("another",
                        cli_run("pipeline", "v.yaml", "--set", "steps=8", "--out", "s", "--task", "2/9", NULL),
-                       "it is of another pipeline", "steps", NULL);
+                       "its pipeline is another", "steps", NULL);
     cli_expect_refused("variants", cli_run("pipeline", "v.yaml", "--variant", "A", "--out", "s", "--task", "2/9", NULL),
-                       "it was asked for otherwise", NULL);
+                       "it was started with other options", NULL);
     cli_expect_refused("whole", cli_run("pipeline", "v.yaml", "--out", "s", NULL), "s: is not empty", NULL);
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "whole", "--variant", "A", NULL));
     cli_expect_refused("over", cli_run("pipeline", "v.yaml", "--out", "whole", "--task", "1/9", NULL),

@@ -106,7 +106,7 @@ Test(line_search, settings_that_do_not_go_with_it_are_refused)
                                NULL),
                        "plugin", NULL);
     cli_expect_refused("warm starts", cli_run("pipeline", "f.yaml", "--set", "outer/warm_start=weights", NULL),
-                       "name a \"plugin\"", NULL);
+                       "set \"plugin\"", NULL);
     cli_expect_refused(
         "a rate of one hyperparameter",
         cli_run("pipeline", "f.yaml", "--set", "hyperparameters/mtl.rho/outer={learning_rate: 0.1}", NULL),

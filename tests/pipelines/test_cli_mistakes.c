@@ -65,7 +65,7 @@ static const mistake rows[] = {
     {"writes_lambda", "gradient", "crashed", "crashed in its advance (SIGSEGV"},
     /* create and options. */
     {"undeclared_option", "instances", "FAILED", "asks for the option \"epsilon\", which it does not declare"},
-    {"option_type", "instances", "FAILED", "reads its option \"size\" by another type than it declares"},
+    {"option_type", "instances", "FAILED", "reads its option \"size\" as another type than it declares"},
     {"silent_create", "instances", "FAILED", "refuses to be set up, without saying why (create returned 2)"},
     {"greedy_create", "instances", "FAILED", "asks for 1099511627776 bytes for its settings; the most is 268435456"},
     /* Tables and the file. */
@@ -83,22 +83,22 @@ static const mistake rows[] = {
     {"no_step", "load", "FAILED", "the dynamics \"m_no_step\" lacks its call \"step\""},
     {"no_calls", "load", "FAILED", "it has no table of calls"},
     {"exported", "file", "FAILED", "it exports helper beside hotool_plugin_v0: compile with -fvisibility=hidden"},
-    {"links_host", "file", "FAILED", "it asks the loader for ho_graph_new: a plugin links nothing of hotool"},
+    {"links_host", "file", "FAILED", "it asks the loader for ho_graph_new: a plugin links against nothing of hotool"},
     /* Constraints, readers, modes. */
     {"no_reason", "projection", "FAILED", "fits refuses without a reason"},
     {"negative", "projection", "FAILED", "outside of the domain or the structure"},
     {"not_idempotent", "projection", "FAILED", "not idempotent: entry 0 of a projected point"},
-    {"rescales", "nearest", "FAILED", "not the nearest point: project goes"},
+    {"rescales", "nearest", "FAILED", "not the nearest point: the projection is"},
     {"nan_input", "read", "FAILED", "inputs: example 1, entry 1 is NaN"},
     {"label", "read", "FAILED", "labels: example 1 has the label -1"},
     {"beyond", "read", "FAILED", "read wrote beyond the end of memory from ho_data_alloc, a block of 96 bytes"},
     {"more_than_there_is", "read", "FAILED", "inputs: has 6012 entries of 8 bytes, but its memory ends after 96 bytes"},
     {"lengths", "read", "FAILED", "labels: has 5 examples, but inputs has 6"},
-    {"changes", "read", "FAILED", "a second read gives other values: where the order may change, set `unordered`"},
+    {"changes", "read", "FAILED", "a second read gives other values: if only their order may change, set `unordered`"},
     {"forgets_the_start", "gradient", "FAILED", "entry 0 of the gradient is"},
     {"one_vector_twice", "gradient", "FAILED", "step: state and next are one vector"},
     {"leaks", "gradient", "FAILED", "1 vectors or pieces of memory are not freed"},
-    {"ignores_failures", "failures", "FAILED", "the system failed, and the mode goes on as if it had not"},
+    {"ignores_failures", "failures", "FAILED", "the system failed, but the mode continues as if it had not"},
 };
 
 /* The row of a check and the lines below it. */

@@ -217,7 +217,7 @@ Test(online, an_error_that_overflows_its_column_is_told_in_short)
 Test(online, updates_that_would_never_come_are_refused)
 {
     cli_result r = cli_run("pipeline", "o.yaml", "--set", "outer/every=60", NULL);
-    cli_expect_refused("at the end", r, "every: ", "60 steps from update to update", "training has 60", NULL);
+    cli_expect_refused("at the end", r, "every: ", "60 steps between updates", "training has 60", NULL);
     r = cli_run("pipeline", "o.yaml", "--set", "outer/every=59", "--out", "r", NULL);
     cli_expect_done(r);
     cr_expect_eq(lines_with("r", "\"update\""), 1);

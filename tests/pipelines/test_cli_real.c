@@ -62,7 +62,7 @@ Test(real, the_generated_stand_in_is_named_as_such)
     cli_expect_refused("nobody asked for it", cli_run("pipeline", pipeline, NULL), "cifar_mtl.yaml:",
                        "no file /nonexistent/cifar10/mnv1_train_x.npy (${HOTOOL_DATA:-data}/cifar10/mnv1_train_x.npy)",
                        "no file /nonexistent/cifar10/train_raw5000.bin",
-                       "\"generated stand-in (no CIFAR-10 here)\" would stand in, which is generated",
+                       "\"generated stand-in (no CIFAR-10 here)\" would replace it, but its data are generated",
                        "--allow-generated or allow_generated: true", NULL);
     cli_result r = cli_run("pipeline", pipeline, "--quiet", "--set", "steps=40", "--set", "outer/iterations=3", ALONE,
                            "--set", "allow_generated=true", "--out", "r", NULL);

@@ -278,7 +278,7 @@ Test(resume, another_pipeline_data_or_plugin_is_refused_with_what_differs)
     kill_one();
     cli_change("p.yaml", "steps: 15", "steps: 16");
     expect_refusal("another file", cli_run("pipeline", "p.yaml", "--resume", "r", NULL),
-                   "r: cannot be resumed: it is of another pipeline: ", "steps: was 15, is 16");
+                   "r: cannot be resumed: its pipeline is another: ", "steps: was 15, is 16");
     cli_change("p.yaml", "steps: 16", "steps: 15");
     expect_refusal("another mode", cli_run("pipeline", "p.yaml", "--resume", "r", "--mode", "forward", NULL),
                    "mode: was not there, is forward", "");

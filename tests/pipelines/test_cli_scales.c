@@ -96,7 +96,7 @@ Test(scales, a_row_keeps_those_that_are_not_linear)
                                  "dynamics.learning_rate: {init: 0.1, scale: logit}",
                                  SGD));
     cli_expect_refused("logit of [0, inf)", cli_run("pipeline", "p.yaml", NULL),
-                       "p.yaml:11:", "scale: logit does not go with its domain [0, inf); say log", NULL);
+                       "p.yaml:11:", "scale: logit does not suit its domain [0, inf); use log", NULL);
     cli_expect_done(
         cli_run("pipeline", "p.yaml", "--set", "hyperparameters/dynamics.learning_rate/scale=log", "--out", "r", NULL));
     const char *result = cli_read("r/result.json");

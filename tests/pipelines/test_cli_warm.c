@@ -60,8 +60,9 @@ Test(warm, the_result_is_the_best_training_and_its_weights)
 {
     cli_result r = cli_run("pipeline", "base.yaml", "--set", WARM, "--set", DESCENT, "--set", "steps=5", NULL);
     cli_expect_done(r);
-    cr_expect(strstr(r.out, "warm start: each training starts from the weights of the last one, with fresh slots; the "
-                            "hypergradient takes that start for a constant"),
+    cr_expect(strstr(r.out,
+                     "warm start: each training starts from the weights of the previous one, with fresh slots; the "
+                     "hypergradient treats that start as a constant"),
               "%s", r.out);
     const char *result = cli_read("runs/blobs-1/result.json");
     double least = INFINITY;
@@ -77,8 +78,8 @@ Test(warm, is_for_descents_whose_result_is_theirs)
 {
     static const struct {
         const char *set, *why;
-    } wrong[] = {{"stop={patience: 3}", "so that none follows it: not with \"stop\""},
-                 {"final={train_on: training+validation}", "not with \"final: train_on\""},
+    } wrong[] = {{"stop={patience: 3}", "and no final training follows: it cannot be used with \"stop\""},
+                 {"final={train_on: training+validation}", "cannot be used with \"final: train_on\""},
                  {"outer/warm_start=slots", "\"slots\" is neither none nor weights"},
                  {"outer/schedule=online", "warm_start: only with schedule: batch"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

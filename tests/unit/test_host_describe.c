@@ -194,7 +194,7 @@ Test(describe, mistakes_of_the_plugin_refuse_the_instance)
 {
     refused("rows: [a]", beyond, "x.yaml:1:1: plugin \"probe\" asks for entry 1 of its option \"rows\", which has 1");
     refused("lines: a", rows_of_lines,
-            "x.yaml:1:1: plugin \"probe\" reads its option \"lines\" by another type than it declares");
+            "x.yaml:1:1: plugin \"probe\" reads its option \"lines\" as another type than it declares");
     refused("rows: [a]", undeclared_field,
             "x.yaml:1:1: plugin \"probe\" asks for the option \"lines\", which it does not declare");
 }
@@ -262,12 +262,11 @@ static ho_status describes_without_calls(ho_setup *u)
 
 Test(describe, descriptions_are_checked)
 {
-    refused("lines: a", describes_nothing, "x.yaml:1:1: plugin \"probe\" describes an instance by NULL");
+    refused("lines: a", describes_nothing, "x.yaml:1:1: plugin \"probe\" describes an instance with NULL");
     refused("lines: a", describes_without_calls, "x.yaml:1:1: it has no table of calls");
     plugin.describes = 0;
     cr_assert_eq(ho_descriptor_read(&plugin, 0, "probe.so", arena, &loaded, &error), HO_OK);
-    refused("rows: [a]", describes,
-            "x.yaml:1:1: plugin \"probe\" describes an instance, and does not declare that it does so");
+    refused("rows: [a]", describes, "x.yaml:1:1: plugin \"probe\" describes an instance, but does not set `describes`");
 }
 
 /* `count` times a text, after a beginning. */

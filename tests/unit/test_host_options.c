@@ -339,7 +339,7 @@ static ho_status asks_other_type(ho_setup *u, void **self)
 Test(host_options, asking_by_another_type_refuses_the_instance)
 {
     body = asks_other_type;
-    refused("x.yaml:1:1: plugin \"probe\" reads its option \"rate\" by another type than it declares");
+    refused("x.yaml:1:1: plugin \"probe\" reads its option \"rate\" as another type than it declares");
 }
 
 static ho_status asks_beyond(ho_setup *u, void **self)

@@ -190,7 +190,7 @@ Test(yaml, syntax_errors_have_their_place)
     expect_refused("a: 1\nb: x\xff\n", "t.yaml:2:5: not valid text: ");
     expect_refused("a: \x01\n", "t.yaml:1:4: not valid text: ");
     expect_refused("a: {b: ${HOME}}\n", "t.yaml:1:9: not valid YAML: ");
-    cr_expect_not_null(strstr(error.text, "cannot stand without quotes"), "%s", error.text);
+    cr_expect_not_null(strstr(error.text, "must be quoted"), "%s", error.text);
     error = (ho_error){0};
     cr_expect_null(ho_yaml_parse(arena, "t.yaml", "a: x\0y", 6, &error));
     cr_expect_eq(strncmp(error.text, "t.yaml:1:5: not valid text: ", 27), 0, "%s", error.text);
@@ -221,8 +221,8 @@ Test(yaml, alias_bombs_do_not_go_off)
     expect_refused(text, "t.yaml:5:");
     cr_expect_not_null(strstr(error.text, "more than 100000 values"), "%s", error.text);
     free(text);
-    expect_refused("a: &a [*a]\n", "t.yaml:1:8: the alias \"*a\" stands inside what it stands for");
-    expect_refused("a: *b\n", "t.yaml:1:4: no anchor \"&b\" stands before this alias");
+    expect_refused("a: &a [*a]\n", "t.yaml:1:8: the alias \"*a\" is inside the value that it refers to");
+    expect_refused("a: *b\n", "t.yaml:1:4: no anchor \"&b\" precedes this alias");
 }
 
 Test(yaml, long_texts_behind_aliases_are_counted)
@@ -324,7 +324,7 @@ Test(yaml, variables_are_replaced)
     expect_refused("a: ${YAML_TEST\n", "t.yaml:1:4: \"${YAML_TEST\" has no closing brace");
     expect_refused("a: ${YAML-TEST}\n", "t.yaml:1:4: \"${YAML-TEST}\": expected ${NAME} or ${NAME:-default}");
     expect_refused("a: ${}\n", "t.yaml:1:4: \"${}\": expected ${NAME}");
-    expect_refused("a: ${A1:-${B}}\n", "t.yaml:1:4: \"${A1\": a ${...} cannot stand in the default of another");
+    expect_refused("a: ${A1:-${B}}\n", "t.yaml:1:4: \"${A1\": a ${...} cannot be used in the default of another");
     setenv("YAML_BYTES", "\xff", 1);
     expect_refused("a: ${YAML_BYTES}\n",
                    "t.yaml:1:4: the environment variable YAML_BYTES holds text that is not UTF-8");

@@ -48,6 +48,6 @@ Test(system_costs, without_an_offer_that_fits_the_least_is_named)
     cr_expect_str_eq(s->error.text, "no mode fits into 1 MiB; the least is 3 MiB, by the mode \"reverse\"");
     s->error = (ho_error){0};
     cr_expect_eq(best_of(s, 100, 0, NULL), -1);
-    cr_expect_str_eq(s->error.text, "no installed mode says what it costs, so none can be chosen; name one");
+    cr_expect_str_eq(s->error.text, "no installed mode says what it costs, so `auto` cannot choose one; name a mode");
     small_free(s);
 }
