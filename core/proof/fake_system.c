@@ -417,6 +417,13 @@ static ho_status poll(ho_system *s)
     return fails(f) ? failure(f) : HO_OK;
 }
 
+static void rest(ho_system *s)
+{
+    const fake *f = (const fake *)s;
+    if (f->rested)
+        f->rested(f->context);
+}
+
 static int64_t batch(ho_system *s)
 {
     (void)s;
@@ -525,6 +532,7 @@ const ho_system_api ho_fake_api = {
     .tell = tell,
     .restoring = restoring,
     .pass = pass,
+    .rest = rest,
     .pass_vector = pass_vector,
     .hyperparameter = hyperparameter,
     .costs = costs,

@@ -32,7 +32,9 @@ typedef struct fake {
     ho_mode_costs costs;                /* zeroed: plenty of memory; a tangent costs two steps, an adjoint three */
     char message[256];                  /* of a mode's own failure */
     char told[HO_TELL_CHOICE + 1][512]; /* by a mode, of each kind */
-    char misuse[256];                   /* the first call that should not have been made so */
+    void (*rested)(void *context);      /* hears of a mode that rests; NULL: nobody does */
+    void *context;
+    char misuse[256]; /* the first call that should not have been made so */
 } fake;
 
 /* What modes are handed: {.head = {&ho_fake_api}}. */

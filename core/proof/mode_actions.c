@@ -63,6 +63,23 @@ ho_status ho_action_check(const action *actions, size_t count, double value, dou
     return HO_OK;
 }
 
+/* A run that is saved while it rests within a hypergradient. */
+typedef struct resting {
+    const acting_mode *mode;
+    void *run;
+    ho_snapshot snapshot; /* of the last rest */
+    ho_status status;
+} resting;
+
+static void save_at_rest(void *context)
+{
+    resting *r = context;
+    ho_snapshot_save(&r->snapshot);
+    ho_calling(r->mode->loaded, "pass");
+    r->status = r->status == HO_OK ? r->mode->calls->pass(r->run, &r->snapshot) : r->status;
+    ho_calling(r->mode->loaded, "hypergradient");
+}
+
 /* One action, with memory as strict as it can be. */
 static ho_status act(const acting_mode *m, void *run, const action *actions, size_t i, ho_error *error)
 {
@@ -94,27 +111,49 @@ static ho_status act(const acting_mode *m, void *run, const action *actions, siz
     return status;
 }
 
-/* Another run takes the place of this one, which it was saved from. */
-static ho_status change_runs(const acting_mode *m, fake *f, const double *base, void **run)
+/* Another run takes the place of this one, from which the snapshot is. */
+static ho_status change_runs(const acting_mode *m, fake *f, const double *base, ho_snapshot *snapshot, void **run)
 {
-    ho_snapshot snapshot = {0};
     void *next = NULL;
-    ho_snapshot_save(&snapshot);
     ho_calling(m->loaded, "pass");
-    ho_status status = m->calls->pass(*run, &snapshot);
+    ho_status status = m->calls->start(m->self, &f->head, base, &next);
+    ho_snapshot_restore(snapshot);
     if (status == HO_OK)
-        status = m->calls->start(m->self, &f->head, base, &next);
-    ho_snapshot_restore(&snapshot);
-    if (status == HO_OK)
-        status = m->calls->pass(next, &snapshot);
-    if (status == HO_OK && (snapshot.short_of || snapshot.at != snapshot.size))
-        status = f->head.api->fail(&f->head, HO_HERE, "pass restores %zu of the %zu bytes that it saved", snapshot.at,
-                                   snapshot.size);
+        status = m->calls->pass(next, snapshot);
+    if (status == HO_OK && (snapshot->short_of || snapshot->at != snapshot->size))
+        status = f->head.api->fail(&f->head, HO_HERE, "pass restores %zu of the %zu bytes that it saved", snapshot->at,
+                                   snapshot->size);
     if (next) {
         m->calls->end(*run);
         *run = next;
     }
-    ho_snapshot_free(&snapshot);
+    return status;
+}
+
+static ho_status save_and_change(const acting_mode *m, fake *f, const double *base, void **run)
+{
+    resting r = {.mode = m, .run = *run};
+    save_at_rest(&r);
+    const ho_status status = r.status == HO_OK ? change_runs(m, f, base, &r.snapshot, run) : r.status;
+    ho_snapshot_free(&r.snapshot);
+    return status;
+}
+
+/* A hypergradient, then the same by a run that was saved where the first rested last; the second answer stays. */
+static ho_status ask_twice(const acting_mode *m, fake *f, const double *base, void **run, const action *actions,
+                           size_t i, ho_error *error)
+{
+    resting r = {.mode = m, .run = *run};
+    f->rested = save_at_rest;
+    f->context = &r;
+    ho_status status = act(m, *run, actions, i, error);
+    f->rested = NULL;
+    status = status == HO_OK ? r.status : status;
+    if (status == HO_OK && r.snapshot.size > 0)
+        status = change_runs(m, f, base, &r.snapshot, run);
+    if (status == HO_OK && r.snapshot.size > 0)
+        status = act(m, *run, actions, i, error);
+    ho_snapshot_free(&r.snapshot);
     return status;
 }
 
@@ -126,12 +165,13 @@ ho_status ho_actions_do(const acting_mode *m, fake *f, const action *actions, si
     ho_status status = base ? m->calls->start(m->self, &f->head, base, &run) : HO_FAILED;
     const bool started = status == HO_OK;
     for (size_t i = 0; status == HO_OK && error->status == HO_OK && i < count; i++) {
-        status = act(m, run, actions, i, error);
+        status = m->resumes && actions[i].what == ASK ? ask_twice(m, f, base, &run, actions, i, error)
+                                                      : act(m, run, actions, i, error);
         ho_calling(m->loaded, "state");
         if (!m->calls->state(run))
             ho_proof_fail(error, "action %zu: state returns NULL", i);
         if (m->resumes && status == HO_OK)
-            status = change_runs(m, f, base, &run);
+            status = save_and_change(m, f, base, &run);
     }
     ho_calling(m->loaded, "end");
     if (started)

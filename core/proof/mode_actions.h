@@ -27,7 +27,8 @@ typedef struct acting_mode {
     const ho_loaded *loaded;
     const ho_mode_calls *calls;
     void *self;
-    bool resumes;    /* after each action the run is saved, and another restored from that takes its place */
+    bool resumes;    /* after each action, and where it rests within one, the run is saved, and another restored from
+                        that takes its place */
     double *answers; /* value and gradient of each that is asked for, one after another; NULL: nobody wants them */
 } acting_mode;
 

@@ -106,7 +106,7 @@ ho_status ho_prove_mode_resume(proof *p, ho_error *error)
         ho_error_prefix(error, "%s", scripts[i].what);
     }
     ho_instance_free(instance);
-    ho_proof_note(p, "saved and restored after each call: the same bits");
+    ho_proof_note(p, "saved and restored after each call, and where it rests within one: the same bits");
     return error->status;
 }
 

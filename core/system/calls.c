@@ -516,6 +516,13 @@ static ho_status call_poll(ho_system *s)
     return poll_interrupt(of(s));
 }
 
+static void call_rest(ho_system *s)
+{
+    ho_training *training = of(s);
+    if (training->rest)
+        training->rest(training->rest_context);
+}
+
 static const char *call_hyperparameter(ho_system *s, int64_t i, int64_t *first, int64_t *count)
 {
     const ho_hypers *hypers = &of(s)->hypers;
@@ -596,4 +603,5 @@ const ho_system_api ho_training_calls = {
     .pass_vector = call_pass_vector,
     .hyperparameter = call_hyperparameter,
     .costs = call_costs,
+    .rest = call_rest,
 };

@@ -49,6 +49,8 @@ static ho_status advance(ho_walk *w, ho_training *training, const ho_instance *m
         if (ho_mode_can_pass(mode))
             rest(w);
     }
+    w->mode.rest = ho_mode_can_pass(mode) ? w->rest : NULL;
+    w->mode.context = w->context;
     return error->status;
 }
 

@@ -112,6 +112,8 @@ struct ho_training {
     ho_program *programs;
 
     const volatile int *interrupt;
+    void (*rest)(void *context); /* a mode rests within a hypergradient; NULL: nobody wants to know */
+    void *rest_context;
     bool examine;
     uint64_t *branches;             /* NULL: not asked for */
     int64_t evaluations;            /* of the objective's gradient, as ho_training_evaluations counts */

@@ -42,13 +42,25 @@ ho_status ho_mode_advance(ho_mode_run *run, int64_t t0, int64_t t1, const double
     return leave(run, "advance", enter(run, "advance")->advance(run->run, t0, t1, lambda), error);
 }
 
+/* The mode has not returned from `hypergradient`. */
+static void rest_within(void *context)
+{
+    const ho_mode_run *run = context;
+    if (run->rest)
+        run->rest(run->context);
+    enter(run, "hypergradient");
+}
+
 ho_status ho_mode_hypergradient(ho_mode_run *run, const double *lambda, double *value, double *gradient,
                                 ho_error *error)
 {
     *value = NAN;
     for (int64_t i = 0; i < ho_training_lambda_size(run->training); i++)
         gradient[i] = NAN;
+    run->training->rest = rest_within;
+    run->training->rest_context = run;
     ho_status status = enter(run, "hypergradient")->hypergradient(run->run, lambda, value, gradient);
+    run->training->rest = NULL;
     status = leave(run, "hypergradient", status, error);
     if (status == HO_OK) {
         ho_training_free_gradient(run->training, gradient);

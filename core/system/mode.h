@@ -12,6 +12,9 @@ typedef struct ho_mode_run {
     ho_training *training;
     const ho_instance *mode;
     void *run; /* the plugin's */
+    void (*rest)(
+        void *context); /* the run can be passed within `hypergradient`, which is not over; NULL: nobody does */
+    void *context;
 } ho_mode_run;
 
 /* See ho_mode_calls in sdk/hotool/mode.h. A status other than HO_OK comes with a message in `error`. A mode that passes

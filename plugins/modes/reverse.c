@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "history.h"
+#include "sweep.h"
 
 enum { STORE_AUTO, STORE_STATE, STORE_RESIDUALS };
 
@@ -43,6 +44,7 @@ typedef struct reverse_run {
     ho_vector *current;
     int64_t position; /* of the current state */
     ho_vector *adjoint, *next;
+    sweep back;
 } reverse_run;
 
 /* ---- how to store ------------------------------------------------------------------------------------------------ */
@@ -122,6 +124,7 @@ static void end(void *run)
     api->vector_free(s, r->adjoint);
     api->vector_free(s, r->next);
     history_free(&r->history);
+    sweep_free(&r->back);
     api->free_memory(s, r->states.items);
     api->free_memory(s, r->between.items);
     api->free_memory(s, r->residuals.items);
@@ -194,6 +197,7 @@ static ho_status start(void *self, ho_system *s, const double *lambda, void **ru
     r->system = s;
     r->api = s->api;
     r->history = (history){.system = s, .lambda_size = s->api->lambda_size(s)};
+    r->back = (sweep){.system = s, .lambda_size = r->history.lambda_size};
     r->initial_lambda = history_copy(&r->history, lambda);
     ho_status status = r->initial_lambda ? make_vectors(r, self) : HO_FAILED;
     if (status == HO_OK)
@@ -290,10 +294,15 @@ static ho_status step_back(reverse_run *r, int64_t position, const ho_vector *st
 static ho_status hypergradient(void *run, const double *lambda, double *value, double *gradient)
 {
     reverse_run *r = run;
-    memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
-    ho_status status = r->api->error_gradient(r->system, lambda, r->current, value, r->adjoint, gradient);
+    ho_status status = HO_OK;
+    int64_t last = r->position;
+    if (!sweep_goes_on(&r->back, &last, value, gradient)) {
+        memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
+        status = r->api->error_gradient(r->system, lambda, r->current, value, r->adjoint, gradient);
+    }
     const int64_t stride = r->layout.stride;
-    for (int64_t last = r->position; status == HO_OK && last > 0;) {
+    while (status == HO_OK && last > 0) {
+        sweep_rest(&r->back, last, *value, gradient);
         const int64_t first = (last - 1) / stride * stride;
         status = compute_between(r, first, last - 1);
         for (; status == HO_OK && last > first; last--)
@@ -326,7 +335,7 @@ static ho_status forget(void *run)
     return HO_OK;
 }
 
-/* Where the trajectory begins; its steps are taken again. */
+/* Where the trajectory begins; its steps are taken again, but not those of a way back. */
 static ho_status pass(void *run, ho_snapshot *snapshot)
 {
     reverse_run *r = run;
@@ -338,7 +347,7 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
         status = history_pass(&r->history, snapshot);
     while (status == HO_OK && r->position < last)
         status = go_on(r);
-    return status;
+    return status == HO_OK ? sweep_pass(&r->back, snapshot, r->adjoint) : status;
 }
 
 static int64_t residual_bytes(void *run)

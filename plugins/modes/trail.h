@@ -3,6 +3,7 @@
 #define MODES_TRAIL_H
 
 #include "history.h"
+#include "sweep.h"
 
 #include <inttypes.h>
 
@@ -18,6 +19,7 @@ typedef struct trail {
     int64_t position;       /* of the current state */
     ho_vector *adjoint, *next;
     int64_t bytes;
+    sweep back;
 } trail;
 
 static inline void trail_free(trail *r)
@@ -29,6 +31,7 @@ static inline void trail_free(trail *r)
     api->vector_free(s, r->adjoint);
     api->vector_free(s, r->next);
     history_free(&r->history);
+    sweep_free(&r->back);
     api->free_memory(s, r->ring);
     api->free_memory(s, r->initial_lambda);
 }
@@ -85,6 +88,7 @@ static inline ho_status trail_vectors(trail *r)
 static inline ho_status trail_start(trail *r, ho_system *s, const double *lambda, int64_t steps_back)
 {
     *r = (trail){.system = s, .api = s->api, .history = {.system = s, .lambda_size = s->api->lambda_size(s)}};
+    r->back = (sweep){.system = s, .lambda_size = r->history.lambda_size};
     r->room = trail_steps(steps_back, s->api->steps(s)) + 1;
     r->initial_lambda = history_copy(&r->history, lambda);
     const ho_status status = r->initial_lambda ? trail_vectors(r) : HO_FAILED;
@@ -128,10 +132,16 @@ static inline ho_status trail_step_back(trail *r, int64_t position, double *grad
 static inline ho_status trail_hypergradient(trail *r, const double *lambda, double *value, double *gradient)
 {
     const int64_t first = trail_first(r);
-    memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
-    ho_status status = r->api->error_gradient(r->system, lambda, trail_state(r), value, r->adjoint, gradient);
-    for (int64_t position = r->position; status == HO_OK && position > first; position--)
+    ho_status status = HO_OK;
+    int64_t position = r->position;
+    if (!sweep_goes_on(&r->back, &position, value, gradient)) {
+        memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
+        status = r->api->error_gradient(r->system, lambda, trail_state(r), value, r->adjoint, gradient);
+    }
+    for (; status == HO_OK && position > first; position--) {
+        sweep_rest(&r->back, position, *value, gradient);
         status = trail_step_back(r, position - 1, gradient);
+    }
     if (status == HO_OK && first == 0 && r->initial_lambda)
         status = r->api->initial_vjp(r->system, r->initial_lambda, r->adjoint, gradient);
     return status;
@@ -161,7 +171,9 @@ static inline ho_status trail_pass(trail *r, ho_snapshot *snapshot)
     }
     if (history_pass_lambda(&r->history, snapshot, &r->initial_lambda) != HO_OK)
         return HO_FAILED;
-    return history_pass(&r->history, snapshot);
+    if (history_pass(&r->history, snapshot) != HO_OK)
+        return HO_FAILED;
+    return sweep_pass(&r->back, snapshot, r->adjoint);
 }
 
 /* How many steps are gone back over in all, where hypergradient i of `asked` is asked for after i T / asked steps. */

@@ -145,6 +145,8 @@ typedef struct ho_system_api {
     /* What the calls will cost, as for `estimate`: counted, so the same again for the same training. Valid until the
      * next such call. NULL: it failed (reported). */
     const ho_mode_costs *(*costs)(ho_system *s);
+    /* For a long `hypergradient`, now and then: hotool may save the run by calling its `pass` before this returns. */
+    void (*rest)(ho_system *s);
 } ho_system_api;
 
 struct ho_system {
@@ -186,7 +188,9 @@ typedef struct ho_mode_calls {
     /* Passes all that the run knows, so that training can be resumed after a crash: to be saved; or, in a run that
      * start has just made with the current lambda, to be restored. From there on the same calls give the same results,
      * to the last bit. What can be computed again need not be saved: a mode that goes back over the trajectory may save
-     * where that begins, and take its steps again. NULL: a run cannot be saved, and training starts again. */
+     * where that begins, and take its steps again. Where `hypergradient` rests, a run is saved in the middle of that
+     * call: once it is restored, hypergradient is called with the same lambda and goes on from there. NULL: a run
+     * cannot be saved, and training starts again. */
     ho_status (*pass)(void *run, ho_snapshot *snapshot);
 } ho_mode_calls;
 

@@ -274,7 +274,8 @@ AT(ho_system_api, pass, 288);
 AT(ho_system_api, pass_vector, 296);
 AT(ho_system_api, hyperparameter, 304);
 AT(ho_system_api, costs, 312);
-SIZE(ho_system_api, 320);
+AT(ho_system_api, rest, 320);
+SIZE(ho_system_api, 328);
 
 /* ho_system */
 AT(ho_system, api, 0);

@@ -3,6 +3,9 @@
 #include "proof/mode_actions.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "base/snapshot.h"
 
 static const struct {
     const char *file;
@@ -106,6 +109,51 @@ Test(modes, go_through_a_long_training)
 {
     static const action actions[] = {{ADVANCE, 0, 70, 0.0}, {ADVANCE, 70, 300, 0.01}, {ASK, 0, 0, 0.01}};
     check_actions(actions, COUNT(actions));
+}
+
+typedef struct saved {
+    const ho_mode_calls *calls;
+    void *run;
+    ho_snapshot snapshot; /* of the last rest */
+} saved;
+
+static void save(void *context)
+{
+    saved *s = context;
+    ho_snapshot_save(&s->snapshot);
+    cr_assert_eq(s->calls->pass(s->run, &s->snapshot), HO_OK);
+}
+
+/* What was saved on the way back is not computed again. */
+Test(modes, go_on_from_where_they_rested_on_the_way_back)
+{
+    enum { STEPS = 12 };
+    for (size_t i = BY_STATES; i < IMPLICIT; i++) {
+        opened m = open_mode(i);
+        fake f = {.head = {&ho_fake_api}, .steps = STEPS, .rested = save};
+        saved first = {.calls = m.calls};
+        void *second = NULL;
+        double values[2], gradients[2][LAMBDA];
+        f.context = &first;
+        cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &first.run), HO_OK);
+        cr_assert_eq(m.calls->advance(first.run, 0, STEPS, ho_action_base), HO_OK);
+        cr_assert_eq(m.calls->hypergradient(first.run, ho_action_base, &values[0], gradients[0]), HO_OK);
+        cr_expect_gt(first.snapshot.size, 0, "%s does not rest", modes[i].file);
+        ho_snapshot_restore(&first.snapshot);
+        f.rested = NULL;
+        cr_assert_eq(m.calls->start(m.self, &f.head, ho_action_base, &second), HO_OK);
+        cr_assert_eq(m.calls->pass(second, &first.snapshot), HO_OK);
+        const int64_t before = f.polls;
+        cr_assert_eq(m.calls->hypergradient(second, ho_action_base, &values[1], gradients[1]), HO_OK);
+        cr_expect_leq(f.polls - before, STEPS / 2, "%s goes back from the end", modes[i].file);
+        cr_expect_eq(memcmp(values, values + 1, sizeof *values), 0, "%s", modes[i].file);
+        cr_expect_eq(memcmp(gradients[0], gradients[1], sizeof *gradients), 0, "%s", modes[i].file);
+        m.calls->end(first.run);
+        m.calls->end(second);
+        ho_snapshot_free(&first.snapshot);
+        cr_expect_eq(f.live, 0);
+        free_instance(&m.setup, m.self);
+    }
 }
 
 Test(modes, reach_the_same_bits_and_compute_each_state_once)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "../history.h"
+#include "../sweep.h"
 #include "schedule.h"
 
 #define DEFAULT_SLOTS 32
@@ -26,6 +27,7 @@ typedef struct checkpointed_run {
     int64_t position;     /* of the current state */
     bool spare_is_before; /* the spare vector holds the state before the current one */
     int64_t bytes;
+    sweep back;
 } checkpointed_run;
 
 static void end(void *run)
@@ -42,6 +44,7 @@ static void end(void *run)
     api->vector_free(s, r->adjoint);
     api->vector_free(s, r->next);
     history_free(&r->history);
+    sweep_free(&r->back);
     api->free_memory(s, r->slots);
     api->free_memory(s, r->schedule.kept);
     api->free_memory(s, r->initial_lambda);
@@ -98,6 +101,7 @@ static ho_status start(void *self, ho_system *s, const double *lambda, void **ru
     r->system = s;
     r->api = s->api;
     r->history = (history){.system = s, .lambda_size = s->api->lambda_size(s)};
+    r->back = (sweep){.system = s, .lambda_size = r->history.lambda_size};
     r->initial_lambda = history_copy(&r->history, lambda);
     r->current = s->api->vector_new(s, 1);
     r->spare = s->api->vector_new(s, 1);
@@ -181,15 +185,19 @@ static ho_status reverse_step(checkpointed_run *r, int64_t position, const ho_ve
 static ho_status hypergradient(void *run, const double *lambda, double *value, double *gradient)
 {
     checkpointed_run *r = run;
-    memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
-    ho_status status = r->api->error_gradient(r->system, lambda, r->current, value, r->adjoint, gradient);
+    ho_status status = HO_OK;
     int64_t last = r->position;
+    if (!sweep_goes_on(&r->back, &last, value, gradient)) {
+        memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
+        status = r->api->error_gradient(r->system, lambda, r->current, value, r->adjoint, gradient);
+    }
     if (status == HO_OK && last > 0 && r->spare_is_before) {
         status = reverse_step(r, last - 1, r->spare, gradient);
         last--;
     }
     r->spare_is_before = false;
     while (status == HO_OK && last > 0) {
+        sweep_rest(&r->back, last, *value, gradient);
         const move m = schedule_back(&r->schedule, last);
         const ho_vector *from = r->slots[m.from];
         if (m.keep >= 0) {
@@ -256,7 +264,9 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
     r->api->pass_vector(r->system, snapshot, r->current);
     if (r->spare_is_before)
         r->api->pass_vector(r->system, snapshot, r->spare);
-    return history_pass(&r->history, snapshot);
+    if (history_pass(&r->history, snapshot) != HO_OK)
+        return HO_FAILED;
+    return sweep_pass(&r->back, snapshot, r->adjoint);
 }
 
 static int64_t bytes(void *run)
