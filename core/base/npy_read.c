@@ -202,9 +202,9 @@ static ho_status read_preamble(reader *r)
 {
     const uint8_t *b = r->bytes;
     if (r->size >= 4 && memcmp(b, "PK\3\4", 4) == 0)
-        return invalid(r, 0, "this is a .npz archive; unpack it and name one of its .npy files");
+        return invalid(r, 0, "this is a ZIP archive, such as .npz; unpack it and name one of its .npy files");
     if (r->size < 10 || memcmp(b, "\x93NUMPY", 6) != 0)
-        return invalid(r, 0, "this is not a .npy file");
+        return invalid(r, 0, "this is not a .npy file; convert the data with numpy.save");
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
         return invalid(r, 6, "version %d.%d of the .npy format is unknown", b[6], b[7]);
     uint64_t length = (uint64_t)b[8] | (uint64_t)b[9] << 8;

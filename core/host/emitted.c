@@ -238,7 +238,9 @@ static ho_status take_labels(const incoming *in, ho_target *target)
             return refuse(in, "example %" PRId64 " has the label %g, which is not an integer", i, value);
         if (value < 0 || value >= (double)end)
             return refuse(in, "example %" PRId64 " has the label %.0f, outside 0..%" PRId64 "%s", i, value, end - 1,
-                          value == (double)end && !holds_zero(in) ? "; do labels start at 1?" : "");
+                          value == (double)end && !holds_zero(in) ? "; do labels start at 1?"
+                          : value == -1                           ? "; for labels -1 and 1, save (labels + 1)/2"
+                                                                  : "");
         if ((int64_t)value > largest)
             largest = (int64_t)value;
         target->values[i] = value;
@@ -325,7 +327,8 @@ static ho_status check_form(incoming *in)
                       "labels.argmax(axis=1)",
                       array->dims[1]);
     if (array->rank < 1 || array->rank > most)
-        return refuse(in, "has rank %" PRId32 ", expected 1 to %" PRId32, array->rank, most);
+        return refuse(in, "has rank %" PRId32 ", expected 1%s%.0" PRId32, array->rank, most > 1 ? " to " : "",
+                      most > 1 ? most : 0);
     if (array->dims[0] == 0)
         return refuse(in, "holds no examples");
     int64_t entries;

@@ -141,6 +141,12 @@ static ho_status read_integer(const ho_key *key, const ho_tree *node, void *to, 
         store(to, sizeof value, key->special);
         return HO_OK;
     }
+    if (key->words && node->kind == HO_TREE_SCALAR && !node->quoted && !ho_parse_integer(node->text, &value)) {
+        char *form = ho_key_type_text(key);
+        ho_fail_at(error, HO_INVALID, node->place, "%s: \"%s\": expected %s", key->name, node->text, form);
+        free(form);
+        return error->status;
+    }
     if (ho_tree_integer(node, key->name, &value, error) != HO_OK ||
         check_range(key, node, (double)value, error) != HO_OK)
         return error->status;

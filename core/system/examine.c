@@ -98,8 +98,11 @@ static ho_status report(ho_training *training, const ho_program *program, size_t
     char run[80], shape[HO_SHAPE_TEXT], place[HO_SOURCE_TEXT];
     name_run(training, program, run);
     if (first == HO_POISON)
-        return ho_fail(&training->ground.error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite", run,
-                       entry, program->labels[output]);
+        return ho_fail(&training->ground.error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite%s", run,
+                       entry, program->labels[output],
+                       training->ground.problem->precision == HO_F32
+                           ? ": a hyperparameter or another number is out of range in f32; try precision: f64"
+                           : "");
     const ho_graph_node *node = ho_graph_at(training->ground.graph, first);
     const char *what = isnan(value) ? "NaN" : value > 0 ? "Inf" : "-Inf";
     if (node->op == HO_OP_LEAF)

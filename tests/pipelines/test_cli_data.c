@@ -140,12 +140,12 @@ Test(data, sources_are_tried_in_order_and_the_choice_is_told)
     cr_assert_eq(remove("better.npy"), 0);
     cli_expect_refused("nobody agreed", cli_run("pipeline", "list.yaml", "--set", usual, NULL),
                        "list.yaml:9:5: data: no file ", "better.npy; no file ",
-                       "gone.npy (${HOTOOL_NOWHERE:-gone}.npy); \"made up\" would stand in", "--allow-generated",
+                       "gone.npy (${HOTOOL_NOWHERE:-gone}.npy); \"made up\" would replace it", "--allow-generated",
                        "allow_generated: true", NULL);
     cli_expect_refused("said no",
                        cli_run("pipeline", "list.yaml", "--set", usual, "--set", "allow_generated=false", NULL),
-                       "would stand in", NULL);
-    cli_expect_refused("one gradient", cli_run("hypergradient", "list.yaml", "--set", usual, NULL), "would stand in",
+                       "would replace it", NULL);
+    cli_expect_refused("one gradient", cli_run("hypergradient", "list.yaml", "--set", usual, NULL), "would replace it",
                        NULL);
     r = cli_run("pipeline", "list.yaml", "--set", usual, "--allow-generated", "--out", "made", NULL);
     cli_expect_done(r);
@@ -214,6 +214,19 @@ Test(data, npy_files_that_lie_are_refused)
                        "y.npy: ", "example 7", "9", "0..3", NULL);
 }
 
+Test(data, labels_of_two_signs_are_told_what_to_become)
+{
+    int64_t y[BLOBS];
+    for (int e = 0; e < BLOBS; e++)
+        y[e] = e % 2 ? 1 : -1;
+    cli_npy("y.npy", I8("(120,)"), y, sizeof y);
+    cli_expect_refused("signs", cli_run("hypergradient", "base.yaml", NULL),
+                       "example 0 has the label -1, outside 0..999999; for labels -1 and 1, save (labels + 1)/2", NULL);
+    cli_npy("y.npy", I8("()"), y, sizeof *y);
+    cli_expect_refused("no axis", cli_run("hypergradient", "base.yaml", NULL),
+                       "labels: has rank 0, expected 1 (data reader", NULL);
+}
+
 /* Labels that leave classes out are no mistake, but said. */
 Test(data, classes_without_examples_are_said)
 {
@@ -252,7 +265,7 @@ Test(data, a_training_part_without_the_last_class_is_told_of_classes)
                  "data:\n  train: {plugin: npy, inputs: x3.npy, labels: y3.npy}\n"
                  "  validation: {plugin: npy, inputs: x4.npy, labels: y4.npy}\n");
     cli_expect_refused("last class", cli_run("pipeline", "p.yaml", NULL), "4 classes in the validation examples",
-                       "3 in the training examples", "say \"classes: 4\"", NULL);
+                       "3 in the training examples", "set \"classes: 4\"", NULL);
 }
 
 Test(data, other_files_that_lie_are_refused)

@@ -45,6 +45,13 @@ Test(trouble, divergence_at_once_names_step_node_and_plugin)
     cr_expect(r.status == 1 && strstr(r.err, "step "), "%d %s", r.status, r.err);
 }
 
+/* 1e40 is a number of f64, but infinite in f32. */
+Test(trouble, a_hyperparameter_beyond_f32_is_told_of_f64)
+{
+    cli_result r = cli_run("hypergradient", "base.yaml", "--precision", "f32", "--set", "mtl.rho=1e40", NULL);
+    cr_expect(r.status == 1 && strstr(r.err, "is out of range in f32; try precision: f64"), "%d %s", r.status, r.err);
+}
+
 Test(trouble, a_run_without_tuning_may_diverge_too)
 {
     cli_result r = cli_run("pipeline", "base.yaml", "--precision", "f32", "--set", "dynamics/learning_rate=1e6",

@@ -240,7 +240,7 @@ Test(npy, little_memory_for_little_input)
         const char *message;
     } bombs[] = {{"", 0, "byte 0: this is not a .npy file"},
                  {one, sizeof one - 1, "needs 8 bytes, the file holds"},
-                 {"PK\3\4", 4, "byte 0: this is a .npz archive"}};
+                 {"PK\3\4", 4, "byte 0: this is a ZIP archive"}};
     for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
         int64_t now, before, after;
         put_bomb(bombs[i].bytes, bombs[i].size);
@@ -462,13 +462,13 @@ Test(npy, other_files)
 {
     put("", 0);
     cr_assert_eq(get(), HO_INVALID);
-    expect_error("byte 0: this is not a .npy file");
+    expect_error("byte 0: this is not a .npy file; convert the data with numpy.save");
     put("a,b,c\n1,2,3\n", 12);
     cr_assert_eq(get(), HO_INVALID);
-    expect_error("byte 0: this is not a .npy file");
+    expect_error("byte 0: this is not a .npy file; convert the data with numpy.save");
     put("PK\3\4...........", 15);
     cr_assert_eq(get(), HO_INVALID);
-    expect_error("byte 0: this is a .npz archive; unpack it and name one of its .npy files");
+    expect_error("byte 0: this is a ZIP archive, such as .npz; unpack it and name one of its .npy files");
     unlink(path);
     cr_assert_eq(get(), HO_INVALID);
     expect_error("no such file");
