@@ -33,6 +33,14 @@ static void touch(emitter *e, int32_t buffer)
     b->last = b->last > e->step ? b->last : e->step;
 }
 
+/* The output that an item is, or is a part of; NULL: of none. */
+static const ho_item *output_of(const emitter *e, const ho_item *item)
+{
+    while (item->parent >= 0)
+        item = &e->low->items[item->parent];
+    return item->output >= 0 ? item : NULL;
+}
+
 /* Gives an item its memory: within that of its arrangement, or a buffer of its own. */
 static void allocate(emitter *e, ho_item *item)
 {
@@ -240,7 +248,7 @@ static void write_element(writer *w, int32_t index)
         for (uint32_t i = 0; i < item->arity; i++)
             in[i] = operand(w, item, &item->in[i], i == 0 && fill);
     }
-    bool streamed = direct && w->streams && item->output >= 0;
+    bool streamed = direct && w->streams && output_of(w->e, item);
     ho_operand place = direct ? storage(w->e, index, 0) : new_temp(w), dst = streamed ? new_temp(w) : place;
     item->temp = dst.kind == HO_IN_TEMP ? dst.index : -1;
     if (copies) {
@@ -292,16 +300,16 @@ static void write_item(writer *w, int32_t index)
     }
 }
 
-/* A kernel with at least so many bytes of outputs writes them past the caches: only another run reads them, and they
- * would displace what this one still needs. */
+/* A kernel of outputs, or parts of outputs, of at least so many bytes writes them past the caches: only another run
+ * reads them, and they would displace what this one still needs. */
 #define STREAM_LEAST ((int64_t)4 << 20)
 
 static bool should_stream(const emitter *e, const int32_t *members, size_t count)
 {
     int64_t entries = 0;
     for (size_t i = 0; i < count; i++) {
-        const ho_item *item = &e->low->items[members[i]];
-        entries += item->kind == HO_ITEM_ELEMENT && item->output >= 0 ? item->count : 0;
+        const ho_item *item = &e->low->items[members[i]], *output = output_of(e, item);
+        entries += item->kind == HO_ITEM_ELEMENT && output ? output->count : 0;
     }
     return entries * (int64_t)item_bytes(e) >= STREAM_LEAST;
 }

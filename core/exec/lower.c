@@ -211,24 +211,20 @@ static ho_view lower_slice(const ho_lowered *low, const ho_graph_node *node)
 /* ---- ops ------------------------------------------------------------------------------------------------------- */
 
 /* Only axes along which an operand varies keep their size: along the others the result is constant. */
-static ho_shape varying_shape(const ho_lowered *low, const ho_graph_node *node)
+static ho_shape varying_shape(const ho_lowered *low, const ho_view *in, uint32_t arity, ho_shape shape)
 {
-    ho_shape shape = node->shape;
     for (int32_t d = 0; d < shape.rank; d++) {
         bool varies = false, tensor = false;
-        for (uint32_t i = 0; i < node->arity; i++) {
-            const ho_view *view = &low->views[node->in[i]];
-            varies = varies || (view->shape.rank > 0 && view->strides[d] != 0);
-            tensor = tensor || !is_scalar(&low->items[view->item]);
+        for (uint32_t i = 0; i < arity; i++) {
+            varies = varies || (in[i].shape.rank > 0 && in[i].strides[d] != 0);
+            tensor = tensor || !is_scalar(&low->items[in[i].item]);
         }
         shape.dims[d] = varies || !tensor ? shape.dims[d] : 1;
     }
     return shape;
 }
 
-/* The operand that a node has the value of, or HO_POISON. A select between a value and the same value, stopped, matters
- * to derivatives alone. */
-static ho_node passed_on(const ho_graph *graph, const ho_graph_node *node)
+ho_node ho_passed_on(const ho_graph *graph, const ho_graph_node *node)
 {
     if (node->op == HO_OP_STOP)
         return node->in[0];
@@ -239,24 +235,31 @@ static ho_node passed_on(const ho_graph *graph, const ho_graph_node *node)
     return same && ho_shape_equal(&stopped->shape, &node->shape) ? node->in[2] : HO_POISON;
 }
 
-static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
+/* An elementwise op on these operands. */
+static ho_view element_of(ho_lowered *low, uint32_t op, const ho_view *in, uint32_t arity, ho_shape shape)
 {
-    ho_node same = passed_on(low->graph, node);
-    if (same)
-        return low->views[same];
-    ho_item_kind kind = node->shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_ELEMENT;
-    ho_item *item = add_item(low, kind, node->op, varying_shape(low, node));
-    set_operands(low, item, node->arity);
-    for (uint32_t i = 0; i < node->arity; i++) {
-        item->in[i] = low->views[node->in[i]];
+    ho_item_kind kind = shape.rank == 0 ? HO_ITEM_SCALAR : HO_ITEM_ELEMENT;
+    ho_item *item = add_item(low, kind, op, varying_shape(low, in, arity, shape));
+    set_operands(low, item, arity);
+    for (uint32_t i = 0; i < arity; i++) {
+        item->in[i] = in[i];
         if (item->in[i].shape.rank > 0)
             item->in[i].shape = item->shape;
     }
     ho_view view = whole_view(low, item);
-    for (int32_t d = 0; d < node->shape.rank; d++)
-        view.strides[d] = item->shape.dims[d] == node->shape.dims[d] ? view.strides[d] : 0;
-    view.shape = node->shape;
+    for (int32_t d = 0; d < shape.rank; d++)
+        view.strides[d] = item->shape.dims[d] == shape.dims[d] ? view.strides[d] : 0;
+    view.shape = shape;
     return view;
+}
+
+static ho_view lower_elementwise(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_node same = ho_passed_on(low->graph, node);
+    ho_view in[3];
+    for (uint32_t i = 0; i < node->arity && !same; i++)
+        in[i] = low->views[node->in[i]];
+    return same ? low->views[same] : element_of(low, node->op, in, node->arity, node->shape);
 }
 
 static ho_view lower_reduce(ho_lowered *low, const ho_graph_node *node)
@@ -286,9 +289,7 @@ static bool is_product(const ho_lowered *low, ho_node id)
     return ho_graph_at(low->graph, id)->op == HO_OP_MATMUL && low->input_of[id] < 0;
 }
 
-/* Whether a node is a sum of two products, which a BLAS adds in place. That depends on the node alone, so that its bits
- * do not depend on other users of the products. */
-static bool sums_products(const ho_lowered *low, const ho_graph_node *node)
+bool ho_sums_products(const ho_lowered *low, const ho_graph_node *node)
 {
     return node->op == HO_OP_ADD && node->shape.rank >= 2 && node->shape.dims[node->shape.rank - 1] > HO_NARROW &&
            is_product(low, node->in[0]) && is_product(low, node->in[1]);
@@ -336,11 +337,11 @@ static ho_view lower_indexing(ho_lowered *low, const ho_graph_node *node)
 static bool is_sole_use(const ho_lowered *low, ho_node id)
 {
     const ho_graph_node *node = ho_graph_at(low->graph, id);
-    ho_node same = passed_on(low->graph, node);
+    ho_node same = ho_passed_on(low->graph, node);
     while (low->uses[id] == 1 && (node->op == HO_OP_RESHAPE || same)) {
         id = same ? same : node->in[0];
         node = ho_graph_at(low->graph, id);
-        same = passed_on(low->graph, node);
+        same = ho_passed_on(low->graph, node);
     }
     return low->uses[id] == 1 && (ho_op_is_elementwise(node->op) || node->op == HO_OP_MATMUL);
 }
@@ -358,16 +359,15 @@ static bool goes_in_rows(const ho_item *item, int64_t row)
     return row == n || (row == m * n && alone);
 }
 
-/* Puts the value of node `part` into an arrangement, `place` elements from its start, in rows of `row` elements that
- * are `row_step` apart: the item computes its value there, or a copy does. */
-static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row, int64_t row_step)
+/* Puts a value into an arrangement, `place` elements from its start, in rows of `row` elements that are `row_step`
+ * apart: the item computes its value there, or a copy does. `node`: whose value it is, where rows lie apart. */
+static int32_t attach(ho_lowered *low, const ho_view *view, ho_node node, int64_t place, int64_t row, int64_t row_step)
 {
-    const ho_view *view = &low->views[part];
     ho_item *item = &low->items[view->item];
     bool computed = item->kind >= HO_ITEM_ELEMENT && ho_view_is_whole(view, item);
     bool free_to_move = computed && item->output < 0 && item->parent < 0;
     if (row < ho_shape_count(&view->shape))
-        free_to_move = free_to_move && goes_in_rows(item, row) && is_sole_use(low, part);
+        free_to_move = free_to_move && goes_in_rows(item, row) && is_sole_use(low, node);
     if (!free_to_move)
         item = add_copy(low, *view);
     item->parent = (int32_t)low->count;
@@ -377,29 +377,79 @@ static int32_t attach(ho_lowered *low, ho_node part, int64_t place, int64_t row,
     return (int32_t)(item - low->items);
 }
 
-static ho_view lower_arrange(ho_lowered *low, const ho_graph_node *node)
+/* These values one after another along an axis, `nodes` their nodes. */
+static ho_view arrange(ho_lowered *low, const ho_graph_node *node, const ho_node *nodes, const ho_view *values,
+                       uint32_t count)
 {
     int32_t axis = node->shape.rank - (int32_t)node->axis;
     int64_t before = node->op == HO_OP_PAD ? node->extent : 0, at = before;
     const ho_around around = ho_shape_around(&node->shape, node->axis, 1);
-    ho_view *parts = ho_arena_alloc(low->arena, node->arity * sizeof *parts);
-    for (uint32_t k = 0; k < node->arity; k++) {
-        int64_t size = low->views[node->in[k]].shape.dims[axis];
-        parts[k].item = attach(low, node->in[k], at * around.inner, size * around.inner, around.extent * around.inner);
+    ho_view *parts = ho_arena_alloc(low->arena, count * sizeof *parts);
+    for (uint32_t k = 0; k < count; k++) {
+        int64_t size = values[k].shape.dims[axis], inner = around.inner;
+        parts[k].item = attach(low, &values[k], nodes[k], at * inner, size * inner, around.extent * inner);
         at += size;
     }
     ho_item *item = add_item(low, HO_ITEM_ARRANGE, node->op, node->shape);
     item->in = parts;
-    item->arity = node->arity;
+    item->arity = count;
     item->around = around;
     item->before = before;
     item->after = around.extent - at;
-    for (uint32_t k = 0; k < node->arity; k++) {
+    for (uint32_t k = 0; k < count; k++) {
         ho_item *part = &low->items[parts[k].item];
         part->parent = (int32_t)(item - low->items);
         parts[k] = whole_view(low, part);
     }
     return whole_view(low, item);
+}
+
+static ho_view lower_arrange(ho_lowered *low, const ho_graph_node *node)
+{
+    ho_view *values = ho_arena_alloc(low->arena, node->arity * sizeof *values);
+    for (uint32_t k = 0; k < node->arity; k++)
+        values[k] = low->views[node->in[k]];
+    return arrange(low, node, node->in, values, node->arity);
+}
+
+/* ---- in parts -------------------------------------------------------------------------------------------------- */
+
+/* An operand's part number k, which begins at this entry. */
+static ho_view part_of(const ho_lowered *low, ho_node id, ho_node cut, uint32_t k, int64_t start)
+{
+    if (low->cuts[id] == cut)
+        return low->parts[id][k];
+    ho_view view = low->views[id];
+    if (view.shape.rank > 0) {
+        view.offset += start * view.strides[0];
+        view.shape.dims[0] = ho_graph_at(low->graph, ho_graph_at(low->graph, cut)->in[k])->shape.dims[0];
+    }
+    return view;
+}
+
+/* A concat, or what is made of it part by part. The parts are put together only where they are needed so. */
+static ho_view lower_in_parts(ho_lowered *low, ho_node id)
+{
+    const ho_graph_node *node = ho_graph_at(low->graph, id), *cut = ho_graph_at(low->graph, low->cuts[id]);
+    const bool concat = node->op == HO_OP_CONCAT;
+    const ho_node same = concat ? HO_POISON : ho_passed_on(low->graph, node);
+    ho_view *parts = low->parts[id] = ho_arena_alloc(low->arena, cut->arity * sizeof *parts), in[3];
+    ho_graph_node whole = *cut;
+    int64_t start = 0;
+    for (uint32_t k = 0; k < cut->arity; k++) {
+        ho_shape shape = node->shape;
+        shape.dims[0] = ho_graph_at(low->graph, cut->in[k])->shape.dims[0];
+        for (uint32_t i = 0; i < node->arity && !concat && !same; i++)
+            in[i] = part_of(low, node->in[i], low->cuts[id], k, start);
+        parts[k] = concat ? low->views[node->in[k]]
+                   : same ? part_of(low, same, low->cuts[id], k, start)
+                          : element_of(low, node->op, in, node->arity, shape);
+        start += shape.dims[0];
+    }
+    whole.shape = node->shape;
+    if (!low->joined[id])
+        return low->views[HO_POISON]; /* which nothing reads */
+    return same ? low->views[same] : arrange(low, &whole, concat ? node->in : cut->in, parts, cut->arity);
 }
 
 static ho_view lower_number(ho_lowered *low, const ho_graph_node *node)
@@ -428,7 +478,9 @@ static ho_view lower_node(ho_lowered *low, ho_node id)
     const ho_graph_node *node = ho_graph_at(low->graph, id);
     if (low->input_of[id] >= 0)
         return lower_input(low, id);
-    if (sums_products(low, node))
+    if (low->cuts[id])
+        return lower_in_parts(low, id);
+    if (ho_sums_products(low, node))
         return lower_sum_of_products(low, node);
     switch ((enum ho_op_number)node->op) {
     case HO_OP_LEAF:
@@ -492,8 +544,8 @@ static void count_uses(const ho_lowered *low, const ho_node *order, size_t lengt
 {
     for (size_t n = length; n-- > 0;) {
         const ho_graph_node *node = ho_graph_at(low->graph, order[n]);
-        ho_node same = passed_on(low->graph, node);
-        bool sum = sums_products(low, node);
+        ho_node same = ho_passed_on(low->graph, node);
+        bool sum = ho_sums_products(low, node);
         if (!low->uses[order[n]] || low->input_of[order[n]] >= 0)
             continue;
         if (same)
@@ -526,6 +578,7 @@ ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *output
     }
     ho_node *order = ho_graph_order_from(low->graph, inputs, low->input_count, outputs, low->output_count, &length);
     count_uses(low, order, length);
+    ho_find_parts(low, order, length, outputs);
     for (size_t n = 0; n < length && low->error->status == HO_OK; n++) {
         ho_node id = order[n];
         low->source = ho_graph_at(low->graph, id)->source;

@@ -1,6 +1,7 @@
 /*
  * Inside a plan. It is made in this order:
  *
+ *   parts.c    large nodes that are made of several tensors are computed tensor by tensor
  *   lower.c    graph nodes become items (values to compute) and views (rearrangements, which are only strides)
  *   fuse.c     items get levels; elementwise items of one level and length become one kernel
  *   emit.c     items become steps; tidy.c pairs the instructions of a kernel and shares its temporaries
@@ -251,6 +252,9 @@ typedef struct ho_lowered {
     int32_t *input_of;   /* of each graph node: the input it is, or -1 */
     uint32_t *summed;    /* of each graph node: uses in sums of two products, which recompute the product */
     int32_t *copies;     /* of each graph node: the item that is its dense copy, or -1 */
+    ho_node *cuts;       /* of each graph node: a concat that it is cut like, to be computed in parts, or HO_POISON */
+    ho_view **parts;     /* of each graph node: these parts */
+    bool *joined;        /* of each graph node: whether it is needed in one, too */
     ho_binding *outputs; /* index: the item in the slot or buffer */
     size_t input_count, output_count;
 } ho_lowered;
@@ -266,6 +270,14 @@ typedef struct ho_buffer {
 
 /* Fails with low->error. */
 ho_status ho_lower(ho_lowered *low, const ho_node *inputs, const ho_node *outputs);
+/* The operand that a node has the value of, or HO_POISON. A select between a value and the same value, stopped, matters
+ * to derivatives alone. */
+ho_node ho_passed_on(const ho_graph *graph, const ho_graph_node *node);
+/* Whether a node is a sum of two products, which a BLAS adds in place. That depends on the node alone, so that its bits
+ * do not depend on other users of the products. */
+bool ho_sums_products(const ho_lowered *low, const ho_graph_node *node);
+/* Decides which nodes are computed in parts: sets cuts and joined. `order`: of the nodes, whose uses are counted. */
+void ho_find_parts(ho_lowered *low, const ho_node *order, size_t length, const ho_node *outputs);
 bool ho_view_is_dense(const ho_view *view);
 /* Whether the view is all of its item, in order. */
 bool ho_view_is_whole(const ho_view *view, const ho_item *item);
