@@ -17,7 +17,10 @@ static void print_heading(const ho_record *r)
     free(source);
     if (r->data.choice > 1)
         printf(", source %lld of %lld", (long long)r->data.choice, (long long)r->data.choices);
-    printf(": %lld training", (long long)r->data.training);
+    if (r->data.training)
+        printf(": %lld training", (long long)r->data.training);
+    else
+        printf(": a stream of training");
     if (r->data.replaced)
         printf(" (%lld labels replaced)", (long long)r->data.replaced);
     printf(", %lld validation, %lld test examples; %s", (long long)r->data.validation, (long long)r->data.test,

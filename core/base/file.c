@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,28 @@ void ho_files_interrupt(const volatile int *flag)
     interrupt = flag;
 }
 
+ho_status ho_file_poll(const char *path, ho_error *error)
+{
+    if (interrupt && *interrupt)
+        return ho_fail(error, HO_INTERRUPTED, "interrupted while %s was read", path);
+    return HO_OK;
+}
+
+ho_status ho_file_wait(int fd, const char *who, ho_error *error)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        if (interrupt && *interrupt)
+            return ho_fail(error, HO_INTERRUPTED, "interrupted while %s waited for data", who);
+        /* Not for ever: the signal may have come just before. */
+        const int ready = poll(&wanted, 1, 100);
+        if (ready > 0)
+            return HO_OK;
+        if (ready < 0 && errno != EINTR)
+            return ho_fail(error, HO_FAILED, "%s cannot wait for data: %s", who, strerror(errno));
+    }
+}
+
 static ho_status too_much(const gather *g, ho_error *error)
 {
     ho_fail(error, HO_INVALID, "%s: byte %" PRIu64 ": more than the %" PRIu64 " bytes that are allowed", g->path,
@@ -41,8 +64,8 @@ static ho_status too_much(const gather *g, ho_error *error)
 /* Before every piece: makes room for at least one more byte; `hint` is the least capacity to try. */
 static ho_status make_room(gather *g, uint64_t hint, ho_error *error)
 {
-    if (interrupt && *interrupt)
-        return ho_fail(error, HO_INTERRUPTED, "interrupted while %s was read", g->path);
+    if (ho_file_poll(g->path, error) != HO_OK)
+        return error->status;
     if (g->size > g->allowed)
         return too_much(g, error);
     if (g->size < g->capacity)

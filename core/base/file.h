@@ -29,6 +29,10 @@ ho_status ho_file_unpack(const char *path, uint64_t most, ho_file_length *length
 /* Reading and unpacking end with HO_INTERRUPTED once this, which a signal handler sets, is not 0. Thread: before others
  * start. */
 void ho_files_interrupt(const volatile int *flag);
+/* HO_INTERRUPTED once that flag is set, while the file is read. */
+ho_status ho_file_poll(const char *path, ho_error *error);
+/* Waits until the file descriptor can be read without blocking; HO_INTERRUPTED once that flag is set. `who` waits. */
+ho_status ho_file_wait(int fd, const char *who, ho_error *error);
 
 /* From now on what is read again must hold the bytes that were read first: "PATH: has changed since it was first read".
  * So that all runs of an experiment are of the same files. Thread: before others start. */

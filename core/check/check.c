@@ -228,7 +228,7 @@ ho_status ho_check(ho_pipeline *pipeline, ho_registry *registry, ho_json *json, 
 {
     const int64_t steps = pipeline->problem.steps;
     int failed = 0;
-    if (ho_needs_steps(pipeline, "checking", error) != HO_OK)
+    if (ho_needs_steps(pipeline, "checking", error) != HO_OK || ho_needs_repeats(pipeline, "checking", error) != HO_OK)
         return error->status;
     if (json) {
         ho_json_open(json, NULL, '{');

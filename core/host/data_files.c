@@ -1,5 +1,6 @@
 #include "host/data_files.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,18 @@
 
 #include "base/file.h"
 
+static void print_digest(const unsigned char *digest, char text[HO_SHA256])
+{
+    for (size_t i = 0; i < (HO_SHA256 - 1) / 2; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
 void ho_sha256(const void *bytes, uint64_t size, char text[HO_SHA256])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) != 1)
         ho_out_of_memory(); /* there is no other reason */
-    for (size_t i = 0; i < (HO_SHA256 - 1) / 2; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    print_digest(digest, text);
 }
 
 /* The entry of that path; NULL: there is none. */
@@ -44,9 +50,12 @@ void ho_data_files_begin(ho_data_files *files, const ho_instance *reader)
         struct stat about;
         if (!path || stat(path, &about) != 0)
             continue;
+        if (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+            continue; /* what a pipe gives is not there again to be hashed */
         ho_data_file *file = enter(files, path);
         file->option = true;
         file->folder = S_ISDIR(about.st_mode);
+        file->stream = reader->loaded->calls.data.next;
         file->size = about.st_size;
         file->changed = about.st_mtim;
     }
@@ -62,16 +71,46 @@ void ho_data_files_add(ho_data_files *files, const char *path, const uint8_t *by
     ho_sha256(bytes, size, file->sha256);
 }
 
+/* Of a file that need not fit into memory. */
+static ho_status hash_by_pieces(const char *path, char text[HO_SHA256], ho_error *error)
+{
+    static const size_t piece = 1 << 20;
+    FILE *file = fopen(path, "rb");
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+        ho_out_of_memory();
+    char *bytes = ho_alloc(piece);
+    size_t size = 1;
+    while (file && size > 0 && error->status == HO_OK) {
+        size = fread(bytes, 1, piece, file);
+        EVP_DigestUpdate(context, bytes, size);
+        ho_file_poll(path, error);
+    }
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_DigestFinal_ex(context, digest, NULL);
+    print_digest(digest, text);
+    if ((!file || ferror(file)) && error->status == HO_OK)
+        ho_fail(error, HO_INVALID, "%s: cannot be read: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    EVP_MD_CTX_free(context);
+    free(bytes);
+    return error->status;
+}
+
 /* Reads and hashes what the reader has read by itself, and compares with how the file was before. */
 static ho_status settle_file(ho_data_file *file, ho_error *error)
 {
     if (!*file->sha256) {
         uint8_t *bytes;
         uint64_t size;
-        if (ho_file_read_raw(file->path, 0, &bytes, &size, error) != HO_OK)
+        if (file->stream ? hash_by_pieces(file->path, file->sha256, error) != HO_OK
+                         : ho_file_read_raw(file->path, 0, &bytes, &size, error) != HO_OK)
             return error->status;
-        ho_sha256(bytes, size, file->sha256);
-        ho_large_free(bytes);
+        if (!file->stream) {
+            ho_sha256(bytes, size, file->sha256);
+            ho_large_free(bytes);
+        }
     }
     struct stat about;
     bool same = stat(file->path, &about) == 0 && about.st_size == file->size &&

@@ -12,10 +12,10 @@ void ho_sha256(const void *bytes, uint64_t size, char text[HO_SHA256]);
 
 typedef struct ho_data_file {
     char *path;
-    int64_t size;           /* bytes as they lie on disk: packed where the file is gzip */
-    char sha256[HO_SHA256]; /* of those bytes, in hexadecimal */
-    bool option, folder;
-    struct timespec changed; /* an option's file: the time of its last change when the reader started */
+    int64_t size;                /* bytes as they lie on disk: packed where the file is gzip */
+    char sha256[HO_SHA256];      /* of those bytes, in hexadecimal */
+    bool option, folder, stream; /* stream: it may be too large for memory */
+    struct timespec changed;     /* an option's file: the time of its last change when the reader started */
 } ho_data_file;
 
 typedef struct ho_data_files {

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/npy.h"
 #include "base/rng.h"
 #include "host/emitted.h"
@@ -159,13 +160,17 @@ static ho_status data_emit(ho_data *d, uint32_t part, const ho_array *array)
 static ho_status data_truth(ho_data *d, const char *name, int32_t rank, const int64_t *dims, const double *values)
 {
     reading *r = reading_of(d);
-    return entered(r) ? failed(r) : ho_emission_truth(&r->emission, name, rank, dims, values);
+    if (!entered(r) && r->emission.most)
+        return ho_emission_misuse(&r->emission, "truth: belongs in its read, not in next");
+    return failed(r) ? failed(r) : ho_emission_truth(&r->emission, name, rank, dims, values);
 }
 
 static ho_status data_class_name(ho_data *d, int64_t label, const char *name)
 {
     reading *r = reading_of(d);
-    return entered(r) ? failed(r) : ho_emission_class_name(&r->emission, label, name);
+    if (!entered(r) && r->emission.most)
+        return ho_emission_misuse(&r->emission, "class_name: belongs in its read, not in next");
+    return failed(r) ? failed(r) : ho_emission_class_name(&r->emission, label, name);
 }
 
 static ho_status data_fail(ho_data *d, const char *path, int64_t byte, const char *format, ...)
@@ -217,6 +222,17 @@ static ho_status data_note(ho_data *d, const char *format, ...)
     return HO_OK;
 }
 
+static ho_status data_wait(ho_data *d, int fd)
+{
+    reading *r = reading_of(d);
+    if (entered(r))
+        return failed(r);
+    char *who = ho_format("data reader \"%s\"", r->emission.reader->loaded->plugin.name);
+    ho_file_wait(fd, who, r->emission.error);
+    free(who);
+    return failed(r);
+}
+
 static const ho_data_api data_api = {
     .struct_size = sizeof(ho_data_api),
     .file = data_file,
@@ -229,6 +245,7 @@ static const ho_data_api data_api = {
     .uniform = data_uniform,
     .normal = data_normal,
     .note = data_note,
+    .wait = data_wait,
 };
 
 /* ---- the host's side ---- */
@@ -237,11 +254,12 @@ static void run(reading *r)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     const ho_instance *reader = r->emission.reader;
+    const ho_data_calls *calls = &reader->loaded->calls.data;
     ho_data_files *files = &r->emission.dataset->files;
     pthread_mutex_lock(&one_at_a_time);
     ho_data_files_begin(files, reader);
     ho_calling(reader->loaded, "read");
-    ho_status status = reader->loaded->calls.data.read(reader->self, &r->head);
+    const ho_status status = calls->read ? calls->read(reader->self, &r->head) : HO_OK;
     ho_calling(NULL, NULL);
     pthread_mutex_unlock(&one_at_a_time);
     if (status != HO_OK && !failed(r))
@@ -250,7 +268,20 @@ static void run(reading *r)
         ho_data_files_end(files, r->emission.error);
 }
 
-ho_dataset *ho_dataset_read(const ho_instance *reader, ho_error *error)
+static void run_next(reading *r, int64_t first, int64_t count)
+{
+    const ho_instance *reader = r->emission.reader;
+    const ho_outer_call outer = ho_calling_within(reader->loaded, "next");
+    const ho_status status = reader->loaded->calls.data.next(reader->self, &r->head, first, count);
+    ho_calling_again(outer);
+    if (status != HO_OK && !failed(r))
+        ho_emission_misuse(&r->emission, "next returned %d without saying why", (int)status);
+    for (size_t i = 0; i < r->emission.dataset->note_count; i++)
+        ho_note("data: %s", r->emission.dataset->notes[i]);
+}
+
+/* `count` 0: reads; else asks a stream. */
+static ho_dataset *collect(const ho_instance *reader, int64_t first, int64_t count, ho_error *error)
 {
     if (error->status != HO_OK)
         return NULL;
@@ -258,16 +289,29 @@ ho_dataset *ho_dataset_read(const ho_instance *reader, ho_error *error)
     dataset->references = 1;
     reading r = {
         .head = {&data_api},
-        .emission = {.reader = reader, .dataset = dataset, .error = error},
+        .emission = {.reader = reader, .dataset = dataset, .error = error, .most = count},
         .strings = ho_arena_new(),
     };
-    run(&r);
+    if (count)
+        run_next(&r, first, count);
+    else
+        run(&r);
     ho_emission_finish(&r.emission);
     ho_arena_free(r.strings);
     if (error->status == HO_OK)
         return dataset;
     ho_dataset_free(dataset);
     return NULL;
+}
+
+ho_dataset *ho_dataset_read(const ho_instance *reader, ho_error *error)
+{
+    return collect(reader, 0, 0, error);
+}
+
+ho_dataset *ho_dataset_next(const ho_instance *reader, int64_t first, int64_t count, ho_error *error)
+{
+    return collect(reader, first, count, error);
 }
 
 ho_dataset *ho_dataset_share(ho_dataset *dataset)

@@ -41,6 +41,10 @@ typedef struct ho_dataset {
  *
  * Thread: any. Readers of a process run one at a time (a mutex), so that plugins need not lock anything. */
 ho_dataset *ho_dataset_read(const ho_instance *reader, ho_error *error);
+/* Has the reader of a stream give its examples `first` to `first + count - 1`, as part 0 without further parts; the
+ * same is refused. Fewer examples, or none: the stream ended. Its notes are told, its files are not kept. Thread: one
+ * call of an instance at a time. */
+ho_dataset *ho_dataset_next(const ho_instance *reader, int64_t first, int64_t count, ho_error *error);
 /* Counts one more reference; ho_dataset_free drops one, and frees with the last. Any thread. */
 ho_dataset *ho_dataset_share(ho_dataset *dataset);
 void ho_dataset_free(ho_dataset *dataset); /* NULL is fine */

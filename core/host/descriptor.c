@@ -254,7 +254,8 @@ static ho_status read_calls(reader *r)
         return refuse(r, "its table of calls says that it is %u bytes long, a %s has %zu", size, ho_kind_name(r->kind),
                       kinds[r->kind].size);
     copy_known(&r->loaded->calls, sizeof r->loaded->calls, calls, size);
-    for (size_t i = 0; i < 8 && kinds[r->kind].needed[i].name; i++) {
+    const bool streams = r->kind == HO_DATA && r->loaded->calls.data.next;
+    for (size_t i = 0; !streams && i < 8 && kinds[r->kind].needed[i].name; i++) {
         void (*call)(void);
         memcpy(&call, (const char *)&r->loaded->calls + kinds[r->kind].needed[i].offset, sizeof call);
         if (!call)
@@ -267,6 +268,9 @@ static ho_status read_calls(reader *r)
         return refuse(r, "it asks for the unknown kind %u of targets", r->loaded->calls.loss.targets);
     if (r->kind == HO_DATA && r->loaded->calls.data.emits_parts > 1)
         return refuse(r, "emits_parts is %u, which is neither 0 nor 1", r->loaded->calls.data.emits_parts);
+    if (streams && r->loaded->calls.data.emits_parts && !r->loaded->calls.data.read)
+        return refuse(r, "it says that it emits parts, but the data reader \"%s\" lacks its call \"read\"",
+                      r->loaded->plugin.name);
     if (r->kind == HO_DATA && r->loaded->calls.data.unordered > 1)
         return refuse(r, "unordered is %u, which is neither 0 nor 1", r->loaded->calls.data.unordered);
     if (r->kind == HO_MODE && r->loaded->calls.mode.approximate > 1)

@@ -246,6 +246,8 @@ static ho_status take_labels(const incoming *in, ho_target *target)
         target->values[i] = value;
     }
     target->labels = true;
+    if (!declared && in->emission->most)
+        return refuse(in, "must say their number of classes: a stream's largest label is not known");
     /* Until every part is known, a number of classes that was not declared is kept as a negative one. */
     target->classes = declared ? declared : -(largest + 1);
     return HO_OK;
@@ -341,15 +343,32 @@ static ho_status check_form(incoming *in)
     return HO_OK;
 }
 
+static ho_status check_part(const incoming *in, uint32_t part)
+{
+    const ho_emission *e = in->emission;
+    const ho_data_calls *calls = &e->reader->loaded->calls.data;
+    if (e->most && part == 0)
+        return in->count <= e->most
+                   ? HO_OK
+                   : refuse(in, "has %" PRId64 " examples, where %" PRId64 " were asked for", in->count, e->most);
+    if (!e->most &&
+        (calls->emits_parts ? part >= 1 + (uint32_t)(calls->next != NULL) && part <= 3 : part == 0 && !calls->next))
+        return HO_OK;
+    return refuse(in, "is emitted for part %" PRIu32 "; %s", part,
+                  e->most              ? "the examples of a stream are part 0"
+                  : !calls->next       ? calls->emits_parts ? "this reader emits parts 1 to 3"
+                                                            : "a reader without emits_parts emits part 0"
+                  : calls->emits_parts ? "beside its stream this reader emits parts 2 and 3"
+                                       : "a stream without emits_parts emits nothing else");
+}
+
 ho_status ho_emission_add(ho_emission *e, uint32_t part, const ho_array *array)
 {
     incoming in = {.emission = e, .array = array};
     if (check_form(&in) != HO_OK)
         return e->error->status;
-    bool by_parts = e->reader->loaded->calls.data.emits_parts;
-    if (by_parts ? part < 1 || part > 3 : part != 0)
-        return refuse(&in, "is emitted for part %" PRIu32 "; %s", part,
-                      by_parts ? "this reader emits parts 1 to 3" : "a reader without emits_parts emits part 0");
+    if (check_part(&in, part) != HO_OK)
+        return e->error->status;
     ho_examples *examples = &e->dataset->parts[part];
     if (e->first[part] && examples->count != in.count)
         return refuse(&in, "has %" PRId64 " examples, but %s has %" PRId64, in.count, e->first[part], examples->count);
@@ -413,22 +432,22 @@ static const char *const part_names[4] = {"the whole", "the training part", "the
 #define disagree(e, ...) refuse_(e, NULL, "its parts do not fit together", __VA_ARGS__)
 
 /* A part may lack a target of the training part: one that only training uses may not exist elsewhere. */
-static ho_status compare_parts(ho_emission *e, ho_examples *first, ho_examples *part, const char *name)
+static ho_status compare_parts(ho_emission *e, ho_examples *first, ho_examples *part, const char *name,
+                               const char *of_first)
 {
     if (part->features != first->features)
-        return disagree(e, "%s has %" PRId64 " features, the training part %" PRId64, name, part->features,
-                        first->features);
+        return disagree(e, "%s has %" PRId64 " features, %s %" PRId64, name, part->features, of_first, first->features);
     for (size_t i = 0; i < part->target_count; i++) {
         const ho_target *target = &part->targets[i];
         const ho_target *other = ho_examples_target(first, target->name);
         if (!other)
-            return disagree(e, "%s has the target \"%s\", the training part has not", name, target->name);
+            return disagree(e, "%s has the target \"%s\", %s has not", name, target->name, of_first);
         if (target->labels != other->labels || target->width != other->width)
-            return disagree(e, "the target \"%s\" of %s is of another width or kind than in the training part",
-                            target->name, name);
+            return disagree(e, "the target \"%s\" of %s is of another width or kind than in %s", target->name, name,
+                            of_first);
         if (target->classes > 0 && other->classes > 0 && target->classes != other->classes)
-            return disagree(e, "the target \"%s\" has %" PRId64 " classes in %s and %" PRId64 " in the training part",
-                            target->name, target->classes, name, other->classes);
+            return disagree(e, "the target \"%s\" has %" PRId64 " classes in %s and %" PRId64 " in %s", target->name,
+                            target->classes, name, other->classes, of_first);
     }
     return HO_OK;
 }
@@ -459,6 +478,11 @@ static ho_status finish_parts(ho_emission *e)
 {
     ho_examples *parts = e->dataset->parts;
     int first = e->first[0] ? 0 : 1;
+    const bool stream = e->reader->loaded->calls.data.next;
+    while (stream && first < 3 && !e->first[first])
+        first++;
+    if (!e->first[first] && stream)
+        return HO_OK; /* it ended; or its reader has nothing else */
     if (!e->first[first])
         return refuse_(e, NULL, "nothing to learn from", "it emits no %sexamples",
                        e->first[2] || e->first[3] ? "training " : "");
@@ -467,7 +491,7 @@ static ho_status finish_parts(ho_emission *e)
             continue;
         if (!parts[part].x32 && !parts[part].x64)
             return refuse_(e, NULL, "inputs", "%s has none", part_names[part]);
-        if (part > 1 && compare_parts(e, &parts[1], &parts[part], part_names[part]) != HO_OK)
+        if (part > first && compare_parts(e, &parts[first], &parts[part], part_names[part], part_names[first]) != HO_OK)
             return e->error->status;
     }
     for (size_t i = 0; i < parts[first].target_count; i++)
@@ -487,6 +511,8 @@ static ho_status finish_class_names(ho_emission *e)
                 classes = d->parts[part].targets[i].classes;
     if (!d->class_names)
         return HO_OK;
+    if (!classes && e->reader->loaded->calls.data.next)
+        return HO_OK; /* the stream says how many there are */
     if (d->class_count > classes)
         return ho_emission_misuse(e, "class_name: class %" PRId64 " has a name, but there are %" PRId64 " classes",
                                   d->class_count - 1, classes);

@@ -8,6 +8,7 @@ typedef struct ho_emission {
     const ho_instance *reader;
     ho_dataset *dataset;
     ho_error *error;
+    int64_t most;   /* examples of a stream that were asked for; 0: a data set is read */
     char *first[4]; /* the array that set a part's number of examples, for messages; free() */
 } ho_emission;
 

@@ -19,6 +19,7 @@ typedef struct call {
 /* A crash is handled on the thread that crashed; an alarm on any, and a thread of a plugin's own has no call: then it
  * is the call that began last. */
 static _Thread_local call running;
+static _Thread_local bool running_is_slow;
 static call latest;
 static unsigned watch_seconds;
 static volatile sig_atomic_t watch_ends;
@@ -34,6 +35,7 @@ static void set(call *to, const char *who, const char *callback)
 static void enter(const char *who, const char *callback, bool slow)
 {
     set(&running, who, callback);
+    running_is_slow = slow;
     const bool any = latest.who;
     set(&latest, who, callback);
     if (watch_seconds == 0 || watch_ends || slow || (!who && !any))
@@ -46,6 +48,19 @@ void ho_calling(const ho_loaded *plugin, const char *callback)
     const uint32_t kind = plugin ? plugin->plugin.kind : 0;
     reading = kind == HO_DATA;
     enter(plugin ? plugin->title : NULL, callback, kind == HO_MODE || kind == HO_DATA);
+}
+
+ho_outer_call ho_calling_within(const ho_loaded *plugin, const char *callback)
+{
+    const ho_outer_call outer = {running.who, running.callback, running_is_slow};
+    ho_calling(plugin, callback);
+    return outer;
+}
+
+void ho_calling_again(ho_outer_call outer)
+{
+    reading = 0;
+    enter(outer.who, outer.callback, outer.slow);
 }
 
 void ho_loading(const char *path)

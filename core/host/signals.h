@@ -6,6 +6,14 @@
 
 /* Says which call of which plugin runs on this thread, until the next call of this. NULL: none. */
 void ho_calling(const ho_loaded *plugin, const char *callback);
+/* The same for a call within another, as of a reader while a mode is at work: afterwards ho_calling_again is handed
+ * what this returns. */
+typedef struct ho_outer_call {
+    const char *who, *callback;
+    bool slow;
+} ho_outer_call;
+ho_outer_call ho_calling_within(const ho_loaded *plugin, const char *callback);
+void ho_calling_again(ho_outer_call outer);
 /* Says that this file is being loaded, on this thread; borrowed until the next call of this or of ho_calling, and of
  * the host's own memory. */
 void ho_loading(const char *path);

@@ -13,7 +13,7 @@ static int64_t memory_of(const ho_pipeline *p)
 
 ho_status ho_pipeline_choice(const ho_pipeline *p, ho_training *training, ho_mode_choice *choice, ho_error *error)
 {
-    *choice = (ho_mode_choice){.memory = memory_of(p)};
+    *choice = (ho_mode_choice){.memory = memory_of(p), .onward = ho_stream_never_ends(p)};
     return ho_mode_choose(training, p->registry, choice, error);
 }
 
@@ -60,8 +60,8 @@ static ho_status choose_mode(ho_pipeline *p, ho_training *training, ho_error *er
 ho_training *ho_pipeline_training(ho_pipeline *p, ho_error *error)
 {
     ho_training *training = ho_training_new(&p->problem, error);
-    if (!training || p->mode || !p->mode_automatic || ho_training_lambda_size(training) == 0 ||
-        choose_mode(p, training, error) == HO_OK)
+    const bool open = training && !p->mode && p->mode_automatic && ho_training_lambda_size(training) > 0;
+    if (!training || ((!open || choose_mode(p, training, error) == HO_OK) && ho_stream_suits(p, error) == HO_OK))
         return training;
     ho_training_free(training);
     return NULL;

@@ -143,7 +143,7 @@ static ho_status read_source(ho_reading *r, ho_tree *node, ho_data_source *sourc
         (!whole && (read_part(r, source, "train", HO_TRAINING_PART) != HO_OK ||
                     read_part(r, source, "validation", HO_VALIDATION_PART) != HO_OK)) ||
         read_part(r, source, "test", HO_TEST_PART) != HO_OK || (whole && read_division(r, source) != HO_OK) ||
-        read_noise(r, source) != HO_OK)
+        read_noise(r, source) != HO_OK || ho_check_stream_source(r, source) != HO_OK)
         return r->error->status;
     for (int i = 0; i < HO_READERS && r->error->status == HO_OK; i++)
         find_missing(r, source, i);
@@ -369,6 +369,25 @@ static ho_status check_names(ho_reading *r, const ho_mention *reader, int64_t cl
                       names->count, classes - 1, names->count);
 }
 
+/* A stream's reader may name fewer classes than its labels have: the others get their number. */
+static void keep_class_names(ho_reading *r, const ho_dataset *dataset)
+{
+    ho_pipeline *p = r->pipeline;
+    int64_t count = dataset->class_count;
+    for (size_t i = 0; p->stream && i < p->training.target_count; i++)
+        if (p->training.targets[i].labels && p->training.targets[i].classes > count)
+            count = p->training.targets[i].classes;
+    if (!dataset->class_names)
+        return;
+    const char **names = ho_arena_alloc(r->arena, ((size_t)count + 1) * sizeof *names);
+    for (int64_t i = 0; i < count; i++)
+        names[i] = i < dataset->class_count && dataset->class_names[i]
+                       ? ho_arena_strdup(r->arena, dataset->class_names[i])
+                       : ho_arena_format(r->arena, "%" PRId64, i);
+    p->class_names = names;
+    p->class_count = count;
+}
+
 /* What a run says of the data beside its examples: files and, of the first reader, classes and truths. */
 static void keep_facts(ho_reading *r, const ho_dataset *dataset, int reader, bool first)
 {
@@ -395,13 +414,9 @@ static void keep_facts(ho_reading *r, const ho_dataset *dataset, int reader, boo
         truths[i].name = ho_arena_strdup(r->arena, truths[i].name);
         truths[i].values = memcpy(ho_arena_alloc(r->arena, bytes), truths[i].values, bytes);
     }
-    const char **names = ho_arena_alloc(r->arena, ((size_t)dataset->class_count + 1) * sizeof *names);
-    for (int64_t i = 0; i < dataset->class_count; i++)
-        names[i] = ho_arena_strdup(r->arena, dataset->class_names[i]);
     p->truths = truths;
     p->truth_count = dataset->truth_count;
-    p->class_names = dataset->class_names ? names : NULL;
-    p->class_count = dataset->class_count;
+    keep_class_names(r, dataset);
 }
 
 /* Lets go of data sets in which no examples of the pipeline lie any more. */
@@ -427,7 +442,9 @@ static ho_status take_parts(ho_reading *r, const ho_data_source *source, int rea
     for (int i = HO_TRAINING_PART; i <= HO_TEST_PART && reader == HO_ALL_PARTS; i++)
         if (dataset->parts[i].count)
             ho_examples_share(&dataset->parts[i], parts[i]);
-    if (reader != HO_ALL_PARTS)
+    if (source->readers[reader].loaded->calls.data.next)
+        ho_take_stream(r, source, reader);
+    else if (reader != HO_ALL_PARTS)
         ho_examples_share(&dataset->parts[0], parts[reader]);
     else if (source->divided)
         divide(r, source, &dataset->parts[0]);
@@ -449,6 +466,8 @@ static ho_status read_parts(ho_reading *r, const ho_data_source *source, label_n
             return r->error->status;
         labels->main = p->training.count ? main_target(r, &p->training) : NULL;
         note_labels(dataset, labels);
+        if (p->stream && labels->main && labels->main->classes > labels->classes)
+            labels->classes = labels->main->classes;
         keep_facts(r, dataset, reader, !first);
         first = first ? first : m;
         drop_unshared(p);
@@ -491,6 +510,11 @@ static ho_status check_order(ho_reading *r, const ho_data_source *source)
 {
     const ho_term *term = ho_weighted_term(&r->pipeline->problem);
     const ho_mention *reader = &source->readers[source->readers[HO_ALL_PARTS].loaded ? HO_ALL_PARTS : HO_TRAINING_PART];
+    if (term && ho_source_streams(source))
+        return ho_fail_at(
+            r->error, HO_INVALID, term->weights_place,
+            "weights: the data reader \"%s\" gives a stream, without end: there would be ever more weights",
+            reader->loaded->plugin.name);
     if (!term || !reader->loaded->calls.data.unordered)
         return HO_OK;
     return ho_fail_at(r->error, HO_INVALID, term->weights_place,
@@ -533,7 +557,7 @@ static ho_status transform(ho_reading *r, const ho_data_source *source)
     ho_pipeline *p = r->pipeline;
     ho_examples *const parts[3] = {&p->training, &p->validation, &p->test};
     for (int i = 0; i < 3 && r->error->status == HO_OK; i++)
-        if (source->standardize || (source->noisy && i == 0))
+        if ((source->standardize && !(i == 0 && p->stream)) || (source->noisy && i == 0))
             own(parts[i], r->error);
     ho_note_narrowing(r, source);
     drop_unshared(p);
@@ -543,9 +567,9 @@ static ho_status transform(ho_reading *r, const ho_data_source *source)
     if (r->error->status == HO_OK && p->folds && describe_folds(r, source) == HO_OK)
         drop_unshared(p);
     if (r->error->status == HO_OK && keep_raw(r, source) == HO_OK && source->standardize)
-        ho_standardize(parts, r->error);
+        ho_standardize(parts, p->stream, r->error);
     for (int64_t i = 0; i < p->folds - 1 && r->error->status == HO_OK && source->standardize; i++)
-        ho_standardize((ho_examples *[3]){&p->further[i].training, &p->further[i].validation, &(ho_examples){0}},
+        ho_standardize((ho_examples *[3]){&p->further[i].training, &p->further[i].validation, &(ho_examples){0}}, NULL,
                        r->error);
     return r->error->status;
 }

@@ -46,8 +46,9 @@ ho_status ho_deal_folds(const ho_target *labels, int64_t count, int64_t folds, u
                         ho_error *error);
 
 /* Subtracts each feature's mean over the first part and divides by its standard deviation there, in every part;
- * features constant over the first part become 0. Refused where the result is not finite. */
-ho_status ho_standardize(ho_examples *const parts[3], ho_error *error);
+ * features constant over the first part become 0. Refused where the result is not finite. `stream` (NULL: none): the
+ * first part is its batch. Then means and deviations are those of the second, and the stream's from now on. */
+ho_status ho_standardize(ho_examples *const parts[3], ho_data_stream *stream, ho_error *error);
 
 /* ---- experiment.c ------------------------------------------------------------------------------------------------ */
 
@@ -130,6 +131,22 @@ typedef struct ho_data_source {
 
 /* Adds a line, in the arena, to what a run says of its data. */
 void ho_data_remark(ho_reading *reading, const char *text);
+
+/* ---- streams.c --------------------------------------------------------------------------------------------------- */
+
+/* Whether training examples come as a stream. */
+bool ho_source_streams(const ho_data_source *source);
+/* What a source says beside a stream; streams where there must be none. */
+ho_status ho_check_stream_source(ho_reading *reading, const ho_data_source *source);
+/* Opens the stream of that reader: its batch becomes the training part, and where the source is divided, its first
+ * examples the validation and the test part. */
+ho_status ho_take_stream(ho_reading *reading, const ho_data_source *source, int reader);
+/* What a stream cannot go with; once all but the mode is known. */
+ho_status ho_check_stream(ho_reading *reading);
+/* Whether modes must do without all the steps since the start. */
+bool ho_stream_never_ends(const ho_pipeline *pipeline);
+/* Whether the mode goes with the pipeline's stream, if it has one, which then keeps the batches that the mode needs. */
+ho_status ho_stream_suits(const ho_pipeline *pipeline, ho_error *error);
 
 /* ---- criterion.c ------------------------------------------------------------------------------------------------- */
 

@@ -221,6 +221,12 @@ static ho_status check_end(ho_reading *r)
         return ho_fail_at(r->error, HO_INVALID, steps->place,
                           "steps: unbounded: a hypergradient of a whole training needs a fixed number of steps (or "
                           "schedule: online)");
+    if (p->monitored && p->stream && p->strategy == HO_STRATEGY_HYPERGRADIENT)
+        return HO_OK; /* until the stream ends, or whoever started the run ends it */
+    if (!p->monitored && p->stream)
+        return ho_fail_at(r->error, HO_INVALID, steps->place,
+                          "steps: unbounded: nothing would measure the weights on the way; give \"stop\", such as "
+                          "{every: 1000}");
     if (!p->monitored || (p->stop.patience == 0 && p->stop.epochs == 0 && p->stop.seconds == 0))
         return ho_fail_at(r->error, HO_INVALID, steps->place,
                           "steps: unbounded: nothing would end this training; give \"stop\" a patience, epochs or "
@@ -268,5 +274,7 @@ ho_status ho_describe_stop(ho_reading *r)
                           "warm_start: the result is the best training's weights, and no final training follows: it "
                           "cannot be used with \"%s\"",
                           node ? "stop" : "final: train_on");
+    if (p->stream && ho_check_stream(r) != HO_OK)
+        return r->error->status;
     return check_end(r);
 }

@@ -155,6 +155,7 @@ void ho_pipeline_free(ho_pipeline *pipeline)
     ho_instance_free(pipeline->outer);
     ho_examples_free(&pipeline->unstandardized);
     ho_examples_free(&pipeline->training);
+    ho_stream_free(pipeline->stream);
     ho_examples_free(&pipeline->validation);
     ho_examples_free(&pipeline->test);
     for (int64_t i = 0; pipeline->further && i < pipeline->folds - 1; i++) {

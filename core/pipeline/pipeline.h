@@ -86,6 +86,7 @@ typedef struct ho_pipeline {
     size_t data_note_count;
     const ho_data_file *files; /* that were read, with size and checksum */
     size_t file_count;
+    ho_data_stream *stream;  /* NULL, or where training examples come from; `training` is then its batch */
     ho_dataset *datasets[4]; /* what the readers gave, while examples of the pipeline lie in it; or NULL */
 
     /* The hypergradient mode; NULL: none is needed, or it is `auto` and not yet chosen. */
@@ -149,6 +150,10 @@ ho_settings ho_pipeline_settings(const ho_pipeline *pipeline, ho_arena *arena);
 
 /* Refuses, with HO_INVALID, a pipeline whose number of steps is unbounded: there is no E(s_T) then. `what` needs it. */
 ho_status ho_needs_steps(const ho_pipeline *pipeline, const char *what, ho_error *error);
+/* Refuses a pipeline whose training examples come as a stream that gives each of them once only. `what` needs them
+ * again.
+ */
+ho_status ho_needs_repeats(const ho_pipeline *pipeline, const char *what, ho_error *error);
 /* The first lines on stdout: which data is used, which sources were passed over, and which mode `auto` chose. */
 void ho_announce_data(const ho_pipeline *pipeline);
 

@@ -157,10 +157,11 @@ ho_status ho_deal_folds(const ho_target *labels, int64_t count, int64_t folds, u
     return HO_OK;
 }
 
-/* Statistics of every feature over the training part. */
+/* Statistics of every feature over one part. */
 typedef struct statistics {
     double *mean, *deviation; /* deviation 0: constant */
     double *row;              /* an example's features */
+    const char *over;         /* the part */
 } statistics;
 
 static void load_row(const ho_examples *part, int64_t i, double *row)
@@ -171,13 +172,13 @@ static void load_row(const ho_examples *part, int64_t i, double *row)
 }
 
 /* Row by row, as the memory lies. */
-static void measure(const ho_examples *training, const statistics *s)
+static void measure(const ho_examples *part, const statistics *s)
 {
-    size_t features = (size_t)training->features;
+    size_t features = (size_t)part->features;
     double *low = ho_alloc(features * sizeof *low), *high = ho_alloc(features * sizeof *high);
-    double n = (double)training->count;
-    for (int64_t i = 0; i < training->count; i++) {
-        load_row(training, i, s->row);
+    double n = (double)part->count;
+    for (int64_t i = 0; i < part->count; i++) {
+        load_row(part, i, s->row);
         for (size_t j = 0; j < features; j++) {
             double x = s->row[j];
             s->mean[j] += x / n;
@@ -185,8 +186,8 @@ static void measure(const ho_examples *training, const statistics *s)
             high[j] = i == 0 || x > high[j] ? x : high[j];
         }
     }
-    for (int64_t i = 0; i < training->count; i++) {
-        load_row(training, i, s->row);
+    for (int64_t i = 0; i < part->count; i++) {
+        load_row(part, i, s->row);
         for (size_t j = 0; j < features; j++) {
             double d = s->row[j] - s->mean[j];
             s->deviation[j] += d * d / n;
@@ -212,8 +213,8 @@ static ho_status apply(const statistics *s, const char *name, ho_examples *part,
             if (!isfinite(z) || !isfinite(s->deviation[j]) || (part->x32 && !isfinite((float)z)))
                 return ho_fail(error, HO_INVALID,
                                "standardize: feature %zu of example %" PRId64 " of the %s part, %g, is out of range: "
-                               "over the training part the mean is %g and the deviation %g",
-                               j, i, name, s->row[j], s->mean[j], s->deviation[j]);
+                               "over the %s part the mean is %g and the deviation %g",
+                               j, i, name, s->row[j], s->over, s->mean[j], s->deviation[j]);
             if (part->x32)
                 part->x32[at] = (float)z;
             else
@@ -223,14 +224,17 @@ static ho_status apply(const statistics *s, const char *name, ho_examples *part,
     return HO_OK;
 }
 
-ho_status ho_standardize(ho_examples *const parts[3], ho_error *error)
+ho_status ho_standardize(ho_examples *const parts[3], ho_data_stream *stream, ho_error *error)
 {
+    const int by = stream ? 1 : 0;
     size_t features = (size_t)parts[0]->features;
     double *memory = ho_alloc(3 * features * sizeof *memory);
-    const statistics s = {memory, memory + features, memory + 2 * features};
-    measure(parts[0], &s);
-    for (int p = 0; p < 3 && error->status == HO_OK; p++)
+    const statistics s = {memory, memory + features, memory + 2 * features, part_names[by]};
+    measure(parts[by], &s);
+    for (int p = by; p < 3 && error->status == HO_OK; p++)
         apply(&s, part_names[p], parts[p], error);
+    if (stream)
+        ho_stream_standardize(stream, s.mean, s.deviation);
     free(memory);
     return error->status;
 }

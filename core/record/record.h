@@ -203,7 +203,7 @@ typedef struct ho_record_data {
     int64_t choice, choices;   /* which of the listed sources, from 1, and how many there are */
     const char *passed_over;   /* why earlier ones were not used, or NULL */
     ho_texts files, checksums; /* checksums: SHA-256, or NULL */
-    int64_t training;          /* examples */
+    int64_t training;          /* examples; 0: they come as a stream */
     int64_t replaced;          /* of these: whose label noise replaced (not in the file) */
     int64_t validation, test, features;
 } ho_record_data;

@@ -48,7 +48,7 @@ static ho_record_data data_of(const ho_pipeline *p, ho_arena *arena)
                            .choice = (int64_t)p->data_choice + 1,
                            .choices = (int64_t)p->data_choices,
                            .passed_over = p->data_missing,
-                           .training = p->problem.training->count,
+                           .training = p->stream ? 0 : p->problem.training->count,
                            .validation = p->problem.validation->count,
                            .test = p->test.count,
                            .features = p->problem.training->features};

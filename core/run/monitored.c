@@ -41,8 +41,9 @@ struct ho_monitored {
     ho_answer *answer;
     ho_mode_run mode; /* at work where a gradient is wanted; else plain steps */
     int64_t step, anchored, evaluations, updates;
-    int64_t taken; /* steps: beyond `step` on the way to the next event */
-    bool restored; /* it goes on where it was saved */
+    int64_t taken;   /* steps: beyond `step` on the way to the next event */
+    bool restored;   /* it goes on where it was saved */
+    bool data_ended; /* a stream has no further batch */
     double begun, cpu_begun;
     double least, error; /* of this training's best evaluation: what is compared, and the validation error */
     int64_t stale;       /* evaluations since */
@@ -117,16 +118,39 @@ static ho_status plain_steps(ho_monitored *m, int64_t from, int64_t to)
     return status;
 }
 
+/* Has the stream's batch of this step at hand, while nothing is half done; the stream's end ends the training. */
+static ho_status await(ho_monitored *m, int64_t step, ho_error *error)
+{
+    ho_data_stream *stream = m->pipeline->problem.stream;
+    ho_error own = {0};
+    if (!ho_take_error(m->training, m->api->poll(m->system), "training", &own) && !ho_stream_load(stream, step, &own))
+        return HO_OK;
+    m->data_ended = own.status == HO_INVALID && ho_stream_ends_before(stream, step);
+    if (m->data_ended)
+        ho_warn(m->question->listener, ho_strdup(own.text));
+    else if (own.status != HO_INTERRUPTED)
+        ho_error_prefix(&own, "step %" PRId64, step);
+    else if (ho_monitored_can_pass(m))
+        ho_rest(m->question->listener);
+    return m->data_ended ? HO_INVALID : ho_fail_as(error, &own);
+}
+
+/* Steps up to `to`, or to the last one that the data suffice for. */
 static ho_status advance(ho_monitored *m, int64_t to, ho_error *error)
 {
-    for (; m->taken < to && error->status == HO_OK;) {
-        const int64_t next = sooner(m->taken + PACE, to);
+    const bool stream = m->pipeline->problem.stream;
+    while (m->taken < to && error->status == HO_OK) {
+        const int64_t next = sooner(m->taken + (stream ? 1 : PACE), to);
+        if (stream && await(m, next, error) != HO_OK)
+            return m->data_ended ? HO_OK : error->status;
+        ho_training_see_through(m->training, stream);
         if (m->mode.mode)
             ho_mode_advance(&m->mode, m->taken, next, m->lambda, error);
         else
             ho_take_error(m->training, plain_steps(m, m->taken, next), "training", error);
+        ho_training_see_through(m->training, false);
         m->taken = next;
-        if (error->status == HO_OK && next < to && ho_monitored_can_pass(m))
+        if (error->status == HO_OK && next < to && (!stream || next % PACE == 0) && ho_monitored_can_pass(m))
             ho_rest(m->question->listener);
     }
     return error->status;
@@ -154,6 +178,8 @@ static ho_status drop_anchor(ho_monitored *m, ho_error *error)
 static ho_status diverged(ho_monitored *m, const char *what, ho_error *error)
 {
     ho_status status = HO_OK;
+    if (!ho_training_repeats(m->training))
+        return ho_fail(error, HO_DIVERGED, "step %" PRId64 ": %s", m->step, what);
     m->api->copy(m->system, m->anchor, m->state);
     ho_training_examine(m->training, true);
     status = plain_steps(m, m->anchored, m->step);
@@ -185,7 +211,7 @@ static ho_status tangents_diverged(ho_monitored *m, const double *norms, ho_erro
 static double epoch(const ho_monitored *m, int64_t step)
 {
     const ho_problem *p = &m->pipeline->problem;
-    return (double)step / (double)ho_epoch_steps(p->training->count, p->batch);
+    return p->stream ? (double)NAN : (double)step / (double)ho_epoch_steps(p->training->count, p->batch);
 }
 
 static ho_line line_now(const ho_monitored *m, ho_line_kind kind)
@@ -296,6 +322,8 @@ int64_t ho_last_of_epochs(const ho_pipeline *pipeline)
 static const char *ends(const ho_monitored *m)
 {
     const ho_pipeline *p = m->pipeline;
+    if (m->data_ended)
+        return "data";
     if (p->problem.steps > 0 && m->step >= p->problem.steps)
         return "steps";
     if (m->step >= ho_last_of_epochs(m->pipeline))
@@ -330,12 +358,12 @@ static int64_t next_event(const ho_monitored *m)
 static ho_status proceed(ho_monitored *m, double *gradient, ho_error *error)
 {
     const ho_pipeline *p = m->pipeline;
-    int64_t next = next_event(m);
-    if (advance(m, next, error) != HO_OK)
+    if (advance(m, next_event(m), error) != HO_OK)
         return error->status;
-    m->step = next;
+    const bool evaluated = m->taken == m->step && m->step % p->stop.every == 0 && m->evaluations > 0;
+    m->step = m->taken;
     const char *ended = ends(m);
-    if ((ended || m->step % p->stop.every == 0) && evaluate(m, error) != HO_OK)
+    if ((ended || m->step % p->stop.every == 0) && !evaluated && evaluate(m, error) != HO_OK)
         return error->status;
     m->answer->ended = ended ? ended : ends(m);
     if (m->answer->ended || !m->mode.mode || m->step % p->problem.update_every != 0)
@@ -357,6 +385,7 @@ static void warn_of_directions(const ho_monitored *m)
 static ho_status start(ho_monitored *m, ho_error *error)
 {
     m->going = true;
+    m->data_ended = false;
     m->step = m->taken = m->evaluations = m->updates = m->stale = 0;
     m->least = m->error = NAN;
     m->begun = ho_seconds();
@@ -453,5 +482,7 @@ ho_status ho_monitored_pass(ho_monitored *m, ho_snapshot *snapshot, ho_error *er
         m->cpu_begun = ho_cpu_seconds() - cpu_seconds;
         m->restored = !between;
     }
-    return pass_steps(m, snapshot, error);
+    if (pass_steps(m, snapshot, error) != HO_OK || !snapshot->restoring || !m->taken || !m->pipeline->problem.stream)
+        return error->status;
+    return ho_stream_load(m->pipeline->problem.stream, m->taken, error); /* an evaluation may look at it */
 }

@@ -314,6 +314,8 @@ static ho_status run_all(ho_many *m, ho_error *error)
         return error->status;
     m->apart = m->apart && !ho_in_team();
     const ho_pipeline *first = m->tasks->pipeline;
+    if (!m->alone && ho_needs_repeats(first, "more than one run", error) != HO_OK)
+        return error->status;
     ho_announce_data(first);
     if (!m->alone)
         record_so_far(m);

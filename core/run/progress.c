@@ -43,7 +43,7 @@ static void draw(ho_progress *p, const char *numbers, double done)
     int filled = (int)(room * done / p->total);
     for (int i = 0; i < room; i++)
         bar[i] = i < filled ? '#' : '.';
-    if (room >= 4)
+    if (room >= 4 && done > 0)
         fprintf(stderr, "\r\033[K[%s] %s", bar, numbers);
     else
         fprintf(stderr, "\r\033[K%.*s", width - 1, numbers);
@@ -60,9 +60,10 @@ void ho_progress_tell(ho_progress *p, double done, const char *text)
     if (!last && p->told > 0 && now - p->told < (p->terminal ? REDRAW_SECONDS : PLAIN_SECONDS))
         return;
     p->told = now;
-    char left[32], numbers[200];
-    print_left(left, done > 0 ? (now - p->begun) * (p->total - done) / done : INFINITY);
-    snprintf(numbers, sizeof numbers, "%s  %s left", text, left);
+    char left[32] = "", numbers[200];
+    if (done > 0)
+        print_left(left, (now - p->begun) * (p->total - done) / done);
+    snprintf(numbers, sizeof numbers, done > 0 ? "%s  %s left" : "%s", text, left);
     if (p->terminal)
         draw(p, numbers, done);
     else

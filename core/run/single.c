@@ -95,15 +95,22 @@ static double share_of(const ho_single *s, const ho_line *line)
     return share;
 }
 
+static void tell_evaluation(const ho_single *s, const ho_line *line)
+{
+    char epoch[40] = ""; /* a stream has none */
+    if (!isnan(line->epoch))
+        snprintf(epoch, sizeof epoch, ", epoch %.1f", line->epoch);
+    tell(s, share_of(s, line), "step %lld%s  validation error %.5g, accuracy %.2f %%%s", (long long)line->step, epoch,
+         line->validation_error, 100 * line->validation_accuracy, line->best ? " (best)" : "");
+}
+
 static void tell_of(const ho_single *s, const ho_line *line)
 {
     long long number = line->iteration, planned = s->strategy ? s->strategy->planned : 0;
     double limit = searches(s) ? time_limit(s) : 0;
     if (line->kind == HO_LINE_EVALUATION) {
         if (!s->strategy || s->strategy->kind != HO_LINE_ITERATION) /* after outer iterations the bar is full */
-            tell(s, share_of(s, line), "step %lld, epoch %.1f  validation error %.5g, accuracy %.2f %%%s",
-                 (long long)line->step, line->epoch, line->validation_error, 100 * line->validation_accuracy,
-                 line->best ? " (best)" : "");
+            tell_evaluation(s, line);
     } else if (line->kind == HO_LINE_CANDIDATE && limit > 0) {
         tell(s, (ho_cpu_seconds() - s->cpu_begun) / limit, "candidate %lld  validation error %.5g (best %.5g)", number,
              line->validation_error, s->best.at.error);
@@ -226,7 +233,8 @@ static void rest(void *context)
     uint64_t lines;
     ho_error error = {0};
     keep_best(s);
-    if (!checkpoints || !ho_checkpoint_due(checkpoints) || !can_pass(s))
+    const bool last = s->request->interrupt && *s->request->interrupt;
+    if (!checkpoints || (!last && !ho_checkpoint_due(checkpoints)) || !can_pass(s))
         return;
     ho_checkpoint_begin(&s->snapshot);
     if (pass(s, &s->snapshot, &error) == HO_OK && ho_run_folder_settle(s->folder, &lines, &error) == HO_OK)
@@ -345,7 +353,8 @@ static ho_status measure(ho_single *s, ho_training *training, int which, const d
         result->columns[which] = column;
     ho_best_free(&s->measured);
     ho_fail_as(error, &later);
-    if (error->status == HO_OK)
+    /* What an interrupted run shows is not how it ends. */
+    if (error->status == HO_OK && result->outcome.status != HO_INTERRUPTED)
         rest(s);
     return error->status;
 }

@@ -74,8 +74,8 @@ typedef struct ho_answer {
     double value;     /* as in ho_point */
     const double *lambda;
     const double *gradient, *norms; /* the trainer's, until the next question; NULL: none */
-    const char *ended;    /* of monitored training: "steps", "patience", "epochs", "seconds", "processor time". NULL: it
-                             goes on, or failed */
+    const char *ended; /* of monitored training: "steps", "patience", "epochs", "seconds", "processor time", "data" (a
+                          stream has no more). NULL: it goes on, or failed */
     const char *recovery; /* after a divergence: what the strategy does; NULL: nothing */
     ho_line line;         /* figures; kind 0: nothing to write */
 } ho_answer;

@@ -17,7 +17,7 @@ const ho_named_size *ho_sizes_here(ho_ground *ground, int64_t batch, const ho_sh
     const int64_t columns = !weight ? 0 : weight->rank ? weight->dims[weight->rank - 1] : 1;
     const ho_named_size sizes[] = {{"features", problem->training->features},
                                    {"outputs", target ? target->outputs : problem->classes_or_width},
-                                   {"examples", problem->training->count},
+                                   {"examples", problem->stream ? 0 : problem->training->count},
                                    {"steps", problem->steps},
                                    {"batch", batch},
                                    {"rows", weight ? ho_shape_count(weight) / columns : 0},
@@ -282,11 +282,30 @@ bool ho_batch_has(const ho_feeds *data, size_t leaf)
     return has;
 }
 
-void ho_batch_load(ho_feeds *data, int64_t t)
+/* A stream's examples come in their own order. */
+static ho_status load_next(ho_feeds *data, int64_t t, ho_error *error)
 {
-    if (data->training.chosen && data->training_loaded != t)
-        load(data, "batch", data->ground->problem->training, t, &data->training);
+    const ho_problem *p = data->ground->problem;
+    if (ho_stream_load(p->stream, t, error) ||
+        (p->training->x64 && check_finite(data->ground, p->training, "batch", error))) {
+        ho_error_prefix(error, "step %" PRId64, t);
+        return error->status;
+    }
+    ho_part_fill(data, p->training, NULL, 0, p->batch, &data->training);
+    return HO_OK;
+}
+
+ho_status ho_batch_load(ho_feeds *data, int64_t t, ho_error *error)
+{
+    const ho_problem *p = data->ground->problem;
+    if (data->training_loaded == t)
+        return HO_OK;
+    if (p->stream && load_next(data, t, error))
+        return error->status;
+    if (!p->stream && data->training.chosen)
+        load(data, "batch", p->training, t, &data->training);
     data->training_loaded = t;
+    return HO_OK;
 }
 
 void ho_validation_load(ho_feeds *data, int64_t draw)

@@ -64,8 +64,8 @@ void ho_part_fill(const ho_feeds *data, const ho_examples *examples, const int64
 int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t t, int64_t i);
 /* Whether a leaf stands for what a step sees of the examples. */
 bool ho_batch_has(const ho_feeds *data, size_t leaf);
-/* Loads the examples of step t, and of draw number `draw` of the validation batch. */
-void ho_batch_load(ho_feeds *data, int64_t t);
+/* Loads the examples of step t, which a stream may refuse, and of draw number `draw` of the validation batch. */
+ho_status ho_batch_load(ho_feeds *data, int64_t t, ho_error *error);
 void ho_validation_load(ho_feeds *data, int64_t draw);
 
 #endif

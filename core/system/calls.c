@@ -15,7 +15,7 @@ static ho_training *of(ho_system *s)
 
 static ho_status poll_interrupt(ho_training *training)
 {
-    if (training->interrupt && *training->interrupt)
+    if (training->interrupt && *training->interrupt && !training->through)
         return ho_fail(&training->ground.error, HO_INTERRUPTED, "interrupted");
     return HO_OK;
 }
@@ -124,15 +124,15 @@ static int64_t step_of(const ho_training *training, const form *f, const call *c
 }
 
 /* Points the leaves at what the call hands over. */
-static void bind_leaves(ho_training *training, const form *f, const call *c, const ho_program *program)
+static ho_status bind_leaves(ho_training *training, const form *f, const call *c, const ho_program *program)
 {
     const ho_seeds *seeds = program->seeds;
     if (f->map == HO_STEP) {
         const bool again = f->way == HO_KEPT && f->how == HO_VALUE;
         training->evaluations += again ? 0 : f->how == HO_VALUE ? 1 : f->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
         training->t = (double)c->t;
-        if (program->reads_batch)
-            ho_batch_load(&training->data, c->t);
+        if (program->reads_batch && ho_batch_load(&training->data, c->t, &training->ground.error))
+            return training->ground.error.status;
     }
     const int64_t t = step_of(training, f, c);
     ho_hypers_bind(&training->hypers, c->lambda, t);
@@ -148,6 +148,7 @@ static void bind_leaves(ho_training *training, const form *f, const call *c, con
             ho_numbers_put(&training->ground, c->d + j * training->hypers.size + at, count,
                            (char *)seeds->tangents[i] + (size_t)(j * count) * ho_number_size(&training->ground));
     }
+    return HO_OK;
 }
 
 /* Points the program's outputs at where the call wants them: value, next, out, hyperparameters, residuals. */
@@ -208,10 +209,10 @@ static ho_status step_shadow(ho_training *training, const call *c)
         ho_program *program = ho_program_get(training, HO_STEP, HO_VALUE, 0);
         if (!program)
             return training->ground.error.status;
-        bind_leaves(training, &forms[STEP], &own, program);
+        const ho_status status = bind_leaves(training, &forms[STEP], &own, program);
         bind_outputs(training, &own, program);
         training->evaluations = evaluations;
-        if (ho_program_run(training, program, NULL))
+        if (status || ho_program_run(training, program, NULL))
             return training->ground.error.status;
     }
     return ho_meter_step(&training->meter, c->t, c->next, &training->ground.error);
@@ -241,7 +242,8 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
                                 : ho_program_of_step(training, f->how, f->way, columns);
     if (!program)
         return training->ground.error.status;
-    bind_leaves(training, f, c, program);
+    if (bind_leaves(training, f, c, program))
+        return training->ground.error.status;
     bind_outputs(training, c, program);
     ho_status status = ho_program_run(training, program, c->residuals);
     if (c->residuals && f->way == HO_KEEPING) {

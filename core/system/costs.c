@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "system/internal.h"
+#include "system/mode.h"
 
 /* ---- counted ----------------------------------------------------------------------------------------------------- */
 
@@ -237,12 +238,19 @@ static ho_instance *within_budget(const ho_loaded *mode, int64_t memory, ho_erro
     return instance;
 }
 
-static ho_status make_offer(const ho_loaded *mode, const ho_mode_costs *costs, int64_t memory, ho_mode_offer *offer,
-                            ho_error *error)
+/* No instance: the mode goes back too far. */
+static ho_status make_offer(const ho_loaded *mode, const ho_mode_choice *choice, ho_mode_offer *offer, ho_error *error)
 {
+    const ho_mode_costs *costs = &choice->costs;
+    const int64_t memory = choice->memory;
     *offer = (ho_mode_offer){.instance = ho_instance_new(mode, NULL, NULL, NULL, (ho_place){0}, error)};
     if (!offer->instance)
         return error->status;
+    if (choice->onward && ho_mode_steps_back(offer->instance) == HO_ALL_STEPS) {
+        ho_instance_free(offer->instance);
+        offer->instance = NULL;
+        return HO_OK;
+    }
     offer->cost = estimate(offer->instance, costs);
     if (offer->cost.bytes <= memory)
         return HO_OK;
@@ -268,9 +276,8 @@ static ho_status make_offers(ho_mode_choice *choice, ho_registry *registry, ho_e
     const ho_loaded **all = ho_registry_list(registry, HO_MODE, &modes, NULL, NULL);
     choice->offers = ho_alloc((modes + 1) * sizeof *choice->offers);
     for (size_t i = 0; i < modes && error->status == HO_OK; i++)
-        if (can_be_chosen(all[i]) &&
-            make_offer(all[i], &choice->costs, choice->memory, &choice->offers[choice->count], error) == HO_OK)
-            choice->count++;
+        if (can_be_chosen(all[i]) && make_offer(all[i], choice, &choice->offers[choice->count], error) == HO_OK)
+            choice->count += choice->offers[choice->count].instance != NULL;
     free(all);
     return error->status;
 }

@@ -24,13 +24,14 @@ typedef struct ho_mode_offer {
 
 typedef struct ho_mode_choice {
     int64_t memory;      /* the budget in bytes */
+    bool onward;         /* only modes that do not go back over all steps */
     ho_mode_costs costs; /* counted */
     ho_mode_offer *offers;
     size_t count, best;
 } ho_mode_choice;
 
-/* Counts what steps cost, and chooses among the installed modes by that. `choice` comes with its memory, else zeroed;
- * after an error too, it is freed with ho_mode_choice_free(). */
+/* Counts what steps cost, and chooses among the installed modes by that. `choice` comes with its memory and
+ * `onward`, else zeroed; after an error too, it is freed with ho_mode_choice_free(). */
 ho_status ho_mode_choose(ho_training *training, ho_registry *registry, ho_mode_choice *choice, ho_error *error);
 void ho_mode_choice_free(ho_mode_choice *choice);
 

@@ -128,7 +128,8 @@ ho_status ho_hypergradient_of(ho_walk *w, ho_training *training, const ho_instan
     if (own.status == HO_OK && !finite) {
         ho_walk again = {0};
         ho_training_examine(training, true);
-        run_mode(&again, training, mode, steps, lambda, value, gradient, last, cost, &finite, &own);
+        if (ho_training_repeats(training))
+            run_mode(&again, training, mode, steps, lambda, value, gradient, last, cost, &finite, &own);
         ho_training_examine(training, false);
         ho_fail(&own, HO_DIVERGED, "mode \"%s\": the hypergradient is not finite", mode->loaded->plugin.name);
     }
@@ -182,7 +183,8 @@ ho_status ho_train_of(ho_walk *w, ho_training *training, int64_t steps, const do
     status = train_once(w, training, steps, lambda, value);
     if (status == HO_OK && !(isfinite(*value) && ho_training_finite(training, w->state))) {
         ho_training_examine(training, true);
-        status = train_once(w, training, steps, lambda, value);
+        if (ho_training_repeats(training))
+            status = train_once(w, training, steps, lambda, value);
         ho_training_examine(training, false);
         if (status == HO_OK)
             status = ho_fail(ho_training_error(training), HO_DIVERGED,

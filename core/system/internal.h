@@ -114,6 +114,7 @@ struct ho_training {
     const volatile int *interrupt;
     void (*rest)(void *context); /* a mode rests within a hypergradient; NULL: nobody wants to know */
     void *rest_context;
+    bool through; /* the flag is not looked at */
     bool examine;
     uint64_t *branches;             /* NULL: not asked for */
     int64_t evaluations;            /* of the objective's gradient, as ho_training_evaluations counts */

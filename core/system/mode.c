@@ -109,6 +109,13 @@ int64_t ho_mode_residual_bytes(ho_mode_run *run)
     return bytes;
 }
 
+int64_t ho_mode_steps_back(const ho_instance *mode)
+{
+    const ho_mode_calls *calls = &mode->loaded->calls.mode;
+    const int64_t steps = calls->steps_back ? calls->steps_back(mode->self) : HO_ALL_STEPS;
+    return steps < 0 ? HO_ALL_STEPS : steps;
+}
+
 bool ho_mode_can_pass(const ho_instance *mode)
 {
     return mode->loaded->calls.mode.pass;

@@ -35,6 +35,8 @@ ho_status ho_mode_tangent_norms(ho_mode_run *run, double *norms, ho_error *error
 /* The most bytes that it has held; of these, those of residuals. */
 int64_t ho_mode_bytes(ho_mode_run *run);
 int64_t ho_mode_residual_bytes(ho_mode_run *run);
+/* As ho_mode_calls has it; HO_ALL_STEPS without the call. */
+int64_t ho_mode_steps_back(const ho_instance *mode);
 /* Whether it can be saved. */
 bool ho_mode_can_pass(const ho_instance *mode);
 /* Passes it, or restores it in a run that has just been started. */

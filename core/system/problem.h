@@ -6,6 +6,7 @@
 #include "exec/exec.h"
 #include "host/dataset.h"
 #include "host/instance.h"
+#include "host/stream.h"
 #include "system/scale.h"
 
 /* One term of the training objective or of the validation error: weight * reduce(loss) or weight * penalty. */
@@ -51,6 +52,8 @@ typedef struct ho_problem {
     uint64_t seed;
     ho_precision precision;
     const ho_examples *training, *validation;
+    ho_data_stream *stream;        /* NULL, or where training examples come from; `training` is then its batch, of `batch`
+                                 examples: those of the step that was taken last */
     int64_t classes_or_width; /* outputs of the model: the classes, or the width of the target, of the main target */
     int64_t weighted;         /* per-example weights are those of the first so many training examples, the others count
                                  with weight 1; 0: of all */

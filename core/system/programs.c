@@ -111,7 +111,7 @@ static void add_cotangents(ho_training *training, ho_program *program, const ho_
 /* The objective on the whole training part. */
 static ho_node full_objective(ho_training *training, ho_error *error)
 {
-    if (training->ground.problem->batch == 0)
+    if (training->ground.problem->batch == 0 || training->ground.problem->stream)
         return training->objective;
     size_t count;
     const ho_owner *terms = ho_objective_terms(training, &count);

@@ -240,6 +240,17 @@ void ho_training_interrupt(ho_training *training, const volatile int *flag)
     training->interrupt = flag;
 }
 
+void ho_training_see_through(ho_training *training, bool through)
+{
+    training->through = through;
+}
+
+bool ho_training_repeats(const ho_training *training)
+{
+    const ho_data_stream *stream = training->ground.problem->stream;
+    return !stream || !ho_stream_only_onward(stream);
+}
+
 void ho_training_branches(ho_training *training, uint64_t *fingerprint)
 {
     training->branches = fingerprint;

@@ -80,9 +80,13 @@ ho_error *ho_training_error(ho_training *training);
 ho_status ho_take_error(ho_training *training, ho_status status, const char *who, ho_error *error);
 /* Asked by poll and by every step: a flag set by a signal handler (borrowed; NULL: never). */
 void ho_training_interrupt(ho_training *training, const volatile int *flag);
+/* While `through`, a call goes through to its end all the same: a step of a mode that can be saved after it. */
+void ho_training_see_through(ho_training *training, bool through);
 /* While on, every result is examined; the first NaN or Inf ends the call with HO_DIVERGED and a message naming the
  * step, the node, its operation and plugin with file and line. Off (the default) results are not examined. */
 void ho_training_examine(ho_training *training, bool on);
+/* Whether steps gone by can be taken again: not where a stream gives each example once only. */
+bool ho_training_repeats(const ho_training *training);
 /* While `fingerprint` is not NULL, every initial map, step and validation error (without derivatives) adds to it which
  * branches it took: of max, min, abs, sign, floor, select, comparisons and largest entries, but for what stands under a
  * stop. Runs whose fingerprints differ lie on two sides of a kink. Costs about another evaluation of the gradient. */

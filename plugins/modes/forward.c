@@ -111,6 +111,13 @@ static ho_call_cost estimate(void *self, const ho_mode_costs *c)
     return tangents_cost(c, c->directions, ((const forward *)self)->columns_at_once);
 }
 
+/* Each step is taken once, with its tangents. */
+static int64_t steps_back(void *self)
+{
+    (void)self;
+    return 0;
+}
+
 static const ho_mode_calls calls = {
     .struct_size = sizeof(ho_mode_calls),
     .start = start,
@@ -123,6 +130,7 @@ static const ho_mode_calls calls = {
     .tangent_norms = tangent_norms,
     .estimate = estimate,
     .pass = pass,
+    .steps_back = steps_back,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

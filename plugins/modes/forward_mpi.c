@@ -264,6 +264,13 @@ static ho_status create(ho_setup *u, void **self)
     return join(u);
 }
 
+/* Each step is taken once, with its tangents. */
+static int64_t steps_back(void *self)
+{
+    (void)self;
+    return 0;
+}
+
 static const ho_mode_calls calls = {
     .struct_size = sizeof(ho_mode_calls),
     .start = start,
@@ -274,6 +281,7 @@ static const ho_mode_calls calls = {
     .bytes = bytes,
     .end = end,
     .tangent_norms = tangent_norms,
+    .steps_back = steps_back,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

@@ -356,6 +356,12 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
     return r->back.system ? trail_pass(&r->back, snapshot) : HO_OK;
 }
 
+static int64_t steps_back(void *self)
+{
+    const settings *set = self;
+    return set->steps_back ? set->steps_back : HO_ALL_STEPS;
+}
+
 static ho_status read_patterns(ho_setup *u, const char *option, patterns *p)
 {
     p->count = ho_option_count(u, option);
@@ -413,6 +419,7 @@ static const ho_mode_calls calls = {
     .bytes = bytes,
     .end = end,
     .pass = pass,
+    .steps_back = steps_back,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

@@ -75,6 +75,11 @@ static ho_call_cost estimate(void *self, const ho_mode_costs *c)
     return trail_cost(c, ((const settings *)self)->steps_back, c->hypergradients);
 }
 
+static int64_t steps_back(void *self)
+{
+    return ((const settings *)self)->steps_back;
+}
+
 static ho_status create(ho_setup *u, void **self)
 {
     settings *set = ho_setup_alloc(u, sizeof *set);
@@ -106,6 +111,7 @@ static const ho_mode_calls calls = {
     .end = end,
     .estimate = estimate,
     .pass = pass,
+    .steps_back = steps_back,
 };
 
 HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {

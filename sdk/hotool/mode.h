@@ -153,6 +153,8 @@ struct ho_system {
     const ho_system_api *api;
 };
 
+#define HO_ALL_STEPS INT64_C(-1)
+
 /* The calls of a mode, all required unless stated otherwise. `run` is what start made. A mode may have several runs,
  * each with its own system, which outlives it. Order: start; then any number of the others; then end. After a failed
  * call, only end follows. */
@@ -192,6 +194,10 @@ typedef struct ho_mode_calls {
      * call: once it is restored, hypergradient is called with the same lambda and goes on from there. NULL: a run
      * cannot be saved, and training starts again. */
     ho_status (*pass)(void *run, ho_snapshot *snapshot);
+    /* How many of the steps gone by this instance asks for again (step, linearize, vjp, ...) once a later one is taken:
+     * 0 none, K the last K, HO_ALL_STEPS all since start or the last forget. hotool keeps as many batches of a stream
+     * that gives each example once only. NULL: all. */
+    int64_t (*steps_back)(void *self);
 } ho_mode_calls;
 
 #ifdef __cplusplus

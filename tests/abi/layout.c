@@ -199,7 +199,8 @@ AT(ho_data_api, fail, 56);
 AT(ho_data_api, uniform, 64);
 AT(ho_data_api, normal, 72);
 AT(ho_data_api, note, 80);
-SIZE(ho_data_api, 88);
+AT(ho_data_api, wait, 88);
+SIZE(ho_data_api, 96);
 
 /* ho_data */
 AT(ho_data, api, 0);
@@ -211,7 +212,9 @@ AT(ho_data_calls, emits_parts, 4);
 AT(ho_data_calls, read, 8);
 AT(ho_data_calls, unordered, 16);
 AT(ho_data_calls, generated, 20);
-SIZE(ho_data_calls, 24);
+AT(ho_data_calls, next, 24);
+AT(ho_data_calls, only_onward, 32);
+SIZE(ho_data_calls, 40);
 
 /* ho_constrained */
 AT(ho_constrained, struct_size, 0);
@@ -318,7 +321,8 @@ AT(ho_mode_calls, tangent_norms, 64);
 AT(ho_mode_calls, estimate, 72);
 AT(ho_mode_calls, residual_bytes, 80);
 AT(ho_mode_calls, pass, 88);
-SIZE(ho_mode_calls, 96);
+AT(ho_mode_calls, steps_back, 96);
+SIZE(ho_mode_calls, 104);
 
 #endif
 

@@ -316,7 +316,7 @@ static void standardised(bool wide)
     ho_examples a = table(3, 4, train, wide), b = table(2, 4, others, wide), c = {0};
     ho_examples *const parts[3] = {&a, &b, &c};
     error = (ho_error){0};
-    cr_assert_eq(ho_standardize(parts, &error), HO_OK, "%s", error.text);
+    cr_assert_eq(ho_standardize(parts, NULL, &error), HO_OK, "%s", error.text);
     const double sd = sqrt(8.0 / 3), tolerance = wide ? 1e-15 : 1e-7;
     const double wanted[] = {-2 / sd, 0, 2 / sd};
     for (int64_t i = 0; i < 3; i++)
@@ -349,7 +349,7 @@ Test(standardize, what_does_not_fit_is_refused)
     ho_examples a = table(2, 1, train, false), b = table(1, 1, validation, false), c = {0};
     ho_examples *const parts[3] = {&a, &b, &c};
     error = (ho_error){0};
-    cr_expect_eq(ho_standardize(parts, &error), HO_INVALID);
+    cr_expect_eq(ho_standardize(parts, NULL, &error), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "feature 0 of example 0 of the validation part"), "%s", error.text);
     ho_examples_free(&a);
     ho_examples_free(&b);
@@ -357,7 +357,7 @@ Test(standardize, what_does_not_fit_is_refused)
     ho_examples d = table(2, 1, huge, true);
     ho_examples *const wide[3] = {&d, &c, &c};
     error = (ho_error){0};
-    cr_expect_eq(ho_standardize(wide, &error), HO_INVALID);
+    cr_expect_eq(ho_standardize(wide, NULL, &error), HO_INVALID);
     cr_expect_not_null(strstr(error.text, "of the training part"), "%s", error.text);
     ho_examples_free(&d);
 }
