@@ -58,11 +58,27 @@ static ho_status report(ho_optimization *o, ho_error *error)
     return HO_OK;
 }
 
+/* Answers with what a candidate came to in another process. */
+static bool recall(ho_optimization *o, const ho_question *q)
+{
+    if (!ho_candidates_recall(o->candidates, q, &o->answer, &o->recalled))
+        return false;
+    const ho_point point = {.value = o->answer.value,
+                            .error = o->answer.value,
+                            .iteration = q->iteration,
+                            .epoch = NAN,
+                            .lambda = q->lambda};
+    if (o->answer.outcome.status == HO_OK)
+        ho_best_offer(o->best, &point);
+    return true;
+}
+
 static ho_status iterate(ho_optimization *o, const ho_question *q, int64_t number, ho_result *result, ho_error *error)
 {
     ho_answer *a = &o->answer;
     double begun = ho_seconds();
-    ho_ask(o->trainer, q, o->best, a);
+    if (!o->candidates || !recall(o, q))
+        ho_ask(o->trainer, q, o->best, a);
     bool measured = !isnan(a->value);
     if (o->strategy->kind != HO_LINE_UPDATE) {
         a->line.kind = o->strategy->kind;
@@ -207,6 +223,7 @@ void ho_optimization_pass(ho_optimization *o, ho_snapshot *snapshot, ho_arena *a
     HO_SNAPSHOT(snapshot, o->told_choice);
     HO_SNAPSHOT(snapshot, o->iterations);
     HO_SNAPSHOT(snapshot, o->asked);
+    HO_SNAPSHOT(snapshot, o->recalled);
     HO_SNAPSHOT(snapshot, o->wanted);
     ho_snapshot_pass(snapshot, o->lambda, (size_t)ho_training_lambda_size(o->best->training) * sizeof *o->lambda);
     HO_SNAPSHOT(snapshot, o->diverged);

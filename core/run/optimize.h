@@ -2,7 +2,7 @@
 #ifndef HO_RUN_OPTIMIZE_H
 #define HO_RUN_OPTIMIZE_H
 
-#include "run/strategy.h"
+#include "run/candidates.h"
 
 /* What the first steps of a descent came to. */
 typedef struct ho_first_steps {
@@ -17,6 +17,8 @@ typedef struct ho_optimization {
     ho_trainer *trainer;   /* for an online strategy, a monitored one */
     double cpu_until;      /* no iteration but the first begins once ho_cpu_seconds() is past this; 0: no limit */
     const ho_listener *listener;
+    const ho_candidates *candidates;             /* that may have been tried elsewhere before; NULL: none */
+    int64_t recalled;                            /* evaluations that these took */
     ho_best *best;                               /* receives the best */
     bool told_digits, told_warning, told_choice; /* that there are few; what the mode warned of, and chose */
     int64_t iterations;                          /* that are over */

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -99,6 +100,7 @@ static ho_status check_variants(ho_many *m, ho_error *error)
             find_like(m, v, first->pipeline, error);
         if (first->pipeline) {
             m->strategies[v] = ho_strategy_name(first->pipeline);
+            m->candidates[v] = ho_candidates_of(first->pipeline);
             if (first->pipeline->criterion)
                 m->criteria[v] = ho_arena_strdup(m->arena, first->pipeline->criterion);
             ho_experiment_settle(m->experiment, first->pipeline);
@@ -233,11 +235,22 @@ static void many_free(ho_many *m)
         ho_pipeline_free(m->tasks->pipeline);
     free(m->strategies);
     free(m->criteria);
+    free(m->candidates);
     free(m->like_variant);
     free(m->order);
     free(m->tasks);
     ho_arena_free(m->arena);
     ho_experiment_free(m->experiment);
+}
+
+/* Whether processes have shared the folder (or NULL) of a run: it lies in another then, as several would. */
+static bool is_spread(const char *folder)
+{
+    struct stat s;
+    char *first = folder ? ho_format("%s/1", folder) : NULL;
+    const bool is = first && stat(first, &s) == 0 && S_ISDIR(s.st_mode);
+    free(first);
+    return is;
 }
 
 /* A folder that processes share: whoever comes first says what it is of, and what is asked for now must be that. */
@@ -250,6 +263,10 @@ static ho_status join(ho_many *m, const ho_tree *now, ho_error *error)
         ho_resumption_check(folder, m->resumption.saved, now, error) == HO_OK)
         ho_resumption_check_file(folder, root, error);
     m->resumed = true;
+    char *first = ho_format("%s/1", folder); /* is_spread */
+    if (m->count == 1 && error->status == HO_OK)
+        ho_folder_make(first, error);
+    free(first);
     return error->status;
 }
 
@@ -272,20 +289,42 @@ static ho_status make_whole_folder(ho_many *m, ho_error *error)
     return error->status;
 }
 
-/* Which tasks this process sees to: every so many of those that take nobody else's time, and those that take theirs. */
+/* A run that another takes the time of, or that takes another's, is one piece. */
+static bool is_piece(const ho_many *m, const ho_task *t)
+{
+    bool piece = t->after != NULL;
+    for (size_t i = 0; i < m->count; i++)
+        piece = piece || m->tasks[i].after == t;
+    return piece;
+}
+
+/* Deals out runs, and single candidates of searches, one after another; a run that takes as long as another goes where
+ * that one goes. Whoever comes last to its candidates makes a search's run of them. */
 static ho_status share_out(ho_many *m, ho_error *error)
 {
-    const int64_t shares = m->request->shares;
+    const int64_t shares = m->request->shares, share = m->request->share;
     int64_t number = 0;
-    if (shares && m->alone)
-        return ho_fail(error, HO_INVALID,
-                       "--task: %s describes one run: there is nothing to divide without variants or repetitions",
-                       m->experiment->request.file);
     for (size_t i = 0; i < m->count; i++) {
         ho_task *t = m->order[i];
-        t->others = shares && (t->after ? t->after->others : number++ % shares != m->request->share - 1);
+        const size_t index = (size_t)(t - m->tasks);
+        const int64_t count = m->candidates[index / (size_t)m->experiment->repeat];
+        if (shares && count && !is_piece(m, t)) {
+            const int64_t first = (share - 1 - number % shares + shares) % shares + 1;
+            const char *path =
+                ho_arena_format(m->arena, "%s/" HO_CHECKPOINTS "/candidate-%zu-", m->request->out, index);
+            t->candidates = (ho_candidates){.path = path, .first = first, .step = shares, .count = count};
+            t->request.candidates = &t->candidates;
+            number += count;
+        } else {
+            t->others = shares && (t->after ? t->after->others : number++ % shares != share - 1);
+        }
         m->due += !t->others;
     }
+    if (shares && m->count == 1 && number == 1)
+        return ho_fail(error, HO_INVALID,
+                       "--task: %s describes one run: there is nothing to divide without variants, repetitions, or a "
+                       "search with a fixed number of candidates and without `stop`",
+                       m->experiment->request.file);
     return HO_OK;
 }
 
@@ -294,16 +333,20 @@ static ho_status finish_share(const ho_many *m, ho_error *error)
 {
     const ho_run_request *r = m->request;
     const bool interrupted = r->interrupt && *r->interrupt;
-    size_t over = 0;
+    size_t over = 0, waiting = 0;
     for (size_t i = 0; i < m->count; i++) {
         const ho_task *t = &m->tasks[i];
         const ho_error *outcome = &t->result.outcome;
         over += !t->others && outcome->status == HO_OK;
+        waiting += ho_task_waits(t);
         if (!t->others && outcome->status != HO_OK && (interrupted || outcome->status != HO_INTERRUPTED))
             ho_fail(error, interrupted ? HO_INTERRUPTED : outcome->status, "%s: %s", t->name, outcome->text);
     }
-    printf("%zu of the %zu runs of share %lld of %lld are done; hotool gather %s makes the table\n", over, m->due,
-           (long long)r->share, (long long)r->shares, ho_run_folder_path(m->folder));
+    printf("%zu of the %zu runs of share %lld of %lld are done", over, m->due, (long long)r->share,
+           (long long)r->shares);
+    if (waiting)
+        printf(", %zu wait for candidates of other shares", waiting);
+    printf("; hotool gather %s makes the table\n", ho_run_folder_path(m->folder));
     return error->status;
 }
 
@@ -382,6 +425,7 @@ ho_status ho_run_pipeline(ho_registry *registry, const ho_pipeline_request *aske
         m.experiment = ho_experiment_read(asked, variants, variant_count, error);
     if (m.experiment) {
         m.chosen = variant_count > 0;
+        m.spread = request->shares > 0 || is_spread(request->resume);
         ho_tasks_make(&m);
         m.apart = !m.alone && request->jobs > 0;
         run_all(&m, error);
@@ -430,11 +474,18 @@ static ho_status gather(ho_many *m, ho_error *error)
     return error->status;
 }
 
+static void nothing_to_gather(const ho_run_request *request, ho_error *error)
+{
+    ho_fail(error, HO_INVALID, "%s: is a single run: there is nothing to gather", request->out);
+}
+
 /* What was gathered before. */
 static ho_status show_again(const ho_run_request *request, ho_arena *arena, ho_error *error)
 {
     ho_record record;
-    if (ho_record_read(request->out, arena, &record, error) == HO_OK && request->show)
+    if (ho_record_read(request->out, arena, &record, error) == HO_OK && record.kind == HO_RECORD_RUN)
+        nothing_to_gather(request, error);
+    else if (error->status == HO_OK && request->show)
         request->show(&record, request->out);
     return error->status;
 }
@@ -451,9 +502,10 @@ ho_status ho_run_gather(ho_registry *registry, const ho_run_request *request, ho
     if (m.experiment) {
         m.origin = r->origin;
         m.chosen = r->variant_count > 0;
+        m.spread = is_spread(request->out);
         ho_tasks_make(&m);
         if (m.alone)
-            ho_fail(error, HO_INVALID, "%s: is a single run: there is nothing to gather", request->out);
+            nothing_to_gather(request, error);
         else
             gather(&m, error);
     }

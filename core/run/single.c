@@ -429,17 +429,23 @@ static ho_status begin(ho_single *s, bool resume, ho_error *error)
     return status;
 }
 
-/* Until better hyperparameters have been found, or nothing more can be. */
+/* Until nothing better can be found. */
 static ho_status search(ho_single *s, ho_result *result)
 {
     if (s->searched || !s->strategy)
         return result->outcome.status;
     ho_status status = optimise(s, result, &result->outcome);
-    result->evaluations = ho_trainer_evaluations(s->search.trainer) - s->before;
+    result->evaluations = ho_trainer_evaluations(s->search.trainer) - s->before + s->search.recalled;
     s->searched = status != HO_INTERRUPTED && status != HO_FAILED;
     if (s->searched)
         rest(s);
     return status;
+}
+
+ho_status ho_single_try(ho_single *s, ho_error *error)
+{
+    const ho_single_request *r = s->request;
+    return ho_candidates_try(r->candidates, s->pipeline, s->training, s->search.trainer, r->tell, r->context, error);
 }
 
 ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_result *result)
@@ -485,8 +491,7 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
     return result->outcome.status;
 }
 
-/* The final training's examples: validation behind training, or alone; or those of training, where it is one beside the
- * criterion's. */
+/* The final training's examples: those of training, with validation behind them, or of validation alone. */
 static ho_status settle_both(ho_single *s, ho_error *error)
 {
     ho_pipeline *p = s->pipeline;
@@ -567,8 +572,10 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
         open_both(s, error);
     if (error->status == HO_OK)
         ho_best_init(&s->best, s->training, s->strategy && (descends ? p->warm_start : p->monitored), error);
-    s->search =
-        (ho_optimization){.strategy = s->strategy, .trainer = s->trainer ? s->trainer : s->last, .best = &s->best};
+    s->search = (ho_optimization){.strategy = s->strategy,
+                                  .trainer = s->trainer ? s->trainer : s->last,
+                                  .best = &s->best,
+                                  .candidates = request->candidates};
     if (error->status == HO_OK)
         return s;
     ho_single_free(s);

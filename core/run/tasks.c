@@ -159,7 +159,8 @@ static void run_task(ho_task *t, ho_result *result)
 {
     ho_many *m = t->all;
     ho_error *error = &result->outcome;
-    if (limit_time(t, error) == HO_OK && (t->single || ho_task_prepare(t, error) == HO_OK)) {
+    if (limit_time(t, error) == HO_OK && (t->single || ho_task_prepare(t, error) == HO_OK) &&
+        (!t->candidates.count || ho_single_try(t->single, error) == HO_OK)) {
         char *path = folder_of(t);
         bool resume = m->resumed;
         ho_run_folder *own = m->alone ? NULL : make_folder(t, path, &resume, error);
@@ -202,16 +203,22 @@ static void read_result(ho_task *t)
     free(path);
 }
 
+bool ho_task_waits(const ho_task *t)
+{
+    return t->candidates.count && t->result.outcome.status == HO_INTERRUPTED;
+}
+
 static void end(ho_task *t)
 {
     const ho_error *outcome = &t->result.outcome;
     const bool interrupted = t->all->request->interrupt && *t->all->request->interrupt;
-    if (!t->all->alone && outcome->status != HO_OK && (outcome->status != HO_INTERRUPTED || !interrupted))
+    if (!t->all->alone && outcome->status != HO_OK && (outcome->status != HO_INTERRUPTED || !interrupted) &&
+        !ho_task_waits(t))
         note(t, outcome->text);
     t->over = true;
     t->all->finished++;
     if (!t->all->alone)
-        show_progress(t, 1, ho_outcome_name(outcome->status));
+        show_progress(t, 1, ho_task_waits(t) ? "waits for other shares" : ho_outcome_name(outcome->status));
     if (t->all->ended)
         t->all->ended(t->all);
 }
@@ -303,11 +310,12 @@ void ho_tasks_run(ho_many *m)
 void ho_tasks_make(ho_many *m)
 {
     size_t repeat = (size_t)m->experiment->repeat;
-    m->alone = m->experiment->variant_count == 0 && repeat == 1;
+    m->alone = m->experiment->variant_count == 0 && repeat == 1 && !m->spread;
     m->variants = m->experiment->variant_count ? m->experiment->variant_count : 1;
     m->count = m->variants * repeat;
     m->tasks = ho_alloc(m->count * sizeof *m->tasks);
     m->strategies = ho_alloc(m->variants * sizeof *m->strategies);
+    m->candidates = ho_alloc(m->variants * sizeof *m->candidates);
     m->criteria = ho_alloc(m->variants * sizeof *m->criteria);
     m->like_variant = ho_alloc(m->variants * sizeof *m->like_variant);
     m->order = ho_alloc(m->count * sizeof(ho_task *));
@@ -320,7 +328,7 @@ void ho_tasks_make(ho_many *m)
                                         : variant ? ho_format("%s/%zu", variant, i % repeat + 1)
                                                   : ho_format("%zu", i % repeat + 1),
                                 .request = {.origin = &m->origin,
-                                            .whole = m->alone,
+                                            .whole = m->experiment->variant_count == 0 && repeat == 1,
                                             .interrupt = m->request->interrupt,
                                             .tell = tell,
                                             .note = note,

@@ -22,7 +22,8 @@ typedef struct ho_task {
     double share;                /* of it that is done */
     const struct ho_task *after; /* it may take as long as this task took; NULL: no such limit */
     bool begun, over;
-    bool others; /* another process sees to it */
+    bool others;              /* another process sees to it */
+    ho_candidates candidates; /* count 0: not shared out */
 } ho_task;
 
 struct ho_many {
@@ -33,6 +34,7 @@ struct ho_many {
     ho_arena *arena; /* of results that were read back */
     bool chosen;     /* some of the variants were asked for */
     bool alone;      /* one task, whose folder is the run's */
+    bool spread;     /* processes share the folder: it is one of runs, even of one */
     bool resumed;    /* what was begun in the folder goes on */
     ho_resumption resumption;
     bool apart;  /* tasks run in processes of their own */
@@ -40,6 +42,7 @@ struct ho_many {
     double told;
     const char **strategies; /* of each variant */
     const char **criteria;   /* likewise; as in ho_row */
+    int64_t *candidates;     /* likewise: how many can be shared out */
     size_t *like_variant;    /* whose time each variant takes; its own index: none */
     size_t variants;
     ho_run_folder *folder;
@@ -55,6 +58,8 @@ void ho_tasks_make(ho_many *all);
 /* Reads it, and makes everything that can be refused. */
 ho_status ho_task_prepare(ho_task *task, ho_error *error);
 void ho_task_let_go(ho_task *task); /* but for the pipeline of the first */
+/* Whether it is a search whose candidates are not all tried: those of other shares are left. */
+bool ho_task_waits(const ho_task *task);
 /* What a task has come to whose folder says so; *settled: it would come to that again. */
 void ho_task_recall(ho_task *task, bool *settled);
 /* All in their order, as many at a time as the request has jobs. */

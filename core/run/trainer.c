@@ -165,11 +165,16 @@ static ho_status train(ho_trainer *t, const ho_question *q, ho_best *best, ho_an
     return HO_OK;
 }
 
+ho_answer ho_no_answer(const ho_question *q)
+{
+    return (ho_answer){.lambda = q->lambda,
+                       .value = NAN,
+                       .line = {.validation_error = NAN, .gradient_norm = NAN, .stationarity = NAN, .step_scale = 1}};
+}
+
 ho_status ho_ask(ho_trainer *t, const ho_question *q, ho_best *best, ho_answer *a)
 {
-    *a = (ho_answer){.lambda = q->lambda,
-                     .value = NAN,
-                     .line = {.validation_error = NAN, .gradient_norm = NAN, .stationarity = NAN, .step_scale = 1}};
+    *a = ho_no_answer(q);
     if (t->mean)
         return ho_mean_ask(t->mean, q, t->gradient, best, a);
     if (!t->monitored)

@@ -91,6 +91,9 @@ ho_trainer *ho_trainer_of_criterion(const ho_pipeline *pipeline, ho_training *tr
                                     const volatile int *interrupt, ho_error *error);
 void ho_trainer_free(ho_trainer *trainer); /* NULL is fine */
 
+/* One that says nothing yet. */
+ho_answer ho_no_answer(const ho_question *question);
+
 /* Trains with a lambda, of which the best may keep what it reaches. HO_VALUE: from the initial state to the end.
  * HO_GRADIENT: the same, and the hypergradient; an iteration's of which rounding leaves no digit has diverged. Where
  * training is monitored, it runs to the next update and answers with the partial hypergradient there, and the next

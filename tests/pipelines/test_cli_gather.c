@@ -60,6 +60,53 @@ Test(gather, of_shuffled_workers_equals_one_process)
     cr_expect(strstr(cli_run("gather", "shared", NULL).out, "results in shared"), "it can be shown again");
 }
 
+/* The candidates of a search are shared out, even of the only run; whoever comes last to them makes the run. */
+Test(gather, of_candidates_equals_one_process)
+{
+    cli_pipeline("g.yaml", "outer: {plugin: adam, learning_rate: 0.01, iterations: 5}\n",
+                 "outer: {strategy: random, candidates: 7}\n");
+    cli_change(
+        "g.yaml", "mtl.rho: {init: 0.01}",
+        "mtl.rho: {init: 0.01, range: {from: 0, to: 1}}\n  dynamics.learning_rate: {range: {values: [0.2, 1.0e+300]}}");
+    cli_change("g.yaml", "constraint: nonnegative}", "constraint: nonnegative, range: {from: 0, to: 0.1}}");
+    cli_expect_done(cli_run("pipeline", "g.yaml", "--out", "one", NULL));
+    cli_result r;
+    for (int i = 3; i >= 1; i--) {
+        cr_expect(i == 3 || cli_run("gather", "shared", NULL).status == 1, "some candidates are missing");
+        cli_expect_done(r = cli_run("pipeline", "g.yaml", "--task", share(i, 3), "--out", "shared", NULL));
+        cr_expect(strstr(r.out, i > 1 ? "0 of the 1 runs" : "1 of the 1 runs"), "%s", r.out);
+        cr_expect_eq(strstr(r.out, ", 1 wait for candidates of other shares") != NULL, i > 1, "%s", r.out);
+    }
+    expect_same("one", "shared/1");
+    cli_expect_done(cli_run("gather", "shared", NULL));
+    cr_expect_not(cli_exists("shared/checkpoints/run.yaml"), "it is over");
+    cr_expect_not(cli_exists("shared/checkpoints/candidate-0-1"), "it is over");
+    cli_expect_refused("one run", cli_run("gather", "one", NULL), "is a single run: there is nothing to gather", NULL);
+}
+
+/* What was tried before a share died is not tried again; nor does a share run twice at a time. */
+Test(gather, candidates_that_were_tried_count)
+{
+    cli_pipeline("g.yaml", "outer: {plugin: adam, learning_rate: 0.01, iterations: 5}\n", "outer: {strategy: grid}\n");
+    cli_change("g.yaml", "mtl.rho: {init: 0.01}", "mtl.rho: {init: 0.01, range: {from: 0, to: 1, points: 3}}");
+    cli_change("g.yaml", "constraint: nonnegative}", "constraint: nonnegative, range: {values: [0, 0.1]}}");
+    cli_expect_done(cli_run("pipeline", "g.yaml", "--out", "one", NULL));
+    cli_expect_done(cli_run("pipeline", "g.yaml", "--task", "1/2", "--out", "shared", NULL));
+    static const char before[] = "ls -i --time-style=full-iso -l shared/checkpoints/candidate-0-[135] >%s";
+    cr_assert_eq(cli_shell(cli_format(before, "x1")), 0);
+    cr_assert_eq(
+        cli_shell("flock shared/checkpoints/candidate-0-share-2-2 $HOTOOL pipeline g.yaml --task 2/2 --out shared "
+                  ">held 2>&1"),
+        0);
+    cr_expect(strstr(cli_read("held"), "1 wait for"), "%s", cli_read("held"));
+    cr_expect_not(cli_exists("shared/checkpoints/candidate-0-2"));
+    cli_expect_done(cli_run("pipeline", "g.yaml", "--task", "1/2", "--out", "shared", NULL));
+    cr_assert_eq(cli_shell(cli_format(before, "x2")), 0);
+    cr_expect_eq(cli_shell("cmp x1 x2"), 0, "tried again");
+    cli_expect_done(cli_run("pipeline", "g.yaml", "--task", "2/2", "--out", "shared", NULL));
+    expect_same("one", "shared/1");
+}
+
 /* The recipe of the documentation; xargs where there is no GNU parallel. */
 static void try_recipe(const char *recipe)
 {
@@ -117,7 +164,7 @@ Test(gather, a_share_that_died_goes_on_and_what_is_missing_is_told)
     cr_expect_eq(cli_finish(worker).status, 128 + SIGKILL);
     cli_result r = cli_run("gather", "shared", NULL);
     cr_expect_eq(r.status, 1);
-    cr_expect(strstr(r.err, "2 of 3 runs have not finished, the first is A/1: start their tasks again"), "%s", r.err);
+    cr_expect(strstr(r.err, "3 of 3 runs have not finished, the first is A/1: start their tasks again"), "%s", r.err);
     cr_expect(json_is(cli_read("shared/result.json"), "outcome", "interrupted"));
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "shared", "--task", "2/3", NULL));
     cli_expect_done(cli_run("pipeline", "v.yaml", "--out", "shared", "--task", "1/3", NULL));
@@ -204,5 +251,6 @@ Test(gather, progress_ends_at_the_end)
     cli_expect_done(r);
     cr_expect(strstr(r.err, "9/9 runs  "), "%s", r.err);
     r = cli_run_on_terminal(100, "pipeline", "v.yaml", "--out", "t", "--task", "2/4", NULL);
-    cr_expect(strstr(r.err, "[########################] 2/2 runs  "), "%s", r.err);
+    cr_expect(strstr(r.err, "[########################] 5/5 runs  "), "%s", r.err);
+    cr_expect(strstr(r.err, "R/3: waits for other shares"), "%s", r.err);
 }
