@@ -29,7 +29,7 @@ static const ho_flag flags[] = {
     {"--threads", "N", "number of threads per run; results do not depend on it (default: 1)", HO_CLI_THREADS,
      offsetof(ho_cli, threads)},
     {"--task", "I/N",
-     "do only share I of N of the runs and candidates, into the common folder --out (see hotool gather)", HO_CLI_TASK,
+     "do only share I of N of the work, into the common folder --out (see hotool gather)", HO_CLI_TASK,
      offsetof(ho_cli, task)},
     {"--out", "DIR", "folder for the results; must be new or empty", HO_CLI_OUT, offsetof(ho_cli, out)},
     {"--sort", "COLUMN", "sort by run, date, method, outcome, validation, test or seconds (default: run)", HO_CLI_SORT,
