@@ -72,6 +72,6 @@ int main(int count, char **arguments)
         ho_training_free(c.training);
         return 0;
     }
-    fprintf(stderr, "usage: bench_counted W1|W2|W3|W4|W5 MODE\n");
+    fprintf(stderr, "usage: bench_counted W1|W2|W2b|W3|W4|W5|W6 MODE\n");
     return 2;
 }

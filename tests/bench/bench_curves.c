@@ -15,7 +15,7 @@ typedef struct curve {
     const char *name, *what;
     char grows; /* T, m or d */
     int64_t at[POINTS];
-    const char *modes[3]; /* up to a NULL */
+    const char *modes[2]; /* the second may be NULL */
     workload w;
 } curve;
 
@@ -118,7 +118,20 @@ static double slope(const double *x, const double *y)
     return xy / xx;
 }
 
-static void measure_curve(const curve *c, const char *mode, bool quick, FILE *csv)
+/* A line of the summary, below the points of all curves. */
+static void summarize(char *line, size_t size, const curve *c, const char *mode, const double *x, const double *seconds,
+                      double plain)
+{
+    char what[96], growth[64];
+    snprintf(what, sizeof what, "%s, %s", c->what, mode);
+    if (c->grows == 'm')
+        snprintf(growth, sizeof growth, "%6.2f plain trainings each", slope(x, seconds) / plain);
+    else
+        snprintf(growth, sizeof growth, "%6.1f times as long", seconds[POINTS - 1] / seconds[0]);
+    snprintf(line, size, "%c  %-66s %9.4f to %7.4f  %s", c->grows, what, seconds[0], seconds[POINTS - 1], growth);
+}
+
+static void measure_curve(const curve *c, const char *mode, bool quick, FILE *csv, char *line, size_t size)
 {
     double x[POINTS], seconds[POINTS], plain = 0;
     printf("%s, %s: %s\n  %8s %10s %10s %8s %12s %8s\n", c->name, mode, c->what, (char[]){c->grows, 0}, "plain s",
@@ -141,6 +154,7 @@ static void measure_curve(const curve *c, const char *mode, bool quick, FILE *cs
         printf("  each hyperparameter more: %.2f plain trainings\n", slope(x, seconds) / plain);
     else
         printf("  ten times %c: %.1f times as long\n", c->grows, seconds[POINTS - 1] / seconds[0]);
+    summarize(line, size, c, mode, x, seconds, plain);
     fflush(stdout);
 }
 
@@ -164,9 +178,14 @@ int main(int count, char **arguments)
     }
     if (csv)
         fprintf(csv, "curve,mode,x,plain_seconds,seconds,least,most,held_bytes\n");
+    char lines[2 * CURVES][200];
+    int measured = 0;
     for (const curve *c = curves; c < curves + CURVES; c++)
-        for (int k = 0; k < 3 && c->modes[k]; k++)
-            measure_curve(c, c->modes[k], quick, csv);
+        for (int k = 0; k < 2 && c->modes[k]; k++, measured++)
+            measure_curve(c, c->modes[k], quick, csv, lines[measured], sizeof lines[measured]);
+    printf("\n%-70s %9s, s  %s\n", "grows tenfold", "least to most", "all of it, or one more");
+    for (int i = 0; i < measured; i++)
+        puts(lines[i]);
     if (csv && fclose(csv)) {
         perror(path);
         return 1;

@@ -1,10 +1,11 @@
 /*
- * The table: five workloads in f32 and f64, with one and two threads.
+ * The table: the workloads in f32 and f64, with one and two threads.
  *
- *     bench_workloads [--quick] [--rounds N] [--json FILE] [--precision f32|f64] [--threads N]
- *                     [--mode MODE [--OPTION VALUE]...] [NAME]...
+ *     bench_workloads [--quick] [--rounds N] [--steps N] [--json FILE] [--precision f32|f64] [--threads N]
+ *                     [--hotool PROGRAM] [--mode MODE [--OPTION VALUE]...] [NAME]...
  *
- * NAME is W1 to W5; OPTION one of the mode's own, such as --store state. --quick: one round of few steps.
+ * NAME is W1 to W6 or W2b; OPTION one of the mode's own, such as --store state. --quick: one round of few steps.
+ * --steps: T instead of the workload's. Without a NAME, what machine.h measures follows; start-up with --hotool.
  */
 #include <math.h>
 #include <string.h>
@@ -12,22 +13,27 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "machine.h"
 #include "measure.h"
 
 /* What a workload is measured with, unless the command line says otherwise. */
 typedef struct way {
     const char *workload, *mode;
     int64_t every;
+    bool only_f32; /* where f64 would take long to say the same */
 } way;
 
-static const way ways[] = {{"W1", "reverse", 0}, {"W2", "reverse", 0}, {"W2", "forward", 0}, {"W2", "forward", 10},
-                           {"W3", "reverse", 0}, {"W4", "reverse", 0}, {"W5", "reverse", 0}};
+static const way ways[] = {
+    {"W1", "reverse", 0, false}, {"W2", "reverse", 0, false}, {"W2", "forward", 0, false},
+    {"W2", "forward", 10, true}, {"W2b", "reverse", 0, true}, {"W3", "reverse", 0, false},
+    {"W4", "reverse", 0, false}, {"W5", "reverse", 0, false}, {"W6", "reverse", 0, false},
+};
 enum { WAYS = sizeof ways / sizeof *ways };
 
 typedef struct request {
     bool quick, wanted[WORKLOADS], some;
-    int rounds, threads, precision; /* threads and precision (1: f32, 2: f64): 0: both */
-    const char *json, *mode, *options[MOST_OPTIONS][2];
+    int rounds, steps, threads, precision; /* steps 0: as usual; threads and precision (1: f32, 2: f64): 0: both */
+    const char *json, *hotool, *mode, *options[MOST_OPTIONS][2];
 } request;
 
 static _Noreturn void refuse(const char *what, const char *word)
@@ -51,6 +57,10 @@ static void read_option(request *r, const char *name, const char *value, size_t 
         refuse("no value for", name);
     if (!strcmp(name, "--rounds"))
         r->rounds = whole("--rounds takes 1 to 25, not", value, MOST_ROUNDS);
+    else if (!strcmp(name, "--steps"))
+        r->steps = whole("--steps takes 1 to 1000000, not", value, 1000000);
+    else if (!strcmp(name, "--hotool"))
+        r->hotool = value;
     else if (!strcmp(name, "--threads"))
         r->threads = whole("--threads takes 1 to 8, not", value, 8);
     else if (!strcmp(name, "--precision"))
@@ -69,7 +79,7 @@ static void read_option(request *r, const char *name, const char *value, size_t 
 
 static request read_arguments(char **arguments)
 {
-    request r = {.rounds = 5};
+    request r = {.rounds = 3};
     size_t options = 0;
     for (char **a = arguments; *a; a++) {
         if (!strcmp(*a, "--quick")) {
@@ -182,7 +192,9 @@ static void measure_row(const request *r, bench_row *row, ho_json *json, totals 
 {
     figures f;
     row->rounds = r->rounds;
-    row->w.steps = r->quick ? row->w.few : row->w.steps;
+    row->w.steps = r->steps ? r->steps : r->quick ? row->w.few : row->w.steps;
+    if (r->quick && row->w.width > 512) /* as telling, and quick */
+        row->w.width = 512;
     memcpy(row->options, r->options, sizeof r->options);
     measure(row, &f);
     print_row(row, &f);
@@ -202,7 +214,7 @@ static void measure_way(const request *r, const way *w, ho_json *json, totals *a
 {
     for (int precision = 1; precision <= 2; precision++)
         for (int threads = r->threads ? r->threads : 1; threads <= (r->threads ? r->threads : 2); threads++) {
-            if (r->precision && r->precision != precision)
+            if (r->precision ? r->precision != precision : w->only_f32 && precision == 2)
                 continue;
             bench_row row = {
                 .mode = r->mode ? r->mode : w->mode, .every = w->every, .f64 = precision == 2, .threads = threads};
@@ -266,9 +278,15 @@ int main(int count, char **arguments)
         before = w;
     }
     ho_json_close(&json, ']');
+    print_foot(&all);
+    if (!r.some && !r.mode) {
+        measure_processors(&json);
+        measure_checkpointed(r.quick, &json);
+        if (r.hotool)
+            measure_start_up(r.hotool, r.quick, &json);
+    }
     ho_json_close(&json, '}');
     ho_json_end(&json);
-    print_foot(&all);
     write_json(&json, r.json);
     return 0;
 }

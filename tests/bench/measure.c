@@ -24,6 +24,7 @@ typedef struct measuring {
     ho_training *training;
     const ho_instance *mode;
     double *lambda, *gradient;
+    int64_t steps;
     figures *f;
     double clock, processor; /* seconds in all */
     double taken[MEASURED][MOST_ROUNDS], digits[MOST_ROUNDS];
@@ -44,7 +45,7 @@ static spread spread_of(double *values, int count)
 static void train(measuring *m)
 {
     double value;
-    must(&m->b, ho_train(m->training, m->row->w.steps, m->lambda, NULL, &value, &m->b.error) == HO_OK);
+    must(&m->b, ho_train(m->training, m->steps, m->lambda, NULL, &value, &m->b.error) == HO_OK);
 }
 
 /* Forward over the steps with a hypergradient now and then, as real-time updates ask for it. */
@@ -53,8 +54,8 @@ static void gradients_on_the_way(measuring *m)
     ho_mode_run run = {0};
     ho_error *error = &m->b.error;
     must(&m->b, ho_mode_start(&run, m->training, m->mode, m->lambda, error) == HO_OK);
-    for (int64_t t = 0, next; t < m->row->w.steps; t = next) {
-        next = t + m->row->every < m->row->w.steps ? t + m->row->every : m->row->w.steps;
+    for (int64_t t = 0, next; t < m->steps; t = next) {
+        next = t + m->row->every < m->steps ? t + m->row->every : m->steps;
         must(&m->b, ho_mode_advance(&run, t, next, m->lambda, error) == HO_OK);
         must(&m->b, ho_mode_hypergradient(&run, m->lambda, &m->f->error, m->gradient, error) == HO_OK);
     }
@@ -69,7 +70,7 @@ static void take_gradient(measuring *m)
         gradients_on_the_way(m);
         return;
     }
-    must(&m->b, ho_hypergradient(m->training, m->mode, m->row->w.steps, m->lambda, &m->f->error, m->gradient, &cost,
+    must(&m->b, ho_hypergradient(m->training, m->mode, m->steps, m->lambda, &m->f->error, m->gradient, &cost,
                                  &m->b.error) == HO_OK);
     m->f->held = (double)cost.bytes;
     m->f->residuals = (double)cost.residual_bytes;
@@ -77,7 +78,7 @@ static void take_gradient(measuring *m)
 
 static bool has_loop_by_hand(const bench_row *row)
 {
-    return !row->alone && !row->f64;
+    return !row->alone && !row->f64 && !row->w.convolutions;
 }
 
 static void train_by_hand(measuring *m)
@@ -149,7 +150,8 @@ static void one_round_of_others(measuring *m, int round, ceilings *top)
             ceilings_open(top, &m->row->w, m->row->f64, m->row->threads);
         m->taken[PRODUCT_RATE][round] = ceilings_product(top);
         m->taken[COPY_RATE][round] = ceilings_copy(top);
-        m->taken[PRODUCTS][round] = (double)m->row->w.steps * ceilings_step_products(top);
+        if (!m->row->w.convolutions)
+            m->taken[PRODUCTS][round] = (double)m->row->w.steps * ceilings_step_products(top);
     }
     openblas_set_num_threads(1);
 }
@@ -166,21 +168,37 @@ static double flops_so_far(void)
     return flops;
 }
 
-/* The operations of both, counted while they run once more. */
+/* The operations of one of both, counted while it runs once more with so many steps. */
+static double operations(measuring *m, void (*what)(measuring *), int64_t steps)
+{
+    const double before = flops_so_far();
+    m->training = ho_training_new(&m->q.problem, &m->b.error);
+    must(&m->b, m->training != NULL);
+    m->steps = steps;
+    what(m);
+    ho_training_free(m->training);
+    return flops_so_far() - before;
+}
+
+/* They grow by the same from step to step, so that two short runs tell those of a long one. */
+static double operations_of_all(measuring *m, void (*what)(measuring *))
+{
+    const workload *w = &m->row->w;
+    if (m->row->every || w->steps <= 2 * w->few)
+        return operations(m, what, w->steps);
+    const double some = operations(m, what, w->few), twice = operations(m, what, 2 * w->few);
+    return some + (twice - some) * (double)(w->steps - w->few) / (double)w->few;
+}
+
 static void count_operations(measuring *m)
 {
+    const double held = m->f->held, residuals = m->f->residuals, error = m->f->error;
     ho_profile_enable(true);
-    for (int i = 0; i < 2; i++) {
-        const double before = flops_so_far();
-        m->training = ho_training_new(&m->q.problem, &m->b.error);
-        must(&m->b, m->training != NULL);
-        if (i == 0)
-            train(m);
-        else
-            take_gradient(m);
-        ho_training_free(m->training);
-        *(i == 0 ? &m->f->plain_flops : &m->f->gradient_flops) = flops_so_far() - before;
-    }
+    m->f->plain_flops = operations_of_all(m, train);
+    m->f->gradient_flops = operations_of_all(m, take_gradient);
+    m->f->held = held;
+    m->f->residuals = residuals;
+    m->f->error = error;
 }
 
 static void open_row(measuring *m)
@@ -261,6 +279,7 @@ void measure(const bench_row *row, figures *f)
         measuring *m = ho_alloc(sizeof *m);
         m->row = row;
         m->f = f;
+        m->steps = row->w.steps;
         measure_here(m);
         FILE *out = fdopen(ends[1], "w");
         _exit(out && send(m, out) ? 0 : 1);

@@ -29,6 +29,19 @@ const workload workloads[WORKLOADS] = {
      .few = 2,
      .dynamics = "momentum",
      .tuned = {{"dynamics.learning_rate", "0.001"}, {"dynamics.momentum", "0.5"}, {"second.weight", "0.01"}}},
+    {.name = "W2b",
+     .what = "123 - 4 x 2048 - 183 and 300, tanh, batch 200, momentum, m = 3, T = 10",
+     .examples = 2000,
+     .features = 123,
+     .classes = 183,
+     .reals = 300,
+     .width = 2048,
+     .layers = 4,
+     .batch = 200,
+     .steps = 10,
+     .few = 1,
+     .dynamics = "momentum",
+     .tuned = {{"dynamics.learning_rate", "0.001"}, {"dynamics.momentum", "0.5"}, {"second.weight", "0.01"}}},
     {.name = "W3",
      .what = "softmax with a weight for each example, 5000 x 784 x 10, full batch, SGD, T = 200",
      .examples = 5000,
@@ -71,6 +84,19 @@ const workload workloads[WORKLOADS] = {
      .penalty = "l2",
      .penalties = 1,
      .tuned = {{"dynamics.learning_rate", "0.001"}, {"penalty0.rho", "0.0001"}}},
+    {.name = "W6",
+     .what = "28 x 28, 8 kernels of 5 x 5, max pooling 2 x 2, 10 classes, batch 100, momentum, T = 20",
+     .examples = 1000,
+     .features = 784,
+     .classes = 10,
+     .convolutions = true,
+     .batch = 100,
+     .steps = 20,
+     .few = 2,
+     .dynamics = "momentum",
+     .penalty = "l2",
+     .penalties = 1,
+     .tuned = {{"dynamics.learning_rate", "0.01"}, {"dynamics.momentum", "0.5"}, {"penalty0.rho", "0.0001"}}},
 };
 
 int workload_layers(const workload *w, int in[MOST_LAYERS + 2], int out[MOST_LAYERS + 2])
@@ -114,9 +140,14 @@ static ho_examples made_up(const workload *w, bool f64, int64_t count, uint64_t 
 
 static ho_instance *model_of(bench *b, const workload *w)
 {
+    ho_tree *options = ho_tree_new(b->arena, HO_TREE_MAP, (ho_place){0});
+    if (w->convolutions) {
+        set(options, "kernel", scalar(b, "5"));
+        set(options, "channels", scalar(b, "8"));
+        return make(b, HO_MODEL, "cnn", "model", options);
+    }
     if (w->layers == 0)
         return make(b, HO_MODEL, "softmax", "model", NULL);
-    ho_tree *options = ho_tree_new(b->arena, HO_TREE_MAP, (ho_place){0});
     ho_tree *widths = ho_tree_new(b->arena, HO_TREE_LIST, (ho_place){0});
     for (int64_t i = 0; i < w->layers; i++)
         ho_tree_append(widths, scalar(b, ho_arena_format(b->arena, "%d", (int)w->width)));

@@ -1,4 +1,4 @@
-/* Five trainings on made-up examples, W1 to W5, on which everything is measured. */
+/* Trainings on made-up examples, W1 to W6, on which everything is measured. */
 #ifndef WORKLOADS_H
 #define WORKLOADS_H
 
@@ -6,7 +6,7 @@
 #include "system/problem.h"
 
 enum {
-    WORKLOADS = 5,
+    WORKLOADS = 7,
     MOST_LAYERS = 4,
     MOST_PENALTIES = 10,
     MOST_TUNED = 10,
@@ -16,6 +16,7 @@ typedef struct workload {
     const char *name, *what;
     int64_t examples, features, classes, reals; /* reals: the width of a second head; 0: none */
     int64_t width, layers;                      /* hidden layers, tanh; none: softmax */
+    bool convolutions;                          /* instead: images that are square, 8 kernels of 5 x 5 */
     int64_t batch;                              /* 0: all examples */
     int64_t steps;                              /* T */
     int64_t few;                                /* the T of a small run */
