@@ -254,6 +254,8 @@ static ho_status perform(ho_training *training, const form *f, const call *c)
         measure(training, f, c);
     if (status == HO_OK && c->gradient)
         ho_hypers_collect(&training->hypers, step_of(training, f, c), c->gradient);
+    if (status == HO_OK && training->rescue.on && f->how == HO_VJP)
+        ho_rescue_follow(training, f->map == HO_ERROR, c->out);
     if (status == HO_OK && f->how == HO_VALUE && f->way != HO_KEPT && f->map != HO_OBJECTIVE && training->branches)
         status = note_branches(training, f->map);
     if (status == HO_OK && f->map == HO_STEP && f->next && !training->examine)

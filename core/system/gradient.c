@@ -125,6 +125,13 @@ ho_status ho_hypergradient_of(ho_walk *w, ho_training *training, const ho_instan
     ho_error own = {0};
     run_mode(w, training, mode, steps, lambda, value, gradient, last, cost, &finite, &own);
     cost->evaluations = ho_training_evaluations(training) - before;
+    if (own.status == HO_OK && !finite && ho_training_repeats(training)) {
+        ho_walk again = {0};
+        ho_training_rescue(training, true);
+        run_mode(&again, training, mode, steps, lambda, value, gradient, last, cost, &finite, &own);
+        finite = finite && ho_training_rescued(training);
+        ho_training_rescue(training, false);
+    }
     if (own.status == HO_OK && !finite) {
         ho_walk again = {0};
         ho_training_examine(training, true);

@@ -6,6 +6,7 @@
  *   calls.c                             what modes ask: steps, derivatives, errors
  *   residuals.c                         what is kept of a step
  *   examine.c                           running a program; where a NaN came from
+ *   rescue.c                            adjoints that overflow though nothing comes of them
  *   programs.c                          graphs of maps and of their derivatives, planned on first use
  *   objective.c    dynamics.c           what the plugins compute, as graphs
  *   ------------------------------------------------------------------------------------------------------------------
@@ -91,6 +92,15 @@ struct ho_residuals {
 
 /* ---- the training ------------------------------------------------------------------------------------------------ */
 
+/* An adjoint that has grown beyond all numbers is made smaller, and is right as long as nothing comes of it: where the
+ * hyperparameters' cotangents are 0 from there on, as those of weights that never move are, any multiple of it will do.
+ */
+typedef struct ho_rescue {
+    bool on;
+    bool shrunk;  /* this sweep's adjoint is a multiple of what it should be, */
+    bool spoiled; /* and a cotangent that is not 0 came of it: the hypergradient is lost */
+} ho_rescue;
+
 struct ho_training {
     ho_system system; /* first: modes hold its address */
     ho_ground ground;
@@ -116,6 +126,7 @@ struct ho_training {
     void *rest_context;
     bool through; /* the flag is not looked at */
     bool examine;
+    ho_rescue rescue;
     uint64_t *branches;             /* NULL: not asked for */
     int64_t evaluations;            /* of the objective's gradient, as ho_training_evaluations counts */
     ho_vector *spare;               /* for next states that were not asked for */
@@ -158,6 +169,11 @@ ho_program *ho_program_of_step(ho_training *training, ho_how how, ho_way way, in
 /* What a step keeps; NULL: the training's error says why. */
 const ho_keeping *ho_keeping_get(ho_training *training);
 void ho_program_free(ho_program *program);
+
+/* ---- rescue.c ---------------------------------------------------------------------------------------------------- */
+
+/* After each VJP, while a rescue is on. out: the adjoint that comes next, or NULL. */
+void ho_rescue_follow(ho_training *training, bool begins, ho_vector *out);
 
 /* ---- examine.c --------------------------------------------------------------------------------------------------- */
 

@@ -281,3 +281,14 @@ void ho_vector_shake(ho_vector *v)
             ((double *)v->segments[0])[i] *= up ? 1 + DBL_EPSILON : 1 - DBL_EPSILON;
     }
 }
+
+bool ho_vector_shrink(ho_vector *v)
+{
+    const int limit = v->layout->ground->problem->precision == HO_F32 ? 60 : 400;
+    double norm = 0; /* of an adjoint's one column */
+    ho_vector_norms(v, &norm);
+    if (!(norm > ldexp(1, limit)) || !isfinite(norm))
+        return false;
+    ho_vector_axpby(ldexp(1, -limit), v, 0, v);
+    return true;
+}

@@ -56,6 +56,8 @@ void ho_vector_squares(const ho_vector *v, size_t segment, int64_t column, doubl
 void ho_vector_distances(const ho_vector *a, const ho_vector *b, double *by_weight);
 /* Moves each weight of a state by a rounding or two, up or down; 0 stays. */
 void ho_vector_shake(ho_vector *state);
+/* Where a number is so large that a few steps more might overflow: divides all by a power of two. False: none is. */
+bool ho_vector_shrink(ho_vector *vector);
 /* Points leaves, one for each segment, at a vector. */
 void ho_vector_bind(const ho_vector *vector, const size_t *leaves);
 

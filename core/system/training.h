@@ -87,6 +87,10 @@ void ho_training_see_through(ho_training *training, bool through);
 void ho_training_examine(ho_training *training, bool on);
 /* Whether steps gone by can be taken again: not where a stream gives each example once only. */
 bool ho_training_repeats(const ho_training *training);
+/* While on, an adjoint that would overflow is kept small, and what comes of it is watched: ho_training_rescued tells
+ * whether nothing did, so that the hypergradient computed meanwhile is right. */
+void ho_training_rescue(ho_training *training, bool on);
+bool ho_training_rescued(const ho_training *training);
 /* While `fingerprint` is not NULL, every initial map, step and validation error (without derivatives) adds to it which
  * branches it took: of max, min, abs, sign, floor, select, comparisons and largest entries, but for what stands under a
  * stop. Runs whose fingerprints differ lie on two sides of a kink. Costs about another evaluation of the gradient. */

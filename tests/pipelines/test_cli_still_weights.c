@@ -83,6 +83,27 @@ Test(still_weights, both_at_once)
     expect_gradient(100, 0.01, -0.444167, 2.722945);
 }
 
+/* No linear model learns an exclusive or: at 0 nothing receives a gradient, whatever the hyperparameters. The adjoint
+ * overflows within 20 steps, and nothing comes of it; of random initial weights, all would. */
+Test(still_weights, nothing_that_ever_moves)
+{
+    write_pipeline(&(points){4, 2, {1, 1, -1, -1, 1, -1, -1, 1}, {0, 0, 1, 1}},
+                   &(points){3, 2, {1, .5, -1, .2, .3, -1}, {0, 1, 1}});
+    static const char *const dynamics[] = {"adam", "rmsprop"}, *const modes[] = {"reverse", "checkpointed"},
+                             *const precisions[] = {"f32", "f64"};
+    for (int k = 0; k < 8; k++) {
+        const char *out = cli_format("out%d", k);
+        cli_expect_done(cli_run("hypergradient", "p.yaml", "--mode", modes[k / 2 % 2], "--precision", precisions[k % 2],
+                                "--set", cli_format("dynamics=%s", dynamics[k / 4]), "--set", "steps=200", "--out", out,
+                                NULL));
+        cr_expect_eq(*cli_array(cli_format("%s/dynamics.learning_rate.npy", out), 1), 0.0, "%s", out);
+        cr_expect_eq(*cli_array(cli_format("%s/l2.rho.npy", out), 1), 0.0, "%s", out);
+    }
+    cli_result r = cli_run("hypergradient", "p.yaml", "--set", "steps=200", "--set",
+                           "hyperparameters/model.init_scale={init: 0}", NULL);
+    cr_expect(r.status == 1 && strstr(r.err, "in the derivative by w"), "%d %s", r.status, r.err);
+}
+
 /* Adam goes by the gradients' ratios: with epsilon scaled as the objective is, nothing changes. With an epsilon far
  * above every gradient it is gradient descent, whose small steps have derivatives too. */
 Test(still_weights, small_gradients_are_not_noise)
