@@ -152,7 +152,7 @@ static void print_next(const project *p)
         printf("  %s\n", ho_path_last(p->written[i]));
     printf("\n"
            "  cd %s\n"
-           "  make check   # builds %s.so, and hotool proves it; or: meson setup build && meson test -C build\n"
+           "  make check   # builds and verifies %s.so; or: meson setup build && meson test -C build\n"
            "  make run     # runs pipeline.yaml with it\n",
            p->folder, p->name);
 }

@@ -9,7 +9,7 @@ typedef struct box {
 } box;
 
 static const ho_option options[] = {
-    {.name = "lower", .type = HO_REAL, .initial = "-1e308", .doc = "least value of each entry (default: no bound)"},
+    {.name = "lower", .type = HO_REAL, .initial = "-1e308", .doc = "smallest value of each entry (default: no bound)"},
     {.name = "upper", .type = HO_REAL, .initial = "1e308", .doc = "largest value of each entry (default: no bound)"},
 };
 
@@ -54,10 +54,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "box",
     .version = "1.0.0",
     .doc = "each entry lies between lower and upper",
-    .details =
-        "{x : lower <= x_i <= upper}, within the hyperparameter's domain and structure\n\n"
-        "The projection is entrywise; a symmetric matrix is replaced by (x + x')/2 first. A diagonal that is 0 by "
-        "structure stays 0 whatever the bounds. Either bound may be left out.",
+    .details = "{x : lower <= x_i <= upper}, within the hyperparameter's domain and structure\n\n"
+               "The projection is entrywise; a symmetric matrix is replaced by (x + x')/2 first. A diagonal that is 0 "
+               "by structure stays 0 whatever the bounds. Either bound may be omitted.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -37,11 +37,10 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "With one weight per training example and cap 1 this is the constraint set of data hyper-cleaning in "
         "Franceschi, Donini, Frasconi, Pontil, Forward and Reverse Gradient-Based Hyperparameter Optimization (ICML "
         "2017): at_most is the total weight to distribute, so the least useful examples end at weight 0.\n\n"
-        "The projection is exact wherever the point lies: x_i becomes clip(x_i - theta, 0, cap) with the theta that "
-        "meets the bound, or theta = 0 if clipping alone meets it. Each entry is right to the last digits of the "
-        "largest, even if the point is at 1e300. 5000 entries take a fraction of a millisecond. If at_most is at least "
-        "cap times the number of entries, the bound on the sum is "
-        "never active: use box.",
+        "The projection is exact wherever the point lies: x_i becomes clip(x_i - theta, 0, cap), with the theta that "
+        "satisfies the bound, or theta = 0 if clipping alone satisfies it. Each entry is accurate to the last digits "
+        "of the largest, even if the point is at 1e300. 5000 entries take a fraction of a millisecond. If at_most is "
+        "at least cap times the number of entries, the bound on the sum is never active: use box.",
     .options = HO_TABLE(options),
     .calls = &bounded_sum_calls,
     .create = create,

@@ -26,14 +26,13 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "simplex",
     .version = "1.0.0",
     .doc = "each entry is at least 0, and their sum is given",
-    .details =
-        "{x : x_i >= 0, sum_i x_i = total}, within the hyperparameter's domain and structure\n\n"
-        "For weights that share a fixed budget: mixtures of terms, of tasks, of examples. For a sum that may also "
-        "be smaller, see nonnegative_sum.\n\n"
-        "The projection is exact wherever the point lies: x_i becomes max(x_i - theta, 0) with the theta, of "
-        "either sign, that meets the sum, to the last digits of the entries. A default that has another sum is "
-        "projected before the first iteration. Only the differences between the entries of a hypergradient count: "
-        "the sum leaves no other direction.",
+    .details = "{x : x_i >= 0, sum_i x_i = total}, within the hyperparameter's domain and structure\n\n"
+               "For weights that share a fixed budget: mixtures of terms, of tasks, of examples. For a sum that may "
+               "also be smaller, see nonnegative_sum.\n\n"
+               "The projection is exact wherever the point lies: x_i becomes max(x_i - theta, 0) with the theta, of "
+               "either sign, that meets the sum, to the last digits of the entries. An initial value with another sum "
+               "is projected before the first iteration. Only the differences between the entries of a hypergradient "
+               "matter, because the sum is fixed.",
     .options = HO_TABLE(options),
     .calls = &bounded_sum_calls,
     .create = create,

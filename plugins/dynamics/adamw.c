@@ -43,7 +43,7 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_DYNAMICS),
     .name = "adamw",
     .version = "1.0.0",
-    .doc = "AdamW: Adam, with weight decay that the moments do not see",
+    .doc = "AdamW: Adam with decoupled weight decay",
     .details =
         "m_t = beta1 m_{t-1} + (1 - beta1) g_t\nv_t = beta2 v_{t-1} + (1 - beta2) g_t^2\n"
         "w_t = w_{t-1} - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m_t / sqrt(v_t + epsilon^2)\n"

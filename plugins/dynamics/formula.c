@@ -6,20 +6,20 @@ static const ho_option slot_fields[] = {
     {.name = "initial",
      .type = HO_STRING,
      .doc = "a formula over w, the initial weights, and the hyperparameters; 0 if there is none"},
-    {.name = "doc", .type = HO_STRING, .initial = "slot of a formula", .doc = "what it is, in one line"},
+    {.name = "doc", .type = HO_STRING, .initial = "slot of a formula", .doc = "a description, in one line"},
 };
 
 static const ho_option options[] = {
     HO_FORMULA_HYPERS,
     {.name = "slots",
      .type = HO_ROWS,
-     .doc = "what is kept from step to step beside the weights, in their shape: names, each with its initial value",
+     .doc = "state kept between steps, in the shape of the weights: names, each with its initial value",
      .fields = HO_TABLE(slot_fields)},
     HO_FORMULA_LINES("formulas", "the lines of a step, NAME = FORMULA; w and every slot must be bound"),
     {.name = "granularity",
      .type = HO_CHOICE,
      .initial = "whole",
-     .doc = "whole: w, g and slots are flat vectors over all weights; tensor: of each weight tensor by itself",
+     .doc = "whole: w, g and the slots are flat vectors over all weights; tensor: one weight tensor at a time",
      .choices = "whole|tensor"},
 };
 
@@ -82,25 +82,16 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "formula",
     .version = "1.0.0",
     .doc = "an optimizer written in the pipeline: its slots, hyperparameters and the formulas of a step",
-    .details =
-        "In scope of the formulas are w; g, the gradient of the objective at w; the slots; the hyperparameters; and t, "
-        "the "
-        "number of the step, from 1. A name may be bound again, and later lines see its new value. This is Nesterov's "
-        "momentum:\n\n"
-        "  dynamics:\n"
-        "    plugin: formula\n"
-        "    hyperparameters:\n"
-        "      learning_rate: {default: 0.01, domain: nonnegative}\n"
-        "      momentum: {default: 0.9, domain: decay}\n"
-        "    slots: [v]\n"
-        "    formulas: |\n"
-        "      v = momentum*v - learning_rate*grad(w + momentum*v)\n"
-        "      w = w + v\n\n"
-        "The hyperparameters are set and tuned like those of any plugin (`learning_rate: 0.1` beside them, "
-        "`dynamics.learning_rate` among those tuned), and the outer optimizer may be a formula, too. Mistakes are "
-        "reported "
-        "at their line and column. sdk/FORMULAS.md describes the language, and how steps that divide by a root of "
-        "gradients, as Adam's do, are kept free of noise.",
+    .details = "In scope of the formulas are w; g, the gradient of the objective at w; the slots; the hyperparameters; "
+               "and t, the number of the step, from 1. A name may be bound again, and later lines see its new value. "
+               "This is Nesterov's momentum:\n\n"
+               "  dynamics:\n    plugin: formula\n    hyperparameters:\n      learning_rate: {default: 0.01, domain: "
+               "nonnegative}\n      momentum: {default: 0.9, domain: decay}\n    slots: [v]\n    formulas: |\n      v "
+               "= momentum*v - learning_rate*grad(w + momentum*v)\n      w = w + v\n\n"
+               "The hyperparameters are set and tuned like those of any plugin (`learning_rate: 0.1` beside them, "
+               "`dynamics.learning_rate` among those tuned), and the outer optimizer may be a formula as well. "
+               "Mistakes are reported at their line and column. sdk/FORMULAS.md describes the language, and how steps "
+               "that divide by a root of gradients, as Adam's do, are kept free of noise.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -3,7 +3,7 @@
 
 static const ho_hyper hypers[] = {
     {.name = "learning_rate", .initial = 1e-4, .domain = HO_NONNEGATIVE, .doc = "step size, the same for all weights"},
-    {.name = "beta1", .initial = 0.9, .domain = HO_UNIT, .doc = "part of the momentum in the step's direction"},
+    {.name = "beta1", .initial = 0.9, .domain = HO_UNIT, .doc = "weight of the momentum in the step's direction"},
     {.name = "beta2", .initial = 0.99, .domain = HO_UNIT, .doc = "decay of the momentum"},
     {.name = "weight_decay",
      .initial = 0.0,

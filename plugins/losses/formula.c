@@ -4,8 +4,9 @@
 
 static const ho_option options[] = {
     HO_FORMULA_HYPERS,
-    HO_FORMULA_LINES("formulas", "lines NAME = FORMULA that bind loss, a number for each example; the last line may be "
-                                 "its formula alone"),
+    HO_FORMULA_LINES(
+        "formulas",
+        "lines NAME = FORMULA that bind loss, one number per example; the last line may be a formula alone"),
     {.name = "targets_are",
      .type = HO_CHOICE,
      .initial = "any",

@@ -2,7 +2,7 @@
 #include <hotool/plugin.h>
 
 static const ho_hyper hypers[] = {
-    {.name = "delta", .initial = 1.0, .domain = HO_POSITIVE, .doc = "size of an error from which it counts linearly"},
+    {.name = "delta", .initial = 1.0, .domain = HO_POSITIVE, .doc = "size of an error beyond which the loss is linear"},
 };
 
 static ho_status per_example(void *self, ho_trace *x)

@@ -9,7 +9,7 @@ static const ho_option options[] = {
     {.name = "columns_at_once",
      .type = HO_INTEGER,
      .initial = "64",
-     .doc = "how many tangents are propagated through a step together",
+     .doc = "number of tangents propagated through a step at a time",
      .least = 1.0,
      .most = 65536.0},
 };
@@ -138,14 +138,14 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "forward",
     .version = "1.0.0",
     .doc = "propagates tangents during training: time grows with the hyperparameters, memory does not grow with steps",
-    .details =
-        "Z_0 = dPhi_0/dlambda, Z_t = A_t Z_{t-1} + B_t, df/dlambda = dE/ds Z_T + dE/dlambda\n"
-        "with A_t = dPhi_t/ds and B_t = dPhi_t/dlambda\n\n"
-        "Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in Learning Systems (ICLR 2017 "
-        "workshop), section 3.2. Takes the time of O(T m) steps and the memory of O(m) states for m free directions of "
-        "lambda. Use it for few hyperparameters, for long training, and for online updates: the partial hypergradient "
-        "is available after every step.\n\n"
-        "columns_at_once tangents pass through a step together: fewer need less scratch memory, more run faster.",
+    .details = "Z_0 = dPhi_0/dlambda, Z_t = A_t Z_{t-1} + B_t, df/dlambda = dE/ds Z_T + dE/dlambda\nwith A_t = "
+               "dPhi_t/ds and B_t = dPhi_t/dlambda\n\n"
+               "Franceschi, Donini, Frasconi, Pontil, On Hyperparameter Optimization in Learning Systems (ICLR 2017 "
+               "workshop), section 3.2. Takes the time of O(T m) steps and the memory of O(m) states for m free "
+               "directions of lambda. Use it for few hyperparameters, for long training, and for online updates: the "
+               "partial hypergradient is available after every step.\n\n"
+               "columns_at_once tangents pass through a step at a time: a small number needs less scratch memory, a "
+               "large one runs faster.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

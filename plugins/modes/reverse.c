@@ -93,7 +93,7 @@ static ho_status check_room(const reverse_run *r, const settings *set, int64_t s
     if (set->memory > 0 && needed > (double)set->memory)
         return r->api->fail(r->system, HO_HERE,
                             "memory: the trajectory of %" PRId64 " steps needs %.0f bytes, the limit is %" PRId64
-                            "; mode checkpointed takes such a limit, with more computation",
+                            "; mode checkpointed can work within such a limit, with more computation",
                             steps, needed, set->memory);
     if (needed > (double)available)
         return r->api->fail(r->system, HO_HERE,
@@ -392,14 +392,13 @@ static const ho_option options[] = {
     {.name = "store",
      .type = HO_CHOICE,
      .initial = "auto",
-     .doc =
-         "what is stored of a step: `state`; `residuals`, results of the step that its derivative uses again, with a "
-         "state now and then; `auto`: residuals where they take at most half of the available memory, or no more "
-         "than the states would",
+     .doc = "what to store for each step: `state`; `residuals`, the intermediate results that its derivative reuses, "
+            "and some of the states; `auto`: residuals if they take at most half of the available memory, or no more "
+            "than the states would",
      .choices = "auto|state|residuals"},
     {.name = "memory",
      .type = HO_BYTES,
-     .doc = "the most memory that the trajectory may take: by default what is available",
+     .doc = "maximum memory for the trajectory; by default, what is available",
      .least = 1,
      .most = DBL_MAX},
 };

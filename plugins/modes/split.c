@@ -271,7 +271,7 @@ static ho_status make(split_run *r, const settings *set, ho_system *s, const dou
     if (status != HO_OK || !any(r, false))
         return status;
     if (steps == 0)
-        return fail_with(s, "steps_back: it must say how far to go back in training without an end");
+        return fail_with(s, "steps_back: it is required when the number of steps is unbounded");
     return trail_start(&r->back, s, lambda, steps);
 }
 
@@ -391,19 +391,20 @@ static ho_status create(ho_setup *u, void **self)
 static const ho_option options[] = {
     {.name = "forward",
      .type = HO_STRINGS,
-     .doc =
-         "the hyperparameters that go forward, by name, with * and ?; default: all that `reverse` leaves, or, without "
-         "`reverse`, those that are cheaper so"},
-    {.name = "reverse", .type = HO_STRINGS, .doc = "those that go back; default: all that `forward` leaves"},
+     .doc = "names of the hyperparameters to differentiate forward; * and ? are wildcards. Default: all that are not "
+            "in `reverse` or, without `reverse`, those that are cheaper that way"},
+    {.name = "reverse",
+     .type = HO_STRINGS,
+     .doc = "names of the hyperparameters to differentiate backward; default: all that are not in `forward`"},
     {.name = "steps_back",
      .type = HO_INTEGER,
-     .doc = "over how many of the last steps the adjoint goes back; default: all, where training has an end",
+     .doc = "number of last steps that the adjoint goes back over; default: all, if the number of steps is fixed",
      .least = 1,
      .most = 1e9},
     {.name = "columns_at_once",
      .type = HO_INTEGER,
      .initial = "64",
-     .doc = "how many tangents are propagated through a step together",
+     .doc = "number of tangents propagated through a step at a time",
      .least = 1.0,
      .most = 65536.0},
 };

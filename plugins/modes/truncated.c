@@ -94,7 +94,8 @@ static const ho_option options[] = {
     {.name = "steps_back",
      .type = HO_INTEGER,
      .initial = "10",
-     .doc = "K, over how many of the last steps the adjoint goes back; more than there are count as all of them",
+     .doc =
+         "K, the number of last steps that the adjoint goes back over; a larger number than there are steps means all",
      .least = 1,
      .most = 1e9},
 };
@@ -119,13 +120,12 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .name = "truncated",
     .version = "1.0.0",
     .doc = "propagates an adjoint back over the last steps only: approximate, in memory that does not grow with steps",
-    .details = "a_T = dE/ds, g = dE/dlambda; for t = T..T-K+1: g += a_t B_t, a_{t-1} = a_t A_t\n"
-               "with A_t = dPhi_t/ds and B_t = dPhi_t/dlambda\n\n"
+    .details = "a_T = dE/ds, g = dE/dlambda; for t = T..T-K+1: g += a_t B_t, a_{t-1} = a_t A_t\nwith A_t = dPhi_t/ds "
+               "and B_t = dPhi_t/dlambda\n\n"
                "Shaban, Cheng, Hatch, Boots, Truncated Back-propagation for Bilevel Optimization (AISTATS 2019). The "
-               "terms of the earlier steps are left out. Where the steps contract the distance between two states by "
-               "a factor q < 1, the error falls as q^K; where they do not (training that is far from its end), it may "
-               "be as large as the gradient: `hotool check` says how large it is. With K = T the gradient is that of "
-               "reverse, to the last bit.",
+               "terms of the earlier steps are left out. If each step contracts the distance between two states by a "
+               "factor q < 1, the error falls as q^K; otherwise (far from convergence) it may be as large as the "
+               "gradient. `hotool check` measures it. With K = T the gradient is that of reverse, to the last bit.",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

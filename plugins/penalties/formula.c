@@ -4,8 +4,8 @@
 
 static const ho_option options[] = {
     HO_FORMULA_HYPERS,
-    HO_FORMULA_LINES("formulas", "lines NAME = FORMULA that bind penalty, one number; the last line may be its formula "
-                                 "alone"),
+    HO_FORMULA_LINES("formulas",
+                     "lines NAME = FORMULA that bind penalty, one number; the last line may be a formula alone"),
 };
 
 static ho_status value(void *self, ho_trace *x)

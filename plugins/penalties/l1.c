@@ -31,10 +31,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     .details =
         "penalty = sum_ij rho_ij |w_ij|, with rho_ij = rho where it is a scalar (the default)\n\n" STRENGTH_DETAILS
         "\n\n"
-        "The gradient is rho sign(w), and 0 at w = 0, which is one of the subgradients there; the derivative of "
-        "the sign is 0. So a weight that stands at 0 is not held there. Weights that the penalty pulls to 0 "
-        "cross it and swing around it by a step, where hypergradients are those of the signs that occurred; "
-        "none becomes 0 exactly.",
+        "The gradient is rho sign(w), and 0 at w = 0, which is one of the subgradients there; the derivative of the "
+        "sign is 0. So a weight at 0 is not held there. Weights that the penalty pulls to 0 oscillate around it by a "
+        "step, and none becomes exactly 0; hypergradients are those of the signs that occurred.",
     .hypers = HO_TABLE(hypers),
     .calls = &calls,
 };

@@ -8,7 +8,7 @@
  * weights of a model are its features. */
 #define STRENGTH_SHAPE "|columns|rows 1|features 1|rows columns"
 
-#define STRENGTH_DOC "one for all weights, or for each of those that `shape` names"
+#define STRENGTH_DOC "one for all weights, or one for each of what `shape` names"
 
 #define STRENGTH_DETAILS                                                                                               \
     "With `shape: columns` each column of a weight matrix (each class of a softmax model) has a strength of its own, " \

@@ -166,8 +166,9 @@ Test(checkpointed, names_the_least_memory_that_would_do)
     cr_expect_eq(least.status, HO_OK);
     const outcome small = run_mode("modes/checkpointed.so", (given){"memory", 119}, 20, true);
     cr_expect_eq(small.status, HO_FAILED);
-    cr_expect_str_eq(small.message, "memory: 119 bytes hold no checkpoint; the least that would do is 120 bytes (5 "
-                                    "states of 24 bytes)");
+    cr_expect_str_eq(small.message,
+                     "memory: 119 bytes are too few for a single checkpoint; the minimum is 120 bytes (5 "
+                     "states of 24 bytes)");
     cr_expect_eq(small.live, 0);
 }
 
@@ -176,5 +177,5 @@ Test(checkpointed, takes_one_budget)
     test_setup setup = {.options = {{"slots", 3}, {"memory", 4096}}};
     void *self;
     cr_expect_eq(make_instance(&setup, load_plugin("modes/checkpointed.so"), &self), HO_INVALID);
-    cr_expect_str_eq(setup.message, "\"memory\" and \"slots\" are given; one of them sets the budget");
+    cr_expect_str_eq(setup.message, "\"memory\" and \"slots\" are both given; only one may set the budget");
 }

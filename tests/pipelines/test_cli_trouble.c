@@ -259,7 +259,7 @@ Test(trouble, what_was_tuned_is_shown_though_it_cannot_be_written)
     limit_files(RLIM_INFINITY);
     cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err,
-                     "r/hyperparameters/cross_entropy.weights.npy: cannot be written: File too large; of the tuned "
+                     "r/hyperparameters.new/cross_entropy.weights.npy: cannot be written: File too large; of the tuned "
                      "hyperparameters, those that are numbers stand in the table and in r/metrics.jsonl"),
               "%s", r.err);
     const char *row = strstr(r.out, "validation error ");

@@ -82,7 +82,7 @@ static ho_status start_schedule(checkpointed_run *r, const settings *set)
     const int64_t state = r->api->vector_bytes(r->system, r->current), slots = count_slots(set, state, steps);
     if (slots < 1)
         return r->api->fail(r->system, HO_HERE,
-                            "memory: %" PRId64 " bytes hold no checkpoint; the least that would do is %" PRId64
+                            "memory: %" PRId64 " bytes are too few for a single checkpoint; the minimum is %" PRId64
                             " bytes (%d states of %" PRId64 " bytes)",
                             set->memory, (BESIDE + 1) * state, BESIDE + 1, state);
     checkpoint *kept = r->api->alloc(r->system, (uint64_t)slots * sizeof *kept);
@@ -295,7 +295,7 @@ static ho_status create(ho_setup *u, void **self)
     set->slots = ho_option_integer(u, "slots");
     set->memory = ho_option_integer(u, "memory");
     if (set->slots > 0 && set->memory > 0)
-        return ho_setup_fail(u, "memory", "\"memory\" and \"slots\" are given; one of them sets the budget");
+        return ho_setup_fail(u, "memory", "\"memory\" and \"slots\" are both given; only one may set the budget");
     if (set->slots == 0)
         set->slots = DEFAULT_SLOTS;
     *self = set;
@@ -305,12 +305,12 @@ static ho_status create(ho_setup *u, void **self)
 static const ho_option options[] = {
     {.name = "slots",
      .type = HO_INTEGER,
-     .doc = "how many states of the trajectory are kept, the first included (default 32)",
+     .doc = "number of states of the trajectory to keep, including the first (default 32)",
      .least = 1,
      .most = MOST_SLOTS},
     {.name = "memory",
      .type = HO_BYTES,
-     .doc = "instead of slots: the most memory that states and adjoints may take",
+     .doc = "instead of slots: the maximum memory for states and adjoints",
      .least = 1,
      .most = DBL_MAX},
 };
@@ -332,15 +332,13 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_MODE),
     .name = "checkpointed",
     .version = "1.0.0",
-    .doc = "reverse mode under a memory budget: keeps a few states of the trajectory and computes the rest again",
-    .details =
-        "Results are reverse mode's to the last bit. With c slots, T <= C(c + r, c) steps are reversed with r T - C(c "
-        "+ r, "
-        "r - 1) steps computed in all, the fewest possible: 20 slots reverse 3,000 steps with 3.3 times the steps of a "
-        "training, 32 slots with 2.8 times. Where the number of steps is not known beforehand, every other "
-        "kept state is dropped whenever the slots are full.\n\n"
-        "Griewank and Walther, Algorithm 799: revolve: an implementation of checkpointing for the reverse or "
-        "adjoint mode of computational differentiation (ACM Transactions on Mathematical Software 26, 2000).",
+    .doc = "reverse mode under a memory budget: keeps a few states of the trajectory and recomputes the rest",
+    .details = "Results are reverse mode's to the last bit. With c slots, T <= C(c + r, c) steps are reversed by "
+               "computing r T - C(c + r, r - 1) steps in all, the minimum: 20 slots reverse 3,000 steps with 3.3 times "
+               "the steps of a training, 32 slots with 2.8 times. If the number of steps is not known in advance, "
+               "every other kept state is dropped whenever the slots are full.\n\n"
+               "Griewank and Walther, Algorithm 799: revolve: an implementation of checkpointing for the reverse or "
+               "adjoint mode of computational differentiation (ACM Transactions on Mathematical Software 26, 2000).",
     .options = HO_TABLE(options),
     .calls = &calls,
     .create = create,

@@ -263,13 +263,13 @@ static const ho_option options[] = {
     {.name = "solver",
      .type = HO_CHOICE,
      .initial = "gmres",
-     .doc = "of the adjoint equation: `gmres`, whatever the dynamics; `bicgstab`, likewise, with fewer vectors; `cg`, "
-            "for gradient descent; `fixed_point`; `neumann`, the first terms of its series",
+     .doc = "solver of the adjoint equation: `gmres`, for any dynamics; `bicgstab`, likewise, with fewer vectors; "
+            "`cg`, for gradient descent; `fixed_point`; `neumann`, the first terms of its series",
      .choices = "gmres|bicgstab|cg|fixed_point|neumann"},
     {.name = "iterations",
      .type = HO_INTEGER,
      .initial = "100",
-     .doc = "the most products with the step's Jacobian; of neumann, its number of terms",
+     .doc = "maximum number of products with the step's Jacobian; for neumann, the number of terms",
      .least = 1,
      .most = 1e9},
     {.name = "tolerance",
@@ -283,7 +283,7 @@ static const ho_option options[] = {
     {.name = "restart",
      .type = HO_INTEGER,
      .initial = "30",
-     .doc = "of gmres: the number of vectors that it keeps before it starts anew",
+     .doc = "for gmres: number of vectors to keep before restarting",
      .least = 1,
      .most = 10000},
 };
@@ -307,7 +307,7 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
     HO_PLUGIN_HEAD(HO_MODE),
     .name = "implicit",
     .version = "1.0.0",
-    .doc = "differentiates the fixed point that training comes near, from its last state alone: approximate",
+    .doc = "differentiates the fixed point that training approaches, from its last state alone: approximate",
     .details =
         "s = Phi(s, lambda):   x (I - A) = dE/ds,   df/dlambda = dE/dlambda + x B\n"
         "with A = dPhi/ds and B = dPhi/dlambda at the last state, by products with A alone\n\n"
