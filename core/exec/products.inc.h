@@ -60,10 +60,14 @@ typedef REAL quad __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(R
 #define LANES      ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define PANEL      (2 * LANES)
 #define CACHE_LINE 64
-/* How much of k is dealt with at a time: some columns of b stay in the first-level cache, and down the columns what is
- * read of a stays in the second. */
-#define DEPTH      ((int64_t)(2048 / sizeof(REAL)))
-#define DOWN_DEPTH ((int64_t)(512 / sizeof(REAL)))
+/* Where to fetch ahead to, for the compiler; and how far along rows. */
+#define IN_SECOND_CACHE 2
+#define FETCHED         ((int64_t)(256 * 1024 / sizeof(REAL)))
+/* How much of k is dealt with at a time: what is read of b stays in the first-level cache, or down the columns what is
+ * read of a in the second. */
+#define ALONG_DEPTH  ((int64_t)(4096 / sizeof(REAL)))
+#define DOWN_DEPTH   ((int64_t)(512 / sizeof(REAL)))
+#define ACROSS_DEPTH ((int64_t)(2048 / sizeof(REAL)))
 /* Members of a batch with the same a are treated as one matrix of at most so many columns. */
 #define COLUMNS_MOST ((int64_t)128)
 
@@ -109,7 +113,7 @@ static int64_t narrow_scratch(const ho_product *p)
     const int64_t columns = joined_members(p) * p->n;
     if (goes_down(p))
         return columns * (PANEL + least_of(p->k, DOWN_DEPTH));
-    return goes_along(p) ? 0 : least_of(p->k, DEPTH) * PANEL;
+    return goes_along(p) ? 0 : least_of(p->k, ACROSS_DEPTH) * PANEL;
 }
 
 /* ---- rearranging ----------------------------------------------------------------------------------------------- */
@@ -146,17 +150,55 @@ INLINE quad quad_of(vector v, const int q)
 /* How many rows are turned at a time. */
 #define TURNED (QUADS ? LANES : 4)
 
-/* Rows of four entries, from four columns that are `column` apart. */
-INLINE void turn(REAL *to, int64_t row, const REAL *from, int64_t column)
-{
 #if QUADS
-    vector a = at(from), b = at(from + column), d = at(from + 2 * column), e = at(from + 3 * column);
+/* TURNED quads, `column` apart, of which every fourth goes into one vector. */
+INLINE vector from_quads(const REAL *from, int64_t column)
+{
+#define QUAD(q) (*(const quad *)(from + 4 * (q)*column))
+#if QUADS == 4
+    return __builtin_shufflevector(__builtin_shufflevector(QUAD(0), QUAD(1), 0, 1, 2, 3, 4, 5, 6, 7),
+                                   __builtin_shufflevector(QUAD(2), QUAD(3), 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5,
+                                   6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif QUADS == 2
+    return __builtin_shufflevector(QUAD(0), QUAD(1), 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+    return at(from + 0 * column);
+#endif
+}
+
+/* Transposes the 4 x 4 squares of the groups of four lanes. */
+INLINE void turn_squares(vector rows[4])
+{
+    const vector a = rows[0], b = rows[1], d = rows[2], e = rows[3];
     vector ab = SHUFFLE(a, b, LOW_ENTRIES), de = SHUFFLE(d, e, LOW_ENTRIES);
-    vector rows[4] = {SHUFFLE(ab, de, LOW_PAIRS), SHUFFLE(ab, de, HIGH_PAIRS)};
+    rows[0] = SHUFFLE(ab, de, LOW_PAIRS);
+    rows[1] = SHUFFLE(ab, de, HIGH_PAIRS);
     ab = SHUFFLE(a, b, HIGH_ENTRIES);
     de = SHUFFLE(d, e, HIGH_ENTRIES);
     rows[2] = SHUFFLE(ab, de, LOW_PAIRS);
     rows[3] = SHUFFLE(ab, de, HIGH_PAIRS);
+}
+
+/* Four rows of TURNED entries, from columns of four that are `column` apart. */
+INLINE void turn_wide(REAL *to, int64_t row, const REAL *from, int64_t column)
+{
+    vector rows[4];
+    UNROLL
+    for (int r = 0; r < 4; r++)
+        rows[r] = from_quads(from + r * column, column);
+    turn_squares(rows);
+    UNROLL
+    for (int r = 0; r < 4; r++)
+        *(loose *)(to + r * row) = rows[r];
+}
+#endif
+
+/* Rows of four entries, from four columns that are `column` apart. */
+INLINE void turn(REAL *to, int64_t row, const REAL *from, int64_t column)
+{
+#if QUADS
+    vector rows[4] = {at(from), at(from + column), at(from + 2 * column), at(from + 3 * column)};
+    turn_squares(rows);
     UNROLL
     for (int q = 0; q < QUADS; q++)
         UNROLL
@@ -183,6 +225,16 @@ static void arrange(REAL *to, int64_t to_row, const REAL *from, int64_t row, int
                 turn(to + i * to_row + j, to_row, from + i + j * column, column);
             }
         }
+#if QUADS
+    } else if (row == 1 && m >= 4 && n >= TURNED) {
+        for (int64_t i0 = 0; i0 < m; i0 += 4) {
+            int64_t i = least_of(i0, m - 4);
+            for (int64_t j0 = 0; j0 < n; j0 += TURNED) {
+                int64_t j = least_of(j0, n - TURNED);
+                turn_wide(to + i * to_row + j, to_row, from + i + j * column, column);
+            }
+        }
+#endif
     } else {
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++)
@@ -219,7 +271,7 @@ INLINE void multiply(const int rows, const int vectors, const bool fetches, cons
         for (int v = 0; v < vectors; v++) {
             y[v] = at(b + v * LANES);
             if (fetches && v * VECTOR_BYTES % CACHE_LINE == 0)
-                __builtin_prefetch(b + f->ahead + v * LANES);
+                __builtin_prefetch(b + f->ahead + v * LANES, 0, IN_SECOND_CACHE);
         }
         UNROLL
         for (int r = 0; r < rows; r++) {
@@ -314,8 +366,6 @@ INLINE void dot(const int rows, const int columns, const rows_along *d, bool add
     const vector none = {0};
     const REAL *b = d->b, *a = d->a;
     const int64_t row = d->row, whole = d->depth / LANES * LANES;
-    /* Rows that lie a multiple of a page apart have the same few places in the first-level cache: no more of them. */
-    const int64_t ahead = row * (int64_t)sizeof(REAL) % 4096 ? 2 * DOT_ROWS * row : 0;
     UNROLL
     for (int i = 0; i < rows * columns; i++)
         sum[i] = none;
@@ -325,7 +375,6 @@ INLINE void dot(const int rows, const int columns, const rows_along *d, bool add
             x[r] = at(a + r * row + (k < whole ? k : d->depth - LANES));
             if (k >= whole)
                 x[r] = zero_first(x[r], LANES - (d->depth - k));
-            __builtin_prefetch(a + r * row + k + ahead);
         }
         UNROLL
         for (int j = 0; j < columns; j++) {
@@ -416,19 +465,27 @@ static void pack_along(const narrow *w)
     ho_worker_wait(w->worker);
 }
 
+static void fetch_row(const REAL *row, int64_t n)
+{
+    for (int64_t k = 0; k < n; k += CACHE_LINE / (int64_t)sizeof *row)
+        __builtin_prefetch(row + k, 0, IN_SECOND_CACHE);
+}
+
 /* Rows begin .. end-1. What is packed stays for the rows that follow. */
 static void run_along(const narrow *w, int64_t begin, int64_t end)
 {
     const ho_product *p = w->p;
     const int64_t first = begin + share_start(w->worker, end - begin), last = begin + share_end(w->worker, end - begin);
+    /* The first rows of a block have been fetched by the product down the columns of the block before. */
+    const int64_t ahead = FETCHED / p->a.row;
     int64_t at[COLUMNS_MOST];
     if (begin == 0)
         pack_along(w);
     for (int64_t j = 0; j < w->columns; j++)
         at[j] = j / p->n * p->c.step + j % p->n;
-    for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
+    for (int64_t k0 = 0; k0 < p->k; k0 += ALONG_DEPTH) {
         rows_along d = {
-            .row = p->a.row, .depth = least_of(DEPTH, p->k - k0), .step = w->columns * LANES, .c_row = p->c.row};
+            .row = p->a.row, .depth = least_of(ALONG_DEPTH, p->k - k0), .step = w->columns * LANES, .c_row = p->c.row};
         for (int64_t i = first, rows, tiles = (last - i + DOT_ROWS - 1) / DOT_ROWS; tiles > 0; tiles--, i += rows) {
             rows = even_part(last - i, tiles);
             d.a = w->a + i * p->a.row + k0;
@@ -437,6 +494,9 @@ static void run_along(const narrow *w, int64_t begin, int64_t end)
                 some = even_part(w->columns - j, parts);
                 d.b = w->pack + k0 * w->columns + j * LANES;
                 d.at = at + j;
+                for (int64_t r = j * rows / w->columns; r < (j + some) * rows / w->columns; r++)
+                    if (i + r + ahead < last)
+                        fetch_row(d.a + (r + ahead) * d.row, d.depth);
                 dot_tile(rows, some, &d, k0 > 0);
                 j += some;
             }
@@ -452,7 +512,7 @@ static void run_down(const narrow *w, int64_t first, int64_t last)
     REAL *own = w->worker->temps, *b = own + tile_size;
     for (int64_t k0 = first; k0 < last; k0 += DOWN_DEPTH) {
         factors f = {.row = 1, .column = w->columns, .b_row = p->a.column, .depth = least_of(DOWN_DEPTH, p->k - k0)};
-        f.ahead = p->k > DOWN_DEPTH ? 16 * f.b_row : 0;
+        f.ahead = p->k > DOWN_DEPTH ? DOWN_DEPTH * f.b_row : 0; /* the next part */
         for (int64_t g = 0; g < w->members; g++)
             arrange(b + g * p->n, w->columns, b_of(w, g, k0), p->b.row, p->b.column, f.depth, p->n);
         for (int64_t v = share_start(w->worker, panels); v < share_end(w->worker, panels); v++) {
@@ -472,6 +532,14 @@ static void run_down(const narrow *w, int64_t first, int64_t last)
     }
 }
 
+/* How many rows of b the single tile of few rows of a reads where they lie: all but the last ones, beyond whose end
+ * whole vectors would go. What lies in the lanes beyond its columns is no matter. */
+static int64_t rows_read_in_place(const ho_product *p)
+{
+    const int64_t beyond = rounded_up(p->n, LANES) - p->n;
+    return p->m <= ROWS && p->b.column == 1 ? p->k - least_of(p->k, rounded_up(beyond, p->b.row) / p->b.row) : 0;
+}
+
 /* Columns j0 .. j0+n-1 and rows k0 .. k0+depth-1 of b as whole vectors: in place, or packed with zeros beyond. */
 static void pack_across(const narrow *w, int64_t j0, int64_t n, int64_t k0, factors *f, int64_t width)
 {
@@ -479,7 +547,7 @@ static void pack_across(const narrow *w, int64_t j0, int64_t n, int64_t k0, fact
     REAL *own = w->worker->temps;
     f->b = b_of(w, 0, k0) + j0 * b->column;
     f->b_row = b->row;
-    if (n == width && b->column == 1)
+    if (b->column == 1 && (n == width || k0 < rows_read_in_place(w->p)))
         return;
     if (n < width)
         memset(own, 0, (size_t)(f->depth * width) * sizeof *own);
@@ -493,11 +561,13 @@ static void run_across(const narrow *w)
     const ho_product *p = w->p;
     const int64_t first = share_start(w->worker, p->m), last = share_end(w->worker, p->m);
     REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
-    for (int64_t k0 = 0; k0 < p->k; k0 += DEPTH) {
-        factors f = {.row = p->a.row, .column = p->a.column, .depth = least_of(DEPTH, p->k - k0)};
+    const int64_t in_place = rows_read_in_place(p);
+    factors f = {.row = p->a.row, .column = p->a.column};
+    for (int64_t k0 = 0; k0 < p->k; k0 += f.depth) {
+        f.depth = least_of(ACROSS_DEPTH, (k0 < in_place ? in_place : p->k) - k0);
         for (int64_t j = 0; j < p->n; j += PANEL) {
             int64_t n = least_of(p->n - j, PANEL), vectors = n > LANES ? 2 : 1, width = vectors * LANES;
-            bool spills = n < width, dense = p->c.row == p->n && p->n <= PANEL && p->k <= DEPTH;
+            bool spills = n < width, dense = p->c.row == p->n && p->n <= PANEL && p->k <= ACROSS_DEPTH;
             pack_across(w, j, n, k0, &f, width);
             for (int64_t i = first, rows, tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--, i += rows) {
                 rows = even_part(last - i, tiles);

@@ -124,7 +124,7 @@ static ho_examples made_up(const workload *w, bool f64, int64_t count, uint64_t 
     e.targets[1] = (ho_target){.name = strdup("reals"), .width = w->reals};
     e.targets[0].values = calloc((size_t)count, sizeof(double));
     e.targets[1].values = calloc(reals + 1, sizeof(double));
-    e.x32 = f64 ? NULL : calloc(inputs, sizeof(float));
+    e.x32 = f64 ? NULL : ho_large_alloc(inputs, sizeof(float), "examples", &(ho_error){0});
     e.x64 = f64 ? calloc(inputs, sizeof(double)) : NULL;
     for (uint64_t i = 0; i < inputs; i++)
         if (f64)
