@@ -108,10 +108,16 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                  "stop: {on: validation_accuracy, every: 100, patience: 10, epochs: 60}"},
     [HO_FINAL] = {"final", "final", NULL, "The training that produces the final weights.",
                   "final: {train_on: training+validation}"},
-    [HO_CHECKPOINT] = {"checkpoint", "checkpoint", NULL,
-                       "`hotool pipeline --resume RUN` continues a run that was interrupted, was killed or crashed, "
-                       "from its last checkpoint. Writing checkpoints takes at most 2 % of the time.",
-                       "checkpoint: {seconds: 600}"},
+    [HO_CHECKPOINT] =
+        {"checkpoint", "checkpoint", NULL,
+         "`hotool pipeline --resume RUN` continues a run that was interrupted, was killed or crashed, "
+         "from its last checkpoint. Writing checkpoints takes at most 2 % of the time, unless `steps` asks "
+         "for more. There are checkpoints between steps, and between the steps back of modes that "
+         "propagate an adjoint, so a run loses only what it did since the last one. In addition, reverse "
+         "mode repeats the steps of the current training (its trajectory is only in memory), and implicit "
+         "mode starts its solver again.",
+         "checkpoint: {seconds: 600}\n"
+         "checkpoint: {steps: 10000}"},
     [HO_VARIANT] =
         {"variants", "variants/NAME", "every key of the pipeline but variants, repeat and choose",
          "Each variant modifies the file: maps are merged, other values are replaced, null deletes. Terms of the "
@@ -322,5 +328,8 @@ const ho_key ho_keys[] = {
      .initial = "training", .doc = "the parts to train on"},
     {HO_IN(HO_CHECKPOINT), "seconds", .type = HO_KEY_REAL, AT(ho_pipeline, checkpoint_seconds), .initial = "10",
      .doc = "minimum time between checkpoints; 0: after every change"},
+    {HO_IN(HO_CHECKPOINT), "steps", INTEGER(1), AT(ho_pipeline, checkpoint_steps),
+     .doc = "write one after this many steps in any case, however soon that is; steps back of an adjoint count too; "
+            "default: time alone decides"},
 };
 const size_t ho_key_count = sizeof ho_keys / sizeof *ho_keys;

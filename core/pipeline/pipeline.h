@@ -114,6 +114,7 @@ typedef struct ho_pipeline {
     bool warm_restart;         /* online: each update forgets how the weights came about */
     bool warm_start;           /* each training of a descent starts from the weights of the last one */
     double checkpoint_seconds; /* the least from one checkpoint to the next */
+    int64_t checkpoint_steps;  /* after so many there is one in any case; 0: no such rule */
     double cpu_seconds;        /* a random search ends after so many; 0: no limit */
     const char *as_long_as;    /* ... after as many as this variant took; NULL: no limit */
     ho_place as_long_as_place;

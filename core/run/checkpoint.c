@@ -27,6 +27,7 @@ struct ho_checkpoints {
     char *folder;
     int64_t newest; /* number; 0: none */
     double seconds, written, took;
+    int64_t steps, taken, written_at; /* written_at: steps taken then */
 };
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
@@ -64,11 +65,11 @@ static void drop(const ho_checkpoints *c, int64_t number)
     free(path);
 }
 
-ho_checkpoints *ho_checkpoints_new(const char *folder, double seconds)
+ho_checkpoints *ho_checkpoints_new(const char *folder, double seconds, int64_t steps)
 {
     ho_checkpoints *c = ho_alloc(sizeof *c);
     *c = (ho_checkpoints){
-        .folder = ho_format("%s/" HO_CHECKPOINTS, folder), .seconds = seconds, .written = ho_seconds()};
+        .folder = ho_format("%s/" HO_CHECKPOINTS, folder), .seconds = seconds, .steps = steps, .written = ho_seconds()};
     c->newest = newest_below(c, INT64_MAX);
     return c;
 }
@@ -107,9 +108,12 @@ void ho_checkpoints_remove(ho_checkpoints *c)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-bool ho_checkpoint_due(const ho_checkpoints *c)
+bool ho_checkpoint_due(ho_checkpoints *c, int64_t taken)
 {
     const double since = ho_seconds() - c->written;
+    c->taken = taken;
+    if (c->steps > 0 && taken - c->written_at >= c->steps)
+        return !ho_follows();
     return !ho_follows() && since >= c->seconds && (c->seconds == 0 || since >= SHARE * c->took);
 }
 
@@ -143,6 +147,7 @@ ho_status ho_checkpoint_write(ho_checkpoints *c, ho_snapshot *snapshot, uint64_t
         drop(c, ++c->newest - 2);
     free(path);
     c->written = ho_seconds();
+    c->written_at = c->taken;
     c->took = c->written - begun;
     return status;
 }

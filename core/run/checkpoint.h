@@ -9,12 +9,14 @@
 
 typedef struct ho_checkpoints ho_checkpoints;
 
-/* Of the run folder `folder`. `seconds`: the least from one to the next; 0: at every chance. */
-ho_checkpoints *ho_checkpoints_new(const char *folder, double seconds);
+/* Of the run folder `folder`. `seconds`: the least from one to the next; 0: at every chance. `steps`: however soon that
+ * is, one after so many; 0: no such rule. */
+ho_checkpoints *ho_checkpoints_new(const char *folder, double seconds, int64_t steps);
 void ho_checkpoints_free(ho_checkpoints *checkpoints); /* NULL is fine */
 
-/* Whether it is time for another. Writing them takes no more than a fiftieth of the time, unless seconds is 0. */
-bool ho_checkpoint_due(const ho_checkpoints *checkpoints);
+/* Whether it is time for another, now that so many steps have been `taken`. Writing them takes no more than a fiftieth
+ * of the time, unless seconds is 0 or it is for the steps. */
+bool ho_checkpoint_due(ho_checkpoints *checkpoints, int64_t taken);
 /* Begins a snapshot that is to be written. */
 void ho_checkpoint_begin(ho_snapshot *snapshot);
 /* Writes it to checkpoints/N, N counting up, whole or not at all. The two newest stay. `lines`: the bytes of

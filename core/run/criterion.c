@@ -44,6 +44,7 @@ struct ho_mean {
     bool failed;          /* some training: no more are begun */
     member *own;          /* in one: what it works on */
     double told, telling; /* when it last told where it is, and how long that took */
+    int64_t told_at;      /* steps taken then */
 };
 
 static ho_status make_member(ho_mean *m, int64_t k, ho_error *error)
@@ -196,13 +197,16 @@ static void tell(ho_mean *m)
     ho_snapshot_free(&snapshot);
     m->told = ho_seconds();
     m->telling = m->told - begun;
+    m->told_at = ho_training_taken(m->own->training);
 }
 
 static void rest_apart(void *context)
 {
     ho_mean *m = context;
     const double least = m->pipeline->checkpoint_seconds, waited = ho_seconds() - m->told;
-    if (least == 0 || (waited >= least && waited >= SHARE_OF_TELLING * m->telling))
+    const int64_t steps = m->pipeline->checkpoint_steps;
+    if (least == 0 || (steps > 0 && ho_training_taken(m->own->training) - m->told_at >= steps) ||
+        (waited >= least && waited >= SHARE_OF_TELLING * m->telling))
         tell(m);
 }
 
@@ -214,6 +218,7 @@ static void work(void *context, size_t k)
     question.listener = question.listener && question.listener->rest ? &listener : NULL;
     m->own = &m->members[k];
     m->told = ho_seconds();
+    m->told_at = ho_training_taken(m->own->training);
     ask(m->own, &question);
     tell(m);
 }
@@ -398,6 +403,14 @@ ho_status ho_mean_pass(ho_mean *m, ho_snapshot *snapshot, ho_error *error)
 int64_t ho_mean_evaluations(const ho_mean *m)
 {
     return m->evaluations;
+}
+
+int64_t ho_mean_taken(const ho_mean *m)
+{
+    int64_t sum = 0;
+    for (int64_t k = 0; k < m->count; k++)
+        sum += ho_training_taken(m->members[k].training);
+    return sum;
 }
 
 const ho_metrics *ho_mean_metrics(const ho_mean *m)

@@ -26,6 +26,7 @@ ho_status ho_mean_pass(ho_mean *mean, ho_snapshot *snapshot, ho_error *error);
 
 /* Of the questions that are over, as ho_training_evaluations. */
 int64_t ho_mean_evaluations(const ho_mean *mean);
+int64_t ho_mean_taken(const ho_mean *mean);
 /* Means, of the last answer to HO_VALUE. */
 const ho_metrics *ho_mean_metrics(const ho_mean *mean);
 

@@ -170,7 +170,8 @@ ho_run_folder *ho_run_folder_new(const ho_pipeline *pipeline, const ho_tree *roo
         return NULL;
     ho_run_folder *f = folder_at(path);
     if (claim(f, root, resumption, error) == HO_OK && write_truths(f, pipeline, error) == HO_OK) {
-        f->checkpoints = resumption ? ho_checkpoints_new(path, pipeline->checkpoint_seconds) : NULL;
+        f->checkpoints =
+            resumption ? ho_checkpoints_new(path, pipeline->checkpoint_seconds, pipeline->checkpoint_steps) : NULL;
         return f;
     }
     ho_run_folder_close(f);
@@ -189,7 +190,7 @@ ho_run_folder *ho_run_folder_open(const char *path, ho_error *error)
 ho_run_folder *ho_run_folder_at(const char *path)
 {
     ho_run_folder *f = folder_at(ho_strdup(path));
-    f->checkpoints = ho_checkpoints_new(path, 0);
+    f->checkpoints = ho_checkpoints_new(path, 0, 0);
     return f;
 }
 
@@ -266,7 +267,7 @@ ho_status ho_run_folder_mend(ho_run_folder *f, const ho_pipeline *pipeline, cons
     if (removes && error->status == HO_OK)
         unlink(result);
     ho_checkpoints_free(f->checkpoints);
-    f->checkpoints = ho_checkpoints_new(f->path, pipeline->checkpoint_seconds);
+    f->checkpoints = ho_checkpoints_new(f->path, pipeline->checkpoint_seconds, pipeline->checkpoint_steps);
     free(yaml);
     free(result);
     return error->status;
@@ -350,7 +351,7 @@ void ho_run_folder_finish(ho_run_folder *f)
 
 void ho_run_folder_tidy(const char *path)
 {
-    ho_checkpoints *left = ho_checkpoints_new(path, 0);
+    ho_checkpoints *left = ho_checkpoints_new(path, 0, 0);
     char *unfinished = ho_format("%s/" HO_RECORD_UNFINISHED, path);
     unlink(unfinished);
     ho_checkpoints_remove(left);

@@ -225,6 +225,12 @@ static ho_status pass(ho_single *s, ho_snapshot *snapshot, ho_error *error)
     return pass_trainings(s, snapshot, error);
 }
 
+/* Steps of all trainings. s->trainer's is that of s->last. */
+static int64_t taken(const ho_single *s)
+{
+    return ho_trainer_taken(s->last) + (s->final ? ho_trainer_taken(s->final) : 0);
+}
+
 /* Nothing is half done: a checkpoint, where it is time for one. A run goes on without. */
 static void rest(void *context)
 {
@@ -234,7 +240,7 @@ static void rest(void *context)
     ho_error error = {0};
     keep_best(s);
     const bool last = s->request->interrupt && *s->request->interrupt;
-    if (!checkpoints || (!last && !ho_checkpoint_due(checkpoints)) || !can_pass(s))
+    if (!checkpoints || (!ho_checkpoint_due(checkpoints, taken(s)) && !last) || !can_pass(s))
         return;
     ho_checkpoint_begin(&s->snapshot);
     if (pass(s, &s->snapshot, &error) == HO_OK && ho_run_folder_settle(s->folder, &lines, &error) == HO_OK)

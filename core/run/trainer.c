@@ -207,6 +207,11 @@ int64_t ho_trainer_evaluations(const ho_trainer *t)
     return t->mean ? ho_mean_evaluations(t->mean) : ho_training_evaluations(t->training);
 }
 
+int64_t ho_trainer_taken(const ho_trainer *t)
+{
+    return t->mean ? ho_mean_taken(t->mean) : ho_training_taken(t->training);
+}
+
 const ho_metrics *ho_trainer_metrics(const ho_trainer *t)
 {
     return t->mean ? ho_mean_metrics(t->mean) : NULL;

@@ -110,8 +110,9 @@ ho_status ho_trainer_pass(ho_trainer *trainer, ho_snapshot *snapshot, ho_error *
 /* Of a plain one: nothing is under way any more, though it may have been restored so. */
 void ho_trainer_forget(ho_trainer *trainer);
 
-/* ho_training_evaluations of all its trainings. */
+/* ho_training_evaluations and ho_training_taken of all its trainings. */
 int64_t ho_trainer_evaluations(const ho_trainer *trainer);
+int64_t ho_trainer_taken(const ho_trainer *trainer);
 /* Of one of a mean: loss and accuracy of the last answer to HO_VALUE, means over the trainings. NULL: it has one. */
 const ho_metrics *ho_trainer_metrics(const ho_trainer *trainer);
 

@@ -130,6 +130,7 @@ static ho_status bind_leaves(ho_training *training, const form *f, const call *c
     if (f->map == HO_STEP) {
         const bool again = f->way == HO_KEPT && f->how == HO_VALUE;
         training->evaluations += again ? 0 : f->how == HO_VALUE ? 1 : f->how == HO_JVP ? 1 + 2 * c->columns : 1 + 2;
+        training->taken += f->how != HO_JVP || c->next; /* further tangents of a step come without it */
         training->t = (double)c->t;
         if (program->reads_batch && ho_batch_load(&training->data, c->t, &training->ground.error))
             return training->ground.error.status;

@@ -129,6 +129,7 @@ struct ho_training {
     ho_rescue rescue;
     uint64_t *branches;             /* NULL: not asked for */
     int64_t evaluations;            /* of the objective's gradient, as ho_training_evaluations counts */
+    int64_t taken;                  /* steps, as ho_training_taken counts */
     ho_vector *spare;               /* for next states that were not asked for */
     char *told[HO_TELL_CHOICE + 1]; /* by a mode, of each kind; NULL: nothing */
     ho_mode_costs costs;            /* as a mode last asked for them */

@@ -332,6 +332,7 @@ ho_status ho_training_pass(ho_training *training, ho_snapshot *snapshot, ho_erro
 {
     bool starts = training->start != NULL;
     HO_SNAPSHOT(snapshot, training->evaluations);
+    HO_SNAPSHOT(snapshot, training->taken);
     for (int i = 0; i < 2; i++)
         pass_told(&training->told[i], snapshot);
     HO_SNAPSHOT(snapshot, starts);
@@ -399,6 +400,11 @@ ho_status ho_training_dump(ho_training *training, const char *what, bool dot, FI
     }
     (dot ? ho_graph_dot : ho_graph_dump)(training->ground.graph, nodes, NULL, count, out);
     return HO_OK;
+}
+
+int64_t ho_training_taken(const ho_training *training)
+{
+    return training->taken;
 }
 
 int64_t ho_training_evaluations(const ho_training *training)

@@ -157,6 +157,8 @@ char *ho_training_told(ho_training *training, int32_t kind);
  * a step backwards 3 (the gradient again, and a product with its Jacobian, which costs about two). Residuals, which
  * save the gradient, change nothing: what is counted must not depend on how much memory there is. */
 int64_t ho_training_evaluations(const ho_training *training);
+/* How many steps it has taken, forwards and backwards; those with tangents once, however many these are. */
+int64_t ho_training_taken(const ho_training *training);
 
 /* Passes what the training remembers of the steps and hypergradients so far (what they cost, how many digits they had,
  * where the next one starts), to be saved or restored. Restoring can run out of memory. */

@@ -74,3 +74,42 @@ Test(kept, what_was_killed_has_its_weights)
     cr_expect_eq(cli_finish(child).status, 128 + SIGKILL);
     cr_expect_not(isnan(bias_of_a_set("killed")));
 }
+
+/* Of a run that is interrupted after some iterations: checkpoints written for each. */
+static double checkpoints_by_iteration(const char *steps)
+{
+    enum { LINES = 40 };
+    const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+    size_t lines = 0;
+    int number = 0;
+    cli_pipeline("p.yaml", "seed: 3\n", cli_format("seed: 3\ncheckpoint: {seconds: 1.0e6%s}\n", steps));
+    cli_change("p.yaml", "steps: 15\n", "steps: 35\n");
+    cli_change("p.yaml", "mode: reverse", "mode: reverse, store: state");
+    cli_change("p.yaml", "iterations: 5", "iterations: 1000000");
+    const pid_t child = cli_start("pipeline", "p.yaml", "--out", "r", "--quiet", NULL);
+    for (int tries = 0; tries < 6000 && lines < LINES; tries++) {
+        lines = 0;
+        for (const char *p = cli_exists("r/metrics.jsonl") ? cli_read("r/metrics.jsonl") : ""; (p = strchr(p, '\n'));
+             p++)
+            lines++;
+        nanosleep(&moment, NULL);
+    }
+    kill(child, SIGKILL);
+    cr_expect_eq(cli_finish(child).status, 128 + SIGKILL);
+    lines = 0;
+    for (const char *p = cli_read("r/metrics.jsonl"); (p = strchr(p, '\n')); p++)
+        lines++;
+    for (int n = 1; n < 1000000 && number == 0; n++)
+        number =
+            cli_exists(cli_format("r/checkpoints/%d", n)) && !cli_exists(cli_format("r/checkpoints/%d", n + 1)) ? n : 0;
+    cr_assert_eq(cli_shell("rm -r r"), 0);
+    return number / (double)lines;
+}
+
+/* Each iteration takes 35 steps forwards, with a rest after each 16th, and 35 back. */
+Test(kept, checkpoints_come_after_so_many_steps_forwards_and_back)
+{
+    const double often = checkpoints_by_iteration(", steps: 10"), seldom = checkpoints_by_iteration(", steps: 700");
+    cr_expect(often > 4.5 && often < 7.5, "%g", often);
+    cr_expect(seldom > 0.05 && seldom < 0.15, "%g", seldom);
+}
