@@ -1,10 +1,10 @@
 /*
  * The hotool plugin ABI: what every plugin exports, and the types and constants that all kinds share.
  *
- * A plugin is one shared object that exports one data symbol, `hotool_plugin_v0`, of type ho_plugin. It links nothing
- * of hotool: whatever it calls, it calls through the function tables it is handed. So hotool can refuse a plugin
- * without running any of its code. A shared object with several plugins exports a bundle of their descriptors there.
- * What goes beyond the ABI is asked for by name, in either direction: see extensions.h.
+ * A plugin is one shared object that exports one data symbol, `hotool_plugin_v0`, of type ho_plugin. It links against
+ * nothing of hotool: everything it calls is in function tables that hotool passes to it. hotool can therefore refuse a
+ * plugin without running any of its code. A shared object with several plugins exports a bundle of their descriptors.
+ * Features beyond the ABI are requested by name, in either direction: see extensions.h.
  *
  * The ABI is not frozen yet. Until it is frozen as 1.0, hotool loads only plugins built for exactly its own version
  * (HO_ABI_MAJOR.HO_ABI_MINOR): rebuild yours when that changes. The rules that will keep plugins working from then on
@@ -151,7 +151,7 @@ typedef struct ho_option {
  *     1                             an axis of size 1 that the plugin sees and pipelines do not, for broadcasting:
  *                                   "rows 1" is a number for each row
  *
- * Before any other size, and before any shape that a pipeline chooses, there may also be
+ * A shape, also one that a pipeline chooses, may begin with
  *
  *     steps      in dynamics, losses and penalties: a schedule. The plugin sees, at step t, its entry t - 1, without
  *                this axis (for the initial values of slots, entry 0)
@@ -182,7 +182,7 @@ typedef struct ho_slot {
 typedef struct ho_setup ho_setup;
 typedef struct ho_plugin ho_plugin;
 
-/* What `create` is handed. Thread: the one that called `create`, and only until it returns. Strings and memory stay
+/* The argument of `create`. Thread: the one that called `create`, and only until it returns. Strings and memory stay
  * valid as long as the instance. Asking for an option that the plugin does not declare, with the wrong type, or past
  * the end of a list is an error that refuses the instance, whatever `create` returns; the answer is then 0, "" or NULL.
  * A number that is not given and has no default is 0. */
@@ -200,8 +200,8 @@ typedef struct ho_setup_api {
     ho_status (*fail)(ho_setup *u, const char *file, int32_t line, const char *option, const char *format, ...)
         HO_PRINTF(5, 6); /* refuses the instance with a message that names the place of `option` (NULL: of the
                             plugin) in the pipeline; returns HO_INVALID */
-    /* The same at a character in the pipeline: `at` points into a text that one of these calls has handed out, as it
-     * was handed out. */
+    /* The same for a character in the pipeline: `at` points into a string that one of these calls returned, not into
+     * a copy of it. */
     ho_status (*fail_at)(ho_setup *u, const char *file, int32_t line, const char *at, const char *format, ...)
         HO_PRINTF(5, 6);
     /* Row i of an option of type HO_ROWS: its fields are the options of the ho_setup that comes back. NULL: there is no
@@ -210,8 +210,8 @@ typedef struct ho_setup_api {
     const char *(*row_name)(ho_setup *u, const char *name, int64_t i);
     /* Of a plugin that `describes` its instances: gives this one hyperparameters and calls (slots, granularity,
      * targets) of its own. Of `plugin` only these are read; tables and strings must live as long as the instance.
-     * Names, domains and shapes are checked as those of the exported symbol are; what is wrong is reported at its place
-     * in the pipeline where a name is a text that these calls have handed out. */
+     * Names, domains and shapes are checked as those of the exported symbol are; mistakes are reported at their place
+     * in the pipeline if the name is a string that these calls returned. */
     ho_status (*describe)(ho_setup *u, const ho_plugin *plugin);
     /* This process is one of several that do the same together. One of them leads; the others write no files and print
      * nothing but failures of their own. All runs stay in the process. Said once, it holds to the end. */
@@ -255,7 +255,7 @@ struct ho_plugin {
     ho_table options;    /* rows: ho_option. No two options, hyperparameters or slots share a name */
     ho_table hypers;     /* rows: ho_hyper; for dynamics, models, losses and penalties */
     const void *calls;   /* the table of the kind: ho_dynamics_calls, ho_model_calls, ... */
-    /* Creates what the other calls are handed as `self`; called once for each use in a pipeline. NULL: self is NULL.
+    /* Creates the `self` of the other calls; called once for each use in a pipeline. NULL: self is NULL.
      * Returns HO_OK, what ho_setup_fail returned, or HO_FAILED. If it fails it must free what it allocated: destroy is
      * not called then. */
     ho_status (*create)(ho_setup *u, void **self);

@@ -55,9 +55,9 @@ typedef uint64_t ho_file_length(const uint8_t *bytes, uint64_t size);
 typedef struct ho_data_api {
     uint32_t struct_size;
     /* The contents of a file, unpacked if its first bytes say gzip; the run's record keeps its checksum. `most`: refuse
-     * more bytes than this (0: 8 GiB). `length` (NULL: nobody knows) keeps a small gzip file from filling memory with
-     * what will be refused: where 64 KiB or more are unpacked, no more is than it says. Git LFS pointers and HTML
-     * pages, which downloads leave in place of a file, are refused, here and in npy. */
+     * more bytes than this (0: 8 GiB). `length` (NULL: not known) keeps a small gzip file from filling memory with data
+     * that will be refused: after the first 64 KiB, no more is unpacked than it says. Git LFS pointers and HTML pages,
+     * which failed downloads leave in place of a file, are refused, here and in npy. */
     ho_status (*file)(ho_data *d, const char *path, uint64_t most, ho_file_length *length, const uint8_t **bytes,
                       uint64_t *size);
     /* A NumPy file (versions 1 to 3; f2, f4, f8, integers; C and Fortran order): type, rank, dims, source, values. */
@@ -114,7 +114,7 @@ typedef struct ho_data_calls {
     /* 1: reading again may give the examples in another order (a directory listing, a stream). Whatever is kept for
      * each example by its position, such as example weights, is then refused. */
     uint32_t unordered;
-    /* 1: the examples are made, not read. Where files of earlier sources are missing, such data stand in for them only
+    /* 1: the examples are generated, not read. If the files of earlier sources are missing, such data replace them only
      * if the user agrees (allow_generated). */
     uint32_t generated;
     /* NULL: the data are finite. Else they are a stream: this emits, as part 0, its examples number first to

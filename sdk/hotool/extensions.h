@@ -1,15 +1,15 @@
 /*
- * Extensions: what one side can do beyond this ABI, asked for by name.
+ * Extensions: features beyond this ABI, requested by name.
  *
- * Each side has a call `extension` that answers a name with a table, and with NULL where it does not know the name: the
+ * Each side has a call `extension` that answers a name with a table, or with NULL if it does not know the name: the
  * plugin asks hotool through ho_setup_api, in `create` (ho_extension), hotool asks the plugin through its descriptor
- * (ho_plugin.extension). So something new can be tried, or shared by a few hosts and plugins, without a new version of
- * the ABI, and whoever does not know of it loses nothing: nobody may require an extension that is not here.
+ * (ho_plugin.extension). New features can thus be tried, or shared by a few hosts and plugins, without a new version of
+ * the ABI. Neither side may require an extension that is not in this header.
  *
  * A name begins with that of its owner, "hotool." for those of this header. Its table begins with `struct_size`, which
  * grows only at the end, as all structs of the ABI; a new meaning is a new name ("hotool.about.2"). Tables are constant
- * and stay valid as long as the process. What an extension's functions are handed (`self`, a trace, ...), and on which
- * thread, its own comment says.
+ * and stay valid as long as the process. The comment of an extension says what its functions receive (`self`, a trace,
+ * ...), and on which thread.
  */
 #ifndef HOTOOL_EXTENSIONS_H
 #define HOTOOL_EXTENSIONS_H
@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-/* Of hotool: which host this is. Its version of the ABI may be a newer minor than the plugin's. */
+/* Provided by hotool: identifies the host. Its version of the ABI may be a newer minor than the plugin's. */
 #define HO_EXTENSION_HOST "hotool.host"
 
 typedef struct ho_host {
@@ -31,7 +31,7 @@ typedef struct ho_host {
     const char *version; /* "1.2.0" */
 } ho_host;
 
-/* Of a plugin: whose it is. `hotool plugins NAME` prints what is not NULL. */
+/* Provided by plugins: author, licence, origin. `hotool plugins NAME` prints the members that are not NULL. */
 #define HO_EXTENSION_ABOUT "hotool.about"
 
 typedef struct ho_about {

@@ -27,8 +27,8 @@ extern "C" {
 
 typedef struct ho_system ho_system;
 typedef struct ho_vector ho_vector;       /* `columns` states side by side; 1 for a plain state */
-typedef struct ho_residuals ho_residuals; /* what is kept of one step */
-typedef struct ho_snapshot ho_snapshot;   /* what is saved of a run of a mode */
+typedef struct ho_residuals ho_residuals; /* intermediate results of one step, for its derivatives */
+typedef struct ho_snapshot ho_snapshot;   /* the saved state of a mode's run */
 
 /* What a mode tells: how it went, shown where a single hypergradient is; what a person should know, shown in runs too,
  * once; what the mode has chosen, shown likewise. */
@@ -139,8 +139,7 @@ typedef struct ho_system_api {
     int32_t (*restoring)(ho_system *s, const ho_snapshot *snapshot);
     void (*pass)(ho_system *s, ho_snapshot *snapshot, void *value, uint64_t bytes);
     void (*pass_vector)(ho_system *s, ho_snapshot *snapshot, ho_vector *v);
-    /* The name of tuned hyperparameter i, from 0, and which entries of lambda are its own; NULL: there are not so many.
-     */
+    /* The name of tuned hyperparameter i, from 0, and which entries of lambda belong to it; NULL: there is none. */
     const char *(*hyperparameter)(ho_system *s, int64_t i, int64_t *first, int64_t *count);
     /* What the calls will cost, as for `estimate`: counted, so the same again for the same training. Valid until the
      * next such call. NULL: it failed (reported). */
@@ -160,9 +159,9 @@ struct ho_system {
  * call, only end follows. */
 typedef struct ho_mode_calls {
     uint32_t struct_size;
-    /* 0: the gradient is exact, that of the T steps but for rounding; `hotool check` holds it to 1e-10 against the
-     * other exact modes, in f64. 1: it approximates (truncated, implicit, ...); check prints its angle and its distance
-     * to the exact gradient. */
+    /* 0: the gradient is exact, up to rounding: `hotool check` requires the exact modes to agree to 1e-10, in f64.
+     * 1: it is an approximation (truncated, implicit, ...): check prints its angle and distance to the exact gradient.
+     */
     uint32_t approximate;
     /* Computes s_0. If it fails it must free what it allocated and leave *run NULL. */
     ho_status (*start)(void *self, ho_system *s, const double *lambda, void **run);
