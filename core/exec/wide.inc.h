@@ -91,6 +91,8 @@ static void place_panel(const wide *w, const REAL *from, int64_t n, int64_t widt
         for (int64_t k = 0; k < f->depth; k++) {
             *(vector *)(w->panel + k * PANEL) = at(from + k * b->row);
             *(vector *)(w->panel + k * PANEL + LANES) = at(from + k * b->row + LANES);
+            __builtin_prefetch(from + k * b->row + PANEL, 0, 2); /* for the next panel, into the second-level cache */
+            __builtin_prefetch(from + k * b->row + PANEL + LANES, 0, 2);
         }
         return;
     }
@@ -106,6 +108,10 @@ static void run_panel(factors f, int64_t tile_step, int64_t m, int64_t n, REAL *
     REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
     for (int64_t i = 0; i < m; i += ROWS, f.a += tile_step, c += ROWS * c_row) {
         const int64_t rows = least_of(ROWS, m - i);
+        for (int64_t r = 0; r < rows; r++) { /* what will be written is fetched meanwhile */
+            __builtin_prefetch(c + r * c_row, 1);
+            __builtin_prefetch(c + r * c_row + n - 1, 1);
+        }
         if (n == width) {
             multiply_tile(rows, vectors, &f, c, c_row, add);
             continue;
