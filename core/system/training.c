@@ -333,7 +333,7 @@ ho_status ho_training_pass(ho_training *training, ho_snapshot *snapshot, ho_erro
     bool starts = training->start != NULL;
     HO_SNAPSHOT(snapshot, training->evaluations);
     HO_SNAPSHOT(snapshot, training->taken);
-    for (int i = 0; i < 2; i++)
+    for (size_t i = 0; i < sizeof training->told / sizeof *training->told; i++)
         pass_told(&training->told[i], snapshot);
     HO_SNAPSHOT(snapshot, starts);
     if (starts && !training->start)

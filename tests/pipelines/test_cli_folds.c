@@ -1,7 +1,9 @@
 /* Cross-validation in a run: its figures, its final training, its resumption, and what it is refused with. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli_support.h"
 #include "json_check.h"
@@ -147,6 +149,45 @@ Test(folds, a_worker_that_dies_is_named)
     cr_expect_eq(r.status, 1, "%d", r.status);
     cr_expect(strstr(r.err, "its process was ended by signal 9"), "%s", r.err);
     cr_expect(strstr(r.err, "(fold 1 of 4)"), "%s", r.err);
+}
+
+/* What its mode tells is shown, as where it runs in this process. */
+Test(folds, a_mode_tells_from_a_process_of_its_own)
+{
+    static const char *const modes[] = {"implicit", "split"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *told[2];
+        for (int jobs = 1; jobs <= 2; jobs++) {
+            cli_result r = cli_run("hypergradient", "base.yaml", "--set", FOLDS, "--mode", modes[i], "--jobs",
+                                   cli_format("%d", jobs), NULL);
+            cli_expect_done(r);
+            told[jobs - 1] = strstr(r.out, cli_format("\n%s: ", modes[i]));
+            cr_assert(told[jobs - 1], "%s", r.out);
+        }
+        cr_expect_str_eq(told[0], told[1]);
+    }
+}
+
+static int lines_of(const char *path)
+{
+    return cli_exists(path) ? cli_shell(cli_format("exit $(wc -l <%s)", path)) : 0;
+}
+
+/* Asked to stop in the midst of a question, and gone on with by another number of processes. */
+Test(folds, an_interrupted_question_goes_on)
+{
+    cli_change("base.yaml", "steps: 15", "steps: 400\ncheckpoint: {seconds: 0.05}");
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", FOLDS, "--jobs", "1", "--out", "whole", NULL));
+    pid_t run = cli_start("pipeline", "base.yaml", "--set", FOLDS, "--jobs", "2", "--quiet", "--out", "r", NULL);
+    for (int i = 0; i < 6000 && lines_of("r/metrics.jsonl") < 2; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+    kill(run, SIGTERM);
+    cli_result r = cli_finish(run);
+    cr_expect_eq(r.status, 128 + SIGTERM, "%d: %s", r.status, r.err);
+    cli_expect_done(cli_run("pipeline", "--resume", "r", "--jobs", "1", "--quiet", NULL));
+    cr_expect_str_eq(without_seconds(cli_read("r/metrics.jsonl")), without_seconds(cli_read("whole/metrics.jsonl")));
+    cr_expect_eq(json_number(cli_read("r/result.json"), "gradient_evaluations"),
+                 json_number(cli_read("whole/result.json"), "gradient_evaluations"));
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
