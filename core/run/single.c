@@ -281,6 +281,7 @@ static ho_status optimise(ho_single *s, ho_result *result, ho_error *error)
     const double limit = searches(s) ? time_limit(s) : 0;
     const ho_listener listener = {write_line, warn, rest, s};
     s->search.cpu_until = limit > 0 ? s->cpu_begun + limit : 0;
+    s->search.candidates = s->request->candidates;
     s->search.listener = &listener;
     ho_status status = ho_optimize(&s->search, result, error);
     s->search.listener = NULL;
@@ -578,10 +579,8 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
         open_both(s, error);
     if (error->status == HO_OK)
         ho_best_init(&s->best, s->training, s->strategy && (descends ? p->warm_start : p->monitored), error);
-    s->search = (ho_optimization){.strategy = s->strategy,
-                                  .trainer = s->trainer ? s->trainer : s->last,
-                                  .best = &s->best,
-                                  .candidates = request->candidates};
+    s->search =
+        (ho_optimization){.strategy = s->strategy, .trainer = s->trainer ? s->trainer : s->last, .best = &s->best};
     if (error->status == HO_OK)
         return s;
     ho_single_free(s);
