@@ -204,7 +204,7 @@ static ho_status check_open(check *c, int64_t k, ho_problem *problem, const vola
     *problem = ho_pipeline_problem(p, k);
     c->training = k ? ho_training_new(problem, error) : ho_pipeline_training(p, error);
     if (!c->training)
-        return error->status;
+        return HO_FAILED; /* which `error` tells of */
     c->name = ho_pipeline_training_name(p, k);
     c->system = ho_training_system(c->training);
     c->api = c->system->api;
