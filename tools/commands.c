@@ -377,7 +377,7 @@ const ho_cli_command ho_cli_commands[] = {
      "For each RUN, or each row of its table, prints the settings that differ, including defaults, and any differences "
      "in versions, plugins, data and machines; the results; and how the results differ from the first run's, paired by "
      "seed: the mean and standard deviation over the seeds that both have, and for how many of them the run is better. "
-     "--html FILE writes all this as an HTML page.",
+     "--html FILE writes all this as an HTML page, with the curves of the runs over each other (drawn by gnuplot).",
      HO_CLI_HTML | HO_CLI_JSON, .run = run_compare},
     {"export", "RUN", "write a run's curves as CSV, or for TensorBoard",
      "Writes all numbers in RUN's metrics, one file per run. --csv DIR writes DIR/VARIANT-N.csv (run.csv for a single "

@@ -13,10 +13,15 @@
 #define GAP      2
 #define SHORTEST 12 /* a text is not made shorter */
 
+typedef struct cell {
+    char *text;
+    bool marked;
+} cell;
+
 struct ho_grid {
     const char *columns;
     size_t width; /* columns */
-    char **cells;
+    cell *cells;
     size_t count, capacity;
 };
 
@@ -32,7 +37,7 @@ void ho_grid_free(ho_grid *grid)
     if (!grid)
         return;
     for (size_t i = 0; i < grid->count; i++)
-        free(grid->cells[i]);
+        free(grid->cells[i].text);
     free(grid->cells);
     free(grid);
 }
@@ -44,8 +49,13 @@ void ho_grid_put(ho_grid *grid, const char *format, ...)
     char *text = ho_format_args(format, args);
     va_end(args);
     ho_grow((void **)&grid->cells, &grid->capacity, grid->count, sizeof *grid->cells);
-    grid->cells[grid->count++] = ho_plain(text);
+    grid->cells[grid->count++] = (cell){ho_plain(text), false};
     free(text);
+}
+
+void ho_grid_mark(ho_grid *grid)
+{
+    grid->cells[grid->count - 1].marked = true;
 }
 
 size_t ho_grid_rows(const ho_grid *grid)
@@ -118,9 +128,9 @@ static void print_cell(const char *text, size_t width, bool right, bool last)
 static void print_block(const ho_grid *grid, const size_t *widths, size_t from, size_t end)
 {
     for (size_t i = 0; i < grid->count; i += grid->width) {
-        print_cell(grid->cells[i], widths[0], grid->columns[0] == 'r', from == end);
+        print_cell(grid->cells[i].text, widths[0], grid->columns[0] == 'r', from == end);
         for (size_t c = from; c < end; c++)
-            print_cell(grid->cells[i + c], widths[c], grid->columns[c] == 'r', c + 1 == end);
+            print_cell(grid->cells[i + c].text, widths[c], grid->columns[c] == 'r', c + 1 == end);
     }
 }
 
@@ -129,7 +139,7 @@ void ho_grid_print(const ho_grid *grid, int width)
     size_t *widths = ho_alloc(grid->width * sizeof *widths);
     const size_t most = width > 0 ? (size_t)width : SIZE_MAX;
     for (size_t i = 0; i < grid->count; i++) {
-        const size_t length = length_of(grid->cells[i]), c = i % grid->width;
+        const size_t length = length_of(grid->cells[i].text), c = i % grid->width;
         widths[c] = length > widths[c] ? length : widths[c];
     }
     shorten(grid, widths, most);
@@ -149,10 +159,12 @@ void ho_grid_html(const ho_grid *grid, FILE *html)
     fputs("<div class=\"card wide\"><table class=\"fits\">\n", html);
     for (size_t i = 0; i < grid->count; i++) {
         const size_t c = i % grid->width;
-        const char *cell = i < grid->width ? "th" : "td";
-        fprintf(html, "%s<%s%s>", c == 0 ? "<tr>" : "", cell, grid->columns[c] == 'r' ? " class=\"n\"" : "");
-        ho_text_html(grid->cells[i], html);
-        fprintf(html, "</%s>%s", cell, c + 1 == grid->width ? "</tr>\n" : "");
+        const char *tag = i < grid->width ? "th" : "td";
+        const bool marked = grid->cells[i].marked;
+        fprintf(html, "%s<%s%s>%s", c == 0 ? "<tr>" : "", tag, grid->columns[c] == 'r' ? " class=\"n\"" : "",
+                marked ? "<span class=\"mark\">" : "");
+        ho_text_html(grid->cells[i].text, html);
+        fprintf(html, "%s</%s>%s", marked ? "</span>" : "", tag, c + 1 == grid->width ? "</tr>\n" : "");
     }
     fputs("</table></div>\n", html);
 }

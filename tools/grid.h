@@ -15,6 +15,8 @@ ho_grid *ho_grid_new(const char *columns);
 void ho_grid_free(ho_grid *grid); /* NULL is fine */
 /* The next cell, row by row; the first row is the heading. */
 void ho_grid_put(ho_grid *grid, const char *format, ...) HO_PRINTF(2, 3);
+/* The last cell, a text, stands out on a page. */
+void ho_grid_mark(ho_grid *grid);
 size_t ho_grid_rows(const ho_grid *grid); /* with the heading */
 
 /* Lines on stdout, indented by two. Where they are wider than `width` (0: any will do), texts are shortened, with "..."

@@ -230,4 +230,20 @@ Test(runs, compared_make_a_page)
               page);
     cr_expect_null(strstr(page, "a<b>"));
     cr_expect_null(strstr(page, "src="), "nothing is fetched");
+    expect_order(page, "<td>15</td><td><span class=\"mark\">4</span></td>", "<h2>Curves</h2>", "class=\"legend\"",
+                 "a&lt;b&gt;", "b</span>", "Validation error</figcaption>", "<svg", "<figcaption>mtl.A", "<svg",
+                 "<figcaption>mtl.rho", "<svg", NULL);
+}
+
+/* One that has left nothing but its record is compared all the same. */
+Test(runs, compared_without_metrics_have_a_page_too)
+{
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--out", "a", NULL));
+    cli_expect_done(cli_run("pipeline", "base.yaml", "--set", "outer=null", "--out", "b", NULL));
+    cr_assert_eq(cli_shell("rm -f b/metrics.jsonl"), 0);
+    cli_expect_done(cli_run("compare", "a", "b", "--html", "page.html", NULL));
+    cr_expect(strstr(cli_read("page.html"), "Validation error</figcaption>"));
+    cr_assert_eq(cli_shell("echo '{\"iteration\": 1' >b/metrics.jsonl; echo x >a/metrics.jsonl"), 0);
+    const cli_result torn = cli_run("compare", "a", "b", "--html", "page.html", NULL);
+    cr_expect(torn.status == 2 && strstr(torn.err, "a/metrics.jsonl:1"), "%d: %s", torn.status, torn.err);
 }

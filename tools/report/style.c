@@ -27,6 +27,8 @@ const char ho_page_style[] =
     "tr:last-child>td,tr:last-child>th{border-bottom:0}\n"
     ".fits th,.fits td{white-space:normal;overflow-wrap:anywhere}.fits td:first-child{min-width:10em}\n"
     "td.n,th.n{text-align:right}\n"
+    ".mark{background:var(--warn);color:var(--warn-ink);font-weight:600;border-radius:4px;padding:1px "
+    "6px;margin-left:-6px}\n"
     "td.n:last-child,th.n:last-child{padding-right:0}\n"
     ".sd,.how{color:var(--faint)}\n"
     ".sd{white-space:nowrap}\n"

@@ -14,7 +14,7 @@
 
 /* A row of a run's table. */
 typedef struct side {
-    const char *name;
+    const char *name, *folder;
     ho_row row; /* with the seeds of its runs */
     ho_pairs settings;
 } side;
@@ -86,6 +86,7 @@ static ho_status read_run(comparison *c, const char *folder, ho_error *error)
         side s = {.name = ho_arena_format(c->arena, "%.*s%s%s", (int)length, folder, whole ? "" : " ",
                                           whole ? "" : row->variant)};
         s.row = *row;
+        s.folder = folder;
         read_row(c, folder, record, &s);
         ho_grow((void **)&c->sides, &c->capacity, c->count, sizeof s);
         c->sides[c->count++] = s;
@@ -180,6 +181,8 @@ static ho_grid *settings_grid(const comparison *c)
             const char *value = value_of(&c->sides[s].settings, c->keys[k]);
             const bool sum = value && strlen(value) == 64 && strstr(c->keys[k], "SHA-256");
             ho_grid_put(grid, "%.*s", sum ? 12 : 1000, value ? value : "-");
+            if (!same(value, value_of(&c->sides[0].settings, c->keys[k])))
+                ho_grid_mark(grid);
         }
     }
     return grid;
@@ -278,6 +281,35 @@ static void show(const comparison *c, FILE *html)
     }
 }
 
+/* Of the row's runs that have left any; a choice among rows repeats theirs. */
+static ho_status read_series(const comparison *c, const side *s, ho_series_list *series, ho_error *error)
+{
+    const ho_row *row = &s->row;
+    for (size_t f = 0; !row->chosen.items && f < row->folders.count && error->status == HO_OK; f++) {
+        const char *path = ho_record_path(s->folder, row->folders.items[f], "metrics.jsonl", c->arena, error);
+        if (path && ho_file_exists(path))
+            ho_series_read(path, row->strategy, f, c->arena, series, error);
+    }
+    return error->status;
+}
+
+/* As a report shows those of an experiment's variants. */
+static ho_status put_curves(const comparison *c, FILE *html, ho_error *error)
+{
+    ho_report_run run = {.arena = c->arena, .row_count = c->count};
+    run.rows = ho_arena_alloc(c->arena, c->count * sizeof *run.rows);
+    for (size_t i = 0; i < c->count; i++) {
+        run.rows[i] = (ho_report_row){.name = c->sides[i].name, .record = &c->sides[i].row};
+        read_series(c, &c->sides[i], &run.rows[i].series, error);
+    }
+    ho_page page = {.run = &run, .html = html};
+    if (error->status == HO_OK)
+        ho_page_curves(&page);
+    for (size_t i = 0; i < c->count; i++)
+        ho_series_free(&run.rows[i].series);
+    return ho_fail_as(error, &page.undrawn);
+}
+
 static ho_status write_page(const comparison *c, const char *path, ho_error *error)
 {
     char *text;
@@ -287,10 +319,13 @@ static ho_status write_page(const comparison *c, const char *path, ho_error *err
     fputs(ho_page_style, html);
     fputs("</style>\n</head>\n<body><main>\n<header><h1>Runs compared</h1></header>\n", html);
     show(c, html);
-    fputs("<footer>Written by hotool compare.</footer>\n</main></body>\n</html>\n", html);
+    ho_error undrawn = {0};
+    put_curves(c, html, &undrawn);
+    fputs("<footer>Written by hotool compare. Curves by gnuplot.</footer>\n</main></body>\n</html>\n", html);
     ho_text_close(html);
     if (ho_file_write(path, text, size, error) == HO_OK)
         printf("%s\n", path);
+    ho_fail_as(error, &undrawn);
     free(text);
     return error->status;
 }
