@@ -85,10 +85,15 @@ static void print_detection(const ho_detection *d)
         printf("  replaced labels found: precision %.3f, recall %.3f, F1 %.3f\n", d->precision, d->recall, d->f1);
 }
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* Of descent with steps of its own. */
 static void print_ending(const ho_result *r)
 {
-    printf("%lld outer iterations", (long long)r->outer_iterations);
+    printf("%lld outer iteration%s", (long long)r->outer_iterations, plural(r->outer_iterations));
     if (r->halvings > 0)
         printf(", %lld of them rejected", (long long)r->halvings);
     if (r->best_iteration == 1)
@@ -127,10 +132,11 @@ static void print_run(const ho_record *record, const char *folder)
     else if (r->outer_iterations > 0 && r->ended)
         print_ending(r);
     else if (r->outer_iterations > 0 && steps && r->best_iteration == 1)
-        printf("%lld outer iterations, none better than the start; ", (long long)r->outer_iterations);
+        printf("%lld outer iteration%s, none better than the start; ", (long long)r->outer_iterations,
+               plural(r->outer_iterations));
     else if (r->outer_iterations > 0 && steps)
-        printf("%lld outer iterations, best after %lld steps; ", (long long)r->outer_iterations,
-               (long long)r->best_iteration - 1);
+        printf("%lld outer iteration%s, best after %lld step%s; ", (long long)r->outer_iterations,
+               plural(r->outer_iterations), (long long)r->best_iteration - 1, plural(r->best_iteration - 1));
     else if (r->outer_iterations > 0)
         printf("%lld candidates, the best was number %lld; ", (long long)r->outer_iterations,
                (long long)r->best_iteration);

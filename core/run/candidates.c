@@ -140,7 +140,7 @@ static int take(const ho_candidates *share, ho_error *error)
     if (lock < 0)
         ho_fail(error, ho_status_of(errno), "%s: cannot be written: %s", path, strerror(errno));
     else if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        ho_fail(error, HO_INTERRUPTED, "another process is at work on these candidates");
+        ho_fail(error, HO_INTERRUPTED, "another process is working on these candidates");
     free(path);
     return lock;
 }

@@ -123,7 +123,7 @@ static ho_status lock(ho_run_folder *f, int how, ho_error *error)
     while (f->lock >= 0 && (failed = flock(f->lock, how | LOCK_NB)) != 0 && errno == EWOULDBLOCK && --tries)
         nanosleep(&moment, NULL);
     if (failed && f->lock >= 0 && errno == EWOULDBLOCK)
-        ho_fail(error, HO_INVALID, "%s: another process is at work on this run", f->path);
+        ho_fail(error, HO_INVALID, "%s: another process is working on this run", f->path);
     else if (failed && f->lock < 0)
         ho_fail(error, HO_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
     else if (fstat(f->lock, &about) == 0 && about.st_nlink == 0)

@@ -246,7 +246,7 @@ static void rest(void *context)
     if (pass(s, &s->snapshot, &error) == HO_OK && ho_run_folder_settle(s->folder, &lines, &error) == HO_OK)
         ho_checkpoint_write(checkpoints, &s->snapshot, lines, &error);
     if (error.status != HO_OK && !s->told_unwritten) {
-        char *text = ho_format("%s: the run goes on, and cannot be resumed from here", error.text);
+        char *text = ho_format("%s: the run continues, but cannot be resumed from here", error.text);
         s->request->note(s->request->context, text);
         free(text);
     }
@@ -483,7 +483,7 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
     ho_fail_as(&result->outcome, &later);
     if (unwritten.status != HO_OK)
         ho_fail(&result->outcome, unwritten.status,
-                "%s; of the tuned hyperparameters, those that are numbers stand in the table and in %s/metrics.jsonl",
+                "%s; those tuned hyperparameters that are numbers are in the table and in %s/metrics.jsonl",
                 unwritten.text, ho_run_folder_path(folder));
     result->initial = ho_summarize(s->training, s->initial);
     result->best = ho_summarize(s->training, s->best.lambda);

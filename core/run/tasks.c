@@ -146,7 +146,7 @@ static ho_run_folder *make_folder(ho_task *t, const char *path, bool *resume, ho
              ho_resumption_check(path, then.saved, now, error) == HO_OK)
         folder = ho_run_folder_open(path, &taken);
     if (taken.status == HO_INVALID && t->all->request->shares)
-        ho_fail(error, HO_INTERRUPTED, "another process is at work on this run");
+        ho_fail(error, HO_INTERRUPTED, "another process is working on this run");
     ho_fail_as(error, &taken);
     if (folder && *resume)
         ho_run_folder_mend(folder, p, p->root, error);

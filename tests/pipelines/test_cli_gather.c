@@ -180,7 +180,7 @@ Test(gather, a_share_that_is_started_twice_is_done_once)
     wait_for_lines("shared/A/1/metrics.jsonl", 1);
     cli_result r = cli_run("pipeline", "v.yaml", "--out", "shared", "--task", "1/1", NULL);
     cr_expect_eq(r.status, 0, "%s", r.err);
-    cr_expect(strstr(r.err, "A/1: another process is at work on this run"), "%s", r.err);
+    cr_expect(strstr(r.err, "A/1: another process is working on this run"), "%s", r.err);
     cr_expect(strstr(r.out, " of the 3 runs of share 1 of 1 are done"), "%s", r.out);
     int status = cli_finish(first).status;
     cr_expect_eq(status, 0);
@@ -240,7 +240,7 @@ Test(gather, a_run_of_one_process_is_not_shared)
     wait_for_lines("s/A/1/metrics.jsonl", 1);
     cli_result r = cli_run("pipeline", "v.yaml", "--out", "s", "--task", "1/2", NULL);
     cr_expect_eq(r.status, 2);
-    cr_expect(strstr(r.err, "s: another process is at work on this run"), "%s", r.err);
+    cr_expect(strstr(r.err, "s: another process is working on this run"), "%s", r.err);
     kill(one, SIGTERM);
     cli_finish(one);
 }

@@ -307,7 +307,7 @@ Test(resume, a_run_that_is_still_going_is_refused)
     for (int tries = 0; tries < 3000 && !cli_exists("r/metrics.jsonl"); tries++)
         pause_for(0.01);
     expect_refusal("still going", cli_run("pipeline", "--resume", "r", NULL),
-                   "r: another process is at work on this run", "");
+                   "r: another process is working on this run", "");
     kill(child, SIGINT);
     cr_expect_eq(cli_finish(child).status, 130);
 }

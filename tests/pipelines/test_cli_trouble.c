@@ -48,7 +48,9 @@ Test(trouble, divergence_at_once_names_step_node_and_plugin)
 /* 1e40 is a number of f64, but infinite in f32. */
 Test(trouble, a_hyperparameter_beyond_f32_is_told_of_f64)
 {
-    cli_result r = cli_run("hypergradient", "base.yaml", "--precision", "f32", "--set", "mtl.rho=1e40", NULL);
+    cli_result r = cli_run("hypergradient", "base.yaml", "--precision", "f32", "--set", "objective/mtl=null", "--set",
+                           "objective/l2={penalty: l2}", "--set",
+                           "hyperparameters={l2.rho: 1.0e+40, mtl.A: null, mtl.rho: null}", NULL);
     cr_expect(r.status == 1 && strstr(r.err, "is out of range in f32; try precision: f64"), "%d %s", r.status, r.err);
 }
 
@@ -259,8 +261,8 @@ Test(trouble, what_was_tuned_is_shown_though_it_cannot_be_written)
     limit_files(RLIM_INFINITY);
     cr_expect_eq(r.status, 1, "exit status %d: %s", r.status, r.err);
     cr_expect(strstr(r.err,
-                     "r/hyperparameters.new/cross_entropy.weights.npy: cannot be written: File too large; of the tuned "
-                     "hyperparameters, those that are numbers stand in the table and in r/metrics.jsonl"),
+                     "r/hyperparameters.new/cross_entropy.weights.npy: cannot be written: File too large; those tuned "
+                     "hyperparameters that are numbers are in the table and in r/metrics.jsonl"),
               "%s", r.err);
     const char *row = strstr(r.out, "validation error ");
     cr_assert(row, "%s", r.out);
