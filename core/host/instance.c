@@ -263,17 +263,20 @@ static const ho_setup_api setup_api = {
 };
 
 /* Whether this is a file or a folder, and can be read. */
-static bool readable(const char *path)
+/* Whatever a stream comes from may also be a pipe or a device. */
+static bool readable(const char *path, bool stream)
 {
     struct stat about;
-    return stat(path, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode)) && access(path, R_OK) == 0;
+    return stat(path, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) || stream) &&
+           access(path, R_OK) == 0;
 }
 
 /* The first file or folder that a HO_PATH option names and that is not there; the option's number, or option_count. */
 static uint32_t missing_path(const ho_loaded *loaded, const ho_option_value *values)
 {
+    const bool stream = loaded->plugin.kind == HO_DATA && loaded->calls.data.next;
     for (uint32_t i = 0; i < loaded->option_count; i++)
-        if (loaded->options[i].type == HO_PATH && values[i].given && !readable(values[i].text))
+        if (loaded->options[i].type == HO_PATH && values[i].given && !readable(values[i].text, stream))
             return i;
     return loaded->option_count;
 }

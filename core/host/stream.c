@@ -167,6 +167,12 @@ static chunk *fetch(ho_data_stream *s, int64_t t, ho_error *error)
     if (ho_stream_ends_before(s, t))
         return NULL;
     ho_dataset *data = ask(s, first, s->together * s->batch, error);
+    if (!data && s->together > 1 && error->status == HO_INVALID) {
+        /* What is wrong ahead is told when it is reached. */
+        *error = (ho_error){0};
+        s->together = 1;
+        return fetch(s, t, error);
+    }
     if (!data)
         return NULL;
     const ho_examples *given = &data->parts[0];

@@ -42,10 +42,12 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
     [HO_READER] = {"reader", "data/test, data/train, data/validation",
                    "the options of the reader (hotool plugins NAME)", "The reader of one part.",
                    "test: {plugin: npy, inputs: test_x.npy, labels: test_y.npy}"},
-    [HO_SPLIT] = {"split", "data/split", NULL,
-                  "Each example is assigned to at most one part, at random, depending on the seed. One part may be "
-                  "`rest`; a fraction below 1 is a share of all examples.",
-                  "split: {train: 50, validation: 50, test: rest, stratified: true}"},
+    [HO_SPLIT] =
+        {"split", "data/split", NULL,
+         "Each example is assigned to at most one part, at random, depending on the seed. One part may be "
+         "`rest`; a fraction below 1 is a share of all examples. Of a stream, without end, validation and test "
+         "take the first examples, in this order, and training the rest.",
+         "split: {train: 50, validation: 50, test: rest, stratified: true}"},
     [HO_NOISE] = {"noise", "data/noise", NULL,
                   "Replaces some labels of the training part with other classes, chosen uniformly at random. The "
                   "original labels are kept in the run folder's truth/ and used for scoring only.",
@@ -165,9 +167,11 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_PIPELINE), "dynamics", OTHER("name of a dynamics, or map"), .required = true,
      .doc = "the optimizer of the training"},
     {HO_IN(HO_PIPELINE), "steps", INTEGER(1), WORDS("unbounded"), AT(ho_pipeline, problem.steps), .required = true,
-     .doc = "number of training steps; unbounded: until `stop` ends the training"},
+     .doc = "number of training steps; unbounded: until `stop` ends the training or, with training examples that come "
+            "as a "
+            "stream, until that ends or Ctrl-C"},
     {HO_IN(HO_PIPELINE), "batch", INTEGER(1), WORDS("full"), AT(ho_pipeline, problem.batch), .initial = "full",
-     .doc = "number of training examples per step"},
+     .doc = "number of training examples per step; of a stream, a number must be given"},
     {HO_IN(HO_PIPELINE), "start", OTHER("map from weights to .npy files"),
      .doc = "initial weights to use instead of the model's own, such as start: {W: w.npy}"},
     {HO_IN(HO_PIPELINE), "hyperparameters", OTHER("map from hyperparameters to their settings"),
@@ -215,7 +219,9 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_PARTS), "validation", OTHER("reader"), .required = true, .doc = "the validation part"},
     {ANY_SOURCE, "test", OTHER("reader"), .doc = "the test part"},
     {ANY_SOURCE, "standardize", .type = HO_KEY_BOOLEAN, AT(ho_data_source, standardize), .initial = "false",
-     .doc = "subtract each feature's mean and divide by its standard deviation, both taken over the training part"},
+     .doc =
+         "subtract each feature's mean and divide by its standard deviation, both taken over the training part; of a "
+         "stream, over the validation part"},
     {ANY_SOURCE, "noise", OTHER("map"), .doc = "label noise: see `data/noise`"},
     {HO_IN(HO_SPLIT), "train", COUNT_OR_SHARE, AT(ho_split, counts[0]), .required = true,
      .doc = "number of training examples; a fraction is a share of all examples, rounded down"},

@@ -129,6 +129,8 @@ ho_status ho_prove_project_memory(proof *p, ho_error *error);
 
 ho_status ho_prove_read(proof *p, ho_error *error);
 ho_status ho_prove_read_memory(proof *p, ho_error *error);
+ho_status ho_prove_stream(proof *p, ho_error *error);
+ho_status ho_prove_stream_memory(proof *p, ho_error *error);
 ho_status ho_prove_damage(proof *p, ho_error *error);
 
 ho_status ho_prove_mode_gradient(proof *p, ho_error *error);

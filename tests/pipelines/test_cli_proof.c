@@ -27,6 +27,7 @@ static const char *const kinds[] = {"dynamics", "models", "losses", "penalties",
 static const char *const given[][4] = {
     {"data/npy.so", "inputs=x.npy", "labels=y.npy"},
     {"data/idx.so", "inputs=x.gz", "labels=y.gz"},
+    {"data/lines.so", "file=x.csv", "classes=2"},
     {"data/cifar10.so", "inputs=c.bin", "scale=0.5"},
     {"dynamics/formula.so", "hyperparameters={rate: {default: 0.1, domain: nonnegative}, keep: {default: 0.9}}",
      "slots=m", "formulas=[m = keep*m + g, w = w - rate*m]"},
@@ -52,6 +53,7 @@ Test(proof, every_plugin_of_ours_passes)
     int checked = 0;
     cli_idx_blobs("x.gz", "y.gz");
     cli_cifar_blobs("c.bin", 12);
+    cli_write("x.csv", "# x,y,label\n1,2,0\n0.5 -1 1\n\n3;4;1\n0,0,0\n");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const char *folder = cli_format("%s/%s", cli_environment("HOTOOL_PLUGIN_PATH"), kinds[i]);
         DIR *entries = opendir(folder);

@@ -3,6 +3,8 @@
  * parsing.
  *
  * In a pipeline:  data: {plugin: my_plugin, file: examples.csv, split: {train: 40, validation: rest}}
+ *
+ * Data without an end, or too large for memory, are a stream: fill in `next` instead of `read` (see data.h).
  */
 #include <hotool/plugin.h>
 
