@@ -38,6 +38,7 @@
 
 typedef struct block {
     int64_t first, n; /* elements first .. first+n-1 of the kernel */
+    int64_t ahead;    /* how much of the next block's results is fetched: a block, in a large kernel; else 0 */
     void *const *address;
     double *slots;
     REAL *temps;
@@ -51,11 +52,18 @@ static const REAL *source(const block *b, const ho_operand *operand)
                                        : (const REAL *)b->address[operand->index] + operand->offset + b->first;
 }
 
+/* From so many entries on, what a kernel writes is no longer in the second-level cache. */
+#define LARGE 65536
+
 /* Where to write a result. Call it after source(): an operand may be the same temporary. */
 static REAL *target(const block *b, const ho_operand *operand)
 {
-    if (operand->kind != HO_IN_TEMP)
-        return (REAL *)b->address[operand->index] + operand->offset + b->first;
+    if (operand->kind != HO_IN_TEMP) {
+        REAL *at = (REAL *)b->address[operand->index] + operand->offset + b->first;
+        for (int64_t i = 0; i < b->ahead; i += (int64_t)(64 / sizeof(REAL)))
+            __builtin_prefetch(at + HO_BLOCK + i, 1, 2);
+        return at;
+    }
     REAL *own = b->temps + (int64_t)operand->index * HO_TEMP_STRIDE;
     b->at[operand->index] = own;
     return own;
@@ -448,7 +456,8 @@ static void run_kernel(const ho_kernel *kernel, void *const *address, double *sl
     const int64_t width = kernel->count / rows.of, first = rows.first * width, end = rows.last * width;
     const int64_t blocks = (end - first + HO_BLOCK - 1) / HO_BLOCK;
     const int64_t own = least_of(end, first + HO_BLOCK * share_end(worker, blocks));
-    block b = {.address = address, .slots = slots, .temps = worker->temps};
+    block b = {
+        .address = address, .slots = slots, .temps = worker->temps, .ahead = kernel->count >= LARGE ? HO_BLOCK : 0};
     b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
     for (b.first = first + HO_BLOCK * share_start(worker, blocks); b.first < own; b.first += HO_BLOCK) {
         b.n = least_of(own - b.first, HO_BLOCK);
