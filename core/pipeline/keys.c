@@ -68,7 +68,7 @@ const ho_key_section ho_key_sections[HO_SECTIONS] = {
                          "  - {penalty: l2, name: ridge, on: [W*]}"},
     [HO_VALIDATION] = {"validation", "validation", "the keys of a single term: see `loss` and `penalty`",
                        "The validation error, which the hyperparameters minimise: a term, a list of terms, or a map "
-                       "that also sets the trainings whose mean it is: over folds, seeds or both.",
+                       "that also sets the folds or seeds to average over, or both.",
                        "validation: {loss: cross_entropy}\n"
                        "validation: {folds: 5}\n"
                        "validation: {folds: 5, seeds: 3}\n"
@@ -259,8 +259,8 @@ const ho_key ho_keys[] = {
             "validated on its fold and trained on the others. The final training uses training+validation. Default: no "
             "cross-validation"},
     {HO_IN(HO_VALIDATION), "seeds", INTEGER(1), .most = HO_MOST_SEEDS, AT(ho_pipeline, seeds), .initial = "1",
-     .doc = "number of trainings (on each fold) whose mean is taken. They differ in initial weights and batches: their "
-            "seeds are seed, seed + 1000, seed + 2000, ... The final training uses the first"},
+     .doc = "number of trainings (per fold) to average over. They differ in initial weights and batches: their seeds "
+            "are seed, seed + 1000, seed + 2000, ... The final training uses the first"},
 
     /* ---- hyperparameters */
     {HO_IN(HO_TUNED), "init", OTHER("number, nested list, or .npy file"),
@@ -335,7 +335,7 @@ const ho_key ho_keys[] = {
     {HO_IN(HO_CHECKPOINT), "seconds", .type = HO_KEY_REAL, AT(ho_pipeline, checkpoint_seconds), .initial = "10",
      .doc = "minimum time between checkpoints; 0: after every change"},
     {HO_IN(HO_CHECKPOINT), "steps", INTEGER(1), AT(ho_pipeline, checkpoint_steps),
-     .doc = "write one after this many steps in any case, however soon that is; steps back of an adjoint count too; "
-            "default: time alone decides"},
+     .doc = "also write a checkpoint after this many steps, however little time has passed; steps back of an adjoint "
+            "count too; default: only time decides"},
 };
 const size_t ho_key_count = sizeof ho_keys / sizeof *ho_keys;
