@@ -2,8 +2,10 @@
  * that they came from. */
 #include "system/internal.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,17 +94,31 @@ static ho_node locate(const ho_training *training, const ho_program *program, do
     return first;
 }
 
+/* Scalars are f64 in any precision: one that f32 cannot hold is infinite only where it meets a tensor. */
+static void name_number_beyond_f32(const ho_training *training, const ho_program *program, char *text, size_t size)
+{
+    *text = '\0';
+    if (training->ground.problem->precision != HO_F32)
+        return;
+    for (size_t i = 0; i < program->input_count; i++) {
+        const double number = node_rank(training, program->inputs[i]) == 0 ? *(const double *)program->in[i] : 0;
+        if (isfinite(number) && fabs(number) > (double)FLT_MAX) {
+            snprintf(text, size, "; %s = %g is beyond the range of f32, try precision: f64",
+                     ho_graph_at(training->ground.graph, program->inputs[i])->name, number);
+            return;
+        }
+    }
+}
+
 static ho_status report(ho_training *training, const ho_program *program, size_t output, int64_t entry, ho_node first,
                         double value)
 {
-    char run[80], shape[HO_SHAPE_TEXT], place[HO_SOURCE_TEXT];
+    char run[80], shape[HO_SHAPE_TEXT], place[HO_SOURCE_TEXT], beyond[160];
     name_run(training, program, run);
+    name_number_beyond_f32(training, program, beyond, sizeof beyond);
     if (first == HO_POISON)
         return ho_fail(&training->ground.error, HO_DIVERGED, "%s: entry %" PRId64 " of %s is NaN or infinite%s", run,
-                       entry, program->labels[output],
-                       training->ground.problem->precision == HO_F32
-                           ? ": a hyperparameter or another number is out of range in f32; try precision: f64"
-                           : "");
+                       entry, program->labels[output], beyond);
     const ho_graph_node *node = ho_graph_at(training->ground.graph, first);
     const char *what = isnan(value) ? "NaN" : value > 0 ? "Inf" : "-Inf";
     if (node->op == HO_OP_LEAF)
@@ -111,9 +127,9 @@ static ho_status report(ho_training *training, const ho_program *program, size_t
     ho_source source = ho_graph_source(training->ground.graph, node->source);
     ho_shape_print(&node->shape, shape);
     ho_source_print(source, true, place);
-    return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\"%s%s) gives %s in %s", run,
-                   ho_op_name(node->op), shape, source.plugin, *place ? ", " : "", place, what,
-                   program->labels[output]);
+    return ho_fail(&training->ground.error, HO_DIVERGED, "%s: %s of shape %s (plugin \"%s\"%s%s) gives %s in %s%s", run,
+                   ho_op_name(node->op), shape, source.plugin, *place ? ", " : "", place, what, program->labels[output],
+                   beyond);
 }
 
 static ho_status examine(ho_training *training, ho_program *program)
