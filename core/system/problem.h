@@ -52,8 +52,8 @@ typedef struct ho_problem {
     uint64_t seed;
     ho_precision precision;
     const ho_examples *training, *validation;
-    ho_data_stream *stream;        /* NULL, or where training examples come from; `training` is then its batch, of `batch`
-                                 examples: those of the step that was taken last */
+    ho_data_stream *stream;   /* NULL, or where training examples come from; `training` is then its batch, of `batch`
+                            examples: those of the step that was taken last */
     int64_t classes_or_width; /* outputs of the model: the classes, or the width of the target, of the main target */
     int64_t weighted;         /* per-example weights are those of the first so many training examples, the others count
                                  with weight 1; 0: of all */
