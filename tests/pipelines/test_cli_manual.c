@@ -57,7 +57,8 @@ Test(manual, every_key_is_in_the_page_of_pipelines_with_its_form)
         cr_expect(strstr(text, cli_format("\n.TP\n\\fB%s\\fR\n", ho_keys[i].name)), "%s is missing", ho_keys[i].name);
     for (ho_section s = 1; s < HO_SECTIONS; s++)
         cr_expect(strstr(text, cli_format("\n.SS \"%s\"\n", ho_key_sections[s].path)), "%s", ho_key_sections[s].path);
-    cr_expect(strstr(text, "\n\\fBprecision\\fR\none of f32, f64; default f32\n.br\nprecision of training"), "%s", text);
+    cr_expect(strstr(text, "\n\\fBprecision\\fR\none of f32, f64; default f32\n.br\nprecision of training"), "%s",
+              text);
 }
 
 /* Each construct of the guide's Markdown. */
