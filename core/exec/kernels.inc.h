@@ -45,11 +45,16 @@ typedef struct block {
     const REAL **at; /* the value of each temporary: in its own place, or in the memory that was loaded */
 } block;
 
+/* This block of a buffer. */
+static REAL *in_buffer(const block *b, const ho_operand *operand)
+{
+    return (REAL *)b->address[operand->index] + operand->offset + b->first;
+}
+
 /* An operand's entries of this block. */
 static const REAL *source(const block *b, const ho_operand *operand)
 {
-    return operand->kind == HO_IN_TEMP ? b->at[operand->index]
-                                       : (const REAL *)b->address[operand->index] + operand->offset + b->first;
+    return operand->kind == HO_IN_TEMP ? b->at[operand->index] : in_buffer(b, operand);
 }
 
 /* From so many entries on, what a kernel writes is no longer in the second-level cache. */
@@ -59,7 +64,7 @@ static const REAL *source(const block *b, const ho_operand *operand)
 static REAL *target(const block *b, const ho_operand *operand)
 {
     if (operand->kind != HO_IN_TEMP) {
-        REAL *at = (REAL *)b->address[operand->index] + operand->offset + b->first;
+        REAL *at = in_buffer(b, operand);
         for (int64_t i = 0; i < b->ahead; i += (int64_t)(64 / sizeof(REAL)))
             __builtin_prefetch(at + HO_BLOCK + i, 1, 2);
         return at;
@@ -105,7 +110,7 @@ static void copy(const ho_instruction *instruction, const block *b)
 static void stream(const ho_instruction *instruction, const block *b)
 {
     const REAL *a = source(b, &instruction->in[0]);
-    REAL *d = target(b, &instruction->dst);
+    REAL *d = in_buffer(b, &instruction->dst);
     int64_t i = 0;
 #if defined(__AVX2__)
     const int64_t lanes = (int64_t)(32 / sizeof(REAL));
