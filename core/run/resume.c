@@ -174,7 +174,7 @@ static void tell(differences *d, const char *path, const ho_tree *was, const ho_
         return;
     const char *before = was && was->kind == HO_TREE_SCALAR ? was->text : was ? ho_tree_kind_name(was->kind) : NULL;
     const char *now = is && is->kind == HO_TREE_SCALAR ? is->text : is ? ho_tree_kind_name(is->kind) : NULL;
-    fprintf(d->text, "%s%s: ", d->count > 1 ? "; " : "", path);
+    fprintf(d->text, "%s%s%s", d->count > 1 ? "; " : "", path, *path ? ": " : "");
     if (before && now)
         fprintf(d->text, "was %s, is %s", before, now);
     else

@@ -4,7 +4,8 @@
  * POWER_LOSS_AT=N: the N-th change of a file or folder below POWER_LOSS_UNDER is the one that does not
  * happen any more. Everything that no fsync has settled is undone, and the process is killed. POWER_LOSS_LOSES
  * says what is lost: "all" (names too: what was created, renamed or removed since the folder was synced), "data" (names
- * reached the disk, the bytes of files did not) or "half" (of those bytes, the first half did).
+ * reached the disk, the bytes of files did not) or "half" (of those bytes, the first half did). POWER_LOSS_DROPS=N: the
+ * N-th fsync says that it has settled something, and has not.
  *
  * One thread, files that are appended to or cut: what hotool does to a run's folder.
  */
@@ -40,7 +41,8 @@ static struct change {
 } changes[MOST];
 static size_t change_count;
 
-static long due, changed; /* 0: never */
+static long due, changed;     /* 0: never */
+static long dropped, settles; /* the fsync that the disk lies about; 0: none */
 static const char *under, *loses;
 static char kept[64] = "/tmp/power_XXXXXX"; /* a folder for what was removed */
 
@@ -84,6 +86,8 @@ __attribute__((constructor)) static void begin(void)
     const char *when = getenv("POWER_LOSS_AT");
     under = getenv("POWER_LOSS_UNDER");
     loses = getenv("POWER_LOSS_LOSES");
+    const char *lies = getenv("POWER_LOSS_DROPS");
+    dropped = lies ? strtol(lies, NULL, 10) : 0;
     due = when && under && loses ? strtol(when, NULL, 10) : 0;
 }
 
@@ -216,6 +220,8 @@ static int settle(int fd)
         return 0;
     if (file)
         count_down();
+    if (++settles == dropped)
+        return 0;
     if (file)
         file->settled = about.st_size;
     size_t left = 0;

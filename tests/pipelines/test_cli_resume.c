@@ -425,6 +425,36 @@ Test(resume, a_run_goes_on_from_files_that_are_torn)
     check_power("half", 40);
 }
 
+/* A disk that lies about one fsync: an older checkpoint does as well. Without the files that say what the run is of, it
+ * is refused, with their name. */
+Test(resume, a_run_goes_on_from_a_disk_that_lied)
+{
+#ifndef __SANITIZE_ADDRESS__
+    enum { CHANGES = 90, LIES = 45 };
+    static const char *const loses[] = {"all", "data", "half"};
+    const bool all = getenv("HOTOOL_TEST_KILLS");
+    int refused = 0;
+    write_small();
+    run_whole("p.yaml");
+    for (int lie = 1; lie <= LIES; lie += all ? 1 : 1 + (int)(6 * ho_uniform(7, 4, (uint64_t)lie))) {
+        const char *lost = loses[lie % 3];
+        remove_run();
+        cr_assert_eq(setenv("POWER_LOSS_DROPS", cli_format("%d", lie), 1), 0);
+        cr_assert_eq(run_with_power(CHANGES, lost, "p.yaml --out r --jobs 2"), 128 + SIGKILL, "lie %d", lie);
+        unsetenv("POWER_LOSS_DROPS");
+        const cli_result r = cli_run("pipeline", "--resume", "r", "--jobs", "2", "--quiet", NULL);
+        if (r.status == 0) {
+            expect_same("r", "whole");
+            continue;
+        }
+        cr_expect(r.status == 2 && (strstr(r.err, "checkpoints/run.yaml: ") || strstr(r.err, "its pipeline.yaml was")),
+                  "lie %d, %s lost: status %d: %s", lie, lost, r.status, r.err);
+        refused++;
+    }
+    cr_expect_leq(refused, 2);
+#endif
+}
+
 /* ---- runs of every kind ------------------------------------------------------------------------------------------ */
 
 /* `changes`: pairs of what stands in the small pipeline and what is to stand there. */
@@ -467,6 +497,11 @@ Test(resume, searches_and_final_trainings)
                                 "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "", "mtl.rho: {init: 0.01}",
                                 "mtl.rho: {init: 0.01, range: {from: 0.001, to: 1, scale: log}}", "steps: 2",
                                 "steps: 20", NULL},
+               80);
+    cr_assert_eq(cli_shell("rm -rf whole"), 0);
+    check_kind((const char *[]){OUTER, "outer: {strategy: grid}", "  mtl.A: {init: 0.0, constraint: nonnegative}\n", "",
+                                "mtl.rho: {init: 0.01}", "mtl.rho: {init: 0.01, range: {values: [0.01, 0.001, 0.1]}}",
+                                "steps: 2", "steps: 20\nstop: {every: 5, patience: 2}", NULL},
                80);
     cr_assert_eq(cli_shell("rm -rf whole"), 0);
     check_kind((const char *[]){OUTER, "outer: {iterations: 3}", NULL}, 25);

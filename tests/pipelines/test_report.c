@@ -399,7 +399,9 @@ Test(report, names_are_no_formats, .init = report_enter, .fini = report_leave)
     report_change("run/result.json", "[\"airplane\", \"bird\", \"cat\", \"dog\"]",
                   "[\"100 %s\", \"10%\", \"%n%%d\", \"it's\"]");
     report_change("run/result.json", "\"variant\": \"HMTL\"", "\"variant\": \"HMTL %g\"");
+    report_change("run/result.json", "\"variant\": \"STL\"", "\"variant\": \"STL\\u001b[31m\"");
     const char *page = report_page_of_run();
+    cr_expect(!strchr(page, '\033') && strstr(page, "STL&#xFFFD;[31m"), "%s", page);
     static const char *const drawn[] = {"100 %s<", "10%<", "%n%%d<", "it&#39;s<", "HMTL %g<"};
     for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
         const char *svg = strstr(page, "All entries");

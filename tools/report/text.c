@@ -1,5 +1,7 @@
 #include "report/text.h"
 
+#include <string.h>
+
 void ho_text_html(const char *text, FILE *html)
 {
     for (; *text; text++)
@@ -19,7 +21,10 @@ void ho_text_html(const char *text, FILE *html)
         case '\'':
             fputs("&#39;", html);
             break;
-        default:
-            fputc(*text, html);
+        default: /* other control characters are no text of a page */
+            if ((unsigned char)*text >= 0x20 ? *text != 0x7F : strchr("\t\n\r", *text) != NULL)
+                fputc(*text, html);
+            else
+                fputs("&#xFFFD;", html);
         }
 }
