@@ -1,7 +1,9 @@
 /*
  * Hypergradients by every mode: how their cost grows, and what each makes of the same training.
  *
- *     bench_modes [--quick]       one thread, seconds of processor time
+ *     bench_modes [--quick] [--csv FILE]       one thread, seconds of processor time
+ *
+ * truncated.gp draws the CSV file: how truncated mode errs.
  */
 #include <math.h>
 #include <string.h>
@@ -21,7 +23,8 @@ static const way ways[] = {
     {"forward", "forward", {{0}}, "W3"},
     {"truncated, 10", "truncated", {{"steps_back", "10"}}, ""},
     {"truncated, 100", "truncated", {{"steps_back", "100"}}, ""},
-    {"split, 10", "split", {{"steps_back", "10"}}, ""},
+    {"split, 10", "split", {{"steps_back", "10"}}, "growth"},
+    {"split, rates ahead, 10", "split", {{"forward", "dynamics.*"}, {"steps_back", "10"}}, "growth W1 W3"},
     {"implicit, gmres", "implicit", {{"solver", "gmres"}}, "W4"},
     {"implicit, neumann 20", "implicit", {{"solver", "neumann"}, {"iterations", "20"}}, "W4"},
 };
@@ -70,6 +73,8 @@ static workload grown(char what, bool quick)
 
 static void measure_growth(const way *m, bool quick)
 {
+    if (strstr(m->not_on, small.name))
+        return;
     static const char grows[] = {' ', 'T', 'm', 'd'};
     figures f[sizeof grows];
     for (size_t i = 0; i < sizeof grows; i++) {
@@ -88,7 +93,18 @@ static void measure_growth(const way *m, bool quick)
 
 enum { MOST_ENTRIES = 5000 };
 
-/* Of one workload; errors are of the norm, and against the first mode's. */
+/* Of the norm. */
+static double distance(const double *answer, const double *exact, int64_t count)
+{
+    double off = 0, size = 0;
+    for (int64_t i = 0; i < count; i++) {
+        off += (answer[i] - exact[i]) * (answer[i] - exact[i]);
+        size += exact[i] * exact[i];
+    }
+    return sqrt(off / size);
+}
+
+/* Of one workload; errors are against the first mode's. */
 static void compare_on(const workload *w, bool quick, double *exact, double *answer)
 {
     figures f;
@@ -104,23 +120,66 @@ static void compare_on(const workload *w, bool quick, double *exact, double *ans
         bench_row row = row_of(m, &used, true, quick ? 1 : 3);
         row.answer = m == ways ? exact : answer;
         measure(&row, &f);
-        double off = 0, size = 0;
-        for (int64_t i = 0; i < (int64_t)f.directions; i++) {
-            off += (row.answer[i] - exact[i]) * (row.answer[i] - exact[i]);
-            size += exact[i] * exact[i];
-        }
-        printf("%-22s %10.2g %10.4g %10.2f %10.2f\n", m->name, sqrt(off / size), f.gradient.least,
-               f.gradient.least / f.plain.least, 1e-6 * f.held);
+        printf("%-22s %10.2g %10.4g %10.2f %10.2f\n", m->name, distance(row.answer, exact, (int64_t)f.directions),
+               f.gradient.least, f.gradient.least / f.plain.least, 1e-6 * f.held);
         fflush(stdout);
     }
 }
 
+/* ---- how truncated mode errs ------------------------------------------------------------------------------------- */
+
+/* Gradient descent contracts: on the penalty alone by 1 - rate rho, more where the loss is curved. */
+static double error_over(const workload *w, int64_t steps_back, double *exact, double *answer)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%d", (int)steps_back);
+    const way truncated = {"truncated", "truncated", {{"steps_back", digits}}, ""};
+    bench_row row = row_of(&truncated, w, true, 1);
+    figures f;
+    row.answer = steps_back == w->steps ? exact : answer;
+    measure(&row, &f);
+    return distance(row.answer, exact, (int64_t)f.directions);
+}
+
+static bool errors_of_truncated(FILE *csv, double *exact, double *answer)
+{
+    static const char *const rhos[] = {"0.1", "0.3", "1"};
+    printf("\ntruncated, softmax, 100 x 256 x 10, full batch, SGD, T = 2000: error over the last K steps\n%-22s", "K");
+    for (int64_t k = 50; k <= 400; k += 50)
+        printf(" %8d", (int)k);
+    for (size_t i = 0; i < sizeof rhos / sizeof *rhos; i++) {
+        workload w = small;
+        w.steps = 2000;
+        w.tuned[0].value = rhos[i];
+        w.tuned[1].name = NULL;
+        error_over(&w, w.steps, exact, answer);
+        printf("\nl2, rho = %-12s", rhos[i]);
+        for (int64_t k = 50; k <= 400; k += 50) {
+            const double error = error_over(&w, k, exact, answer);
+            printf(" %8.1e", error);
+            if (csv)
+                fprintf(csv, "%s,%d,%.17g\n", rhos[i], (int)k, error);
+        }
+    }
+    putchar('\n');
+    return !csv || fclose(csv) == 0;
+}
+
 int main(int count, char **arguments)
 {
-    const bool quick = count == 2 && !strcmp(arguments[1], "--quick");
-    if (count > 1 && !quick) {
-        fprintf(stderr, "usage: bench_modes [--quick]\n");
-        return 2;
+    bool quick = false;
+    FILE *csv = NULL;
+    for (int i = 1; i < count; i++) {
+        const bool file = !strcmp(arguments[i], "--csv") && i + 1 < count && !csv;
+        quick = quick || !strcmp(arguments[i], "--quick");
+        if (file && !(csv = fopen(arguments[++i], "w"))) {
+            perror(arguments[i]);
+            return 1;
+        }
+        if (!file && strcmp(arguments[i], "--quick") != 0) {
+            fprintf(stderr, "usage: bench_modes [--quick] [--csv FILE]\n");
+            return 2;
+        }
     }
     printf("softmax, 100 x 256 x 10, full batch, SGD, T = 200, m = 1, f64\n%-22s %8s %8s   %13s   %13s   %13s\n", "",
            "", "", "ten times T", "ten times m", "ten times d");
@@ -132,5 +191,5 @@ int main(int count, char **arguments)
     for (const workload *w = workloads; w < workloads + WORKLOADS; w++)
         if (strstr("W1 W3 W4", w->name))
             compare_on(w, quick, exact, answer);
-    return 0;
+    return errors_of_truncated(csv, exact, answer) ? 0 : 1;
 }

@@ -104,6 +104,22 @@ static void write_convex(void)
     cli_write("c.yaml", strongly_convex);
 }
 
+/* The same examples with a real target: ridge regression. */
+static void write_ridge(void)
+{
+    double target[2 * TRAIN];
+    for (int i = 0; i < 2 * TRAIN; i++)
+        target[i] = cli_blob(i, 0) - 0.5 * cli_blob(i, 1) + 0.3 * sin(i);
+    const char *header = cli_format("{'descr': '<f8', 'fortran_order': False, 'shape': (%d,), }", TRAIN);
+    cli_npy("ty.npy", header, target, TRAIN * sizeof *target);
+    cli_npy("vy.npy", header, target + TRAIN, TRAIN * sizeof *target);
+    cli_change("c.yaml", "labels: ty.npy", "target: ty.npy");
+    cli_change("c.yaml", "labels: vy.npy", "target: vy.npy");
+    cli_change("c.yaml", "{loss: cross_entropy, reduce: mean,",
+               "{loss: squared_error, name: cross_entropy, reduce: mean,");
+    cli_change("c.yaml", "validation: {loss: cross_entropy,", "validation: {loss: squared_error,");
+}
+
 static cli_result convex(const char *dynamics, const char *steps, const char *mode, const char *out)
 {
     return cli_run("hypergradient", "c.yaml", "--set", cli_format("dynamics={plugin: %s}", dynamics), "--set",
@@ -124,12 +140,11 @@ static double apart(const char *a, const char *b, const char *name, int count)
 }
 
 /* Trained until a step moves the state by 1e-10 of its norm. */
-Test(modes, implicit_is_reverse_where_training_has_converged)
+static void expect_reverse_by_every_solver(void)
 {
     static const char *const dynamics[] = {"sgd, learning_rate: 0.2", "momentum, learning_rate: 0.05, momentum: 0.8"};
     static const char *const solvers[] = {"cg",    "neumann, iterations: 1500",  "fixed_point, iterations: 1500",
                                           "gmres", "bicgstab, iterations: 1500", "gmres, restart: 7, iterations: 1500"};
-    write_convex();
     for (int d = 0; d < 2; d++) {
         const char *exact = d ? "m" : "s";
         cli_expect_done(convex(dynamics[d], "1500", "reverse", exact));
@@ -147,6 +162,19 @@ Test(modes, implicit_is_reverse_where_training_has_converged)
             cr_expect(rho < 1e-6 && weights < 1e-6, "%s, %s: %g, %g", dynamics[d], solvers[k], rho, weights);
         }
     }
+}
+
+Test(modes, implicit_is_reverse_where_training_has_converged)
+{
+    write_convex();
+    expect_reverse_by_every_solver();
+}
+
+Test(modes, implicit_is_reverse_on_ridge_regression)
+{
+    write_convex();
+    write_ridge();
+    expect_reverse_by_every_solver();
 }
 
 /* The state of momentum has a slot: its Jacobian is not symmetric. */
