@@ -176,7 +176,7 @@ static ho_status compare(check *c, const ho_instance *mode, ho_error *error)
     char what[120];
     ho_error own = {0};
     ho_status status = compute(c, mode, c->lambda, &value, other, &own);
-    if (status == HO_DIVERGED || (status == HO_FAILED && approximate)) {
+    if (status == HO_DIVERGED || ((status == HO_FAILED || status == HO_INVALID) && approximate)) {
         say_diverged(c, name, approximate, &own);
         status = HO_OK;
     } else if (status != HO_OK) {

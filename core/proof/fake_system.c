@@ -405,6 +405,18 @@ static ho_status fail(ho_system *s, const char *file, int32_t line, const char *
     return HO_FAILED;
 }
 
+HO_PRINTF(5, 6)
+static ho_status fail_at(ho_system *s, const char *file, int32_t line, const char *at, const char *format, ...)
+{
+    fake *f = (fake *)s;
+    va_list arguments;
+    (void)file, (void)line, (void)at;
+    va_start(arguments, format);
+    vsnprintf(f->message, sizeof(f->message), format, arguments);
+    va_end(arguments);
+    return HO_INVALID;
+}
+
 static int64_t steps(ho_system *s)
 {
     return ((fake *)s)->steps;
@@ -536,4 +548,5 @@ const ho_system_api ho_fake_api = {
     .pass_vector = pass_vector,
     .hyperparameter = hyperparameter,
     .costs = costs,
+    .fail_at = fail_at,
 };

@@ -505,6 +505,26 @@ static ho_status call_fail(ho_system *s, const char *file, int32_t line, const c
     return status;
 }
 
+/* Made without a pipeline, the mode's own source is the only place there is. */
+static ho_status call_fail_at(ho_system *s, const char *file, int32_t line, const char *at, const char *format, ...)
+{
+    const ho_instance *mode = of(s)->mode;
+    const ho_tree *written = mode ? ho_instance_written(mode, at) : NULL;
+    ho_place place = written ? ho_tree_character(written, (size_t)(at - written->text))
+                     : mode  ? mode->place
+                             : (ho_place){0};
+    if (!place.file)
+        place = (ho_place){file, line, 0};
+    va_list args;
+    va_start(args, format);
+    char *text = ho_format_args(format, args);
+    va_end(args);
+    const ho_status status = ho_fail_at(&of(s)->ground.error, HO_INVALID, place, "mode \"%s\": %s",
+                                        mode ? mode->loaded->plugin.name : "", text);
+    free(text);
+    return status;
+}
+
 static void call_tell(ho_system *s, int32_t kind, const char *format, ...)
 {
     char text[512], **told = &of(s)->told[kind == HO_TELL_WARNING || kind == HO_TELL_CHOICE ? kind : HO_TELL_NOTE];
@@ -609,4 +629,5 @@ const ho_system_api ho_training_calls = {
     .hyperparameter = call_hyperparameter,
     .costs = call_costs,
     .rest = call_rest,
+    .fail_at = call_fail_at,
 };

@@ -133,6 +133,7 @@ struct ho_training {
     ho_vector *spare;               /* for next states that were not asked for */
     char *told[HO_TELL_CHOICE + 1]; /* by a mode, of each kind; NULL: nothing */
     ho_mode_costs costs;            /* as a mode last asked for them */
+    const ho_instance *mode;        /* at work; NULL: none */
     ho_keeping keeping;
     ho_residuals *freed_residuals;
 };

@@ -32,6 +32,7 @@ ho_status ho_mode_start(ho_mode_run *run, ho_training *training, const ho_instan
                         ho_error *error)
 {
     *run = (ho_mode_run){.training = training, .mode = mode};
+    training->mode = mode;
     ho_meter_start(&training->meter);
     const ho_status status = enter(run, "start")->start(mode->self, ho_training_system(training), lambda, &run->run);
     return leave(run, "start", status, error);

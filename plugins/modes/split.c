@@ -37,7 +37,7 @@ typedef struct split_run {
 
 #define SEVERAL (-1)
 
-#define fail_with(s, ...) ((s)->api->fail((s), HO_HERE, __VA_ARGS__))
+#define refuse(s, at, ...) ((s)->api->fail_at((s), HO_HERE, (at), __VA_ARGS__))
 
 /* ---- what there is ----------------------------------------------------------------------------------------------- */
 
@@ -77,6 +77,16 @@ static void list_directions(split_run *r)
     }
 }
 
+HO_PRINTF(2, 3)
+static void append(char text[400], const char *format, ...)
+{
+    const size_t length = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + length, 400 - length, format, arguments);
+    va_end(arguments);
+}
+
 /* ---- which hyperparameter goes which way, by name ---------------------------------------------------------------- */
 
 /* `*` stands for any characters, `?` for one. */
@@ -102,6 +112,14 @@ static const char *pattern_of(const patterns *p, const char *name)
     return NULL;
 }
 
+static ho_status refuse_unknown(const split_run *r, ho_system *s, const char *option, const char *pattern)
+{
+    char tuned[400] = "";
+    for (int64_t i = 0; i < r->part_count; i++)
+        append(tuned, "%s%s", i ? ", " : "", r->parts[i].name);
+    return refuse(s, pattern, "%s: \"%s\" names no hyperparameter that is tuned (tuned: %s)", option, pattern, tuned);
+}
+
 static ho_status expect_meaning(const split_run *r, ho_system *s, const char *option, const patterns *p)
 {
     for (int64_t i = 0; i < p->count; i++) {
@@ -109,7 +127,10 @@ static ho_status expect_meaning(const split_run *r, ho_system *s, const char *op
         while (h < r->part_count && !fits(p->texts[i], r->parts[h].name))
             h++;
         if (h == r->part_count)
-            return fail_with(s, "%s: \"%s\" names no hyperparameter that is tuned", option, p->texts[i]);
+            return refuse_unknown(r, s, option, p->texts[i]);
+        for (int64_t j = 0; j < i; j++)
+            if (!strcmp(p->texts[i], p->texts[j]))
+                return refuse(s, p->texts[i], "%s: \"%s\" is named twice", option, p->texts[i]);
     }
     return HO_OK;
 }
@@ -117,15 +138,18 @@ static ho_status expect_meaning(const split_run *r, ho_system *s, const char *op
 /* What is named goes where it is named; where only one list is given, what it leaves goes the other way. */
 static ho_status follow_names(split_run *r, const settings *set, ho_system *s)
 {
-    if (expect_meaning(r, s, "forward", &set->forward) != HO_OK ||
-        expect_meaning(r, s, "reverse", &set->reverse) != HO_OK)
-        return HO_FAILED;
+    ho_status status = expect_meaning(r, s, "forward", &set->forward);
+    if (status == HO_OK)
+        status = expect_meaning(r, s, "reverse", &set->reverse);
+    if (status != HO_OK)
+        return status;
     for (part *p = r->parts; p < r->parts + r->part_count; p++) {
         const char *forward = pattern_of(&set->forward, p->name), *back = pattern_of(&set->reverse, p->name);
         if (forward && back)
-            return fail_with(s, "\"%s\" is named twice: in forward and in reverse", p->name);
+            return refuse(s, back, "reverse: \"%s\" is named twice: in forward (\"%s\") and in reverse (\"%s\")",
+                          p->name, forward, back);
         if (!forward && !back && set->forward.count >= 0 && set->reverse.count >= 0)
-            return fail_with(s, "\"%s\" is named in neither forward nor reverse", p->name);
+            return refuse(s, NULL, "\"%s\" is named in neither forward nor reverse", p->name);
         p->ahead = forward || (!back && set->reverse.count >= 0);
     }
     return HO_OK;
@@ -134,16 +158,6 @@ static ho_status follow_names(split_run *r, const settings *set, ho_system *s)
 /* ---- which, by cost ---------------------------------------------------------------------------------------------- */
 
 #define MEBIBYTES(bytes) ((double)(bytes) / 0x1p20)
-
-HO_PRINTF(2, 3)
-static void append(char text[400], const char *format, ...)
-{
-    const size_t length = strlen(text);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text + length, 400 - length, format, arguments);
-    va_end(arguments);
-}
 
 /* An adjoint over all steps serves all hyperparameters at the price of one: all go one way, the faster that fits. */
 static void go_together(split_run *r, const settings *set, const ho_mode_costs *c)
@@ -271,7 +285,7 @@ static ho_status make(split_run *r, const settings *set, ho_system *s, const dou
     if (status != HO_OK || !any(r, false))
         return status;
     if (steps == 0)
-        return fail_with(s, "steps_back: it is required when the number of steps is unbounded");
+        return refuse(s, NULL, "steps_back: it is required when the number of steps is unbounded");
     return trail_start(&r->back, s, lambda, steps);
 }
 

@@ -146,6 +146,10 @@ typedef struct ho_system_api {
     const ho_mode_costs *(*costs)(ho_system *s);
     /* For a long `hypergradient`, now and then: hotool may save the run by calling its `pass` before this returns. */
     void (*rest)(ho_system *s);
+    /* Refuses what the pipeline asks for, at its place there, and returns HO_INVALID. `at`: a text of one of the mode's
+     * options as ho_option_string or ho_option_string_at gave it (the place of that), or NULL (that of the mode). */
+    ho_status (*fail_at)(ho_system *s, const char *file, int32_t line, const char *at, const char *format, ...)
+        HO_PRINTF(5, 6);
 } ho_system_api;
 
 struct ho_system {

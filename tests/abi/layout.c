@@ -278,7 +278,8 @@ AT(ho_system_api, pass_vector, 296);
 AT(ho_system_api, hyperparameter, 304);
 AT(ho_system_api, costs, 312);
 AT(ho_system_api, rest, 320);
-SIZE(ho_system_api, 328);
+AT(ho_system_api, fail_at, 328);
+SIZE(ho_system_api, 336);
 
 /* ho_system */
 AT(ho_system, api, 0);

@@ -54,16 +54,16 @@ static ho_status poll(ho_system *s)
     return HO_OK;
 }
 
-HO_PRINTF(4, 5)
-static ho_status fail(ho_system *s, const char *file, int32_t line, const char *format, ...)
+HO_PRINTF(5, 6)
+static ho_status fail_at(ho_system *s, const char *file, int32_t line, const char *at, const char *format, ...)
 {
     matrix *m = (matrix *)s;
     va_list arguments;
-    (void)file, (void)line;
+    (void)file, (void)line, (void)at;
     va_start(arguments, format);
     vsnprintf(m->message, sizeof m->message, format, arguments);
     va_end(arguments);
-    return HO_FAILED;
+    return HO_INVALID;
 }
 
 static ho_status residual_vjp(ho_system *s, ho_residuals *residuals, int64_t t, const double *lambda,
@@ -99,7 +99,7 @@ static const ho_system_api calls = {.struct_size = sizeof calls,
                                     .axpby = axpby,
                                     .dot = dot,
                                     .poll = poll,
-                                    .fail = fail,
+                                    .fail_at = fail_at,
                                     .residual_jvp = residual_jvp,
                                     .residual_vjp = residual_vjp};
 

@@ -185,8 +185,10 @@ Test(modes, implicit_refuses_cg_where_it_would_be_wrong)
     write_convex();
     for (int d = 0; d < 3; d++) {
         cli_result r = convex(dynamics[d], "200", "implicit, solver: cg", cli_format("out%d", d));
-        cr_expect_eq(r.status, 1, "%s", r.out);
-        cr_expect(strstr(r.err, "cg needs a symmetric Jacobian") && strstr(r.err, "use solver gmres"), "%s", r.err);
+        cr_expect_eq(r.status, 2, "%s", r.out);
+        cr_expect(strstr(r.err, "--set: mode \"implicit\": solver: cg needs a symmetric Jacobian") &&
+                      strstr(r.err, "use solver gmres"),
+                  "%s", r.err);
     }
 }
 
@@ -217,7 +219,7 @@ Test(modes, implicit_refuses_minibatches)
 {
     write_convex();
     cli_result r = cli_run("hypergradient", "c.yaml", "--set", "batch=8", "--mode", "implicit", NULL);
-    cr_expect(r.status == 1 && strstr(r.err, "a minibatch of 8 examples") && strstr(r.err, "batch: full"), "%s", r.err);
+    cr_expect(r.status == 2 && strstr(r.err, "a minibatch of 8 examples") && strstr(r.err, "batch: full"), "%s", r.err);
     r = cli_run("check", "c.yaml", "--set", "batch=8", "--set", "steps=20", NULL);
     cli_expect_done(r);
 }

@@ -132,21 +132,28 @@ static void refused(const char *mode, const char *why, const char *also)
 {
     cli_result r = cli_run("hypergradient", "base.yaml", "--set", TUNED, "--set",
                            cli_format("hypergradient={mode: %s}", mode), NULL);
-    cr_expect(r.status == 1 && strstr(r.err, why) && strchr(r.err, '\n') == r.err + strlen(r.err) - 1, "%s: %s", mode,
+    cr_expect(r.status == 2 && strstr(r.err, why) && strchr(r.err, '\n') == r.err + strlen(r.err) - 1, "%s: %s", mode,
               r.err);
     cr_expect(!also || strstr(r.err, also), "%s: %s", mode, r.err);
 }
 
 Test(split, says_what_is_wrong_with_its_names)
 {
-    refused("split, forward: [mtl.B]", "forward: \"mtl.B\" names no hyperparameter that is tuned", NULL);
+    refused("split, forward: [mtl.B]",
+            "--set: mode \"split\": forward: \"mtl.B\" names no hyperparameter that is tuned",
+            "(tuned: dynamics.learning_rate, dynamics.momentum, mtl.A, mtl.rho)");
     refused("split, reverse: [\'dynamic.*\']", "reverse: \"dynamic.*\" names no hyperparameter", NULL);
-    refused("split, forward: [\'mtl.*\'], reverse: [\'*\']", "\"mtl.A\" is named twice", "in forward and in reverse");
+    refused("split, forward: [\'mtl.*\'], reverse: [\'*\']", "reverse: \"mtl.A\" is named twice",
+            "in forward (\"mtl.*\") and in reverse (\"*\")");
+    refused("split, forward: [mtl.A, mtl.rho, mtl.A]", "forward: \"mtl.A\" is named twice", NULL);
     refused("split, forward: [mtl.A], reverse: [mtl.rho]", "\"dynamics.learning_rate\" is named in neither", NULL);
-    cli_result r =
-        cli_run("pipeline", "base.yaml", "--set", TUNED, "--set", "hypergradient={mode: split, reverse: mtl.A}",
+    cli_change("base.yaml", "hypergradient: {mode: reverse}", "hypergradient: {mode: split, reverse: [mtl.A, mtl.ro]}");
+    cli_result r = cli_run("hypergradient", "base.yaml", NULL);
+    cr_expect(r.status == 2 && strstr(r.err, "base.yaml:20:47: mode \"split\": reverse: \"mtl.ro\" names no"), "%s",
+              r.err);
+    r = cli_run("pipeline", "base.yaml", "--set", TUNED, "--set", "hypergradient={mode: split, reverse: mtl.A}",
                 "--set", "outer={plugin: adam, learning_rate: 0.001, schedule: online, every: 5, iterations: null}",
                 "--set", "steps=unbounded", "--set", "stop={epochs: 40}", "--out", "online", NULL);
-    cr_expect(r.status == 1 && strstr(r.err, "steps_back: it is required when the number of steps is unbounded"), "%s",
+    cr_expect(r.status == 2 && strstr(r.err, "steps_back: it is required when the number of steps is unbounded"), "%s",
               r.err);
 }

@@ -123,11 +123,12 @@ static ho_status expect_symmetry(equation *e)
     const double apart = sqrt(dot(e, right, right));
     if (!(apart > SYMMETRIC * size))
         return HO_OK;
-    return e->api->fail(e->system, HO_HERE,
-                        "solver: cg needs a symmetric Jacobian of the step, as that of gradient descent is; here its "
-                        "products from the left and from the right differ by %.2g of their size (has the optimizer "
-                        "slots, or a rate for each weight?): use solver gmres",
-                        apart / size);
+    return e->api->fail_at(
+        e->system, HO_HERE, e->how->name,
+        "solver: cg needs a symmetric Jacobian of the step, as that of gradient descent is; here its "
+        "products from the left and from the right differ by %.2g of their size (has the optimizer "
+        "slots, or a rate for each weight?): use solver gmres",
+        apart / size);
 }
 
 static ho_status solve_cg(equation *e)

@@ -7,6 +7,7 @@
 enum { CG, NEUMANN, FIXED_POINT, BICGSTAB, GMRES };
 
 typedef struct solver {
+    const char *name; /* as the pipeline gives it */
     int64_t method, iterations, restart;
     double tolerance; /* of ||b - x (I - A)|| / ||b|| */
 } solver;

@@ -50,10 +50,10 @@ static ho_status expect_full_batch(const implicit_run *r)
     const int64_t batch = r->api->batch(r->system);
     if (batch == 0)
         return HO_OK;
-    return r->api->fail(r->system, HO_HERE,
-                        "each step sees a minibatch of %" PRId64 " examples, so that training has no fixed point: "
-                        "train with `batch: full`, or use mode truncated or reverse",
-                        batch);
+    return r->api->fail_at(r->system, HO_HERE, NULL,
+                           "each step sees a minibatch of %" PRId64 " examples, so that training has no fixed point: "
+                           "train with `batch: full`, or use mode truncated or reverse",
+                           batch);
 }
 
 static ho_status make(implicit_run *r)
@@ -133,20 +133,18 @@ typedef struct verdict {
 
 static void tell(const implicit_run *r, const verdict *v, double error)
 {
-    static const char *const names[] = {"cg", "neumann", "fixed_point", "bicgstab", "gmres"};
     const bool unsolved = !(v->residual <= r->how->tolerance);
     const bool far = !(v->step <= SMALL_STEP && fabs(v->change) <= SMALL_CHANGE * fabs(error));
     r->api->tell(r->system, HO_TELL_NOTE,
                  "implicit: the adjoint equation holds to %.2g after %" PRId64 " products (%s); ||Phi(s) - s|| is %.2g "
                  "of ||s||, and E at the fixed point about %.2g away",
-                 v->residual, v->products, names[r->how->method], v->step, v->change);
+                 v->residual, v->products, r->how->name, v->step, v->change);
     if (unsolved)
         r->api->tell(
             r->system, HO_TELL_WARNING,
             "implicit: %s has not converged: the residual of the adjoint equation is %.2g, the tolerance %.2g; "
             "more iterations may help%s",
-            names[r->how->method], v->residual, r->how->tolerance,
-            far ? ", and the training is not near a fixed point" : "");
+            r->how->name, v->residual, r->how->tolerance, far ? ", and the training is not near a fixed point" : "");
     else if (far)
         r->api->tell(r->system, HO_TELL_WARNING,
                      "implicit: the training is not near a fixed point: a step still moves the state by %.2g of its "
@@ -251,6 +249,7 @@ static ho_status create(ho_setup *u, void **self)
                   : !strcmp(name, "fixed_point") ? FIXED_POINT
                   : !strcmp(name, "bicgstab")    ? BICGSTAB
                                                  : GMRES;
+    how->name = name;
     how->iterations = ho_option_integer(u, "iterations");
     how->tolerance = ho_option_real(u, "tolerance");
     how->restart = ho_option_integer(u, "restart");
