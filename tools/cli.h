@@ -77,6 +77,10 @@ extern const char ho_cli_about[], ho_cli_environment[], ho_cli_exit_status[];
 /* The signal that asked to stop; 0: none. Whatever takes long looks at it. */
 extern volatile int ho_cli_interrupted;
 
+/* How much of an operand is the path of a shared object: FILE.so or, of one plugin in it, FILE.so:NAME. 0: it is a
+ * pipeline, or a name. */
+size_t ho_cli_shared_object(const char *operand);
+
 /* The command of that name; NULL with an error that has the nearest. */
 const ho_cli_command *ho_cli_find(const char *name, ho_error *error);
 /* Parses everything after the command's name. *help: --help was given. */

@@ -187,9 +187,7 @@ static ho_status run_plan(const ho_cli *cli, ho_registry *registry, ho_error *er
     return status;
 }
 
-/* How much of an operand is the path of a shared object, FILE.so or, of one plugin in it, FILE.so:NAME. 0: it is a
- * pipeline. */
-static size_t shared_object_length(const char *operand)
+size_t ho_cli_shared_object(const char *operand)
 {
     const char *colon = strrchr(operand, ':');
     const size_t length = colon && !strchr(colon, '/') ? (size_t)(colon - operand) : strlen(operand);
@@ -205,7 +203,7 @@ static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *e
         count_option("--limit", cli->limit, 20, &limit, error) != HO_OK)
         return error->status;
     ho_exec_threads(1);
-    const size_t length = shared_object_length(cli->operand);
+    const size_t length = ho_cli_shared_object(cli->operand);
     char *path = ho_format("%.*s", (int)length, cli->operand);
     const ho_proof_request request = {.path = path,
                                       .name = cli->operand[length] ? cli->operand + length + 1 : NULL,
@@ -224,7 +222,7 @@ static ho_status run_proof(const ho_cli *cli, ho_registry *registry, ho_error *e
 
 static ho_status run_check(const ho_cli *cli, ho_registry *registry, ho_error *error)
 {
-    if (shared_object_length(cli->operand) > 0)
+    if (ho_cli_shared_object(cli->operand) > 0)
         return run_proof(cli, registry, error);
     if (cli->only || cli->seed || cli->limit || cli->in_process)
         return ho_fail(error, HO_INVALID, "check: --only, --seed, --limit and --in-process are for plugins (NAME.so)");

@@ -143,6 +143,22 @@ static void complete_setting(ho_registry *registry, const ho_tree *file, const c
     free(start);
 }
 
+/* The options and hyperparameters of the plugins of a name. */
+static void complete_option(ho_registry *registry, const char *plugin, const char *word, const char *before)
+{
+    size_t count;
+    const ho_loaded **all = ho_registry_list(registry, 0, &count, NULL, NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i]->plugin.name, plugin) != 0)
+            continue;
+        for (uint32_t k = 0; k < all[i]->option_count; k++)
+            offer(word, before, all[i]->options[k].name, "=");
+        for (uint32_t k = 0; k < all[i]->hyper_count; k++)
+            offer(word, before, all[i]->hypers[k].name, "=");
+    }
+    free(all);
+}
+
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
 static void offer_commands(const char *word)
@@ -173,11 +189,13 @@ static const ho_flag *flag_named(const ho_cli_command *command, const char *name
     return f;
 }
 
-/* The value of an option, in a word of its own or after "--option=". */
-static void complete_value(ho_registry *registry, const ho_tree *file, const ho_flag *flag, const char *word,
-                           const char *before)
+/* The value of an option, in a word of its own or after "--option=". `plugin`: what --set is of; NULL: a pipeline. */
+static void complete_value(ho_registry *registry, const ho_tree *file, const char *plugin, const ho_flag *flag,
+                           const char *word, const char *before)
 {
-    if (flag->bit == HO_CLI_SET)
+    if (flag->bit == HO_CLI_SET && plugin)
+        complete_option(registry, plugin, word, before);
+    else if (flag->bit == HO_CLI_SET)
         complete_setting(registry, file, word, before);
     const ho_tree *variants = flag->bit == HO_CLI_VARIANT ? ho_tree_get(file, "variants") : NULL;
     for (const ho_tree *v = variants ? variants->first : NULL; v && v->key; v = v->next)
@@ -206,19 +224,25 @@ static void complete_operand(const ho_cli_command *command, ho_registry *registr
         offer(word, "", ho_kind_name(kind), "");
 }
 
-/* The pipeline that a command line names; NULL: none, or it cannot be read. */
-static const ho_tree *pipeline_of(const ho_cli_command *command, int count, char *const *words, ho_arena *arena)
+/* The first operand before the word that is typed; "": there is none yet. */
+static const char *operand_of(const ho_cli_command *command, int count, char *const *words)
 {
-    const ho_tree *file = NULL;
-    for (int i = 1; i < count - 1 && !file && strncmp(command->operand, "FILE", 4) == 0; i++) {
+    for (int i = 1; i < count - 1; i++) {
         const ho_flag *flag = flag_named(command, words[i], strlen(words[i]));
-        ho_error error = {0};
-        char *path = words[i][0] == '-' ? NULL : ho_own_pipeline(words[i], &error);
-        if (path)
-            file = ho_yaml_read(arena, path, &error);
-        free(path);
+        if (words[i][0] != '-')
+            return words[i];
         i += flag && HO_FLAG_TAKES_WORD(flag);
     }
+    return "";
+}
+
+/* The pipeline that a command line names; NULL: none, or it cannot be read. */
+static const ho_tree *pipeline_of(const ho_cli_command *command, const char *operand, ho_arena *arena)
+{
+    ho_error error = {0};
+    char *path = *operand && strncmp(command->operand, "FILE", 4) == 0 ? ho_own_pipeline(operand, &error) : NULL;
+    const ho_tree *file = path ? ho_yaml_read(arena, path, &error) : NULL;
+    free(path);
     return file;
 }
 
@@ -241,17 +265,20 @@ void ho_complete(int count, char *const *words, ho_registry *registry)
     if (!command)
         return;
     ho_arena *arena = ho_arena_new();
-    const ho_tree *file = pipeline_of(command, count, words, arena);
+    const char *operand = operand_of(command, count, words);
+    const bool of_plugin = strcmp(command->operand, "[NAME]") == 0 || ho_cli_shared_object(operand) > 0;
+    const char *plugin = of_plugin ? operand : NULL;
+    const ho_tree *file = of_plugin ? NULL : pipeline_of(command, operand, arena);
     const char *last = words[count - 2], *equals = begins(word, "--") ? strchr(word, '=') : NULL;
     const ho_flag *flag = flag_named(command, last, strlen(last));
     if (equals) {
         const ho_flag *given = flag_named(command, word, (size_t)(equals - word));
         char *before = ho_format("%.*s", (int)(equals + 1 - word), word);
         if (given && given->argument)
-            complete_value(registry, file, given, word, before);
+            complete_value(registry, file, plugin, given, word, before);
         free(before);
     } else if (flag && HO_FLAG_TAKES_WORD(flag)) {
-        complete_value(registry, file, flag, word, "");
+        complete_value(registry, file, plugin, flag, word, "");
     } else if (*word == '-') {
         size_t i = 0;
         for (const ho_flag *f; (f = ho_cli_flag_of(command, &i));)

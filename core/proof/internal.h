@@ -14,6 +14,7 @@ typedef struct outcome {
     char text[2048]; /* what was looked at; why it was skipped, or failed */
     uint32_t kind;   /* of the plugin, once it is loaded */
     char title[256]; /* "dynamics adam 1.0.0" */
+    bool unknown;    /* the file holds no plugin of the name that was asked for */
     bool more;       /* another plugin of the file is to be checked after this one */
 } outcome;
 

@@ -85,6 +85,7 @@ ho_status ho_proof_prepare(proof *p, ho_error *error)
         char *held = ho_loaded_list(first);
         ho_proof_fail(error, "the file holds the %s, but no plugin \"%s\"", held, p->request->name);
         free(held);
+        p->outcome->unknown = true;
         return error->status;
     }
     p->bundled = first->next != NULL;
@@ -336,6 +337,8 @@ static ho_status run_all(proof *p, ho_error *error)
     if (left_out)
         printf("; %d more depend on these and were not run", left_out);
     putchar('\n');
+    if (p->outcome->unknown)
+        return ho_fail(error, HO_INVALID, "%s: %s", p->request->path, p->outcome->text);
     return failed ? ho_fail(error, HO_FAILED, "%s: %d of %d checks failed", p->request->path, failed, ran) : HO_OK;
 }
 

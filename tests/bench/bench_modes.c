@@ -1,7 +1,7 @@
 /*
  * Hypergradients by every mode: how their cost grows, and what each makes of the same training.
  *
- *     bench_modes [--quick] [--csv FILE]       one thread, seconds of processor time
+ *     bench_modes [--quick] [--rounds N] [--csv FILE] [MODE]       one thread, seconds of processor time
  *
  * truncated.gp draws the CSV file: how truncated mode errs.
  */
@@ -36,6 +36,14 @@ static bench_row row_of(const way *m, const workload *w, bool f64, int rounds)
     memcpy(row.options, m->options, sizeof row.options);
     return row;
 }
+
+/* What is asked for on the command line. */
+typedef struct wanted {
+    bool quick;
+    int rounds;       /* 0: three, or one where it is to be quick */
+    const char *mode; /* alone, beside reverse; NULL: all */
+    FILE *csv;
+} wanted;
 
 /* ---- growth ------------------------------------------------------------------------------------------------------ */
 
@@ -105,19 +113,19 @@ static double distance(const double *answer, const double *exact, int64_t count)
 }
 
 /* Of one workload; errors are against the first mode's. */
-static void compare_on(const workload *w, bool quick, double *exact, double *answer)
+static void compare_on(const workload *w, const wanted *asked, double *exact, double *answer)
 {
     figures f;
     workload used = *w;
-    if (quick) {
+    if (asked->quick) {
         used.steps = w->few;
         used.examples = w->examples < 500 ? w->examples : 500;
     }
     printf("\n%s: %s\n%-22s %10s %10s %10s %10s\n", w->name, w->what, "", "error", "seconds", "trainings", "MB");
     for (const way *m = ways; m < ways + WAYS; m++) {
-        if (strstr(m->not_on, w->name))
+        if (strstr(m->not_on, w->name) || (asked->mode && m != ways && strcmp(asked->mode, m->mode) != 0))
             continue;
-        bench_row row = row_of(m, &used, true, quick ? 1 : 3);
+        bench_row row = row_of(m, &used, true, asked->rounds ? asked->rounds : asked->quick ? 1 : 3);
         row.answer = m == ways ? exact : answer;
         measure(&row, &f);
         printf("%-22s %10.2g %10.4g %10.2f %10.2f\n", m->name, distance(row.answer, exact, (int64_t)f.directions),
@@ -165,31 +173,49 @@ static bool errors_of_truncated(FILE *csv, double *exact, double *answer)
     return !csv || fclose(csv) == 0;
 }
 
+static bool known_mode(const char *name)
+{
+    for (const way *m = ways; m < ways + WAYS; m++)
+        if (!strcmp(m->mode, name))
+            return true;
+    return false;
+}
+
+static bool read_wanted(wanted *w, int count, char **arguments)
+{
+    for (int i = 1; i < count; i++) {
+        const char *a = arguments[i], *next = i + 1 < count ? arguments[i + 1] : NULL;
+        if (!strcmp(a, "--quick"))
+            w->quick = true;
+        else if (!strcmp(a, "--csv") && next && !w->csv && (w->csv = fopen(next, "w")))
+            i++;
+        else if (!strcmp(a, "--rounds") && next && (w->rounds = atoi(next)) > 0 && w->rounds <= MOST_ROUNDS)
+            i++;
+        else if (!w->mode && known_mode(a))
+            w->mode = a;
+        else
+            return false;
+    }
+    return true;
+}
+
 int main(int count, char **arguments)
 {
-    bool quick = false;
-    FILE *csv = NULL;
-    for (int i = 1; i < count; i++) {
-        const bool file = !strcmp(arguments[i], "--csv") && i + 1 < count && !csv;
-        quick = quick || !strcmp(arguments[i], "--quick");
-        if (file && !(csv = fopen(arguments[++i], "w"))) {
-            perror(arguments[i]);
-            return 1;
-        }
-        if (!file && strcmp(arguments[i], "--quick") != 0) {
-            fprintf(stderr, "usage: bench_modes [--quick] [--csv FILE]\n");
-            return 2;
-        }
+    wanted asked = {0};
+    if (!read_wanted(&asked, count, arguments)) {
+        fprintf(stderr, "usage: bench_modes [--quick] [--rounds N] [--csv FILE] [MODE]\n");
+        return 2;
     }
     printf("softmax, 100 x 256 x 10, full batch, SGD, T = 200, m = 1, f64\n%-22s %8s %8s   %13s   %13s   %13s\n", "",
            "", "", "ten times T", "ten times m", "ten times d");
     printf("%-22s %8s %8s   %6s %6s   %6s %6s   %6s %6s\n", "", "trainings", "MB", "time", "memory", "time", "memory",
            "time", "memory");
     for (const way *m = ways; m < ways + WAYS; m++)
-        measure_growth(m, quick);
+        if (!asked.mode || !strcmp(asked.mode, m->mode))
+            measure_growth(m, asked.quick);
     static double exact[MOST_ENTRIES], answer[MOST_ENTRIES];
     for (const workload *w = workloads; w < workloads + WORKLOADS; w++)
         if (strstr("W1 W3 W4", w->name))
-            compare_on(w, quick, exact, answer);
-    return errors_of_truncated(csv, exact, answer) ? 0 : 1;
+            compare_on(w, &asked, exact, answer);
+    return errors_of_truncated(asked.csv, exact, answer) ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 /* The benchmarks run and say everything that they are asked for. How fast anything is is not looked at. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -124,7 +125,7 @@ Test(bench, precisions_threads_and_modes)
 Test(bench, every_mode_has_its_rows)
 {
     static const char *const names[] = {"reverse ", "checkpointed", "forward", "truncated", "implicit"};
-    cr_assert_eq(run("HOTOOL_BENCH", "bench_modes --quick"), 0, "%s", cli_read("err"));
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_modes --quick --csv errors.csv"), 0, "%s", cli_read("err"));
     const char *growth = cli_read("out"), *same = strstr(growth, "\nW1: ");
     cr_assert(same);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -133,7 +134,35 @@ Test(bench, every_mode_has_its_rows)
         cr_expect((again = strstr(same, cli_format("\n%s", names[i]))) != NULL, "%s", names[i]);
     }
     cr_expect(strstr(same, "\nW3: ") && strstr(same, "\nW4: "));
+    cr_expect(strstr(same, "\nsplit, rates ahead, 10 ") > strstr(same, "\nW4: "));
+    /* The error falls with K, and is drawn. */
+    double rho, before, after;
+    cr_assert_eq(sscanf(cli_read("errors.csv"), "%lf,50,%lf\n%*f,100,%lf", &rho, &before, &after), 3);
+    cr_expect(after < before && before < 1, "%g, then %g", before, after);
+    cr_expect_eq(system(cli_format("gnuplot -e \"csv='errors.csv'; out='errors.svg'\" '%s'/truncated.gp",
+                                   cli_environment("HOTOOL_BENCH_SOURCE"))),
+                 0);
     cr_expect_eq(run("HOTOOL_BENCH", "bench_modes W1"), 2);
+}
+
+Test(bench, processes_of_an_mpi_have_their_rows)
+{
+    if (!getenv("HOTOOL_MPIEXEC"))
+        cli_skip("hotool was built without an MPI");
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_ranks --quick"), 0, "%s", cli_read("err"));
+    const char *out = cli_read("out"), *second = strstr(out, "\nW4, ");
+    cr_assert(strstr(out, "\nW1, ") && second, "%s", out);
+    double seconds, trainings, speed_up, expected, before = INFINITY;
+    for (int n = 1; n <= 4; n++) {
+        const char *row = strstr(out, cli_format("\n%d  ", n));
+        double bytes;
+        cr_assert_eq(sscanf(row + 2, "%lf %lf %lf %lf %lf", &seconds, &trainings, &speed_up, &expected, &bytes), 5,
+                     "%s", row);
+        cr_expect(seconds > 0 && row < second && bytes < before, "%s", row);
+        cr_expect_float_eq(expected, 93 / (1 + 92.0 / n), 0.01);
+        before = bytes;
+    }
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_ranks W1"), 2);
 }
 
 Test(bench, wrong_arguments_are_refused)

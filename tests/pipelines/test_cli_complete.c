@@ -52,6 +52,16 @@ Test(complete, commands_options_and_plugins)
     offers("pipelin --", "");
 }
 
+Test(complete, settings_of_a_plugin)
+{
+    offers("plugins adam --set be", "beta1= beta2= ");
+    offers("plugins softmax --set ", "bias= init_scale= temperature= ");
+    offers("plugins softmax --set=te", "--set=temperature= ");
+    offers("plugins --set st", "");
+    offers("check none.so --set st", "");
+    offers("check none.so:adam --set=st", "");
+}
+
 Test(complete, keys_of_set)
 {
     offers("pipeline x --set ste", "steps= ");

@@ -86,9 +86,9 @@ Test(proof, each_plugin_of_a_bundle_is_checked)
     r = cli_run("check", cli_format("%s:slow", wrong("bundle")), "--only", "load", NULL);
     cr_expect(strstr(r.out, "dynamics slow 1\n") && strstr(r.out, "penalty slow 1\n"), "%s", r.out);
     r = cli_run("check", cli_format("%s:fst", wrong("bundle")), NULL);
-    cr_expect_eq(r.status, 1);
+    cr_expect_eq(r.status, 2);
     cr_expect(
-        strstr(r.out,
+        strstr(r.err,
                "the file holds the dynamics \"slow\", dynamics \"fast\" and penalty \"slow\", but no plugin \"fst\""),
         "%s", r.out);
 }
