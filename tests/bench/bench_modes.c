@@ -152,12 +152,13 @@ static double error_over(const workload *w, int64_t steps_back, double *exact, d
 static bool errors_of_truncated(FILE *csv, double *exact, double *answer)
 {
     static const char *const rhos[] = {"0.1", "0.3", "1"};
-    printf("\ntruncated, softmax, 100 x 256 x 10, full batch, SGD, T = 2000: error over the last K steps\n%-22s", "K");
+    printf("\ntruncated, softmax without bias, 100 x 256 x 10, SGD, T = 2000: error over the last K steps\n%-22s", "K");
     for (int64_t k = 50; k <= 400; k += 50)
         printf(" %8d", (int)k);
     for (size_t i = 0; i < sizeof rhos / sizeof *rhos; i++) {
         workload w = small;
         w.steps = 2000;
+        w.no_offset = true;
         w.tuned[0].value = rhos[i];
         w.tuned[1].name = NULL;
         error_over(&w, w.steps, exact, answer);

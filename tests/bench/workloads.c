@@ -146,8 +146,10 @@ static ho_instance *model_of(bench *b, const workload *w)
         set(options, "channels", scalar(b, "8"));
         return make(b, HO_MODEL, "cnn", "model", options);
     }
-    if (w->layers == 0)
-        return make(b, HO_MODEL, "softmax", "model", NULL);
+    if (w->layers == 0) {
+        set(options, "bias", scalar(b, w->no_offset ? "false" : "true"));
+        return make(b, HO_MODEL, "softmax", "model", options);
+    }
     ho_tree *widths = ho_tree_new(b->arena, HO_TREE_LIST, (ho_place){0});
     for (int64_t i = 0; i < w->layers; i++)
         ho_tree_append(widths, scalar(b, ho_arena_format(b->arena, "%d", (int)w->width)));

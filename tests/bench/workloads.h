@@ -24,6 +24,7 @@ typedef struct workload {
     int64_t penalties;                          /* penalty0, penalty1, ... */
     bool each_layer;                            /* a penalty is of one layer; else of all weights */
     bool weighted;                              /* each example has a weight */
+    bool no_offset;                             /* softmax without its bias, which penalties leave out */
     struct {
         const char *name, *value;
     } tuned[MOST_TUNED]; /* up to a NULL */
