@@ -54,7 +54,8 @@ static ho_status open_file(lines *r, ho_data *d)
 /* More bytes behind those that are there, or the end. */
 static ho_status read_more(lines *r, ho_data *d)
 {
-    memmove(r->bytes, r->bytes + r->at, r->size - r->at);
+    if (r->bytes)
+        memmove(r->bytes, r->bytes + r->at, r->size - r->at);
     r->size -= r->at;
     r->at = 0;
     if (r->size + PIECE + 1 > r->capacity) {
@@ -88,8 +89,8 @@ static ho_status read_line(lines *r, ho_data *d, char **line)
     for (;;) {
         char *start = r->bytes ? r->bytes + r->at : NULL;
         const size_t left = r->size - r->at;
-        char *end = left > searched ? memchr(start + searched, '\n', left - searched) : NULL;
-        if (!end && r->ended && left > 0)
+        char *end = start && left > searched ? memchr(start + searched, '\n', left - searched) : NULL;
+        if (!end && start && r->ended && left > 0)
             end = start + left; /* the last line may lack its newline; there is room for a 0 */
         if (end) {
             const size_t length = (size_t)(end - start);

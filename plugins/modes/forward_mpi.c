@@ -295,7 +295,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "... and all of them train. So each needs about m/n of the memory of m tangents, and a hypergradient the time "
         "of 1 + 2 m/n steps for each of training, instead of 1 + 2 m. The numbers are the same, to the last bit, for "
         "every n, and those of forward with the same columns_at_once. The first process writes the results and prints "
-        "them. Where one fails or is killed, all end. Variants and repetitions run one after another. Every process "
+        "them. Where one fails or is killed, all end; --resume begins the training that was under way again. Every "
+        "process reads the data by itself, so that a stream must not be a pipe. Variants and repetitions run one after "
+        "another. Every process "
         "should have cores of its own, or --threads and OPENBLAS_NUM_THREADS of 1.",
     .options = HO_TABLE(options),
     .calls = &calls,

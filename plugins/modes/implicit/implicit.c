@@ -318,7 +318,9 @@ HO_EXPORT const ho_plugin HO_PLUGIN_SYMBOL = {
         "The gradient is that of the fixed point, not of T steps: the two agree where training has converged. What "
         "only the way there depends on (the initial state, at a minimum the learning rate) has gradient 0. A is "
         "symmetric for gradient descent alone: momentum and its like have slots, and cg refuses them. Steps with "
-        "minibatches have no common fixed point and are refused. Each hypergradient says how well the equation was "
+        "minibatches have no common fixed point and are refused. Of a hyperparameter with an entry for each step (a "
+        "schedule), the last entry is the one whose fixed point this is: the others have gradient 0. Each "
+        "hypergradient says how well the equation was "
         "solved and how near the fixed point is, and warns where either is poor.",
     .options = HO_TABLE(options),
     .calls = &calls,
