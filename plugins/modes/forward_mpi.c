@@ -264,6 +264,14 @@ static ho_status create(ho_setup *u, void **self)
     return join(u);
 }
 
+/* Of this process, which has the most chunks if any has more than the others. */
+static ho_call_cost estimate(void *self, const ho_mode_costs *c)
+{
+    const int64_t width = ((const settings *)self)->columns_at_once, chunks = (c->directions + width - 1) / width,
+                  most = (chunks + team.size - 1) / team.size * width;
+    return tangents_cost(c, c->directions < most ? c->directions : most, width);
+}
+
 /* Each step is taken once, with its tangents. */
 static int64_t steps_back(void *self)
 {
@@ -281,6 +289,7 @@ static const ho_mode_calls calls = {
     .bytes = bytes,
     .end = end,
     .tangent_norms = tangent_norms,
+    .estimate = estimate,
     .steps_back = steps_back,
 };
 
