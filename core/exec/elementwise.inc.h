@@ -18,15 +18,15 @@ static void unary(const ho_instruction *instruction, const block *b)
     const REAL *a = source(b, &instruction->in[0]);
     REAL *d = target(b, &instruction->dst);
 #if defined(VECTOR_MATH)
-    floats (*function)(floats) = vector_function(instruction->op);
+    reals (*function)(reals) = vector_function(instruction->op);
     if (function) {
-        map_floats(function, d, a, n);
+        map_vectors(function, d, a, n);
         return;
     }
 #endif
 #if defined(VECTOR_RSQRT)
     if (instruction->op == HO_OP_RSQRT) {
-        map_floats(rsqrt_floats, d, a, n);
+        map_vectors(rsqrt_vector, d, a, n);
         return;
     }
 #endif

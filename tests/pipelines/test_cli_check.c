@@ -88,8 +88,8 @@ static const point points[] = {
     {"dynamics.learning_rate", "0.05", "ok", 30, "dynamics={plugin: adam, epsilon: 1.0e-12}"},
     {"dynamics.learning_rate", "0.05", "ok", 30, "dynamics={plugin: adam, epsilon: 1.0e-20}"},
     {"dynamics.learning_rate", "0.05", "ok", 30, "dynamics={plugin: adam, epsilon: 0}"},
-    /* What has no effect: 0, or rounding noise against 0. */
-    {"dynamics.beta1", "0.9", "ok", 1, NULL},
+    /* What has no effect: 0, or rounding noise against 0; the first is the one or the other by its last bits. */
+    {"dynamics.beta1", "0.9", "ok or noise", 1, NULL},
     {"dynamics.beta1", "0.3", "noise", 1, NULL},
     {"dynamics.momentum", "0.9", "ok", 1, "dynamics=momentum"},
     {"l2.rho", "0.1", "ok", 1, NULL},
@@ -118,7 +118,9 @@ Test(check, nothing_right_is_failed)
         cr_expect_eq(r.status, 0, "%s: exit status %d: %s%s", what, r.status, r.out, r.err);
         cr_expect_not(strstr(r.out, "FAILED"), "%s: %s", what, r.out);
         const char *line = line_of(r.out, cli_format("central differences: %s", p->name));
-        cr_expect(ends_with(line, p->verdict), "%s, not %s: %s", what, p->verdict, r.out);
+        const bool either = strcmp(p->verdict, "ok or noise") == 0;
+        cr_expect(either ? ends_with(line, "ok") || ends_with(line, "noise") : ends_with(line, p->verdict),
+                  "%s, not %s: %s", what, p->verdict, r.out);
         if (strcmp(p->verdict, "unstable") == 0 || strcmp(p->verdict, "kinks") == 0) {
             /* And judged elsewhere. */
             line = strstr(strstr(r.out, line) + strlen(line), cli_format("central differences: %s", p->name));

@@ -160,37 +160,49 @@ Test(exec_cases, nan_is_kept_by_max_min_and_reductions)
 static const uint32_t functions[] = {HO_OP_EXP, HO_OP_EXPM1, HO_OP_LOG, HO_OP_LOG1P, HO_OP_TANH,
                                      HO_OP_SIN, HO_OP_COS,   HO_OP_ERF, HO_OP_RSQRT};
 
-/* Units in the last place of float between two values; 0 for NaN and NaN. */
-static double ulps(float got, double want)
+/* Units in the last place of the precision between two values; 0 for NaN and NaN. */
+static double ulps(ho_precision precision, double got, double want)
 {
+    const int digits = precision == HO_F32 ? 24 : 53, least = precision == HO_F32 ? -149 : -1074;
+    const double rounded = precision == HO_F32 ? (double)(float)want : want;
     int exponent;
-    if (isnan(got) || isnan(want) || isinf((float)want))
-        return isnan(got) == isnan(want) && (isnan(want) || got == (float)want) ? 0 : INFINITY;
-    frexp((float)want == 0 ? FLT_TRUE_MIN : (double)(float)want, &exponent);
-    return fabs((double)got - want) / ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
+    if (isnan(got) || isnan(want) || isinf(rounded))
+        return isnan(got) == isnan(want) && (isnan(want) || got == rounded) ? 0 : INFINITY;
+    frexp(rounded == 0 ? ldexp(1, least) : rounded, &exponent);
+    return fabs(got - want) / ldexp(1, exponent - digits < least ? least : exponent - digits);
 }
 
-static void check_function(uint32_t op, const float *x, int64_t n, int64_t period)
+static void check_function(uint32_t op, ho_precision precision, const float *x, int64_t n, int64_t period)
 {
     ho_error error = {0};
     ho_graph *g = ho_graph_new(&error);
     ho_node in = ho_node_leaf(g, "x", ho_shape_of(1, &n)), out = ho_node_unary(g, op, in);
-    ho_plan *plan = ho_plan_new(g, HO_F32, &in, 1, &out, 1, &error);
+    ho_plan *plan = ho_plan_new(g, precision, &in, 1, &out, 1, &error);
     cr_assert(plan != NULL, "%s", error.text);
     float *y = calloc((size_t)n, sizeof *y);
-    ho_plan_run(plan, (const void *const[]){x}, (void *const[]){y});
+    double *wide_x = calloc((size_t)n, sizeof *wide_x), *wide_y = calloc((size_t)n, sizeof *wide_y);
+    for (int64_t i = 0; i < n; i++)
+        wide_x[i] = (double)x[i];
+    const bool f32 = precision == HO_F32;
+    ho_plan_run(plan, f32 ? (const void *const[]){x} : (const void *const[]){wide_x},
+                f32 ? (void *const[]){y} : (void *const[]){wide_y});
+    for (int64_t i = 0; i < n; i++)
+        wide_y[i] = f32 ? (double)y[i] : wide_y[i];
     for (int64_t i = 0; i < n; i++) {
-        double want = ho_op_scalar(op, (double)x[i], 0, 0);
-        cr_assert(ulps(y[i], want) <= 5, "%s(%a) = %a, wanted %a", ho_op_name(op), (double)x[i], (double)y[i], want);
-        cr_assert(memcmp(&y[i], &y[i % period], sizeof *y) == 0 || isnan(y[i]), "%s(%a): %a at %d, %a at %d",
-                  ho_op_name(op), (double)x[i], (double)y[i], (int)i, (double)y[i % period], (int)(i % period));
+        const double want = ho_op_scalar(op, wide_x[i], 0, 0), got = wide_y[i], first = wide_y[i % period];
+        cr_assert(ulps(precision, got, want) <= 5, "f%d %s(%a) = %a, wanted %a", f32 ? 32 : 64, ho_op_name(op),
+                  wide_x[i], got, want);
+        cr_assert(memcmp(&got, &first, sizeof got) == 0 || isnan(got), "f%d %s(%a): %a at %d, %a at %d", f32 ? 32 : 64,
+                  ho_op_name(op), wide_x[i], got, (int)i, first, (int)(i % period));
     }
     free(y);
+    free(wide_x);
+    free(wide_y);
     ho_plan_free(plan);
     ho_graph_free(g);
 }
 
-Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
+static void check_functions(void)
 {
     const float special[] = {0.0f,  -0.0f,  INFINITY, -INFINITY, NAN,   FLT_TRUE_MIN, -FLT_TRUE_MIN, 1e-40f, FLT_MIN,
                              -1.0f, -1e-7f, 1e-7f,    88.7f,     89.0f, -87.4f,       -104.0f,       1e10f,  -1e10f};
@@ -202,9 +214,22 @@ Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
         x[i] = j < specials ? special[j] : (float)(j - 54) * 0.37f;
     }
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++)
-        for (int64_t n = most - 8; n <= most; n++)
-            check_function(functions[f], x, n, PERIOD);
+        for (int64_t n = most - 8; n <= most; n++) {
+            check_function(functions[f], HO_F32, x, n, PERIOD);
+            check_function(functions[f], HO_F64, x, n, PERIOD);
+        }
     free(x);
+}
+
+Test(exec_cases, functions_are_accurate_and_the_same_wherever_an_entry_lies)
+{
+    check_functions();
+}
+
+Test(exec_cases, functions_are_accurate_without_avx512)
+{
+    setenv("HOTOOL_KERNELS", "avx2", 1);
+    check_functions();
 }
 
 /* A chain of products and elementwise ops needs a few buffers, however long it is. */
