@@ -29,6 +29,8 @@ typedef struct member {
     int64_t before;       /* evaluations when it began */
     reply reply;
     double *gradient;
+    ho_snapshot told; /* where the process is that sees to it, as it told last */
+    int64_t taken;    /* steps, by then */
 } member;
 
 struct ho_mean {
@@ -130,6 +132,7 @@ void ho_mean_free(ho_mean *m)
         if (k > 0)
             ho_training_free(m->members[k].training);
         free(m->members[k].gradient);
+        ho_snapshot_free(&m->members[k].told);
     }
     free(m->members);
     free(m);
@@ -171,6 +174,13 @@ static void ask(member *own, const ho_question *q)
 
 static ho_status pass(const ho_mean *m, member *own, ho_snapshot *snapshot, ho_error *error)
 {
+    /* What another process told is passed on as it is: restoring it may repeat a trajectory. */
+    if (!snapshot->restoring && own->told.size > 0) {
+        ho_snapshot_pass(snapshot, own->told.bytes, own->told.size);
+        return HO_OK;
+    }
+    own->taken = ho_training_taken(own->training);
+    HO_SNAPSHOT(snapshot, own->taken);
     HO_SNAPSHOT(snapshot, own->asked);
     HO_SNAPSHOT(snapshot, own->answered);
     HO_SNAPSHOT(snapshot, own->before);
@@ -183,8 +193,9 @@ static ho_status pass(const ho_mean *m, member *own, ho_snapshot *snapshot, ho_e
 
 /* ---- in processes of their own ----------------------------------------------------------------------------------- */
 
-#define WHERE_IT_IS      'w' /* the only kind of message: what `pass` saves */
-#define SHARE_OF_TELLING 50  /* a worker tells no more than a fiftieth of the time, as a run writes its checkpoints */
+#define WHERE_IT_IS      'w' /* both kinds of message are what `pass` saves */
+#define ANSWER           'a'
+#define SHARE_OF_TELLING 50 /* a worker tells no more than a fiftieth of the time, as a run writes its checkpoints */
 
 static void tell(ho_mean *m)
 {
@@ -193,7 +204,7 @@ static void tell(ho_mean *m)
     const double begun = ho_seconds();
     ho_snapshot_save(&snapshot);
     if (pass(m, m->own, &snapshot, &error) == HO_OK)
-        ho_crew_send(WHERE_IT_IS, snapshot.bytes, snapshot.size);
+        ho_crew_send(m->own->answered ? ANSWER : WHERE_IT_IS, snapshot.bytes, snapshot.size);
     ho_snapshot_free(&snapshot);
     m->told = ho_seconds();
     m->telling = m->told - begun;
@@ -223,22 +234,30 @@ static void work(void *context, size_t k)
     tell(m);
 }
 
+static void take_answer(ho_mean *m, member *own, ho_snapshot *answer)
+{
+    ho_error error = {0};
+    ho_snapshot_restore(answer);
+    ho_trainer_forget(own->trainer);
+    if (pass(m, own, answer, &error) != HO_OK) {
+        own->reply.outcome = error;
+        own->answered = true;
+    }
+    ho_cpu_seconds_add(own->reply.cpu_seconds);
+    m->failed = m->failed || own->reply.outcome.status != HO_OK;
+}
+
 static void hear(void *context, size_t k, char kind, const char *bytes, size_t size)
 {
     ho_mean *m = context;
     member *own = &m->members[k];
-    ho_error error = {0};
-    (void)kind;
-    ho_snapshot snapshot = {.bytes = (char *)bytes, .size = size};
-    ho_snapshot_restore(&snapshot);
-    ho_trainer_forget(own->trainer);
-    if (pass(m, own, &snapshot, &error) != HO_OK) {
-        own->reply.outcome = error;
-        own->answered = true;
+    ho_snapshot_free(&own->told);
+    if (kind == ANSWER) {
+        take_answer(m, own, &(ho_snapshot){.bytes = (char *)bytes, .size = size});
+    } else {
+        ho_snapshot_pass(&own->told, (char *)bytes, size);
+        memcpy(&own->taken, bytes, sizeof own->taken);
     }
-    if (own->answered)
-        ho_cpu_seconds_add(own->reply.cpu_seconds);
-    m->failed = m->failed || (own->answered && own->reply.outcome.status != HO_OK);
     if (!m->failed) /* a failure is not for a checkpoint: it may be an interruption */
         ho_rest(m->question->listener);
 }
@@ -365,6 +384,7 @@ static void settle(ho_mean *m, const member *failed)
         if (own->answered && (!failed || own <= failed))
             m->evaluations += own->reply.evaluations;
         own->asked = own->answered = false;
+        ho_snapshot_free(&own->told);
         ho_trainer_forget(own->trainer);
     }
 }
@@ -408,8 +428,8 @@ int64_t ho_mean_evaluations(const ho_mean *m)
 int64_t ho_mean_taken(const ho_mean *m)
 {
     int64_t sum = 0;
-    for (int64_t k = 0; k < m->count; k++)
-        sum += ho_training_taken(m->members[k].training);
+    for (const member *own = m->members; own < m->members + m->count; own++)
+        sum += own->told.size > 0 ? own->taken : ho_training_taken(own->training);
     return sum;
 }
 

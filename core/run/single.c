@@ -184,11 +184,11 @@ static bool keeps_state(const ho_single *s, const ho_training *training)
     return training == s->both || !s->pipeline->criterion;
 }
 
-/* The trainings under way. What they cost is restored behind them. */
+/* The trainings under way. What they cost is restored behind them; a criterion does so for its own. */
 static ho_status pass_trainings(ho_single *s, ho_snapshot *snapshot, ho_error *error)
 {
     ho_trainer *const trainers[] = {s->trainer, s->last, s->final};
-    ho_training *const trainings[] = {s->training, s->both};
+    ho_training *const trainings[] = {s->pipeline->criterion ? NULL : s->training, s->both};
     HO_SNAPSHOT(snapshot, s->measuring);
     HO_SNAPSHOT(snapshot, s->measured_from);
     const int which = s->measuring - 1;
