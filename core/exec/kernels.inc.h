@@ -265,48 +265,76 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
     }
 HO_REDUCTION_OPS(FOLD)
 
-/* Partial sums, so that the loop can be vectorised and additions need not wait for one another; their order depends on
- * the segment alone. */
-#define SUMS 32
+/* Segments are read in eights, the entries after the last whole one in an eight that ends with them. Shorter ones go
+ * entry by entry. */
+typedef REAL eight __attribute__((vector_size(8 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef double eight_doubles __attribute__((vector_size(64)));
+#if REAL_IS_F32
+typedef int32_t eight_bits __attribute__((vector_size(32), aligned(4), may_alias));
+#else
+typedef int64_t eight_bits __attribute__((vector_size(64), aligned(8), may_alias));
+#endif
+#define EIGHT(p) (*(const eight *)(p))
+
+/* The last n of eight, behind zeros. */
+INLINE eight last_of_eight(const REAL *a, int64_t n)
+{
+    static const __typeof__(((eight_bits){0})[0]) masks[16] = {[8 ... 15] = -1};
+    return (eight)((eight_bits)EIGHT(a) & *(const eight_bits *)(masks + n));
+}
+
+/* Lanes of partial sums, so that additions need not wait for one another; their order depends on the length alone. */
+#define SUMS 4
 
 static inline double sum_of_segment(const REAL *a, int64_t n)
 {
-    double s[8] = {0}, more[SUMS] = {0};
+    double few = 0;
+    eight_doubles s = {0}, more[SUMS] = {{0}};
     int64_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
+    for (; i < n && n < 8; i++)
+        few += (double)a[i];
+    for (; i + 8 * SUMS <= n; i += 8 * SUMS)
         for (int j = 0; j < SUMS; j++)
-            more[j] += (double)a[i + j];
+            more[j] += __builtin_convertvector(EIGHT(a + i + 8 * j), eight_doubles);
     for (int j = 0; j < SUMS && i > 0; j++)
-        s[j % 8] += more[j];
+        s += more[j];
     for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++)
-            s[j] += (double)a[i + j];
-    for (int j = 0; i < n; i++, j++)
-        s[j] += (double)a[i];
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+        s += __builtin_convertvector(EIGHT(a + i), eight_doubles);
+    if (i < n)
+        s += __builtin_convertvector(last_of_eight(a + n - 8, n - i), eight_doubles);
+    return n < 8 ? few : ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+INLINE eight larger(eight x, eight y)
+{
+    const eight_bits first = (eight_bits)(x != x) | (eight_bits)(x > y);
+    return (eight)(((eight_bits)x & first) | ((eight_bits)y & ~first));
 }
 
 /* Lanes enough to hide how long a comparison and a choice take; the order of a maximum is no matter. */
-#define MAXIMA 32
+#define MAXIMA 4
 
 static inline double maximum_of_segment(const REAL *a, int64_t n)
 {
-    REAL s[MAXIMA];
-    for (int j = 0; j < MAXIMA; j++)
-        s[j] = (REAL)-INFINITY;
+    double few = -INFINITY;
+    for (int64_t i = 0; i < n && n < 8; i++)
+        few = maximum_fold((double)a[i], few);
+    if (n < 8)
+        return few;
+    eight s = EIGHT(a + n - 8), more[MAXIMA];
     int64_t i = 0;
-    for (; i + MAXIMA <= n; i += MAXIMA) {
-        for (int j = 0; j < MAXIMA; j++) {
-            REAL x = a[i + j];
-            s[j] = ((x != x) | (x > s[j])) ? x : s[j];
-        }
-    }
-    double result = -INFINITY;
-    for (; i < n; i++)
-        result = maximum_fold((double)a[i], result);
-    for (int j = 0; j < MAXIMA && i >= MAXIMA; j++)
-        result = maximum_fold((double)s[j], result);
-    return result;
+    for (int j = 0; j < MAXIMA; j++)
+        more[j] = s;
+    for (; i + 8 * MAXIMA <= n; i += 8 * MAXIMA)
+        for (int j = 0; j < MAXIMA; j++)
+            more[j] = larger(EIGHT(a + i + 8 * j), more[j]);
+    for (int j = 0; j < MAXIMA && i > 0; j++)
+        s = larger(more[j], s);
+    for (; i + 8 <= n; i += 8)
+        s = larger(EIGHT(a + i), s);
+    s = larger(__builtin_shufflevector(s, s, 4, 5, 6, 7, 0, 1, 2, 3), s);
+    s = larger(__builtin_shufflevector(s, s, 2, 3, 0, 1, 6, 7, 4, 5), s);
+    return maximum_fold((double)s[0], (double)s[1]);
 }
 
 static void put_result(const ho_reduce_into *r, const block *b, int64_t at, double value)
