@@ -89,12 +89,10 @@ static request read_arguments(char **arguments)
             read_option(&r, a[0], a[1], &options);
             a++;
         } else {
-            bool known = false;
-            for (size_t k = 0; k < WORKLOADS; k++)
-                if (!strcmp(*a, workloads[k].name))
-                    known = r.some = r.wanted[k] = true;
+            const workload *known = workload_named(*a);
             if (!known)
                 refuse("no such workload", *a);
+            r.some = r.wanted[known - workloads] = true;
         }
     }
     return r;
@@ -216,11 +214,11 @@ static void measure_way(const request *r, const way *w, ho_json *json, totals *a
         for (int threads = r->threads ? r->threads : 1; threads <= (r->threads ? r->threads : 2); threads++) {
             if (r->precision ? r->precision != precision : w->only_f32 && precision == 2)
                 continue;
-            bench_row row = {
-                .mode = r->mode ? r->mode : w->mode, .every = w->every, .f64 = precision == 2, .threads = threads};
-            for (size_t k = 0; k < WORKLOADS; k++)
-                if (!strcmp(workloads[k].name, w->workload))
-                    row.w = workloads[k];
+            bench_row row = {.w = *workload_named(w->workload),
+                             .mode = r->mode ? r->mode : w->mode,
+                             .every = w->every,
+                             .f64 = precision == 2,
+                             .threads = threads};
             if (r->quick && row.every)
                 row.every = 1;
             measure_row(r, &row, json, all);

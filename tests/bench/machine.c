@@ -98,10 +98,7 @@ enum { SLOTS = 20 };
 
 void measure_checkpointed(bool quick, ho_json *json)
 {
-    bench_row row = {.f64 = false, .threads = 1, .rounds = quick ? 1 : 5, .alone = true};
-    for (size_t k = 0; k < WORKLOADS; k++)
-        if (!strcmp(workloads[k].name, "W5"))
-            row.w = workloads[k];
+    bench_row row = {.w = *workload_named("W5"), .f64 = false, .threads = 1, .rounds = quick ? 1 : 5, .alone = true};
     row.w.steps = quick ? 100 : 3000;
     figures all, some;
     row.mode = "reverse";

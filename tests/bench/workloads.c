@@ -99,6 +99,14 @@ const workload workloads[WORKLOADS] = {
      .tuned = {{"dynamics.learning_rate", "0.01"}, {"dynamics.momentum", "0.5"}, {"penalty0.rho", "0.0001"}}},
 };
 
+const workload *workload_named(const char *name)
+{
+    for (size_t k = 0; k < WORKLOADS; k++)
+        if (!strcmp(name, workloads[k].name))
+            return &workloads[k];
+    return NULL;
+}
+
 int workload_layers(const workload *w, int in[MOST_LAYERS + 2], int out[MOST_LAYERS + 2])
 {
     int count = 0, before = (int)w->features;

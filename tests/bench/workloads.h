@@ -31,6 +31,8 @@ typedef struct workload {
 } workload;
 
 extern const workload workloads[WORKLOADS];
+/* NULL: there is none. */
+const workload *workload_named(const char *name);
 
 /* A workload as a training problem, with what that borrows. Lives as long as the bench. */
 typedef struct posed {
