@@ -98,20 +98,22 @@ static ho_status hash_by_pieces(const char *path, char text[HO_SHA256], ho_error
     return error->status;
 }
 
-/* Reads and hashes what the reader has read by itself, and compares with how the file was before. */
+static ho_status hash_whole(const char *path, char *text, ho_error *error)
+{
+    uint8_t *bytes;
+    uint64_t size;
+    if (ho_file_read_raw(path, 0, &bytes, &size, error) != HO_OK)
+        return error->status;
+    ho_sha256(bytes, size, text);
+    ho_large_free(bytes);
+    return HO_OK;
+}
+
+/* Hashes what the reader has read by itself, and compares with how the file was before. */
 static ho_status settle_file(ho_data_file *file, ho_error *error)
 {
-    if (!*file->sha256) {
-        uint8_t *bytes;
-        uint64_t size;
-        if (file->stream ? hash_by_pieces(file->path, file->sha256, error) != HO_OK
-                         : ho_file_read_raw(file->path, 0, &bytes, &size, error) != HO_OK)
-            return error->status;
-        if (!file->stream) {
-            ho_sha256(bytes, size, file->sha256);
-            ho_large_free(bytes);
-        }
-    }
+    if (!*file->sha256 && (file->stream ? hash_by_pieces : hash_whole)(file->path, file->sha256, error) != HO_OK)
+        return error->status;
     struct stat about;
     bool same = stat(file->path, &about) == 0 && about.st_size == file->size &&
                 about.st_mtim.tv_sec == file->changed.tv_sec && about.st_mtim.tv_nsec == file->changed.tv_nsec;
