@@ -266,21 +266,28 @@ static void store(const ho_instruction *instruction, const ho_strided *array, co
 HO_REDUCTION_OPS(FOLD)
 
 /* Segments are read in eights, the entries after the last whole one in an eight that ends with them. Shorter ones go
- * entry by entry. */
-typedef REAL eight __attribute__((vector_size(8 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-typedef double eight_doubles __attribute__((vector_size(64)));
-#if REAL_IS_F32
-typedef int32_t eight_bits __attribute__((vector_size(32), aligned(4), may_alias));
+ * entry by entry. An eight is as many vectors as it takes: compilers divide wider ones badly. */
+#ifdef __AVX512F__
+#define AT_ONCE 8
 #else
-typedef int64_t eight_bits __attribute__((vector_size(64), aligned(8), may_alias));
+#define AT_ONCE 4
 #endif
-#define EIGHT(p) (*(const eight *)(p))
+#define PARTS (8 / AT_ONCE)
+typedef REAL lanes __attribute__((vector_size(AT_ONCE * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef double lanes_of_doubles __attribute__((vector_size(AT_ONCE * sizeof(double))));
+#if REAL_IS_F32
+typedef int32_t lanes_of_bits __attribute__((vector_size(AT_ONCE * 4), aligned(4), may_alias));
+#else
+typedef int64_t lanes_of_bits __attribute__((vector_size(AT_ONCE * 8), aligned(8), may_alias));
+#endif
+#define VECTOR(p)     (*(const lanes *)(p))
+#define TO_DOUBLES(v) __builtin_convertvector(v, lanes_of_doubles)
 
-/* The last n of eight, behind zeros. */
-INLINE eight last_of_eight(const REAL *a, int64_t n)
+/* One vector of eight entries, of which the last n count: zeros stand for the others. */
+INLINE lanes last_of_eight(const REAL *a, int64_t n, int part)
 {
-    static const __typeof__(((eight_bits){0})[0]) masks[16] = {[8 ... 15] = -1};
-    return (eight)((eight_bits)EIGHT(a) & *(const eight_bits *)(masks + n));
+    static const __typeof__(((lanes_of_bits){0})[0]) masks[16] = {[8 ... 15] = -1};
+    return (lanes)((lanes_of_bits)VECTOR(a + AT_ONCE * part) & *(const lanes_of_bits *)(masks + n + AT_ONCE * part));
 }
 
 /* Lanes of partial sums, so that additions need not wait for one another; their order depends on the length alone. */
@@ -288,31 +295,35 @@ INLINE eight last_of_eight(const REAL *a, int64_t n)
 
 static inline double sum_of_segment(const REAL *a, int64_t n)
 {
-    double few = 0;
-    eight_doubles s = {0}, more[SUMS] = {{0}};
+    double few = 0, s[8];
+    lanes_of_doubles sums[PARTS] = {{0}}, more[SUMS * PARTS] = {{0}};
     int64_t i = 0;
     for (; i < n && n < 8; i++)
         few += (double)a[i];
+    if (n < 8)
+        return few;
     for (; i + 8 * SUMS <= n; i += 8 * SUMS)
-        for (int j = 0; j < SUMS; j++)
-            more[j] += __builtin_convertvector(EIGHT(a + i + 8 * j), eight_doubles);
-    for (int j = 0; j < SUMS && i > 0; j++)
-        s += more[j];
+        for (int j = 0; j < SUMS * PARTS; j++)
+            more[j] += TO_DOUBLES(VECTOR(a + i + AT_ONCE * j));
+    for (int j = 0; j < SUMS * PARTS && i > 0; j++)
+        sums[j % PARTS] += more[j];
     for (; i + 8 <= n; i += 8)
-        s += __builtin_convertvector(EIGHT(a + i), eight_doubles);
-    if (i < n)
-        s += __builtin_convertvector(last_of_eight(a + n - 8, n - i), eight_doubles);
-    return n < 8 ? few : ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+        for (int j = 0; j < PARTS; j++)
+            sums[j] += TO_DOUBLES(VECTOR(a + i + AT_ONCE * j));
+    for (int j = 0; j < PARTS && i < n; j++)
+        sums[j] += TO_DOUBLES(last_of_eight(a + n - 8, n - i, j));
+    memcpy(s, sums, sizeof s);
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-INLINE eight larger(eight x, eight y)
+INLINE lanes larger(lanes x, lanes y)
 {
-    const eight_bits first = (eight_bits)(x != x) | (eight_bits)(x > y);
-    return (eight)(((eight_bits)x & first) | ((eight_bits)y & ~first));
+    const lanes_of_bits first = (lanes_of_bits)(x != x) | (lanes_of_bits)(x > y);
+    return (lanes)(((lanes_of_bits)x & first) | ((lanes_of_bits)y & ~first));
 }
 
 /* Lanes enough to hide how long a comparison and a choice take; the order of a maximum is no matter. */
-#define MAXIMA 4
+#define MAXIMA (4 * PARTS)
 
 static inline double maximum_of_segment(const REAL *a, int64_t n)
 {
@@ -321,20 +332,20 @@ static inline double maximum_of_segment(const REAL *a, int64_t n)
         few = maximum_fold((double)a[i], few);
     if (n < 8)
         return few;
-    eight s = EIGHT(a + n - 8), more[MAXIMA];
+    lanes s = VECTOR(a + n - AT_ONCE), more[MAXIMA];
     int64_t i = 0;
     for (int j = 0; j < MAXIMA; j++)
         more[j] = s;
-    for (; i + 8 * MAXIMA <= n; i += 8 * MAXIMA)
+    for (; i + AT_ONCE * MAXIMA <= n; i += AT_ONCE * MAXIMA)
         for (int j = 0; j < MAXIMA; j++)
-            more[j] = larger(EIGHT(a + i + 8 * j), more[j]);
+            more[j] = larger(VECTOR(a + i + AT_ONCE * j), more[j]);
     for (int j = 0; j < MAXIMA && i > 0; j++)
         s = larger(more[j], s);
-    for (; i + 8 <= n; i += 8)
-        s = larger(EIGHT(a + i), s);
-    s = larger(__builtin_shufflevector(s, s, 4, 5, 6, 7, 0, 1, 2, 3), s);
-    s = larger(__builtin_shufflevector(s, s, 2, 3, 0, 1, 6, 7, 4, 5), s);
-    return maximum_fold((double)s[0], (double)s[1]);
+    for (; i + AT_ONCE <= n; i += AT_ONCE)
+        s = larger(VECTOR(a + i), s);
+    for (int j = 0; j < AT_ONCE; j++)
+        few = maximum_fold((double)s[j], few);
+    return few;
 }
 
 static void put_result(const ho_reduce_into *r, const block *b, int64_t at, double value)
