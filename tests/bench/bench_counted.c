@@ -50,28 +50,27 @@ __attribute__((noinline)) void counted_gradient(counted *c)
 
 int main(int count, char **arguments)
 {
-    for (size_t k = 0; k < WORKLOADS && count == 3; k++) {
-        if (strcmp(workloads[k].name, arguments[1]) != 0)
-            continue;
-        counted c = {.b = bench_open()};
-        workload w = workloads[k];
-        w.steps = w.few;
-        /* Callgrind computes slowly: a tenth of many examples and a quarter of wide layers are as telling. */
-        if (w.examples > 1024)
-            w.examples /= 10;
-        if (w.batch > 50)
-            w.batch /= 10;
-        if (w.width > 300)
-            w.width /= 4;
-        ho_exec_threads(1);
-        workload_pose(&c.b, &c.q, &w, false);
-        c.mode = make(&c.b, HO_MODE, arguments[2], arguments[2], NULL);
-        counted_setup(&c);
-        counted_plain(&c);
-        counted_gradient(&c);
-        ho_training_free(c.training);
-        return 0;
+    const workload *named = count == 3 ? workload_named(arguments[1]) : NULL;
+    if (!named) {
+        fprintf(stderr, "usage: bench_counted W1|W2|W2b|W3|W4|W5|W6 MODE\n");
+        return 2;
     }
-    fprintf(stderr, "usage: bench_counted W1|W2|W2b|W3|W4|W5|W6 MODE\n");
-    return 2;
+    counted c = {.b = bench_open()};
+    workload w = *named;
+    w.steps = w.few;
+    /* Callgrind computes slowly: a tenth of many examples and a quarter of wide layers are as telling. */
+    if (w.examples > 1024)
+        w.examples /= 10;
+    if (w.batch > 50)
+        w.batch /= 10;
+    if (w.width > 300)
+        w.width /= 4;
+    ho_exec_threads(1);
+    workload_pose(&c.b, &c.q, &w, false);
+    c.mode = make(&c.b, HO_MODE, arguments[2], arguments[2], NULL);
+    counted_setup(&c);
+    counted_plain(&c);
+    counted_gradient(&c);
+    ho_training_free(c.training);
+    return 0;
 }

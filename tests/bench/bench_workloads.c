@@ -266,9 +266,7 @@ int main(int count, char **arguments)
     print_head();
     const way *before = NULL;
     for (const way *w = ways; w < ways + WAYS; w++) {
-        bool wanted = !r.some;
-        for (size_t k = 0; k < WORKLOADS; k++)
-            wanted |= r.wanted[k] && !strcmp(workloads[k].name, w->workload);
+        const bool wanted = !r.some || r.wanted[workload_named(w->workload) - workloads];
         /* With a mode of the command line there is one way for each workload. */
         if (!wanted || (r.mode && before && before->workload == w->workload))
             continue;

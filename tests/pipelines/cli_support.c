@@ -302,6 +302,25 @@ void cli_change(const char *path, const char *from, const char *to)
     replace(path, cli_read(path), from, to);
 }
 
+void cli_streamed(const char *path, const char *head, const char *outer)
+{
+    cli_write(path, cli_format("%s"
+                               "model: softmax\n"
+                               "objective:\n"
+                               "  - {loss: cross_entropy}\n"
+                               "  - {penalty: l2}\n"
+                               "dynamics: {plugin: momentum, learning_rate: 0.05, momentum: 0.5}\n"
+                               "steps: unbounded\n"
+                               "batch: 10\n"
+                               "stop: {every: 50}\n"
+                               "hyperparameters:\n"
+                               "  dynamics.learning_rate: {constraint: nonnegative}\n"
+                               "  l2.rho: {init: 0.01, constraint: nonnegative}\n"
+                               "hypergradient: forward\n"
+                               "outer: {schedule: online, every: 20, %splugin: adam, learning_rate: 0.001}\n",
+                               head, outer));
+}
+
 /* ---- data -------------------------------------------------------------------------------------------------------- */
 
 double cli_blob(int i, int f)

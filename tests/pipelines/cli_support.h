@@ -51,6 +51,8 @@ void cli_write_bytes(const char *path, const void *bytes, size_t size);
 void cli_pipeline(const char *path, const char *from, const char *to);
 /* The same on top of a file that exists. */
 void cli_change(const char *path, const char *from, const char *to);
+/* A pipeline of unbounded training on a stream, updated online: its head (name and data), and more options of outer. */
+void cli_streamed(const char *path, const char *head, const char *outer);
 const char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2), nonnull(1)));
 /* What stands in an environment variable that the build sets; fails the test where it is not set. */
 const char *cli_environment(const char *name);
