@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "run/example_weights.h"
+#include "run/final_training.h"
 #include "run/head.h"
 #include "run/monitored.h"
 #include "run/optimize.h"
@@ -21,13 +22,11 @@
 struct ho_single {
     const ho_single_request *request;
     ho_pipeline *pipeline;
-    ho_training *training, *both; /* both: the final training's, where that is one of its own */
-    ho_examples joined;
-    ho_problem problem_of_both;
+    ho_training *training;
+    ho_final_training final;
     ho_strategy *strategy; /* NULL: nothing to tune */
     ho_trainer *trainer;   /* of the loop */
     ho_trainer *last;      /* of trainings with the initial and the best hyperparameters */
-    ho_trainer *final;     /* on `both` */
     ho_best best;
     ho_optimization search; /* of hyperparameters */
     bool searched;          /* it is over */
@@ -175,24 +174,24 @@ static void pass_result(ho_result *r, ho_snapshot *snapshot, ho_arena *arena)
 static bool can_pass(const ho_single *s)
 {
     return (!s->trainer || ho_trainer_can_pass(s->trainer)) && (!s->last || ho_trainer_can_pass(s->last)) &&
-           (!s->final || ho_trainer_can_pass(s->final));
+           (!s->final.trainer || ho_trainer_can_pass(s->final.trainer));
 }
 
 /* Whether a training for a column has weights: the criterion's have as many as there are trainings. */
 static bool keeps_state(const ho_single *s, const ho_training *training)
 {
-    return training == s->both || !s->pipeline->criterion;
+    return training == s->final.training || !s->pipeline->criterion;
 }
 
 /* The trainings under way. What they cost is restored behind them; a criterion does so for its own. */
 static ho_status pass_trainings(ho_single *s, ho_snapshot *snapshot, ho_error *error)
 {
-    ho_trainer *const trainers[] = {s->trainer, s->last, s->final};
-    ho_training *const trainings[] = {s->pipeline->criterion ? NULL : s->training, s->both};
+    ho_trainer *const trainers[] = {s->trainer, s->last, s->final.trainer};
+    ho_training *const trainings[] = {s->pipeline->criterion ? NULL : s->training, s->final.training};
     HO_SNAPSHOT(snapshot, s->measuring);
     HO_SNAPSHOT(snapshot, s->measured_from);
     const int which = s->measuring - 1;
-    ho_training *measured = which == HO_FINAL ? s->both : s->training;
+    ho_training *measured = which == HO_FINAL ? s->final.training : s->training;
     if (which >= 0 && snapshot->restoring &&
         ho_best_init(&s->measured, measured, keeps_state(s, measured), error) != HO_OK)
         return error->status;
@@ -228,7 +227,7 @@ static ho_status pass(ho_single *s, ho_snapshot *snapshot, ho_error *error)
 /* Steps of all trainings. s->trainer's is that of s->last. */
 static int64_t taken(const ho_single *s)
 {
-    return ho_trainer_taken(s->last) + (s->final ? ho_trainer_taken(s->final) : 0);
+    return ho_trainer_taken(s->last) + (s->final.trainer ? ho_trainer_taken(s->final.trainer) : 0);
 }
 
 /* Nothing is half done: a checkpoint, where it is time for one. A run goes on without. */
@@ -295,7 +294,7 @@ static ho_status train(ho_single *s, ho_training *training, int which, const dou
 {
     const ho_listener all = {write_line, warn, rest, s}, only_rests = {.rest = rest, .context = s};
     const ho_question question = {.lambda = lambda, .wanted = HO_VALUE, .listener = lines ? &all : &only_rests};
-    ho_trainer *trainer = training == s->both ? s->final : s->last;
+    ho_trainer *trainer = training == s->final.training ? s->final.trainer : s->last;
     ho_answer answer;
     if (s->measuring != 1 + which) {
         s->measured_from = ho_trainer_evaluations(trainer);
@@ -321,17 +320,17 @@ static ho_status evaluate(ho_single *s, ho_training *training, const ho_point *p
     else
         validation = *ho_trainer_metrics(s->last);
     /* Methods that are compared use the test part once, with what they end in. */
-    bool ends = training == s->both || !s->both;
+    bool ends = training == s->final.training || !s->final.training;
     if (status == HO_OK && p->test.count > 0 && point->state && (ends || s->request->whole))
         status = ho_training_evaluate(training, point->lambda, point->state, &p->test, &test);
     if (status != HO_OK)
         return ho_take_error(training, status, "evaluation", error);
     /* What was trained on validates nothing, and the criterion's figures are means. */
-    if (training == s->both)
+    if (training == s->final.training)
         validation.loss = validation.accuracy = NAN;
     *c = (ho_column){.known = true,
                      .best_epoch = point->epoch,
-                     .validation_error = training == s->both ? (double)NAN : point->error,
+                     .validation_error = training == s->final.training ? (double)NAN : point->error,
                      .validation_loss = validation.loss,
                      .validation_accuracy = validation.accuracy,
                      .test_loss = test.loss,
@@ -375,16 +374,16 @@ static ho_status measure_all(ho_single *s, ho_result *result, ho_error *error)
     /* Where validation examples are all that is trained on, and nothing was tuned, nothing validates. */
     bool unseen = !tuned && s->pipeline->final_on == HO_FINAL_VALIDATION;
     if (((s->request->whole && !is_trained(s)) || !tuned) && !unseen)
-        status = measure(s, s->training, HO_INITIAL, s->initial, !tuned && !s->both, result, &own);
+        status = measure(s, s->training, HO_INITIAL, s->initial, !tuned && !s->final.training, result, &own);
     /* A search may have found its way from hyperparameters that diverge. */
     if (status == HO_DIVERGED && tuned)
         status = HO_OK;
     else
         ho_fail_as(error, &own);
     if (status == HO_OK && tuned)
-        status = measure(s, s->training, HO_TUNED, s->best.lambda, !s->both, result, error);
-    if (status == HO_OK && s->both)
-        status = measure(s, s->both, HO_FINAL, s->best.lambda, true, result, error);
+        status = measure(s, s->training, HO_TUNED, s->best.lambda, !s->final.training, result, error);
+    if (status == HO_OK && s->final.training)
+        status = measure(s, s->final.training, HO_FINAL, s->best.lambda, true, result, error);
     return status;
 }
 
@@ -498,50 +497,6 @@ ho_status ho_single_run(ho_single *s, ho_run_folder *folder, bool resume, ho_res
     return result->outcome.status;
 }
 
-/* The final training's examples: those of training, with validation behind them, or of validation alone. */
-static ho_status settle_both(ho_single *s, ho_error *error)
-{
-    ho_pipeline *p = s->pipeline;
-    s->problem_of_both = p->problem;
-    if (p->final_on == HO_FINAL_TRAINING)
-        return HO_OK;
-    if (p->final_on == HO_FINAL_BOTH) {
-        s->problem_of_both.training = &s->joined;
-        s->problem_of_both.weighted = p->training.count;
-        return ho_examples_join(&p->training, &p->validation, &s->joined, error);
-    }
-    s->problem_of_both.training = &p->validation;
-    const ho_term *weighted = ho_weighted_term(&p->problem);
-    return weighted ? ho_fail_at(error, HO_INVALID, weighted->weights_place,
-                                 "weights: they are the training examples', and final: train_on: validation has none "
-                                 "of these")
-                    : HO_OK;
-}
-
-/* Training on other examples than the training part takes a system of its own. */
-static ho_status open_both(ho_single *s, ho_error *error)
-{
-    ho_pipeline *p = s->pipeline;
-    if (settle_both(s, error) != HO_OK)
-        return error->status;
-    static const char *const parts[] = {"training", "training+validation", "validation"};
-    const bool joined = p->final_on == HO_FINAL_BOTH;
-    const char *on = parts[p->final_on];
-    ho_error own = {0};
-    s->both = ho_training_new(&s->problem_of_both, &own);
-    if (!s->both)
-        return ho_fail(error, own.status, "%s; this is about final: train_on: %s%s", own.text, on,
-                       joined ? ", which has the targets of both parts" : "");
-    ho_training_interrupt(s->both, s->request->interrupt);
-    if (ho_training_lambda_size(s->both) != ho_training_lambda_size(s->training))
-        return ho_fail(error, HO_INVALID,
-                       "%s: final: train_on: %s: a tuned hyperparameter has an entry for each training example, so it "
-                       "says nothing of the others",
-                       p->file, on);
-    s->final = ho_trainer_new(p, s->both, false, error);
-    return error->status;
-}
-
 /* Updates come between steps: none follows the last. */
 static ho_status check_updates(const ho_pipeline *p, ho_error *error)
 {
@@ -575,8 +530,8 @@ ho_single *ho_single_new(const ho_single_request *request, ho_error *error)
         s->last = ho_trainer_of_criterion(p, s->training, p->monitored, request->jobs, request->interrupt, error);
     if (error->status == HO_OK && descends && !p->criterion)
         s->trainer = ho_trainer_new(p, s->training, false, error);
-    if (error->status == HO_OK && (p->final_on != HO_FINAL_TRAINING || p->criterion))
-        open_both(s, error);
+    if (error->status == HO_OK)
+        ho_final_training_open(&s->final, p, s->training, request->interrupt, error);
     if (error->status == HO_OK)
         ho_best_init(&s->best, s->training, s->strategy && (descends ? p->warm_start : p->monitored), error);
     s->search =
@@ -594,13 +549,11 @@ void ho_single_free(ho_single *s)
     ho_strategy_free(s->strategy);
     ho_trainer_free(s->trainer);
     ho_trainer_free(s->last);
-    ho_trainer_free(s->final);
     ho_best_free(&s->best);
     ho_best_free(&s->measured);
     ho_optimization_free(&s->search);
     ho_snapshot_free(&s->snapshot);
-    ho_training_free(s->both);
-    ho_examples_free(&s->joined);
+    ho_final_training_free(&s->final);
     ho_training_free(s->training);
     free(s->initial);
     free(s);
