@@ -79,6 +79,11 @@ static int64_t least_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t most_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* The worker's part of `all`. */
 static int64_t share_start(const ho_worker *worker, int64_t all)
 {
@@ -373,13 +378,21 @@ INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *
     }
 }
 
+/* Blocks begin at multiples of HO_BLOCK, whatever rows a kernel runs on, so that lines are split where they always are.
+ */
+static int64_t block_end(int64_t first, int64_t end)
+{
+    return least_of((first / HO_BLOCK + 1) * HO_BLOCK, end);
+}
+
 /* The lines that went on from block to block, whose parts are folded in their order. */
 INLINE void finish_lines(const ho_reduce_into *r, double (*fold)(double, double), const block *b, int64_t end)
 {
     const double *unfinished = (const double *)b->address[r->partial] + b->first / HO_BLOCK * 2;
     double value = 0;
-    for (int64_t at = b->first; at < end; at += HO_BLOCK, unfinished += 2) {
-        const int64_t next = least_of(at + HO_BLOCK, end), o = at / r->extent, e = at % r->extent;
+    for (int64_t at = b->first, next; at < end; at = next, unfinished += 2) {
+        const int64_t o = at / r->extent, e = at % r->extent;
+        next = block_end(at, end);
         if (e > 0)
             value = fold(unfinished[0], value);
         if (e > 0 && (o + 1) * r->extent <= next)
@@ -498,13 +511,14 @@ static void run_kernel(const ho_kernel *kernel, void *const *address, double *sl
                        ho_rows rows)
 {
     const int64_t width = kernel->count / rows.of, first = rows.first * width, end = rows.last * width;
-    const int64_t blocks = (end - first + HO_BLOCK - 1) / HO_BLOCK;
-    const int64_t own = least_of(end, first + HO_BLOCK * share_end(worker, blocks));
+    const int64_t first_block = first / HO_BLOCK, blocks = (end + HO_BLOCK - 1) / HO_BLOCK - first_block;
+    const int64_t own = least_of(end, HO_BLOCK * (first_block + share_end(worker, blocks)));
     block b = {
         .address = address, .slots = slots, .temps = worker->temps, .ahead = kernel->count >= LARGE ? HO_BLOCK : 0};
     b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
-    for (b.first = first + HO_BLOCK * share_start(worker, blocks); b.first < own; b.first += HO_BLOCK) {
-        b.n = least_of(own - b.first, HO_BLOCK);
+    b.first = most_of(first, HO_BLOCK * (first_block + share_start(worker, blocks)));
+    for (; b.first < own; b.first += b.n) {
+        b.n = block_end(b.first, own) - b.first;
         run_block(kernel, &b);
     }
 #if defined(__AVX2__)

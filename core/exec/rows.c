@@ -2,8 +2,8 @@
  * Row blocks. A matrix of examples that is larger than the second-level cache is read twice in a step: for the logits,
  * X W, and for the gradient, X' R. What lies between goes row by row, and so do the products: the first in blocks of
  * its rows, the second in blocks of its sums. All steps from the one to the other then run on a block of rows after
- * another, which is read from memory once. Blocks are such that products and kernels split where they do anyway, so no
- * bit changes.
+ * another, which is read from memory once. Blocks are such that products split where they do anyway, and kernels do
+ * so by themselves: no bit changes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,14 +52,12 @@ static bool loads_rows(const finder *f, const ho_strided *s)
            (s->rank > 0 && s->dims[0] == f->rows && has_rows(f, s->buffer, s->offset, s->strides[0], width));
 }
 
-/* Sums of lines are split at multiples of a kernel's block, sums over rows nowhere. */
+/* Sums of lines are split where a kernel's blocks begin, whatever its rows, sums over rows nowhere. */
 static bool reduces_rows(finder *f, const ho_reduce_into *r, int64_t width)
 {
     if (r->result.kind != HO_IN_BUFFER)
         return false;
     if (r->inner == 1 && r->outer == f->rows && r->extent == width) {
-        while (f->block * width % HO_BLOCK)
-            f->block *= 2;
         note(f, r->result.index, r->result.offset, 1);
         return true;
     }
