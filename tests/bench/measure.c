@@ -237,6 +237,7 @@ static void measure_here(measuring *m)
         ceilings_close(&top);
     ho_training_free(m->training);
     figures *f = m->f;
+    f->later = rounds > 1 ? spread_of(m->taken[GRADIENT] + 1, rounds - 1).median : f->first;
     spread *const kept[] = {&f->plain, &f->gradient, &f->by_hand, &f->products, &f->product_rate, &f->copy_rate};
     for (int i = 0; i < MEASURED; i++)
         *kept[i] = spread_of(m->taken[i], rounds);

@@ -26,7 +26,7 @@ typedef struct spread {
 /* Seconds are the processor's with one thread, the clock's with more. What is not measured is 0. */
 typedef struct figures {
     spread plain, gradient;             /* seconds; a gradient's include training */
-    double first;                       /* seconds of the first hypergradient of the process */
+    double first, later;                /* seconds of the first hypergradient of the process; median of the others */
     spread by_hand, products;           /* seconds: plain training by hand; its products alone */
     spread product_rate, copy_rate;     /* operations and bytes in a second */
     double plain_flops, gradient_flops; /* operations in products, in all */

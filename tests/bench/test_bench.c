@@ -175,6 +175,32 @@ Test(bench, wrong_arguments_are_refused)
     cr_expect(strstr(cli_read("err"), "unknown mode \"sideways\"") != NULL, "%s", cli_read("err"));
 }
 
+Test(bench, python_computes_the_same)
+{
+    if (system("/usr/bin/python3 -c 'import numpy, torch' 2>err"))
+        cli_skip("python3-torch and python3-numpy are not installed");
+    const char *program =
+        cli_format("peers.py --quick --json peers.json '%s'/bench_peers", cli_environment("HOTOOL_BENCH"));
+    cr_assert_eq(run("HOTOOL_BENCH_SOURCE", cli_format("%s W1 W2 W3 W4 W5", program)), 0, "%s", cli_read("err"));
+    const char *json = cli_read("peers.json");
+    for (int row = 0; row < 16; row++) {
+        const char *by = cli_format("%d/by", row);
+        const bool ours = json_is(json, by, "hotool, reverse") || json_is(json, by, "hotool, forward");
+        cr_expect(json_number(json, cli_format("%d/peak", row)) > 0, "row %d", row);
+        cr_expect(ours || json_number(json, cli_format("%d/differ_f64", row)) < 1e-8, "row %d", row);
+    }
+    cr_expect(json_at(json, "16") == NULL);
+    cr_expect_eq(run("HOTOOL_BENCH_SOURCE", cli_format("%s W6", program)), 2);
+}
+
+Test(bench, python_without_packages_is_told_of)
+{
+    const char *command =
+        cli_format("/usr/bin/python3 -S '%s'/peers.py bench_peers 2>err", cli_environment("HOTOOL_BENCH_SOURCE"));
+    cr_expect_eq(WEXITSTATUS(system(command)), 1);
+    cr_expect(strstr(cli_read("err"), "apt-get install python3-torch python3-numpy") != NULL, "%s", cli_read("err"));
+}
+
 Test(bench, curves_are_measured_and_drawn)
 {
     cr_assert_eq(run("HOTOOL_BENCH", "bench_curves --quick --csv curves.csv"), 0, "%s", cli_read("err"));
