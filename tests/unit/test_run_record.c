@@ -6,8 +6,10 @@
 #include <ftw.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -391,6 +393,27 @@ Test(record, line_is_one_write)
     close(ends[1]);
     free(text);
     free(received);
+}
+
+/* As where the disk is full. */
+Test(record, half_a_line_is_taken_back)
+{
+    int fd = open("metrics.jsonl", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    struct rlimit limit, all;
+    cr_assert(getrlimit(RLIMIT_FSIZE, &all) == 0);
+    limit = all;
+    limit.rlim_cur = 8;
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(ho_file_append(fd, "metrics.jsonl", "whole\n", 6, &error), HO_OK, "%s", error.text);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    ho_status status = ho_file_append(fd, "metrics.jsonl", "half\n", 5, &error);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &all) == 0);
+    cr_expect_eq(status, HO_FAILED);
+    cr_expect_str_eq(error.text, "metrics.jsonl: cannot be written: File too large");
+    struct stat after;
+    cr_assert_eq(fstat(fd, &after), 0);
+    cr_expect_eq(after.st_size, 6);
+    close(fd);
 }
 
 enum { LINE = 1000000, LINES = 12 };
