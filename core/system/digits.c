@@ -8,6 +8,7 @@
 #define LOOKED_AT    64 /* of the first steps all, and as many of the others */
 #define MOST_DIGITS  16.0
 #define CANCELLATION (1.0 / 3.0)
+#define CALM_RISE    5.0 /* of adjoints: beyond it they do not tell enough */
 
 void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hypers)
 {
@@ -47,6 +48,12 @@ static void await_shadow(ho_meter *meter)
 void ho_meter_stop(ho_meter *meter)
 {
     meter->shadow.stage = HO_SHADOW_OFF;
+}
+
+void ho_meter_reconsider(ho_meter *meter)
+{
+    meter->hypergradients--;
+    await_shadow(meter);
 }
 
 void ho_meter_start(ho_meter *meter)
@@ -299,6 +306,25 @@ static double error_forwards(const ho_meter *meter, const ho_hyper_meter *h, dou
     return growth * cancellation + (h->initial || h->last == 0 ? 1 : h->peak / h->last);
 }
 
+/* Whether adjoints say so little of what rounding does, or so much, that a shadow should tell. */
+static bool seems_rough(const ho_meter *meter)
+{
+    const ho_course *c = &meter->course;
+    return meter->terms <= 1 || !(c->most.factor <= CALM_RISE) || !isfinite(c->growth);
+}
+
+/* What shadows have seen of rounding. Without one, at a hypergradient that should have it, nothing yet. */
+static void judge_shadow(ho_meter *meter, double roundoff)
+{
+    ho_shadow *s = &meter->shadow;
+    const bool due = meter->hypergradients % SHADOWED == 0;
+    if (s->stage == HO_SHADOW_RUNS)
+        s->amplification = fmax(1, s->farthest / roundoff);
+    else if (due)
+        s->amplification = 1;
+    s->missing = due && s->stage == HO_SHADOW_OFF && seems_rough(meter);
+}
+
 static double digits_of(double error)
 {
     return isnan(error) ? 0 : fmin(fmax(-log10(error), 0), MOST_DIGITS);
@@ -308,10 +334,7 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
 {
     const double roundoff = roundoff_of(meter->layout);
     end_step(meter);
-    if (meter->shadow.stage == HO_SHADOW_RUNS)
-        meter->shadow.amplification = fmax(1, meter->shadow.farthest / roundoff);
-    meter->hypergradients++;
-    await_shadow(meter);
+    judge_shadow(meter, roundoff);
     meter->digits = (ho_digits){.fewest = NAN,
                                 .most = NAN,
                                 .roundoff = roundoff,
@@ -325,12 +348,15 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
     const size_t segment = back ? 0 : growing_segment(meter, &growth);
     const bool by_shadow = amplification > fmin(growth, HO_MUCH_GROWTH);
     growth = fmax(growth, amplification);
+    bool finite = true;
     for (size_t i = 0; i < meter->hypers->tuned_count; i++) {
         const ho_hyperparameter *hyper = ho_tuned_hyper(meter->hypers, i);
         const ho_hyper_meter *h = &meter->by[i];
         double square = 0;
-        for (int64_t j = 0; j < hyper->count; j++)
+        for (int64_t j = 0; j < hyper->count; j++) {
             square += gradient[hyper->offset + j] * gradient[hyper->offset + j];
+            finite = finite && isfinite(gradient[hyper->offset + j]);
+        }
         if (square == 0 || (meter->terms == 0 && meter->steps == 0))
             continue; /* a gradient of 0, and one that came about in another way, say nothing */
         const double size = sqrt(square), error = roundoff * (back ? error_backwards(h, growth, size)
@@ -346,6 +372,8 @@ void ho_meter_estimate(ho_meter *meter, const double *gradient)
         }
         meter->digits.most = fmax(meter->digits.most, digits);
     }
+    meter->hypergradients += finite; /* else it is computed again */
+    await_shadow(meter);
 }
 
 /* ---- a memory of it ---------------------------------------------------------------------------------------------- */

@@ -17,7 +17,9 @@
  * training beside the first, the shadow, which starts from weights one rounding away. It sees what no tangent does: an
  * instability in whose direction no hyperparameter moves the weights, and sums of large terms that cancel. A shadow
  * takes as much time as a training without a hypergradient, so only the first hypergradient has one, and each 32nd
- * after it; between them, the amplification stays as it was.
+ * after it; between them, the amplification stays as it was. Adjoints that go back over all steps show nearly all of
+ * this. Where they nowhere rise more than fivefold there is no shadow, and the amplification is 1; else the training is
+ * repeated beside one afterwards (shadow.h).
  *
  * Backwards, G is a sum of terms c_t = a_t B_t: the cancellation is sum ||c_t|| / ||G||. B_t carries errors of the size
  * that it had once, even where it has become small: the noise is max_t ||c_t|| / ||a_t|| sqrt(sum_{j >= t} ||a_j||^2) /
@@ -62,6 +64,7 @@ typedef struct ho_shadow {
     ho_shadow_stage stage;
     int64_t t;               /* the step that its state follows */
     ho_vector *state, *next; /* made when first needed */
+    bool missing;            /* the last hypergradient should have one: its adjoints leave a doubt */
     double amplification;    /* as measured last; 1 before */
     double farthest;         /* distance so far */
     ho_course course;        /* of distances */
@@ -92,8 +95,10 @@ void ho_meter_open(ho_meter *meter, const ho_layout *layout, const ho_hypers *hy
 void ho_meter_close(ho_meter *meter);
 /* The next state of step t has been computed. The shadow's, if it runs, has been put into shadow.next. */
 ho_status ho_meter_step(ho_meter *meter, int64_t t, const ho_vector *next, ho_error *error);
-/* The mode's run is over. */
+/* The mode's run is over, or goes without a shadow. */
 void ho_meter_stop(ho_meter *meter);
+/* After an estimate whose shadow is missing: one begins with the next step, and the estimate is made again. */
+void ho_meter_reconsider(ho_meter *meter);
 /* Tangents begin anew. */
 void ho_meter_start(ho_meter *meter);
 /* dE/ds, from which a sweep backwards may start; the cotangents of hyperparameters are dE/dlambda. */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "system/shadow.h"
 
 double ho_cpu_seconds(void)
 {
@@ -38,7 +39,8 @@ static ho_status advance(ho_walk *w, ho_training *training, const ho_instance *m
 {
     if (!w->restored) {
         w->step = 0;
-        ho_mode_start(&w->mode, training, mode, lambda, error);
+        if (ho_mode_start(&w->mode, training, mode, lambda, error) == HO_OK)
+            ho_shadow_postpone(training, mode);
     }
     w->restored = false;
     while (error->status == HO_OK && w->step < steps) {
@@ -132,6 +134,8 @@ ho_status ho_hypergradient_of(ho_walk *w, ho_training *training, const ho_instan
         finite = finite && ho_training_rescued(training);
         ho_training_rescue(training, false);
     }
+    if (own.status == HO_OK && finite)
+        ho_take_error(training, ho_shadow_train(training, steps, lambda, gradient), "the second training", &own);
     if (own.status == HO_OK && !finite) {
         ho_walk again = {0};
         ho_training_examine(training, true);

@@ -2,7 +2,7 @@
  * What the upper files of this floor share. Each calls only files below it:
  *
  *   training.c                          assembly, and the accessors of training.h
- *   evaluate.c     mode.c               what runs ask; calls of a mode
+ *   evaluate.c     shadow.c  mode.c     what runs ask; calls of a mode, and a training that tells of its digits
  *   calls.c                             what modes ask: steps, derivatives, errors
  *   residuals.c                         what is kept of a step
  *   examine.c                           running a program; where a NaN came from

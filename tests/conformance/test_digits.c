@@ -83,13 +83,13 @@ static void run(const char *text, measured made[2][MODES])
         const ho_pipeline_request request = {.file = file, .precision = precisions[p]};
         ho_pipeline *pipeline = ho_pipeline_read(registry, &request, &error);
         cr_assert_not_null(pipeline, "%s", error.text);
-        ho_training *training = ho_training_new(&pipeline->problem, &error);
-        cr_assert_not_null(training, "%s", error.text);
-        for (int m = 0; m < MODES; m++) {
+        for (int m = 0; m < MODES; m++) { /* each the first hypergradient of its training */
+            ho_training *training = ho_training_new(&pipeline->problem, &error);
+            cr_assert_not_null(training, "%s", error.text);
             memset(&made[p][m], 0, sizeof made[p][m]);
             measure(training, modes[m], pipeline->problem.steps, &made[p][m]);
+            ho_training_free(training);
         }
-        ho_training_free(training);
         ho_pipeline_free(pipeline);
     }
 }
@@ -314,8 +314,8 @@ static void close_calm(calm c)
 /* What was noted of one hypergradient does not stay for the next, and a shadow leaves nothing but its estimate. */
 Test(digits, a_second_hypergradient_has_the_same)
 {
-    const calm c = open_calm(40);
     for (int m = 0; m < MODES; m++) {
+        const calm c = open_calm(40);
         measured one = {0}, two = {0};
         const int64_t before = ho_training_evaluations(c.training);
         measure(c.training, modes[m], 40, &one);
@@ -326,8 +326,8 @@ Test(digits, a_second_hypergradient_has_the_same)
                   one.errors[0], two.errors[0]);
         cr_expect(memcmp(one.gradient, two.gradient, one.count * sizeof *one.gradient) == 0, "%s", modes[m]);
         cr_expect_eq(between - before, ho_training_evaluations(c.training) - between, "%s", modes[m]);
+        close_calm(c);
     }
-    close_calm(c);
 }
 
 /* Nor for the next of one run: the sweep backwards starts anew. */
@@ -353,51 +353,115 @@ Test(digits, asked_twice_a_run_says_the_same)
     close_calm(c);
 }
 
+/* One hypergradient after another of the base pipeline, in one mode. */
+typedef struct sequence {
+    calm base;
+    ho_instance *mode;
+    double lambda[MOST_LAMBDA];
+    int64_t evaluations; /* of the last */
+    ho_status status;
+} sequence;
+
+static sequence begin_sequence(const char *mode)
+{
+    sequence s = {.base = open_calm(100)};
+    s.mode = ho_instance_new(ho_registry_find(registry, HO_MODE, mode, (ho_place){0}, &error), mode, NULL, NULL,
+                             (ho_place){0}, &error);
+    cr_assert_not_null(s.mode, "%s", error.text);
+    ho_training_lambda_initial(s.base.training, s.lambda);
+    return s;
+}
+
+static void end_sequence(const sequence *s)
+{
+    ho_instance_free(s->mode);
+    close_calm(s->base);
+}
+
+/* What rounding did to the weights, as is known after the next hypergradient, with this learning rate. */
+static double amplification_at(sequence *s, double rate)
+{
+    double gradient[MOST_LAMBDA], value;
+    size_t count;
+    ho_error own = {0};
+    const ho_hyperparameter *hypers = ho_training_hypers(s->base.training, &count);
+    for (size_t i = 0; i < count; i++)
+        if (hypers[i].tuned && strcmp(hypers[i].name, "dynamics.learning_rate") == 0)
+            s->lambda[hypers[i].offset] = rate;
+    const int64_t before = ho_training_evaluations(s->base.training);
+    s->status = ho_hypergradient(s->base.training, s->mode, 100, s->lambda, &value, gradient, NULL, &own);
+    s->evaluations = ho_training_evaluations(s->base.training) - before;
+    return ho_training_digits(s->base.training)->amplification;
+}
+
 /* A shadow costs a training: the first of 32 hypergradients has one, and what it saw counts for the others. */
 Test(digits, one_hypergradient_in_32_has_a_shadow)
 {
-    const calm c = open_calm(40);
-    double lambda[MOST_LAMBDA], gradient[MOST_LAMBDA], value, seen[66];
-    ho_instance *mode = ho_instance_new(ho_registry_find(registry, HO_MODE, "reverse", (ho_place){0}, &error),
-                                        "reverse", NULL, NULL, (ho_place){0}, &error);
-    ho_training_lambda_initial(c.training, lambda);
+    sequence s = begin_sequence("forward");
+    double seen[66];
     for (int k = 0; k < 66; k++) {
-        /* Each is told by its own learning rate. */
-        ho_error own = {0};
-        lambda[0] = lambda[1] = 1e-3 * (k + 1);
-        cr_assert_eq(ho_hypergradient(c.training, mode, 40, lambda, &value, gradient, NULL, &own), HO_OK, "%s",
-                     own.text);
-        seen[k] = ho_training_digits(c.training)->amplification;
+        seen[k] = amplification_at(&s, 1e-3 * (k + 1)); /* each is told by its own */
         cr_expect_geq(seen[k], 1);
         if (k % 32 != 0)
             cr_expect_eq(seen[k], seen[k - 1], "number %d", k + 1);
     }
     cr_expect(seen[31] != seen[32] && seen[63] != seen[64]);
-    ho_instance_free(mode);
-    close_calm(c);
+    end_sequence(&s);
+}
+
+/* Where adjoints go back over all steps, only those that grow let the training be repeated beside one. */
+Test(digits, a_calm_way_back_has_no_shadow)
+{
+    static const char *const back[] = {"reverse", "checkpointed"};
+    for (int m = 0; m < 2; m++) {
+        sequence s = begin_sequence(back[m]);
+        for (int k = 0; k < 65; k++) {
+            const bool due = k % 32 == 0, rough = k >= 31 && k < 64;
+            const double seen = amplification_at(&s, rough ? 12 : 0.1);
+            const int64_t evaluations = s.evaluations;
+            cr_assert_eq(s.status, HO_OK);
+            if (k < 32 || k == 64)
+                cr_expect_eq(seen, 1, "%s, number %d: %g", back[m], k + 1, seen);
+            else
+                cr_expect_gt(seen, 1e4, "%s, number %d: %g", back[m], k + 1, seen);
+            cr_expect(!due || evaluations == 400 || strcmp(back[m], "reverse") != 0, "%d", (int)evaluations);
+        }
+        end_sequence(&s);
+    }
+}
+
+/* Nor do adjoints tell anything where there is no way back. */
+Test(digits, a_mode_that_only_trains_has_a_shadow)
+{
+    sequence s = begin_sequence("implicit");
+    cr_expect_gt(amplification_at(&s, 0.1), 1);
+    cr_expect_eq(s.status, HO_OK);
+    end_sequence(&s);
+}
+
+/* A training that falls apart says nothing: the next hypergradient is as good as the first. */
+Test(digits, what_is_not_finite_does_not_count)
+{
+    sequence s = begin_sequence("forward");
+    amplification_at(&s, 1e30);
+    cr_expect_eq(s.status, HO_DIVERGED);
+    const double seen = amplification_at(&s, 12);
+    end_sequence(&s);
+    s = begin_sequence("forward");
+    cr_expect_eq(seen, amplification_at(&s, 12), "%g", seen);
+    end_sequence(&s);
 }
 
 /* Between two shadows, what grows in the mode's own sweep tells. */
 Test(digits, without_a_shadow_the_growth_of_adjoints_and_tangents_counts)
 {
-    const calm c = open_calm(100);
-    double lambda[MOST_LAMBDA], gradient[MOST_LAMBDA], value;
-    size_t count;
-    const ho_hyperparameter *hypers = ho_training_hypers(c.training, &count);
     for (int m = 0; m < MODES; m++) {
-        ho_instance *mode = ho_instance_new(ho_registry_find(registry, HO_MODE, modes[m], (ho_place){0}, &error),
-                                            modes[m], NULL, NULL, (ho_place){0}, &error);
-        ho_training_lambda_initial(c.training, lambda);
-        cr_assert_eq(ho_hypergradient(c.training, mode, 100, lambda, &value, gradient, NULL, &error), HO_OK);
-        cr_expect_gt(ho_training_digits(c.training)->fewest, 3, "%s", modes[m]);
-        for (size_t i = 0; i < count; i++)
-            if (hypers[i].tuned && strcmp(hypers[i].name, "dynamics.learning_rate") == 0)
-                lambda[hypers[i].offset] = 12;
-        cr_assert_eq(ho_hypergradient(c.training, mode, 100, lambda, &value, gradient, NULL, &error), HO_OK);
-        cr_expect_lt(ho_training_digits(c.training)->fewest, 3, "%s: %g", modes[m],
-                     ho_training_digits(c.training)->fewest);
-        cr_expect_lt(ho_training_digits(c.training)->amplification, 1e3, "%s: the calm training's", modes[m]);
-        ho_instance_free(mode);
+        sequence s = begin_sequence(modes[m]);
+        amplification_at(&s, 0.1);
+        cr_expect_gt(ho_training_digits(s.base.training)->fewest, 3, "%s", modes[m]);
+        const double seen = amplification_at(&s, 12), left = ho_training_digits(s.base.training)->fewest;
+        cr_expect_lt(left, 3, "%s: %g", modes[m], left);
+        cr_expect_lt(seen, 1e3, "%s: the calm training's", modes[m]);
+        end_sequence(&s);
     }
-    close_calm(c);
 }
