@@ -6,5 +6,7 @@
 double ho_seconds(void);
 /* Seconds of processor time of the calling thread. */
 double ho_thread_seconds(void);
+/* Seconds of processor time of all threads of the process. */
+double ho_process_seconds(void);
 
 #endif

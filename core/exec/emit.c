@@ -226,8 +226,12 @@ static void write_reduce(writer *w, int32_t index)
     *r = (ho_reduce_into){
         .op = item->op, .outer = item->around.outer, .extent = item->around.extent, .inner = item->around.inner};
     r->result = item->shape.rank == 0 ? (ho_operand){HO_IN_SLOT, slot_of(w->e, item), 0} : storage(w->e, index, 0);
-    const int64_t blocks = (k->count + HO_BLOCK - 1) / HO_BLOCK;
-    r->partial = new_buffer(w->e, (uint64_t)(r->inner == 1 ? 2 * blocks : r->inner) * sizeof(double));
+    /* What lines leave in each part is little beside the part. */
+    for (r->part = HO_BLOCK; r->inner > 1 && r->part < 8 * r->inner; r->part *= 2)
+        ;
+    k->grain = k->grain > r->part ? k->grain : r->part;
+    const int64_t parts = (k->count + r->part - 1) / r->part;
+    r->partial = new_buffer(w->e, (uint64_t)(2 * parts * r->inner) * sizeof(double));
     touch(w->e, r->partial);
     ho_instruction *instruction = new_instruction(w, HO_DO_REDUCE, (ho_operand){HO_IN_NONE, -1, 0});
     instruction->in[0] = in;
@@ -318,7 +322,7 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
 {
     size_t at = e->plan->step_count;
     new_step(e, HO_STEP_KERNEL, level);
-    ho_kernel kernel = {.count = elements};
+    ho_kernel kernel = {.count = elements, .grain = HO_BLOCK};
     writer w = {.e = e, .kernel = &kernel, .level = level, .streams = should_stream(e, members, count)};
     for (size_t i = 0; i < count; i++) {
         const ho_item *item = &e->low->items[members[i]];

@@ -37,9 +37,9 @@ size_t ho_plan_bytes(const ho_plan *plan);
 /* Threads of plans that are made and run from now on (1 or more): they share the larger products and elementwise steps.
  * The bits do not depend on their number. */
 void ho_exec_threads(int threads);
-/* Processor time of the calling thread in seconds, with that of the threads which worked for it. */
+/* Processor time of the process in seconds, of all its threads, and of other processes as counted below. */
 double ho_exec_cpu_seconds(void);
-/* Counts what other processes have done for the calling thread. */
+/* Counts what other processes have done for this one. */
 void ho_exec_cpu_add(double seconds);
 
 /* The reference: each node by its definition, in f64; with HO_F32, every tensor of rank > 0 is rounded to float after

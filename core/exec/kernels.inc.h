@@ -84,6 +84,12 @@ static int64_t most_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* The size of the next of `parts` parts of nearly equal size; how many parts of so many it takes. */
+static int64_t even_part(int64_t left, int64_t parts)
+{
+    return (left + parts - 1) / parts;
+}
+
 /* The worker's part of `all`. */
 static int64_t share_start(const ho_worker *worker, int64_t all)
 {
@@ -302,53 +308,24 @@ static void run_block(const ho_kernel *kernel, const block *b)
     }
 }
 
-/* Whether some line is in more than one block. */
-static bool leaves_lines(const ho_reduce_into *r)
-{
-    return r->inner == 1 && HO_BLOCK % r->extent != 0;
-}
-
-static void finish(const ho_reduce_into *r, const block *b, int64_t end)
-{
-    switch (r->op) {
-#define FINISH(NAME, name, ...)               \
-    case HO_OP_##NAME:                        \
-        finish_lines(r, name##_fold, b, end); \
-        break;
-        HO_REDUCTION_OPS(FINISH)
-    default: /* not emitted */
-        break;
-    }
-}
-
 static void run_kernel(const ho_kernel *kernel, void *const *address, double *slots, const ho_worker *worker,
                        ho_rows rows)
 {
     const int64_t width = kernel->count / rows.of, first = rows.first * width, end = rows.last * width;
-    const int64_t first_block = first / HO_BLOCK, blocks = (end + HO_BLOCK - 1) / HO_BLOCK - first_block;
-    const int64_t own = least_of(end, HO_BLOCK * (first_block + share_end(worker, blocks)));
+    const int64_t first_grain = first / kernel->grain, grains = even_part(end, kernel->grain) - first_grain;
+    const int64_t own = least_of(end, kernel->grain * (first_grain + share_end(worker, grains)));
     block b = {
         .address = address, .slots = slots, .temps = worker->temps, .ahead = kernel->count >= LARGE ? HO_BLOCK : 0};
     b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
-    b.first = most_of(first, HO_BLOCK * (first_block + share_start(worker, blocks)));
+    b.first = most_of(first, kernel->grain * (first_grain + share_start(worker, grains)));
     for (; b.first < own; b.first += b.n) {
-        b.n = block_end(b.first, own) - b.first;
+        b.n = part_end(b.first, HO_BLOCK, own) - b.first;
         run_block(kernel, &b);
     }
 #if defined(__AVX2__)
     _mm_sfence(); /* make what was streamed visible to other threads */
 #endif
-    bool waited = false;
-    for (size_t i = 0; i < kernel->reduce_count; i++) {
-        if (!leaves_lines(&kernel->reduces[i]))
-            continue;
-        if (!waited)
-            ho_worker_wait(worker);
-        waited = true;
-        b.first = first;
-        if (worker->index == 0)
-            finish(&kernel->reduces[i], &b, end);
-    }
+    finish_reductions(kernel, &b, first, end, worker);
 }
 
 /* ---- gather and scatter ---------------------------------------------------------------------------------------- */
@@ -383,6 +360,8 @@ static void run_index(const ho_indexing *x, void *const *address)
         }
     }
 }
+
+#include "exec/tiles.inc.h"
 
 #include "exec/products.inc.h"
 

@@ -16,13 +16,21 @@ static void bind_slots(const ho_lowered *low, ho_plan *plan)
             plan->outputs[i] = (ho_binding){HO_IN_SLOT, low->items[low->outputs[i].index].slot};
 }
 
-/* Workers that have gone to sleep are not woken for less than some 200 microseconds' work, in multiply-adds. */
-static bool worth_sharing(const ho_plan *plan)
+/* In multiply-adds: what two waits of workers for each other take, and what travels between them; what a plan should
+ * have beyond that to be shared at all; and what it should have, some 200 microseconds' work, if workers are woken. */
+#define WAIT_WORK  1e5
+#define LEAST_WORK 3e5
+#define LARGE_WORK 1e7
+
+static void choose_threads(ho_plan *plan)
 {
-    double work = 0;
-    for (size_t i = 0; i < plan->step_count; i++)
-        work += ho_shared_work(&plan->steps[i], (ho_rows){0, 1, 1});
-    return work >= 1e7;
+    double all = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const double work = ho_shared_work(&plan->steps[i], (ho_rows){0, 1, 1});
+        all += work > 0 ? work - WAIT_WORK : 0;
+    }
+    plan->small = all < LARGE_WORK;
+    plan->threads = all >= LEAST_WORK ? ho_threads() : 1;
 }
 
 ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_node *inputs, size_t input_count,
@@ -50,7 +58,7 @@ ho_plan *ho_plan_new(const ho_graph *graph, ho_precision precision, const ho_nod
         ho_fuse_levels(&low);
         status = ho_emit(&low, plan, &buffers);
     }
-    plan->threads = worth_sharing(plan) ? ho_threads() : 1;
+    choose_threads(plan);
     if (status == HO_OK)
         status = ho_lay_out(&low, plan, buffers, error);
     if (status == HO_OK)

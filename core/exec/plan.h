@@ -58,8 +58,8 @@ typedef struct ho_reduce_into {
     uint32_t op;
     int64_t outer, extent, inner;
     ho_operand result; /* a slot, or a buffer */
-    int32_t
-        partial; /* buffer of doubles: of `inner`; or where that is 1, of two for each block, for unfinished lines */
+    int64_t part;      /* entries that are folded one after another; a power of two of blocks */
+    int32_t partial; /* buffer of 2 x inner doubles for each part: of what began before it, and of what goes on after */
 } ho_reduce_into;
 
 typedef struct ho_instruction {
@@ -78,6 +78,7 @@ typedef struct ho_kernel {
     size_t strided_count;
     ho_reduce_into *reduces;
     size_t reduce_count;
+    int64_t grain; /* shares of workers end at multiples of it: the largest part of a reduction, or a block */
     int32_t temps;
 } ho_kernel;
 
@@ -181,6 +182,7 @@ struct ho_plan {
     size_t buffer_count;
     void *memory;         /* buffers, constants and temporaries */
     int32_t threads;      /* at most */
+    bool small;           /* too little work to wake them for */
     void *temps;          /* of the first worker */
     uint64_t temps_bytes; /* of each */
     uint64_t bytes;

@@ -1,4 +1,7 @@
-/* Part of kernels.inc.h: sums and maxima of what a block has of lines, along them and across. */
+/*
+ * Part of kernels.inc.h: sums and maxima along lines and across them. They are folded part by part, at fixed places, so
+ * that their bits do not depend on who folds which.
+ */
 
 /* Adds an entry x to the result y so far. */
 #define FOLD(NAME, name, number, kink, first, fold)      \
@@ -141,45 +144,24 @@ INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *
     }
 }
 
-/* Blocks begin at multiples of HO_BLOCK, whatever rows a kernel runs on, so that lines are split where they always are.
- */
-static int64_t block_end(int64_t first, int64_t end)
+/* Parts and blocks begin at multiples of their size, whatever rows a kernel runs on. */
+static int64_t part_end(int64_t first, int64_t part, int64_t end)
 {
-    return least_of((first / HO_BLOCK + 1) * HO_BLOCK, end);
-}
-
-/* The lines that went on from block to block, whose parts are folded in their order. */
-INLINE void finish_lines(const ho_reduce_into *r, double (*fold)(double, double), const block *b, int64_t end)
-{
-    const double *unfinished = (const double *)b->address[r->partial] + b->first / HO_BLOCK * 2;
-    double value = 0;
-    for (int64_t at = b->first, next; at < end; at = next, unfinished += 2) {
-        const int64_t o = at / r->extent, e = at % r->extent;
-        next = block_end(at, end);
-        if (e > 0)
-            value = fold(unfinished[0], value);
-        if (e > 0 && (o + 1) * r->extent <= next)
-            put_result(r, b, o, value);
-        if (next % r->extent > 0 && next / r->extent * r->extent >= at)
-            value = unfinished[1];
-    }
+    return least_of((first / part + 1) * part, end);
 }
 
 /* Sums down whole lines of so many vectors, the last of which ends with the line; the sums stay in registers. Each
- * column is still one chain of additions. `first`: they begin with the first line. */
-INLINE void sum_columns(const int vectors, double *p, const REAL *a, int64_t count, int64_t inner, bool first)
+ * column is still one chain of additions. */
+INLINE void sum_columns(const int vectors, double *p, const REAL *a, int64_t count, int64_t inner)
 {
     lanes_of_doubles sums[32 / AT_ONCE];
     int64_t at[32 / AT_ONCE];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
         at[v] = v + 1 < vectors ? AT_ONCE * v : inner - AT_ONCE;
-        if (first)
-            sums[v] = TO_DOUBLES(VECTOR(a + at[v]));
-        else
-            sums[v] = *(const loose_doubles *)(p + at[v]);
+        sums[v] = *(const loose_doubles *)(p + at[v]);
     }
-    for (int64_t l = first ? 1 : 0; l < count; l++)
+    for (int64_t l = 0; l < count; l++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sums[v] += TO_DOUBLES(VECTOR(a + l * inner + at[v]));
@@ -190,14 +172,14 @@ INLINE void sum_columns(const int vectors, double *p, const REAL *a, int64_t cou
 
 /* The sums down lines that are of neither few entries nor many; how many lines there are of the block, which begins
  * with a whole one. */
-static int64_t sum_whole_lines(double *p, const REAL *a, int64_t count, int64_t inner, bool first)
+static int64_t sum_whole_lines(double *p, const REAL *a, int64_t count, int64_t inner)
 {
     if (count == 0)
         return 0;
     switch (inner < AT_ONCE ? 0 : (inner + AT_ONCE - 1) / AT_ONCE) {
-#define LINES(vectors)                                   \
-    case vectors:                                        \
-        sum_columns(vectors, p, a, count, inner, first); \
+#define LINES(vectors)                            \
+    case vectors:                                 \
+        sum_columns(vectors, p, a, count, inner); \
         return count;
         LINES(1)
         LINES(2)
@@ -215,37 +197,60 @@ static int64_t sum_whole_lines(double *p, const REAL *a, int64_t count, int64_t 
     }
 }
 
-/* Lines of `inner` entries are folded together. */
-INLINE void reduce_across(const ho_reduce_into *r, double (*fold)(double, double), const REAL *a, const block *b)
+/* (outer, extent, inner): lines of `inner` entries are folded together. What a part has of those that began before it,
+ * or go on after it, is kept for later: other parts may be other workers'. */
+INLINE void reduce_across(const ho_reduce_into *r, double (*fold)(double, double), double identity, const REAL *a,
+                          const block *b)
 {
     const bool sums = r->op == HO_OP_SUM;
-    double *partial = b->address[r->partial];
-    int64_t i0 = b->first % r->inner, e = b->first / r->inner % r->extent, o = b->first / r->inner / r->extent;
-    for (int64_t left = b->n, taken; left > 0; left -= taken, a += taken) {
-        double *p = partial + i0;
-        int64_t count = 0, n = r->inner;
-        if (sums && i0 == 0)
-            count = sum_whole_lines(p, a, least_of(left / n, r->extent - e), n, e == 0);
-        if (count == 0) {
-            count = 1;
-            n = least_of(n - i0, left);
-            if (e == 0)
-                ENTRIES p[i] = (double)a[i];
-            else
-                ENTRIES p[i] = fold((double)a[i], p[i]);
-        }
-        for (int64_t i = 0; i < n && e + count == r->extent; i++)
-            put_result(r, b, o * r->inner + i0 + i, p[i]);
-        taken = (count - 1) * r->inner + n;
-        i0 += n;
-        if (i0 == r->inner) {
-            i0 = 0;
+    const int64_t inner = r->inner, part = b->first / r->part;
+    int64_t i0 = b->first % inner, e = b->first / inner % r->extent, o = b->first / inner / r->extent;
+    double *unfinished = (double *)b->address[r->partial] + part * 2 * inner;
+    for (int64_t i = 0; b->first % r->part == 0 && i < 2 * inner; i++)
+        unfinished[i] = identity;
+    for (int64_t n, left = b->n; left > 0; left -= n, a += n) {
+        const bool begun = o * r->extent * inner >= part * r->part;
+        double *to = unfinished + (begun ? inner : 0);
+        const int64_t count =
+            sums && i0 == 0 ? sum_whole_lines(to, a, least_of(left / inner, r->extent - e), inner) : 0;
+        if (count > 0) {
+            n = count * inner;
             e += count;
-            if (e == r->extent) {
-                e = 0;
-                o++;
-            }
+        } else {
+            n = least_of(inner - i0, left);
+            double *some = to + i0;
+            ENTRIES some[i] = fold((double)a[i], some[i]);
+            i0 = i0 + n < inner ? i0 + n : 0;
+            e += i0 == 0;
         }
+        if (e < r->extent)
+            continue;
+        for (int64_t i = 0; begun && i < inner; i++) {
+            put_result(r, b, o * inner + i, to[i]);
+            to[i] = identity;
+        }
+        e = 0;
+        o++;
+    }
+}
+
+/* What went on from part to part is folded in their order; each worker does so for some of the `inner` entries. */
+INLINE void finish_parts(const ho_reduce_into *r, double (*fold)(double, double), const block *b, int64_t end,
+                         const ho_worker *worker)
+{
+    const int64_t all = r->extent * r->inner, first = share_start(worker, r->inner), n = share_end(worker, r->inner);
+    double *unfinished = (double *)b->address[r->partial] + b->first / r->part * 2 * r->inner, *so_far = NULL;
+    for (int64_t at = b->first, next; at < end; at = next, unfinished += 2 * r->inner) {
+        const int64_t o = at / all;
+        next = part_end(at, r->part, end);
+        for (int64_t i = first; so_far && i < n; i++)
+            so_far[i] = fold(unfinished[i], so_far[i]);
+        for (int64_t i = first; so_far && (o + 1) * all <= next && i < n; i++)
+            put_result(r, b, o * r->inner + i, so_far[i]);
+        if (next % all == 0)
+            so_far = NULL;
+        else if (next / all * all >= at)
+            so_far = unfinished + r->inner;
     }
 }
 
@@ -253,15 +258,45 @@ static void reduce(const ho_instruction *instruction, const ho_reduce_into *r, c
 {
     const REAL *a = source(b, &instruction->in[0]);
     switch (r->op) {
-#define REDUCE(NAME, name, ...)                       \
-    case HO_OP_##NAME:                                \
-        if (r->inner == 1)                            \
-            reduce_lines(r, name##_of_segment, a, b); \
-        else                                          \
-            reduce_across(r, name##_fold, a, b);      \
+#define REDUCE(NAME, name, number, kink, first, fold)   \
+    case HO_OP_##NAME:                                  \
+        if (r->inner == 1)                              \
+            reduce_lines(r, name##_of_segment, a, b);   \
+        else                                            \
+            reduce_across(r, name##_fold, first, a, b); \
         break;
         HO_REDUCTION_OPS(REDUCE)
     default: /* not emitted */
         break;
+    }
+}
+
+static void finish(const ho_reduce_into *r, const block *b, int64_t end, const ho_worker *worker)
+{
+    switch (r->op) {
+#define FINISH(NAME, name, ...)                       \
+    case HO_OP_##NAME:                                \
+        finish_parts(r, name##_fold, b, end, worker); \
+        break;
+        HO_REDUCTION_OPS(FINISH)
+    default: /* not emitted */
+        break;
+    }
+}
+
+/* Once all workers have done their share. Of rows that come block by block, sums over all of them wait for the last. */
+static void finish_reductions(const ho_kernel *kernel, block *b, int64_t first, int64_t end, const ho_worker *worker)
+{
+    bool waited = false;
+    for (size_t i = 0; i < kernel->reduce_count; i++) {
+        const ho_reduce_into *r = &kernel->reduces[i];
+        const bool across = r->inner > 1;
+        if (r->part % (r->extent * r->inner) == 0 || (across && end < kernel->count))
+            continue;
+        if (!waited)
+            ho_worker_wait(worker);
+        waited = true;
+        b->first = across ? 0 : first;
+        finish(r, b, end, worker);
     }
 }

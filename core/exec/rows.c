@@ -52,7 +52,7 @@ static bool loads_rows(const finder *f, const ho_strided *s)
            (s->rank > 0 && s->dims[0] == f->rows && has_rows(f, s->buffer, s->offset, s->strides[0], width));
 }
 
-/* Sums of lines are split where a kernel's blocks begin, whatever its rows, sums over rows nowhere. */
+/* Sums are split where a kernel's blocks begin, and parts of several blocks, whatever its rows. */
 static bool reduces_rows(finder *f, const ho_reduce_into *r, int64_t width)
 {
     if (r->result.kind != HO_IN_BUFFER)

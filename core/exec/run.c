@@ -33,16 +33,16 @@ const ho_arithmetic *ho_arithmetic_for(ho_precision precision)
     return precision == HO_F32 ? &ho_arithmetic_f32_base : &ho_arithmetic_f64_base;
 }
 
-static _Thread_local double worker_seconds;
+static double added_seconds; /* of other processes */
 
 double ho_exec_cpu_seconds(void)
 {
-    return ho_thread_seconds() + worker_seconds;
+    return ho_process_seconds() + added_seconds;
 }
 
 void ho_exec_cpu_add(double seconds)
 {
-    worker_seconds += seconds;
+    added_seconds += seconds;
 }
 
 /* The stride that is not 1. */
@@ -125,16 +125,7 @@ static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
 /* An instruction on one entry takes as long as so many multiply-adds; and what takes less than some five microseconds
  * is not shared. */
 #define KERNEL_WORK 4.0
-#define LEAST_WORK  262144.0
-
-/* A sum over rows is one chain of additions for each column. */
-static bool can_share(const ho_kernel *kernel)
-{
-    for (size_t i = 0; i < kernel->reduce_count; i++)
-        if (kernel->reduces[i].inner > 1)
-            return false;
-    return true;
-}
+#define LEAST_WORK  32768.0
 
 double ho_shared_work(const ho_step *step, ho_rows rows)
 {
@@ -144,7 +135,7 @@ double ho_shared_work(const ho_step *step, ho_rows rows)
     double work = 0;
     if (step->kind == HO_STEP_PRODUCT)
         work = part * (double)p->batch * (double)p->m * (double)p->n * (double)p->k;
-    else if (step->kind == HO_STEP_KERNEL && can_share(k))
+    else if (step->kind == HO_STEP_KERNEL && k->count > k->grain)
         work = part * (double)k->count * (double)k->length * KERNEL_WORK;
     return work >= LEAST_WORK ? work : 0;
 }
@@ -237,7 +228,7 @@ void ho_plan_run(ho_plan *plan, const void *const *inputs, void *const *outputs)
     if (plan->profile)
         ho_profile_run(plan);
     const int32_t threads = ho_threads() < plan->threads ? ho_threads() : plan->threads;
-    worker_seconds += ho_threads_run(threads, run_all, plan);
+    ho_threads_run(threads, plan->small, run_all, plan);
     for (size_t i = 0; i < plan->output_count; i++)
         if (plan->outputs[i].kind == HO_IN_SLOT)
             *(double *)outputs[i] = plan->slots[plan->outputs[i].index];

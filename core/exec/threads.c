@@ -14,14 +14,15 @@
 #define MOST   64
 #define COUNTS (MOST + 1u)
 
-/* A number that some thread changes and others wait for. It never comes round to what it was. */
+/* A number that one thread lets grow and others wait for. */
 typedef _Atomic uint64_t event;
 
-typedef struct server {
+/* Each has a pair of cache lines of its own, so that no word travels but those that are waited for. */
+typedef struct pool_worker {
+    _Alignas(128) event arrivals; /* where all wait for each other, in all tasks so far */
     int32_t index;
     uint64_t seen; /* of pool.begun, when the thread was made */
-    double seconds;
-} server;
+} pool_worker;
 
 static struct {
     pthread_mutex_t busy; /* held by the thread whose task runs */
@@ -29,12 +30,15 @@ static struct {
     bool handles_forks;
     void (*task)(void *context, int32_t index, int32_t count);
     void *context;
-    event begun, phase; /* tasks so far, times COUNTS, and workers of the last; how often all have arrived */
-    atomic_int arrived;
-    server servers[MOST];
-    atomic_int sleepers;
+    uint64_t arrivals;     /* of each worker, before the task */
+    double ended;          /* the last task, seconds */
+    int32_t apart;         /* so many tasks are not offered to others, since these came late */
     pthread_mutex_t mutex; /* of sleeping */
     pthread_cond_t woken;
+    _Alignas(128) event begun; /* tasks so far, times COUNTS, and workers of the last */
+    atomic_int sleepers;
+    atomic_bool late; /* a worker has waited long for others */
+    pool_worker workers[MOST];
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
           .threads = 1,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
@@ -56,7 +60,7 @@ void ho_exec_threads(int threads)
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 /* A step takes some microseconds, and the next plan is run soon after the last, so others are soon here; to be woken
- * takes longer. But if the machine has other work, it should get on. */
+ * takes longer. But if the machine has other work, it should get on. Fifty microseconds, and some two hundred. */
 #define LOOKS  2000
 #define YIELDS 500
 
@@ -67,19 +71,24 @@ static void pause_shortly(void)
 #endif
 }
 
-static uint64_t wait_for_change(event *e, uint64_t from)
+/* Until the event has come to `least`; returns what it is. */
+static uint64_t wait_for(event *e, uint64_t least, bool hurries)
 {
     uint64_t now = atomic_load(e);
-    for (int i = 0; now == from && i < LOOKS + YIELDS; i++, now = atomic_load(e))
-        if (i < LOOKS)
+    for (int i = 0; now < least && i < LOOKS + YIELDS; i++, now = atomic_load(e)) {
+        if (i < LOOKS) {
             pause_shortly();
-        else
-            sched_yield();
-    if (now != from)
+            continue;
+        }
+        if (hurries && i == LOOKS)
+            atomic_store(&pool.late, true);
+        sched_yield();
+    }
+    if (now >= least)
         return now;
     pthread_mutex_lock(&pool.mutex);
     atomic_fetch_add(&pool.sleepers, 1);
-    while ((now = atomic_load(e)) == from)
+    while ((now = atomic_load(e)) < least)
         pthread_cond_wait(&pool.woken, &pool.mutex);
     atomic_fetch_sub(&pool.sleepers, 1);
     pthread_mutex_unlock(&pool.mutex);
@@ -96,33 +105,37 @@ static void change(event *e, uint64_t to)
     pthread_mutex_unlock(&pool.mutex);
 }
 
+static uint64_t arrive(int32_t index)
+{
+    event *own = &pool.workers[index].arrivals;
+    const uint64_t arrivals = atomic_load_explicit(own, memory_order_relaxed) + 1;
+    change(own, arrivals);
+    return arrivals;
+}
+
 void ho_worker_wait(const ho_worker *worker)
 {
     if (worker->count == 1)
         return;
-    const uint64_t phase = atomic_load(&pool.phase);
-    if (atomic_fetch_add(&pool.arrived, 1) + 1 < worker->count) {
-        wait_for_change(&pool.phase, phase);
-        return;
-    }
-    atomic_store(&pool.arrived, 0);
-    change(&pool.phase, phase + 1);
+    const uint64_t arrivals = arrive(worker->index);
+    for (int32_t i = 0; i < worker->count; i++)
+        if (i != worker->index)
+            wait_for(&pool.workers[i].arrivals, arrivals, worker->index == 0);
 }
 
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 static void *serve(void *of)
 {
-    const server *s = of;
-    for (uint64_t seen = s->seen;;) {
-        seen = wait_for_change(&pool.begun, seen);
+    pool_worker *own = of;
+    for (uint64_t seen = own->seen;;) {
+        seen = wait_for(&pool.begun, seen + 1, false);
         const int32_t count = (int32_t)(seen % COUNTS);
-        if (s->index >= count)
+        if (own->index >= count)
             continue;
-        const double start = ho_thread_seconds();
-        pool.task(pool.context, s->index, count);
-        pool.servers[s->index].seconds = ho_thread_seconds() - start;
-        ho_worker_wait(&(ho_worker){.index = s->index, .count = count});
+        atomic_store(&own->arrivals, pool.arrivals);
+        pool.task(pool.context, own->index, count);
+        arrive(own->index);
     }
     return NULL;
 }
@@ -134,7 +147,6 @@ static void forget_threads(void)
     pthread_mutex_init(&pool.busy, NULL);
     pthread_mutex_init(&pool.mutex, NULL);
     pthread_cond_init(&pool.woken, NULL);
-    atomic_store(&pool.arrived, 0);
     atomic_store(&pool.sleepers, 0);
 }
 
@@ -151,32 +163,62 @@ static void make_threads(int32_t count)
         pool.handles_forks = pthread_atfork(NULL, NULL, forget_threads) == 0;
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (pthread_t thread; pool.threads < count; pool.threads++) {
-        server *s = &pool.servers[pool.threads];
-        *s = (server){.index = pool.threads, .seen = atomic_load(&pool.begun)};
-        if (pthread_create(&thread, NULL, serve, s) != 0)
+        pool_worker *w = &pool.workers[pool.threads];
+        w->index = pool.threads;
+        w->seen = atomic_load(&pool.begun);
+        if (pthread_create(&thread, NULL, serve, w) != 0)
             break;
         pthread_detach(thread);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-double ho_threads_run(int32_t count, void (*task)(void *context, int32_t index, int32_t count), void *context)
+/* Begins a task; or with one worker none, but those who sleep are woken. */
+static void begin(int32_t count)
 {
-    double seconds = 0;
+    change(&pool.begun, (atomic_load(&pool.begun) / COUNTS + 1) * COUNTS + (uint64_t)count);
+}
+
+/* A small task is not worth waking others for; but if another one follows so soon (seconds), it is for the next. Where
+ * they came late, other programs use their processors: so many small tasks are done without them. */
+#define SOON  50e-6
+#define APART 100
+
+/* Whether others can be had for a small task without waiting for them. */
+static bool are_at_hand(void)
+{
+    if (pool.apart > 0) {
+        pool.apart--;
+        return false;
+    }
+    if (atomic_load(&pool.sleepers) == 0)
+        return true;
+    if (ho_seconds() - pool.ended < SOON)
+        begin(1);
+    return false;
+}
+
+void ho_threads_run(int32_t count, bool small, void (*task)(void *context, int32_t index, int32_t count), void *context)
+{
     if (count == 1 || pthread_mutex_trylock(&pool.busy) != 0) {
         task(context, 0, 1);
-        return 0;
+        return;
     }
     make_threads(count);
     count = count < pool.threads ? count : pool.threads;
-    pool.task = task;
-    pool.context = context;
-    if (count > 1)
-        change(&pool.begun, (atomic_load(&pool.begun) / COUNTS + 1) * COUNTS + (uint64_t)count);
+    if (count > 1 && small && !are_at_hand())
+        count = 1;
+    if (count > 1) {
+        pool.task = task;
+        pool.context = context;
+        pool.arrivals = pool.workers[0].arrivals;
+        atomic_store(&pool.late, false);
+        begin(count);
+    }
     task(context, 0, count);
     ho_worker_wait(&(ho_worker){.count = count});
-    for (int32_t i = 1; i < count; i++)
-        seconds += pool.servers[i].seconds;
+    if (small && count > 1 && atomic_load(&pool.late))
+        pool.apart = APART;
+    pool.ended = ho_seconds();
     pthread_mutex_unlock(&pool.busy);
-    return seconds;
 }

@@ -1,8 +1,8 @@
 /*
  * Part of kernels.inc.h: products with many columns. A panel of b, two vectors wide, is packed for a part of k; tiles
- * of c then go down it, the vectors along its rows. Each entry of c is one chain of multiply-adds over k, whatever the
- * number of threads and the place of the entry, which a BLAS does not promise. Rows of a are read where they lie,
- * unless they would compete for the same lines of the first-level cache; columns are packed, tile by tile.
+ * of c then go down it, the vectors along its rows. Each entry of c is a chain of multiply-adds over each part of k,
+ * whatever the number of threads and the place of the entry, which a BLAS does not promise. Rows of a are read where
+ * they lie, unless they would compete for the same lines of the first-level cache; columns are packed, tile by tile.
  */
 
 /* A panel takes the first-level cache, the rows of a beside it half of the second. */

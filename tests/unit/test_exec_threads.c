@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -10,7 +11,7 @@
 #include "base/rng.h"
 #include "exec/plan.h"
 
-enum { LEAVES = 8, OUTPUTS = 17 };
+enum { LEAVES = 8, OUTPUTS = 22 };
 
 /* Steps of every kind that workers share, each large enough for that. */
 typedef struct work {
@@ -55,7 +56,8 @@ static ho_node add_wide(work *w)
     return hidden;
 }
 
-/* Products with few columns: along, down (in one part and in several; with panels that overlap) and across. */
+/* Products with few columns: along (by rows, and by parts of k), down (in one part and in several; with panels that
+ * overlap) and across (by rows, and by parts). */
 static void add_narrow(work *w, ho_node hidden)
 {
     ho_graph *g = w->graph;
@@ -67,9 +69,11 @@ static void add_narrow(work *w, ho_node hidden)
     add(w, along);
     add(w, transposed_product(w, tall, along));
     add(w, transposed_product(w, leaf(w, 7, 2050, 40), slim));
+    add(w, transposed_product(w, slim, slim));
 }
 
-/* Elementwise steps with sums: of all, of lines that are longer and shorter than a block, and over rows. */
+/* Elementwise steps with sums: of all, of lines that are longer and shorter than a block, and over rows that are long
+ * and short, of one matrix and of several. */
 static void add_sums(work *w, ho_node hidden)
 {
     ho_graph *g = w->graph;
@@ -80,6 +84,11 @@ static void add_sums(work *w, ho_node hidden)
     const ho_node flat = ho_node_reshape(g, square, ho_shape_of(2, (int64_t[]){3, 70000}));
     add(w, ho_node_reduce(g, HO_OP_SUM, flat, 1, 1));
     add(w, ho_node_reduce(g, HO_OP_SUM, ho_node_reshape(g, square, ho_shape_of(1, (int64_t[]){210000})), 1, 1));
+    add(w, ho_node_reduce(g, HO_OP_SUM, square, 2, 1));
+    static const int64_t shapes[][3] = {{3, 7000, 10}, {3000, 14, 5}, {20, 15, 700}};
+    for (int i = 0; i < 3; i++)
+        add(w, ho_node_reduce(g, i ? HO_OP_SUM : HO_OP_MAXIMUM, ho_node_reshape(g, square, ho_shape_of(3, shapes[i])),
+                              2, 1));
 }
 
 /* A matrix that is read twice goes by blocks of its rows. */
@@ -253,6 +262,36 @@ Test(threads, a_fork_has_a_pool_of_its_own)
     free_all(before, OUTPUTS);
     free_all(in, LEAVES);
     ho_graph_free(w.graph);
+}
+
+/* How many workers a task had. */
+static void count_workers(void *most, int32_t index, int32_t count)
+{
+    if (index == 0)
+        *(int32_t *)most = count;
+    ho_worker_wait(&(ho_worker){.index = index, .count = count});
+}
+
+/* Whether a small task of two is shared by so many; soon after others like it, or some time after. Other programs may
+ * come between. */
+static bool small_task_has(int32_t workers, long pause)
+{
+    for (int tries = 0; tries < 500; tries++) {
+        int32_t had = 0;
+        nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+        for (int i = 0; i < (pause ? 1 : 1000) && had != workers; i++)
+            ho_threads_run(2, true, count_workers, &had);
+        if (had == workers)
+            return true;
+    }
+    return false;
+}
+
+Test(threads, small_tasks_are_shared_by_those_who_are_awake)
+{
+    cr_expect(small_task_has(2, 0));
+    cr_expect(small_task_has(1, 10000000));
+    cr_expect(small_task_has(2, 0));
 }
 
 /* A plan of a few microseconds wakes nobody. */
