@@ -146,12 +146,20 @@ static void transpose_expand(transposition *t, const link *l)
     give(t, l, l->in[0], ho_node_reshape(t->graph, value, from));
 }
 
-/* For a product, transpose the factors rather than the result: products read transposed factors at no cost. */
+static bool is_small_product(const transposition *t, const ho_graph_node *node)
+{
+    const ho_shape a = shape_of(t, node->in[0]), b = shape_of(t, node->in[1]);
+    const int64_t count = ho_shape_count(&node->shape);
+    return count < ho_shape_count(&a) && count < ho_shape_count(&b);
+}
+
+/* For a product, transpose the factors rather than the result: products read transposed factors at no cost. But a
+ * result that is smaller than either may be needed as it is, too, as where a matrix and its transpose are added. */
 static void transpose_transpose(transposition *t, const link *l)
 {
     ho_node value = l->cotangent;
     const ho_graph_node *node = ho_graph_at(t->graph, value);
-    if (node->op == HO_OP_MATMUL) {
+    if (node->op == HO_OP_MATMUL && !is_small_product(t, node)) {
         ho_node a = node->in[0], b = node->in[1];
         value = ho_node_matmul(t->graph, ho_node_transpose(t->graph, b), ho_node_transpose(t->graph, a));
     } else if (node->shape.rank > 0) {

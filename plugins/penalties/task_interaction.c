@@ -26,14 +26,17 @@ static ho_status value(void *self, ho_trace *x)
             x, "task_interaction compares the columns of a matrix, but w has rank %d; select matrices with `on:`",
             (int)rank);
 
-    /* With S = A + A' and K columns,
-     *     sum_jk A_jk |w_j - w_k|^2 = sum_j (sum_k S_jk) |w_j|^2 - sum(w * wS)
+    /* With K columns and the Laplacian L of the graph with edges A + A',
+     *     sum_jk A_jk |w_j - w_k|^2 = sum(w * wL)
      *     sum_jk      |w_j - w_k|^2 = 2 K sum_j |w_j|^2 - 2 |sum_j w_j|^2
-     * so neither needs the K^2 differences, and the second needs no matrix product. S is recognised as symmetric, so
-     * the gradient takes one product with it instead of one with S and one with S'. */
-    ho_let(x, "S", "A + transpose(A)");
-    ho_let(x, "strength", "rho + 2*columns*a + sum(S, 0)");
-    ho_let(x, "penalty", "sum(strength * w^2) - 2*a*sum(sum(w, 1)^2) - sum(w * (w @ S))");
+     * so neither needs the K^2 differences, and the second needs no matrix product. As half + half', L is recognised as
+     * symmetric, so the gradient takes one product with it instead of one with L and one with L'. */
+    const int64_t columns = ho_size(x, "columns");
+    const ho_value index = ho_range(x, columns);
+    ho_set(x, "diagonal", ho_equal(x, index, ho_reshape(x, index, 2, ((int64_t[]){columns, 1}))));
+    ho_let(x, "half", "diagonal*sum(A + transpose(A), 0)/2 - A");
+    ho_let(x, "L", "half + transpose(half)");
+    ho_let(x, "penalty", "sum((rho + 2*columns*a) * w^2) - 2*a*sum(sum(w, 1)^2) + sum(w * (w @ L))");
     return ho_ok(x);
 }
 

@@ -318,3 +318,41 @@ Test(diff_graph, dead_weights_stay_finite)
         cr_expect(isfinite(number(&n, back[i])), "hyperparameter %d: %g", i, number(&n, back[i]));
     teardown(&n);
 }
+
+/* How many products the gradient of sum(b * (a @ (c + c'))) by c takes, or of sum(b * (a @ c')); whether it has one
+ * that is transposed afterwards. */
+static int count_products(int64_t rows, int64_t columns, bool symmetric, bool *turned)
+{
+    ho_error error = {0};
+    ho_graph *g = ho_graph_new(&error);
+    const ho_shape tall = ho_shape_of(2, (int64_t[]){rows, columns}),
+                   square = ho_shape_of(2, (int64_t[]){columns, columns});
+    const ho_node a = ho_node_leaf(g, "a", tall), b = ho_node_leaf(g, "b", tall), c = ho_node_leaf(g, "c", square);
+    const ho_node turn = ho_node_transpose(g, c), factor = symmetric ? ho_node_binary(g, HO_OP_ADD, c, turn) : turn;
+    ho_node by_c;
+    ho_gradient(g, ho_node_sum_all(g, ho_node_binary(g, HO_OP_MUL, b, ho_node_matmul(g, a, factor))), &c, &by_c, 1);
+    cr_assert_eq(error.status, HO_OK, "%s", error.text);
+    size_t length;
+    ho_node *order = ho_graph_order(g, &by_c, 1, &length);
+    int products = 0;
+    *turned = false;
+    for (size_t i = 0; i < length; i++) {
+        const ho_graph_node *node = ho_graph_at(g, order[i]);
+        products += node->op == HO_OP_MATMUL;
+        *turned |= node->op == HO_OP_TRANSPOSE && ho_graph_at(g, node->in[0])->op == HO_OP_MATMUL;
+    }
+    free(order);
+    ho_graph_free(g);
+    return products;
+}
+
+Test(diff_graph, small_products_are_transposed_and_large_ones_have_their_factors_transposed)
+{
+    bool turned;
+    cr_expect_eq(count_products(9, 3, true, &turned), 1);
+    cr_expect(turned);
+    cr_expect_eq(count_products(3, 9, true, &turned), 2);
+    cr_expect_not(turned);
+    cr_expect_eq(count_products(3, 9, false, &turned), 1);
+    cr_expect_not(turned);
+}
