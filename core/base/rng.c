@@ -78,21 +78,53 @@ ho_permutation ho_permutation_of(uint64_t seed, uint64_t stream, uint64_t n)
     return p;
 }
 
+/* So many numbers go through the rounds side by side, since none waits for another. */
+#define AT_ONCE 8
+
+/* Each round changes one half by a function of the other, so it can be undone: a permutation of 0..2^bits-1. */
+static inline void go_round(const ho_permutation *p, uint64_t *i, const int count)
+{
+    uint64_t low[AT_ONCE], high[AT_ONCE];
+    for (int j = 0; j < count; j++) {
+        low[j] = i[j] & p->low_mask;
+        high[j] = i[j] >> p->low_bits;
+    }
+    for (int round = 0; round < 8; round += 2) {
+        for (int j = 0; j < count; j++)
+            low[j] ^= mix((uint64_t)p->keys[round] << 32 | high[j]) & p->low_mask;
+        for (int j = 0; j < count; j++)
+            high[j] ^= mix((uint64_t)p->keys[round + 1] << 32 | low[j]) & p->high_mask;
+    }
+    for (int j = 0; j < count; j++)
+        i[j] = high[j] << p->low_bits | low[j];
+}
+
+/* Walking on from whatever falls outside 0..n-1 makes it a permutation of 0..n-1; fewer than half fall outside. */
+static uint64_t walked_inside(const ho_permutation *p, uint64_t i)
+{
+    while (i >= p->n)
+        go_round(p, &i, 1);
+    return i;
+}
+
 uint64_t ho_permuted(const ho_permutation *p, uint64_t i)
 {
     if (p->n < 2 || i >= p->n)
         return i;
-    /* Each round changes one half by a function of the other, so it can be undone: a permutation of 0..2^bits-1.
-     * Walking on from whatever falls outside 0..n-1 makes it one of 0..n-1; fewer than half fall outside. */
-    do {
-        uint64_t low = i & p->low_mask, high = i >> p->low_bits;
-        for (int round = 0; round < 8; round += 2) {
-            low ^= mix((uint64_t)p->keys[round] << 32 | high) & p->low_mask;
-            high ^= mix((uint64_t)p->keys[round + 1] << 32 | low) & p->high_mask;
-        }
-        i = high << p->low_bits | low;
-    } while (i >= p->n);
-    return i;
+    go_round(p, &i, 1);
+    return walked_inside(p, i);
+}
+
+void ho_permuted_run(const ho_permutation *p, int64_t first, int64_t count, int64_t *to)
+{
+    for (int64_t k = 0; k < count; k += AT_ONCE) {
+        uint64_t i[AT_ONCE];
+        for (int j = 0; j < AT_ONCE; j++)
+            i[j] = (uint64_t)(first + k + j);
+        go_round(p, i, AT_ONCE);
+        for (int j = 0; j < AT_ONCE && k + j < count; j++)
+            to[k + j] = (int64_t)walked_inside(p, i[j]);
+    }
 }
 
 uint64_t ho_permute(uint64_t seed, uint64_t stream, uint64_t n, uint64_t i)

@@ -28,5 +28,7 @@ typedef struct ho_permutation {
 ho_permutation ho_permutation_of(uint64_t seed, uint64_t stream, uint64_t n);
 /* Where i goes. */
 uint64_t ho_permuted(const ho_permutation *p, uint64_t i);
+/* Where first .. first+count-1 go, which must be below n: twice as fast as one by one. */
+void ho_permuted_run(const ho_permutation *p, int64_t first, int64_t count, int64_t *to);
 
 #endif

@@ -252,8 +252,7 @@ static void draw(uint64_t seed, uint64_t stream, int64_t examples, int64_t batch
     const int64_t steps = ho_epoch_steps(examples, batch), epoch = (t - 1) / steps;
     const int64_t place = (t - 1) % steps * batch + first;
     const ho_permutation order = ho_permutation_of(seed, stream ^ (uint64_t)epoch, (uint64_t)examples);
-    for (int64_t i = 0; i < count; i++)
-        chosen[i] = (int64_t)ho_permuted(&order, (uint64_t)(place + i));
+    ho_permuted_run(&order, place, count, chosen);
 }
 
 int64_t ho_batch_example(uint64_t seed, int64_t examples, int64_t batch, int64_t t, int64_t i)

@@ -65,7 +65,7 @@ static uint64_t add_bytes(uint64_t h, const void *bytes, size_t count, size_t st
 /* A few numbers of each segment tell one state from another. */
 static uint64_t print_of_state(const ho_vector *state)
 {
-    const size_t bytes = (size_t)state->layout->size * ho_number_size(state->layout->ground), some = 32;
+    const size_t bytes = (size_t)state->layout->size * ho_number_size(state->layout->ground), some = 8;
     const size_t step = (bytes / some / sizeof(double) + 1) * sizeof(double);
     uint64_t h = 0;
     for (size_t i = 0; i < state->layout->segments; i++)

@@ -93,6 +93,21 @@ Test(rng, permutation_is_a_bijection)
 }
 
 /* Each of the 24 orders of four, and of the 6 of three, should come up about equally often over the seeds. */
+Test(rng, a_run_of_a_permutation_is_what_each_place_is)
+{
+    static const int64_t sizes[] = {1, 2, 7, 8, 9, 64, 65, 1000};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int64_t n = sizes[s], first = n / 3, count = n - first;
+        const ho_permutation p = ho_permutation_of(3, 7, (uint64_t)n);
+        int64_t run[1001];
+        run[count] = -1;
+        ho_permuted_run(&p, first, count, run);
+        for (int64_t i = 0; i < count; i++)
+            cr_expect_eq(run[i], (int64_t)ho_permuted(&p, (uint64_t)(first + i)), "%d of %d", (int)i, (int)n);
+        cr_expect_eq(run[count], -1);
+    }
+}
+
 Test(rng, permutation_reaches_every_order_evenly)
 {
     int three[64] = {0}, four[256] = {0};
