@@ -189,28 +189,29 @@ static void arrange(REAL *to, int64_t to_row, const REAL *from, int64_t row, int
 
 /* ---- tiles ----------------------------------------------------------------------------------------------------- */
 
-/* Some product (rows, depth) @ (depth, vectors), with the entries of a anywhere and the vectors of b `b_row` apart. */
+/* Some product (rows, depth) @ (depth, vectors). Rows or columns of a are contiguous; the vectors of b are `b_row`
+ * apart. */
 typedef struct factors {
     const REAL *a;
-    int64_t row, column;
+    int64_t row, column; /* one of them is 1 */
     const REAL *b;
-    int64_t b_row, depth, ahead; /* ahead: how far to fetch b ahead; 0: it is in a cache */
+    int64_t b_row, depth, ahead; /* ahead: how far to fetch b ahead, where columns of a are; 0: it is in a cache */
 } factors;
 
-/* c (+)= a @ b. */
-INLINE void multiply(const int rows, const int vectors, const bool fetches, const factors *f, REAL *c, int64_t c_row,
-                     bool add)
+/* c (+)= a @ b. Columns of a take one pointer, rows one each, which the compiler would not have registers for. */
+INLINE void multiply(const int rows, const int vectors, const bool columns, const bool fetches, const factors *f,
+                     REAL *c, int64_t c_row, bool add)
 {
     vector sum[ROWS][2];
-    const REAL *line[ROWS], *b = f->b;
+    const REAL *line[ROWS], *a = f->a, *b = f->b;
     UNROLL
     for (int r = 0; r < rows; r++) {
-        line[r] = f->a + r * f->row;
+        line[r] = a + r * f->row;
         UNROLL
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vector){0};
     }
-    for (int64_t k = 0, i = 0; k < f->depth; k++, i += f->column, b += f->b_row) {
+    for (int64_t k = 0; k < f->depth; k++, a += f->column, b += f->b_row) {
         vector y[2];
         UNROLL
         for (int v = 0; v < vectors; v++) {
@@ -220,7 +221,7 @@ INLINE void multiply(const int rows, const int vectors, const bool fetches, cons
         }
         UNROLL
         for (int r = 0; r < rows; r++) {
-            vector x = line[r][i] - (vector){0};
+            vector x = (columns ? a[r] : line[r][k]) - (vector){0};
             UNROLL
             for (int v = 0; v < vectors; v++)
                 sum[r][v] = MULTIPLY_ADD(x, y[v], sum[r][v]);
@@ -237,16 +238,23 @@ INLINE void multiply(const int rows, const int vectors, const bool fetches, cons
 
 static void multiply_tile(int64_t rows, int64_t vectors, const factors *f, REAL *c, int64_t c_row, bool add)
 {
-    switch (rows + ROWS * (vectors == 1 ? 0 : f->ahead == 0 ? 1 : 2)) {
-#define TILE(rows)                                  \
-    case rows:                                      \
-        multiply(rows, 1, false, f, c, c_row, add); \
-        return;                                     \
-    case ROWS + (rows):                             \
-        multiply(rows, 2, false, f, c, c_row, add); \
-        return;                                     \
-    case 2 * ROWS + (rows):                         \
-        multiply(rows, 2, true, f, c, c_row, add);  \
+    const bool columns = f->row == 1;
+    switch (rows + ROWS * (vectors - 1 + (columns ? 2 : 0) + (f->ahead ? 1 : 0))) {
+#define TILE(rows)                                         \
+    case rows:                                             \
+        multiply(rows, 1, false, false, f, c, c_row, add); \
+        return;                                            \
+    case ROWS + (rows):                                    \
+        multiply(rows, 2, false, false, f, c, c_row, add); \
+        return;                                            \
+    case 2 * ROWS + (rows):                                \
+        multiply(rows, 1, true, false, f, c, c_row, add);  \
+        return;                                            \
+    case 3 * ROWS + (rows):                                \
+        multiply(rows, 2, true, false, f, c, c_row, add);  \
+        return;                                            \
+    case 4 * ROWS + (rows):                                \
+        multiply(rows, 2, true, true, f, c, c_row, add);   \
         return;
         TILE(1)
         TILE(2)

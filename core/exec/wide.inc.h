@@ -5,8 +5,9 @@
  * they lie, unless they would compete for the same lines of the first-level cache; columns are packed, tile by tile.
  */
 
-/* A panel takes the first-level cache, the rows of a beside it half of the second. */
-#define WIDE_DEPTH ((int64_t)256)
+/* Of the second-level cache the rows of a take about half; a panel beside them is read from there faster than it is
+ * used, and the deeper it is, the fewer times c is read and written. */
+#define WIDE_DEPTH ((int64_t)512)
 #define WIDE_A     ((int64_t)(480 * 1024 / sizeof(REAL)))
 
 typedef struct wide {
@@ -101,17 +102,25 @@ static void place_panel(const wide *w, const REAL *from, int64_t n, int64_t widt
     arrange(w->panel, width, from, b->row, b->column, f->depth, n);
 }
 
+/* What will soon be read or written of c. */
+static void fetch_tile(const REAL *c, int64_t c_row, int64_t rows, int64_t n)
+{
+    for (int64_t r = 0; r < rows; r++, c += c_row) {
+        __builtin_prefetch(c, 1);
+        __builtin_prefetch(c + n / 2, 1); /* of rows that begin anywhere in a line, two vectors may be in three */
+        __builtin_prefetch(c + n - 1, 1);
+    }
+}
+
 /* m rows of a, down n columns of a panel. */
 static void run_panel(factors f, int64_t tile_step, int64_t m, int64_t n, REAL *c, int64_t c_row, bool add)
 {
     const int64_t vectors = n > LANES ? 2 : 1, width = vectors * LANES;
     REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
+    fetch_tile(c, c_row, least_of(ROWS, m), n);
     for (int64_t i = 0; i < m; i += ROWS, f.a += tile_step, c += ROWS * c_row) {
         const int64_t rows = least_of(ROWS, m - i);
-        for (int64_t r = 0; r < rows; r++) { /* what will be written is fetched meanwhile */
-            __builtin_prefetch(c + r * c_row, 1);
-            __builtin_prefetch(c + r * c_row + n - 1, 1);
-        }
+        fetch_tile(c + rows * c_row, c_row, least_of(ROWS, m - i - rows), n);
         if (n == width) {
             multiply_tile(rows, vectors, &f, c, c_row, add);
             continue;

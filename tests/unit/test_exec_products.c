@@ -257,10 +257,11 @@ static void check_infinite_entry(void)
 static void check_all_products(void)
 {
     check_infinite_entry();
-    /* Around the sizes of tiles, panels and depths; (17, 5, 2050) and (70, 9, 515) need several depths. */
+    /* Around the sizes of tiles, panels and depths; (17, 5, 2050), (70, 9, 515) and (5, 150, 515) need several depths.
+     */
     static const int64_t sizes[][3] = {{1, 1, 1},     {7, 10, 300},  {50, 10, 1024}, {1024, 10, 50},
                                        {33, 17, 5},   {6, 32, 77},   {13, 33, 129},  {64, 100, 40},
-                                       {10, 1, 513},  {5, 150, 260}, {17, 5, 2050},  {70, 9, 515},
+                                       {10, 1, 513},  {5, 150, 515}, {17, 5, 2050},  {70, 9, 515},
                                        {35, 3, 2049}, {2, 16, 4097}, {130, 10, 131}, {67, 20, 1025}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         check_products(sizes[i][0], sizes[i][1], sizes[i][2], HO_F32);
