@@ -132,9 +132,9 @@ ho_status ho_forecast(ho_pipeline *pipeline, ho_json *json, const volatile int *
     } else {
         ho_mode_choice choice;
         int64_t now, most;
-        ho_memory_held(&now, &most); /* before the plans are made, which offers hold */
+        ho_memory_held(&now, &most); /* before the plans are made, which offers and `beside` hold */
         if (ho_pipeline_choice(pipeline, training, &choice, error) == HO_OK)
-            forecast(pipeline, training, &choice, now, most, json, error);
+            forecast(pipeline, training, &choice, now + choice.beside, most, json, error);
         ho_mode_choice_free(&choice);
     }
     ho_training_free(training);

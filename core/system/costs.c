@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "exec/threads.h"
 #include "system/internal.h"
 #include "system/mode.h"
 
@@ -78,6 +79,18 @@ ho_status ho_costs_count(ho_training *training, ho_mode_costs *costs, ho_error *
     return HO_OK;
 }
 
+/* Of the training without derivatives that measures the effect of rounding, and of the error with its gradient. */
+static ho_status count_beside(ho_training *training, const ho_mode_costs *costs, int64_t *bytes, ho_error *error)
+{
+    const ho_program *value = ho_program_get(training, HO_ERROR, HO_VALUE, 0);
+    const ho_program *gradient = value ? ho_program_get(training, HO_ERROR, HO_VJP, 0) : NULL;
+    if (!gradient)
+        return ho_take_error(training, HO_FAILED, "planning the validation error", error);
+    *bytes = costs->step.bytes + 2 * costs->state_bytes +
+             (int64_t)(ho_plan_bytes(value->plan) + ho_plan_bytes(gradient->plan));
+    return HO_OK;
+}
+
 ho_status ho_costs_step(ho_training *training, double *product_flops, double *entries, ho_error *error)
 {
     const ho_program *program = ho_program_get(training, HO_STEP, HO_VALUE, 0);
@@ -94,55 +107,60 @@ ho_status ho_costs_step(ho_training *training, double *product_flops, double *en
 /* The vectors of a trial; tangents, before and after a step, of one and of two columns. */
 enum { STATE, NEXT, ADJOINT, BY_STATE, ONE, NEXT_ONE, TWO, NEXT_TWO, VECTORS };
 
+/* Steps take turns, so that each call loads a batch, as in a training. */
+enum { TURNS = 2 };
+
 typedef struct trial {
     ho_system *system;
     const double *lambda;
     double *directions, *gradient; /* two directions; lambda_size entries */
     ho_vector *v[VECTORS];
-    ho_residuals *residuals;
+    int64_t turns;
+    ho_residuals *residuals[TURNS]; /* of steps 1 and 2 */
 } trial;
 
-typedef ho_status (*trial_call)(const trial *t);
+/* One call, of this step. */
+typedef ho_status (*trial_call)(const trial *t, int64_t step);
 
-static ho_status try_step(const trial *t)
+static ho_status try_step(const trial *t, int64_t step)
 {
-    return t->system->api->step(t->system, 1, t->lambda, t->v[STATE], t->v[NEXT]);
+    return t->system->api->step(t->system, step, t->lambda, t->v[STATE], t->v[NEXT]);
 }
 
-static ho_status try_jvp(const trial *t, int64_t columns, int from, int to)
+static ho_status try_jvp(const trial *t, int64_t step, int64_t columns, int from, int to)
 {
-    return t->system->api->jvp(t->system, 1, t->lambda, t->v[STATE], t->v[NEXT], columns, t->v[from], t->directions,
+    return t->system->api->jvp(t->system, step, t->lambda, t->v[STATE], t->v[NEXT], columns, t->v[from], t->directions,
                                t->v[to]);
 }
 
-static ho_status try_one_column(const trial *t)
+static ho_status try_one_column(const trial *t, int64_t step)
 {
-    return try_jvp(t, 1, ONE, NEXT_ONE);
+    return try_jvp(t, step, 1, ONE, NEXT_ONE);
 }
 
-static ho_status try_two_columns(const trial *t)
+static ho_status try_two_columns(const trial *t, int64_t step)
 {
-    return try_jvp(t, 2, TWO, NEXT_TWO);
+    return try_jvp(t, step, 2, TWO, NEXT_TWO);
 }
 
-static ho_status try_vjp(const trial *t)
+static ho_status try_vjp(const trial *t, int64_t step)
 {
-    return t->system->api->vjp(t->system, 1, t->lambda, t->v[STATE], t->v[ADJOINT], t->v[BY_STATE], t->gradient);
+    return t->system->api->vjp(t->system, step, t->lambda, t->v[STATE], t->v[ADJOINT], t->v[BY_STATE], t->gradient);
 }
 
-static ho_status try_linearize(const trial *t)
+static ho_status try_linearize(const trial *t, int64_t step)
 {
-    return t->system->api->linearize(t->system, 1, t->lambda, t->v[STATE], t->v[NEXT], t->residuals);
+    return t->system->api->linearize(t->system, step, t->lambda, t->v[STATE], t->v[NEXT], t->residuals[step - 1]);
 }
 
-static ho_status try_residual_step(const trial *t)
+static ho_status try_residual_step(const trial *t, int64_t step)
 {
-    return t->system->api->residual_step(t->system, t->residuals, 1, t->lambda, t->v[STATE], t->v[NEXT]);
+    return t->system->api->residual_step(t->system, t->residuals[step - 1], step, t->lambda, t->v[STATE], t->v[NEXT]);
 }
 
-static ho_status try_residual_vjp(const trial *t)
+static ho_status try_residual_vjp(const trial *t, int64_t step)
 {
-    return t->system->api->residual_vjp(t->system, t->residuals, 1, t->lambda, t->v[STATE], t->v[ADJOINT],
+    return t->system->api->residual_vjp(t->system, t->residuals[step - 1], step, t->lambda, t->v[STATE], t->v[ADJOINT],
                                         t->v[BY_STATE], t->gradient);
 }
 
@@ -152,17 +170,26 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The median of at least three calls, and of as many as take a tenth of a second, after one that is not counted. */
+/* Of the processor where one thread works, so that other programs do not count; else by the clock. */
+static double now(void)
+{
+    return ho_threads() > 1 ? ho_seconds() : ho_thread_seconds();
+}
+
+/* The median of at least three calls, and of as many as take a tenth of a second, after one of each step that is not
+ * counted. */
 static ho_status time_call(const trial *t, trial_call call, double *seconds)
 {
     enum { MOST = 201 };
-    double times[MOST], begun = ho_seconds();
-    ho_status status = call(t);
+    double times[MOST], begun = now();
+    ho_status status = HO_OK;
     int count = 0;
-    while (status == HO_OK && count < MOST && (count < 3 || ho_seconds() - begun < 0.1)) {
-        const double before = ho_seconds();
-        status = call(t);
-        times[count++] = ho_seconds() - before;
+    for (int64_t step = 1; step <= t->turns && status == HO_OK; step++)
+        status = call(t, step);
+    while (status == HO_OK && count < MOST && (count < 3 || now() - begun < 0.1)) {
+        const double before = now();
+        status = call(t, 1 + count % t->turns);
+        times[count++] = now() - before;
     }
     qsort(times, (size_t)count, sizeof *times, compare);
     *seconds = count ? times[count / 2] : 0;
@@ -179,8 +206,9 @@ static ho_status measure(trial *t, ho_mode_costs *costs)
             return HO_FAILED;
     api->zero(s, t->v[ONE]);
     api->zero(s, t->v[TWO]);
-    if (!(t->residuals = api->residuals_new(s)))
-        return HO_FAILED;
+    for (int64_t i = 0; i < t->turns; i++)
+        if (!(t->residuals[i] = api->residuals_new(s)))
+            return HO_FAILED;
     ho_status status = api->initial(s, t->lambda, t->v[STATE]);
     if (status == HO_OK)
         api->copy(s, t->v[STATE], t->v[ADJOINT]); /* numbers of an ordinary size; zeros might be quicker */
@@ -204,13 +232,15 @@ ho_status ho_costs_measure(ho_training *training, const double *lambda, ho_mode_
     trial t = {.system = s,
                .lambda = lambda,
                .directions = ho_alloc(2 * size * sizeof(double)),
-               .gradient = ho_alloc(size * sizeof(double))};
+               .gradient = ho_alloc(size * sizeof(double)),
+               .turns = ho_training_repeats(training) && costs->steps > 1 ? TURNS : 1};
     for (int64_t i = 0; i < 2 && i < costs->directions; i++)
         s->api->direction(s, i, t.directions + (size_t)i * size);
     const ho_status status = measure(&t, costs);
     for (int i = 0; i < VECTORS; i++)
         s->api->vector_free(s, t.v[i]);
-    s->api->residuals_free(s, t.residuals);
+    for (int i = 0; i < TURNS; i++)
+        s->api->residuals_free(s, t.residuals[i]);
     free(t.directions);
     free(t.gradient);
     training->evaluations = evaluations;
@@ -307,7 +337,9 @@ ho_status ho_mode_best(const ho_mode_offer *offers, size_t count, int64_t memory
 
 ho_status ho_mode_choose(ho_training *training, ho_registry *registry, ho_mode_choice *choice, ho_error *error)
 {
-    if (ho_costs_count(training, &choice->costs, error) == HO_OK && make_offers(choice, registry, error) == HO_OK)
+    if (ho_costs_count(training, &choice->costs, error) == HO_OK &&
+        count_beside(training, &choice->costs, &choice->beside, error) == HO_OK &&
+        make_offers(choice, registry, error) == HO_OK)
         ho_mode_best(choice->offers, choice->count, choice->memory, &choice->best, error);
     return error->status;
 }

@@ -11,7 +11,7 @@
  * on every machine; bytes are those of the plans. Training without an end is taken for 1,000 updates. */
 ho_status ho_costs_count(ho_training *training, ho_mode_costs *costs, ho_error *error);
 /* Replaces the seconds by those of calls at the initial state: each the median of at least three, and of as many as
- * take a tenth of a second. */
+ * take a tenth of a second; of the processor with one thread, else by the clock. */
 ho_status ho_costs_measure(ho_training *training, const double *lambda, ho_mode_costs *costs, ho_error *error);
 /* The operations of one step: multiplications and additions in matrix products, and entries of everything else. */
 ho_status ho_costs_step(ho_training *training, double *product_flops, double *entries, ho_error *error);
@@ -26,6 +26,7 @@ typedef struct ho_mode_choice {
     int64_t memory;      /* the budget in bytes */
     bool onward;         /* only modes that do not go back over all steps */
     ho_mode_costs costs; /* counted */
+    int64_t beside;      /* bytes that a hypergradient takes whatever the mode */
     ho_mode_offer *offers;
     size_t count, best;
 } ho_mode_choice;

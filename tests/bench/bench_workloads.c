@@ -168,6 +168,7 @@ static void json_row(ho_json *json, const bench_row *row, const figures *f)
     json_spread(json, "copy_bytes_per_second", &f->copy_rate);
     ho_json_real(json, "digits_share", f->digits);
     ho_json_real(json, "first_digits_share", f->first_digits);
+    ho_json_real(json, "state_bytes", f->state);
     ho_json_real(json, "held_bytes", f->held);
     ho_json_real(json, "residual_bytes", f->residuals);
     ho_json_real(json, "plain_peak_bytes", f->plain_peak);

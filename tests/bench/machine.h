@@ -9,7 +9,7 @@
 void measure_start_up(const char *hotool, bool quick, ho_json *json);
 
 /* Checkpointed mode with 20 slots, T = 3000, against the advances of its schedule at the price of a plain step, and the
- * steps back at that of reverse mode. */
+ * steps back at that of reverse mode; and the memory of that, which stores all states, against T + 2 of them. */
 void measure_checkpointed(bool quick, ho_json *json);
 
 /* How long a word takes from one processor to another and back: some 60 ns where they share a cache, several times that

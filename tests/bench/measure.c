@@ -218,10 +218,11 @@ static void open_row(measuring *m)
     m->gradient = ho_alloc(size * sizeof *m->gradient);
     ho_training_lambda_initial(m->training, m->lambda);
     m->f->directions = (double)size;
+    m->f->state = (double)ho_training_state_bytes(m->training);
     const workload *w = &row->w;
     const double number = row->f64 ? sizeof(double) : sizeof(float);
     const double batch = (double)((w->batch ? w->batch : w->examples) * (w->features + 1 + w->reals));
-    m->f->plain_bytes = (double)w->steps * (batch * number + 2 * (double)ho_training_state_bytes(m->training));
+    m->f->plain_bytes = (double)w->steps * (batch * number + 2 * m->f->state);
 }
 
 static void measure_here(measuring *m)

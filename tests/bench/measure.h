@@ -33,6 +33,7 @@ typedef struct figures {
     double plain_bytes;          /* that plain training must at least move: a batch read, a state read and written */
     double digits, first_digits; /* share of the time that its estimate of digits takes: of later hypergradients, of the
                                     first, which has a second training beside it */
+    double state;                /* bytes of a state */
     double held, residuals;      /* bytes that the mode held; of these, residuals */
     double plain_peak, peak;     /* most resident bytes of the process after plain training, and in all */
     double waited;               /* seconds by the clock for each one of the processor: how busy the machine is */

@@ -67,10 +67,14 @@ static void expect_row(const char *json, int row, const char *workload, const ch
 /* Beside the rows: what machine.h measures. */
 static void expect_machine(const char *json)
 {
-    static const char *const positive[] = {"checkpointed/seconds", "checkpointed/seconds_by_count",
-                                           "checkpointed/held_bytes", "start_up/clock_ms", "start_up/processor_ms"};
+    static const char *const positive[] = {"checkpointed/seconds",    "checkpointed/seconds_by_count",
+                                           "checkpointed/held_bytes", "store_all/grown_to_states",
+                                           "start_up/clock_ms",       "start_up/processor_ms"};
     for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
         cr_expect_gt(json_number(json, positive[i]), 0, "%s", positive[i]);
+    /* Reverse mode holds T + 1 states, with two more beside for the adjoint. */
+    cr_expect_eq(json_number(json, "store_all/residual_bytes"), 0);
+    cr_expect_float_eq(json_number(json, "store_all/held_to_states"), 101 / 102.0, 1e-9);
     /* From 20 slots 100 steps are reversed with two passes over each, and as many advances fewer as (22 over 1). */
     cr_expect_float_eq(json_number(json, "checkpointed/advances_per_step"), 1.78, 1e-9);
     const double between = json_number(json, "between_processors_ns");
@@ -163,6 +167,24 @@ Test(bench, processes_of_an_mpi_have_their_rows)
         before = bytes;
     }
     cr_expect_eq(run("HOTOOL_BENCH", "bench_ranks W1"), 2);
+}
+
+Test(bench, plans_are_compared_with_what_is_taken)
+{
+    cr_assert_eq(run("HOTOOL_BENCH", "bench_plan --quick W1 W6"), 0, "%s", cli_read("err"));
+    const char *row = strchr(cli_read("out"), '\n');
+    int rows = 0;
+    for (; row && row[1]; row = strchr(row + 1, '\n'), rows++) {
+        char workload[8], mode[32];
+        double planned, took, planned_mb, peak_mb;
+        cr_assert_eq(
+            sscanf(row, "%7s %31s %lf %lf %*f %lf %lf", workload, mode, &planned, &took, &planned_mb, &peak_mb), 6,
+            "%s", row);
+        cr_expect(planned > 0 && took > 0, "%s", row);
+        cr_expect(planned_mb > 0.75 * peak_mb && planned_mb < 1.25 * peak_mb, "%s", row);
+    }
+    cr_expect_eq(rows, 2 + 3, "%s", cli_read("out"));
+    cr_expect_eq(run("HOTOOL_BENCH", "bench_plan W7"), 2);
 }
 
 Test(bench, wrong_arguments_are_refused)
