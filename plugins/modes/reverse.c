@@ -17,18 +17,26 @@ typedef struct settings {
 } settings;
 
 /*
- * How the trajectory is stored: all of its states; or the residuals of every step, and every `stride`th state. With
- * residuals the states between are computed again on the way back, a stride at a time, without a matrix product.
+ * How the trajectory is stored: all of its states; or the residuals of every step, and some states. With residuals the
+ * states between are computed again on the way back, a stretch at a time, without a matrix product. A stretch that has
+ * been gone back over leaves its memory to those before it: from the end, stretches are of 1, 2, 3, ... steps, and n
+ * states serve n (n + 1) / 2 steps.
  */
 typedef struct layout {
-    bool keeps; /* residuals */
-    int64_t stride, state_bytes, residual_bytes;
+    bool keeps;  /* residuals */
+    bool sparse; /* some states, not all */
+    int64_t steps, state_bytes, residual_bytes;
 } layout;
 
-/* Things that are made one after another and kept to the end of the run. */
+/* A state and its position, or the residuals of a step. */
+typedef struct item {
+    void *thing;
+    int64_t position;
+} item;
+
 typedef struct list {
-    void **items;
-    int64_t made, capacity;
+    item *items;
+    int64_t count, capacity;
 } list;
 
 typedef struct reverse_run {
@@ -37,10 +45,11 @@ typedef struct reverse_run {
     history history;
     double *initial_lambda; /* NULL: position 0 is treated as a constant */
     layout layout;
-    list states;           /* of positions 0, stride, 2 stride, ... */
-    list residuals;        /* of the steps from positions 0, 1, 2, ... */
-    list between;          /* states of the positions after a stored one, on the way back */
-    ho_vector *walking[2]; /* the way forward between stored states goes to and fro between these */
+    list all;       /* vectors for states; each is in use, as the current state or in a list, or free */
+    list free;      /* with room for all of them */
+    list stored;    /* by position, from 0 */
+    list between;   /* on the way back: those after the last stored one */
+    list residuals; /* of the steps from positions 0, 1, 2, ... */
     ho_vector *current;
     int64_t position; /* of the current state */
     ho_vector *adjoint, *next;
@@ -49,20 +58,38 @@ typedef struct reverse_run {
 
 /* ---- how to store ------------------------------------------------------------------------------------------------ */
 
-/* Beside what each step leaves: two adjoints, and where states lie between stored ones. */
-static double bytes_of(const layout *l, int64_t steps)
+#define STRETCH 16 /* where the number of steps is unknown */
+
+/* The least n with n (n + 1) / 2 steps at least. */
+static int64_t rows_of(int64_t steps)
 {
-    const int64_t intervals = steps / l->stride;
-    const double stored = (double)intervals + 1, between = l->stride > 1 ? (double)l->stride + 1 : 0;
-    return (double)steps * (double)l->residual_bytes + (stored + between + 2) * (double)l->state_bytes;
+    int64_t n = (int64_t)((sqrt(8.0 * (double)steps + 1.0) - 1.0) / 2.0);
+    while (n * (n + 1) / 2 < steps)
+        n++;
+    return n;
 }
 
-/* With residuals. The fewest states are held where the stored ones are as many as those between two of them; a state
- * that is small beside its residuals is stored. */
-static int64_t best_stride(int64_t steps, int64_t state_bytes, int64_t residual_bytes)
+/* Whether the state of a position is stored on the way forward. */
+static bool is_stored(const layout *l, int64_t position)
 {
-    const double unknown = 256.0, stride = floor(sqrt(steps > 0 ? (double)steps : unknown));
-    return state_bytes <= residual_bytes / 8 || stride < 1.0 ? 1 : (int64_t)stride;
+    if (!l->sparse || position == 0 || position == l->steps)
+        return true;
+    if (l->steps <= 0 || position > l->steps)
+        return position % STRETCH == 0;
+    const int64_t left = l->steps - position, n = rows_of(left);
+    return n * (n + 1) / 2 == left;
+}
+
+/* States held at once. */
+static int64_t states_of(const layout *l, int64_t steps)
+{
+    return !l->sparse ? steps + 1 : l->steps > 0 ? rows_of(steps) + 1 : steps / STRETCH + STRETCH + 1;
+}
+
+/* Two adjoints among it. */
+static double bytes_of(const layout *l, int64_t steps)
+{
+    return (double)steps * (double)l->residual_bytes + ((double)states_of(l, steps) + 2.0) * (double)l->state_bytes;
 }
 
 /* Residuals are kept where the whole trajectory with them takes at most half of the memory that is available (all of
@@ -70,9 +97,10 @@ static int64_t best_stride(int64_t steps, int64_t state_bytes, int64_t residual_
 static layout choose_layout(const settings *set, int64_t steps, int64_t state_bytes, int64_t residual_bytes,
                             int64_t available)
 {
-    const layout states = {.stride = 1, .state_bytes = state_bytes};
+    const layout states = {.steps = steps, .state_bytes = state_bytes};
     const layout kept = {.keeps = true,
-                         .stride = best_stride(steps, state_bytes, residual_bytes),
+                         .sparse = state_bytes > residual_bytes / 8, /* those small beside residuals are stored */
+                         .steps = steps,
                          .state_bytes = state_bytes,
                          .residual_bytes = residual_bytes};
     const int64_t some = steps > 0 ? steps : 1024;
@@ -113,62 +141,75 @@ static void end(void *run)
         return;
     const ho_system_api *api = r->api;
     ho_system *s = r->system;
-    for (int64_t i = 0; i < r->states.made; i++)
-        api->vector_free(s, r->states.items[i]);
-    for (int64_t i = 0; i < r->between.made; i++)
-        api->vector_free(s, r->between.items[i]);
-    for (int64_t i = 0; i < r->residuals.made; i++)
-        api->residuals_free(s, r->residuals.items[i]);
-    api->vector_free(s, r->walking[0]);
-    api->vector_free(s, r->walking[1]);
+    for (int64_t i = 0; i < r->all.count; i++)
+        api->vector_free(s, r->all.items[i].thing);
+    for (int64_t i = 0; i < r->residuals.count; i++)
+        api->residuals_free(s, r->residuals.items[i].thing);
     api->vector_free(s, r->adjoint);
     api->vector_free(s, r->next);
     history_free(&r->history);
     sweep_free(&r->back);
-    api->free_memory(s, r->states.items);
+    api->free_memory(s, r->all.items);
+    api->free_memory(s, r->free.items);
+    api->free_memory(s, r->stored.items);
     api->free_memory(s, r->between.items);
     api->free_memory(s, r->residuals.items);
     api->free_memory(s, r->initial_lambda);
     api->free_memory(s, r);
 }
 
-/* Makes room for one more item. */
-static ho_status grow(const reverse_run *r, list *l)
+/* Makes room for so many items. */
+static ho_status reserve(const reverse_run *r, list *l, int64_t count)
 {
-    if (l->made < l->capacity)
+    if (count <= l->capacity)
         return HO_OK;
     const int64_t larger = l->capacity > 0 ? 2 * l->capacity : 64;
-    void **moved = r->api->alloc(r->system, (uint64_t)larger * sizeof *moved);
+    item *moved = r->api->alloc(r->system, (uint64_t)larger * sizeof *moved);
     if (!moved)
         return HO_FAILED;
-    if (l->made > 0)
-        memcpy(moved, l->items, (size_t)l->made * sizeof *moved);
+    if (l->count > 0)
+        memcpy(moved, l->items, (size_t)l->count * sizeof *moved);
     r->api->free_memory(r->system, l->items);
     l->items = moved;
     l->capacity = larger;
     return HO_OK;
 }
 
-/* Vector number i, which is made if it is the first that does not exist; NULL: out of memory. */
-static ho_vector *vector_at(const reverse_run *r, list *l, int64_t i)
+static ho_status add(const reverse_run *r, list *l, void *thing, int64_t position)
 {
-    if (i < l->made)
-        return l->items[i];
-    if (grow(r, l) != HO_OK || !(l->items[i] = r->api->vector_new(r->system, 1)))
+    if (!thing || reserve(r, l, l->count + 1) != HO_OK)
+        return HO_FAILED;
+    l->items[l->count++] = (item){thing, position};
+    return HO_OK;
+}
+
+static const item *last_of(const list *l)
+{
+    return l->items + l->count - 1;
+}
+
+/* A vector that no state is in; NULL: out of memory. */
+static ho_vector *free_vector(reverse_run *r)
+{
+    if (r->free.count > 0)
+        return r->free.items[--r->free.count].thing;
+    if (reserve(r, &r->all, r->all.count + 1) != HO_OK || reserve(r, &r->free, r->all.count + 1) != HO_OK)
         return NULL;
-    l->made++;
-    return l->items[i];
+    ho_vector *made = r->api->vector_new(r->system, 1);
+    return made && add(r, &r->all, made, 0) == HO_OK ? made : NULL;
+}
+
+static void set_free(reverse_run *r, void *vector)
+{
+    r->free.items[r->free.count++] = (item){.thing = vector};
 }
 
 static ho_residuals *residuals_at(reverse_run *r, int64_t i)
 {
     list *l = &r->residuals;
-    if (i < l->made)
-        return l->items[i];
-    if (grow(r, l) != HO_OK || !(l->items[i] = r->api->residuals_new(r->system)))
+    if (i == l->count && (reserve(r, l, i + 1) != HO_OK || add(r, l, r->api->residuals_new(r->system), i) != HO_OK))
         return NULL;
-    l->made++;
-    return l->items[i];
+    return l->items[i].thing;
 }
 
 static ho_status make_vectors(reverse_run *r, const settings *set)
@@ -182,10 +223,9 @@ static ho_status make_vectors(reverse_run *r, const settings *set)
     r->layout = choose_layout(set, steps, r->api->vector_bytes(r->system, r->adjoint), kept, available);
     if (check_room(r, set, steps, available) != HO_OK)
         return HO_FAILED;
-    for (int i = 0; r->layout.stride > 1 && i < 2; i++)
-        if (!(r->walking[i] = r->api->vector_new(r->system, 1)))
-            return HO_FAILED;
-    r->current = vector_at(r, &r->states, 0);
+    r->current = free_vector(r);
+    if (r->current && add(r, &r->stored, r->current, 0) != HO_OK)
+        return HO_FAILED;
     return r->current ? HO_OK : HO_FAILED;
 }
 
@@ -210,13 +250,6 @@ static ho_status start(void *self, ho_system *s, const double *lambda, void **ru
     return HO_OK;
 }
 
-/* Where the state of a position goes on the way forward; NULL: out of memory. */
-static ho_vector *place_of(reverse_run *r, int64_t position)
-{
-    const int64_t stride = r->layout.stride;
-    return position % stride == 0 ? vector_at(r, &r->states, position / stride) : r->walking[position % 2];
-}
-
 static ho_status take_step(reverse_run *r, int64_t t, const double *lambda, ho_vector *to)
 {
     if (!r->layout.keeps)
@@ -231,14 +264,16 @@ static ho_status go_on(reverse_run *r)
     const double *lambda;
     const int64_t t = history_step(&r->history, r->position, &lambda);
     ho_status status = r->api->poll(r->system);
-    ho_vector *to = status == HO_OK ? place_of(r, r->position + 1) : NULL;
+    ho_vector *to = status == HO_OK ? free_vector(r) : NULL;
     if (status == HO_OK)
         status = to ? take_step(r, t, lambda, to) : HO_FAILED;
     if (status != HO_OK)
         return status;
+    if (last_of(&r->stored)->thing != r->current)
+        set_free(r, r->current);
     r->current = to;
     r->position++;
-    return HO_OK;
+    return is_stored(&r->layout, r->position) ? add(r, &r->stored, to, r->position) : HO_OK;
 }
 
 static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda)
@@ -255,21 +290,51 @@ static ho_status advance(void *run, int64_t t0, int64_t t1, const double *lambda
 
 /* ---- back -------------------------------------------------------------------------------------------------------- */
 
-/* The states after the stored one at `first`, up to that of position `last`. */
-static ho_status compute_between(reverse_run *r, int64_t first, int64_t last)
+/* Where the stretch begins that ends with a position. */
+static int64_t stretch_before(const layout *l, int64_t last)
 {
-    const ho_vector *from = r->states.items[first / r->layout.stride];
+    do
+        last--;
+    while (!is_stored(l, last));
+    return last;
+}
+
+/* The states after the stored one at `first`, up to that of position last - 1. That one may have to be computed again
+ * too, and stored ones before it: an earlier way back has set them free. */
+static ho_status compute_stretch(reverse_run *r, int64_t first, int64_t last)
+{
+    const item *begin = last_of(&r->stored);
+    ho_vector *from = begin->thing;
     ho_status status = HO_OK;
-    for (int64_t position = first; position < last && status == HO_OK; position++) {
+    for (int64_t position = begin->position; position + 1 < last && status == HO_OK; position++) {
         const double *lambda;
         const int64_t t = history_step(&r->history, position, &lambda);
-        ho_vector *to = vector_at(r, &r->between, position - first);
+        const bool passing = position < first && !is_stored(&r->layout, position);
+        ho_vector *to = free_vector(r);
         status = to ? r->api->poll(r->system) : HO_FAILED;
         if (status == HO_OK)
-            status = r->api->residual_step(r->system, r->residuals.items[position], t, lambda, from, to);
+            status = r->api->residual_step(r->system, r->residuals.items[position].thing, t, lambda, from, to);
+        if (status == HO_OK && position + 1 > first)
+            status = add(r, &r->between, to, position + 1);
+        else if (status == HO_OK && is_stored(&r->layout, position + 1))
+            status = add(r, &r->stored, to, position + 1);
+        if (passing)
+            set_free(r, from);
         from = to;
     }
     return status;
+}
+
+/* Sets free the states that a way back from position `last` does not need, but for the current one. */
+static void leave_behind(reverse_run *r, int64_t last)
+{
+    while (r->between.count > 0)
+        set_free(r, r->between.items[--r->between.count].thing);
+    while (r->layout.sparse && last_of(&r->stored)->position >= last) {
+        void *state = r->stored.items[--r->stored.count].thing;
+        if (state != r->current)
+            set_free(r, state);
+    }
 }
 
 static ho_status step_back(reverse_run *r, int64_t position, const ho_vector *state, double *gradient)
@@ -280,8 +345,8 @@ static ho_status step_back(reverse_run *r, int64_t position, const ho_vector *st
     if (status != HO_OK)
         return status;
     if (r->layout.keeps)
-        status = r->api->residual_vjp(r->system, r->residuals.items[position], t, lambda, state, r->adjoint, r->next,
-                                      gradient);
+        status = r->api->residual_vjp(r->system, r->residuals.items[position].thing, t, lambda, state, r->adjoint,
+                                      r->next, gradient);
     else
         status = r->api->vjp(r->system, t, lambda, state, r->adjoint, r->next, gradient);
     ho_vector *old = r->adjoint;
@@ -300,16 +365,19 @@ static ho_status hypergradient(void *run, const double *lambda, double *value, d
         memset(gradient, 0, (size_t)r->history.lambda_size * sizeof(double));
         status = r->api->error_gradient(r->system, lambda, r->current, value, r->adjoint, gradient);
     }
-    const int64_t stride = r->layout.stride;
+    const bool sparse = r->layout.sparse;
     while (status == HO_OK && last > 0) {
         sweep_rest(&r->back, last, *value, gradient);
-        const int64_t first = (last - 1) / stride * stride;
-        status = compute_between(r, first, last - 1);
-        for (; status == HO_OK && last > first; last--)
-            status = step_back(r, last - 1,
-                               last - 1 > first ? r->between.items[last - 2 - first] : r->states.items[first / stride],
-                               gradient);
+        leave_behind(r, last);
+        const int64_t first = stretch_before(&r->layout, last);
+        status = sparse ? compute_stretch(r, first, last) : HO_OK;
+        for (; status == HO_OK && last > first; last--) {
+            const list *l = last - 1 > first ? &r->between : &r->stored;
+            const int64_t i = last - 1 > first ? last - 2 - first : sparse ? l->count - 1 : first;
+            status = step_back(r, last - 1, l->items[i].thing, gradient);
+        }
     }
+    leave_behind(r, 1);
     if (status == HO_OK && r->initial_lambda)
         status = r->api->initial_vjp(r->system, r->initial_lambda, r->adjoint, gradient);
     return status;
@@ -324,10 +392,12 @@ static const ho_vector *state(void *run)
 static ho_status forget(void *run)
 {
     reverse_run *r = run;
-    ho_vector *first = r->states.items[0];
-    if (r->current != first)
-        r->api->copy(r->system, r->current, first);
-    r->current = first;
+    r->free.count = 0;
+    for (int64_t i = 0; i < r->all.count; i++)
+        if (r->all.items[i].thing != r->current)
+            set_free(r, r->all.items[i].thing);
+    r->stored.count = 1;
+    r->stored.items[0] = (item){r->current, 0};
     r->position = 0;
     history_clear(&r->history);
     r->api->free_memory(r->system, r->initial_lambda);
@@ -341,7 +411,7 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
     reverse_run *r = run;
     int64_t last = r->position;
     r->api->pass(r->system, snapshot, &last, sizeof last);
-    r->api->pass_vector(r->system, snapshot, r->states.items[0]);
+    r->api->pass_vector(r->system, snapshot, r->stored.items[0].thing);
     ho_status status = history_pass_lambda(&r->history, snapshot, &r->initial_lambda);
     if (status == HO_OK)
         status = history_pass(&r->history, snapshot);
@@ -353,21 +423,20 @@ static ho_status pass(void *run, ho_snapshot *snapshot)
 static int64_t residual_bytes(void *run)
 {
     const reverse_run *r = run;
-    return r->residuals.made * r->layout.residual_bytes;
+    return r->residuals.count * r->layout.residual_bytes;
 }
 
 static int64_t bytes(void *run)
 {
     const reverse_run *r = run;
-    const int64_t walking = r->layout.stride > 1 ? 2 : 0;
-    return (r->states.made + r->between.made + walking) * r->layout.state_bytes + residual_bytes(run);
+    return r->all.count * r->layout.state_bytes + residual_bytes(run);
 }
 
 static ho_call_cost estimate(void *self, const ho_mode_costs *c)
 {
     const layout l = choose_layout(self, c->steps, c->state_bytes, c->residual_bytes, c->memory);
     const ho_call_cost *step = l.keeps ? &c->linearize : &c->step, *vjp = l.keeps ? &c->residual_vjp : &c->vjp;
-    const double again = l.stride > 1 ? 1.0 - 1.0 / (double)l.stride : 0.0;
+    const double again = 1.0 - (double)states_of(&l, c->steps) / ((double)c->steps + 1.0);
     /* The whole way back each time: on average over half of the steps. */
     const double back = (double)c->steps * (double)(c->hypergradients + 1) / 2.0;
     return (ho_call_cost){

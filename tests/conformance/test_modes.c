@@ -276,14 +276,23 @@ Test(reverse, with_residuals_holds_few_states_and_computes_the_others_again)
     double value, gradient[LAMBDA];
     cr_assert_eq(k.mode.calls->advance(k.run, 0, 95, ho_action_base), HO_OK);
     cr_expect_eq(f.linearized, 95);
-    /* Of 96 states every tenth, and two on the way. */
+    /* Of 96 states those of 0, 9, 22, 34, 45, 55, 64, 72, 79, 85, 90 and 94 = 100 - (1 + 2 + 3), and the last. */
     cr_expect_eq(k.mode.calls->residual_bytes(k.run), 95 * 40);
-    cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + (10 + 2) * STATE_BYTES);
+    cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + 13 * STATE_BYTES);
     cr_assert_eq(k.mode.calls->hypergradient(k.run, ho_action_base, &value, gradient), HO_OK);
-    /* The first of each stretch follows from a stored state: 8 more of ten, 4 of five. */
-    cr_expect_eq(f.recomputed, 9 * 9 + 4);
+    cr_expect_eq(f.recomputed, 95 - 12);
     cr_expect_eq(f.states_computed, 95);
-    cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + (10 + 2 + 9) * STATE_BYTES);
+    /* A stretch of 4 steps adds 3 to 11 stored ones and the last; one of 5, 4 to 10. */
+    cr_expect_eq(k.mode.calls->bytes(k.run), 95 * 40 + 15 * STATE_BYTES);
+    /* Another way back finds few of them. */
+    double again[LAMBDA];
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, ho_action_base, &value, again), HO_OK);
+    cr_expect(memcmp(gradient, again, sizeof again) == 0);
+    cr_expect(f.recomputed > 2 * (95 - 12) && f.recomputed < 3 * 95, "%d", (int)f.recomputed);
+    cr_expect_eq(f.states_computed, 95);
+    cr_assert_eq(k.mode.calls->advance(k.run, 95, 100, ho_action_base), HO_OK);
+    cr_assert_eq(k.mode.calls->hypergradient(k.run, ho_action_base, &value, again), HO_OK);
+    cr_expect_leq(k.mode.calls->bytes(k.run), 100 * 40 + 16 * STATE_BYTES);
     end_reverse(&k, &f);
 }
 
@@ -313,8 +322,8 @@ static bool keeps_residuals(int64_t steps, int64_t residual_bytes, int64_t avail
 
 Test(reverse, keeps_residuals_where_they_fit_in_half_of_the_memory_or_take_less_than_states)
 {
-    /* 100 steps with 5 states' worth of residuals: 500, 11 stored states, 9 + 2 between, two adjoints. */
-    const int64_t needed = (500 + 11 + 11 + 2) * STATE_BYTES;
+    /* 100 steps with 5 states' worth of residuals: 500, 15 states, two adjoints. */
+    const int64_t needed = (500 + 15 + 2) * STATE_BYTES;
     cr_expect(keeps_residuals(100, 5 * STATE_BYTES, 2 * needed));
     cr_expect_not(keeps_residuals(100, 5 * STATE_BYTES, 2 * needed - 2));
     cr_expect(keeps_residuals(100, STATE_BYTES / 2, 103 * STATE_BYTES));
