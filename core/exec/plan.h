@@ -131,6 +131,7 @@ typedef struct ho_step {
     int32_t level;
     int32_t together;    /* this many steps from here on run by row blocks; 0: one after another */
     int64_t rows, block; /* together: of all, and of a block */
+    bool by_rows;        /* in a block: rows need nothing but the same rows of other such steps */
     union {
         ho_scalar_step scalar;
         ho_kernel kernel;

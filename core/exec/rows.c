@@ -153,6 +153,17 @@ static void keep_alive(const ho_plan *plan, ho_buffer *buffers, int32_t first, i
             buffers[i].first = first;
 }
 
+/* Whether each row of the result needs the same rows only: sums over rows need all. */
+static bool is_by_rows(const ho_plan *plan, const ho_step *step)
+{
+    if (step->kind == HO_STEP_PRODUCT)
+        return plan->arithmetic->product_unit(&step->as.product) == 1;
+    bool by_rows = step->kind == HO_STEP_KERNEL;
+    for (size_t i = 0; by_rows && i < step->as.kernel.reduce_count; i++)
+        by_rows = step->as.kernel.reduces[i].inner == 1;
+    return by_rows;
+}
+
 void ho_find_row_blocks(ho_plan *plan, ho_buffer *buffers)
 {
     finder f = {.plan = plan, .buffers = ho_alloc((plan->buffer_count + 1) * sizeof *f.buffers)};
@@ -163,6 +174,8 @@ void ho_find_row_blocks(ho_plan *plan, ho_buffer *buffers)
         plan->steps[i].together = (int32_t)count;
         plan->steps[i].rows = f.rows;
         plan->steps[i].block = f.block;
+        for (size_t j = i; j < i + count; j++)
+            plan->steps[j].by_rows = is_by_rows(plan, &plan->steps[j]);
         keep_alive(plan, buffers, (int32_t)i, (int32_t)(i + count - 1));
     }
     free(f.buffers);

@@ -164,26 +164,46 @@ static void run_step(const ho_plan *plan, const ho_step *step, const ho_worker *
     }
 }
 
-/* A worker on its way through the steps. Those that are not shared are the first worker's; before the next shared one
- * the others wait for it. */
+/* How workers take a step: each has a share of it, or of a row block its own rows, or the first has all. */
+typedef enum way { NOT_YET, SHARED, OWN_ROWS, ALONE } way;
+
+/* A worker on its way through the steps. */
 typedef struct walk {
     ho_plan *plan;
     ho_worker worker;
-    bool behind; /* the first worker may have run steps that others have not waited for */
+    way last; /* how the last step was taken, which others may not have done with */
 } walk;
 
+/* The first block of rows is shared, since what the others need for theirs is packed with it. */
+static way way_of(const ho_step *step, ho_rows rows)
+{
+    if (step->by_rows && rows.first > 0)
+        return OWN_ROWS;
+    return ho_shared_work(step, rows) > 0 ? SHARED : ALONE;
+}
+
+static ho_rows own_rows(const ho_worker *worker, ho_rows rows)
+{
+    const int64_t count = rows.last - rows.first;
+    return (ho_rows){rows.first + count * worker->index / worker->count,
+                     rows.first + count * (worker->index + 1) / worker->count, rows.of};
+}
+
+/* One waits for the others, unless what this step reads is one's own, too. */
 static void take_step(walk *w, size_t i, ho_rows rows)
 {
     const ho_step *step = &w->plan->steps[i];
-    const bool shared = w->worker.count > 1 && ho_shared_work(step, rows) > 0;
     const ho_worker alone = {.count = 1, .temps = w->worker.temps};
-    if (shared && w->behind)
+    const way now = w->worker.count > 1 ? way_of(step, rows) : ALONE;
+    if (w->last != NOT_YET && (now != w->last || now == SHARED))
         ho_worker_wait(&w->worker);
-    if (shared || w->worker.index == 0)
-        run_step(w->plan, step, shared ? &w->worker : &alone, rows);
-    if (shared)
-        ho_worker_wait(&w->worker);
-    w->behind = !shared;
+    w->last = now;
+    if (now == SHARED)
+        run_step(w->plan, step, &w->worker, rows);
+    else if (now == OWN_ROWS)
+        run_step(w->plan, step, &alone, own_rows(&w->worker, rows));
+    else if (w->worker.index == 0)
+        run_step(w->plan, step, &alone, rows);
 }
 
 static void take_steps(walk *w, size_t first, size_t count, ho_rows rows)
@@ -200,7 +220,7 @@ static void take_steps(walk *w, size_t first, size_t count, ho_rows rows)
 static void run_all(void *context, int32_t index, int32_t count)
 {
     ho_plan *plan = context;
-    walk w = {plan, {index, count, (char *)plan->temps + (uint64_t)index * plan->temps_bytes}, false};
+    walk w = {plan, {index, count, (char *)plan->temps + (uint64_t)index * plan->temps_bytes}, NOT_YET};
     for (size_t i = 0, together; i < plan->step_count; i += together) {
         const ho_step *step = &plan->steps[i];
         together = step->together ? (size_t)step->together : 1;

@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "exec/plan.h"
 
-enum { LEAVES = 8, OUTPUTS = 22 };
+enum { LEAVES = 8, OUTPUTS = 24 };
 
 /* Steps of every kind that workers share, each large enough for that. */
 typedef struct work {
@@ -91,14 +91,19 @@ static void add_sums(work *w, ho_node hidden)
                               2, 1));
 }
 
-/* A matrix that is read twice goes by blocks of its rows. */
+/* A matrix that is read twice goes by blocks of its rows, with sums of rows and over them. */
 static void add_row_blocks(work *w)
 {
     ho_graph *g = w->graph;
     const ho_node x = leaf(w, 6, 2500, 210);
     const ho_node weights = ho_node_slice(g, w->in[3], 2, 0, 210);
-    const ho_node e = ho_node_unary(g, HO_OP_TANH, ho_node_matmul(g, x, weights));
-    add(w, transposed_product(w, x, e));
+    const ho_node e = ho_node_unary(g, HO_OP_EXP, ho_node_matmul(g, x, weights));
+    const ho_node sums = ho_node_reduce(g, HO_OP_SUM, e, 1, 1);
+    const ho_node column = ho_node_reshape(g, sums, ho_shape_of(2, (int64_t[]){2500, 1}));
+    const ho_node share = ho_node_binary_broadcast(g, HO_OP_DIV, e, column);
+    add(w, transposed_product(w, x, share));
+    add(w, ho_node_reduce(g, HO_OP_SUM, share, 2, 1));
+    add(w, sums);
 }
 
 static work make(ho_error *error)
