@@ -74,11 +74,12 @@ void ho_registry_free(ho_registry *registry)
 }
 
 /* libltdl binds functions lazily and says "file not found" to nearly everything. Asking the loader first makes an
- * undefined function a sentence now instead of the program's end later, and keeps the loader's own words. */
-static lt_dlhandle open_module(const char *path, ho_error *error)
+ * undefined function a sentence now instead of the program's end later, and keeps the loader's own words. `binding`:
+ * RTLD_NOW; or RTLD_LAZY, which is quicker where nothing will be called. */
+static lt_dlhandle open_module(const char *path, int binding, ho_error *error)
 {
     errno = 0;
-    void *bound = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *bound = dlopen(path, binding | RTLD_LOCAL);
     if (!bound) {
         const ho_status status = ho_status_of(errno);
         const char *why = dlerror();
@@ -131,10 +132,10 @@ static const ho_plugin *find_descriptor(lt_dlhandle handle, const char *path, ui
 }
 
 /* A file by its absolute path, which has a '/', so that neither libltdl nor the loader searches its own folders. */
-static ho_loaded *read_module(ho_registry *registry, const char *path, const char *real, ho_error *error)
+static ho_loaded *read_module(ho_registry *registry, const char *path, const char *real, int binding, ho_error *error)
 {
     uint64_t size = 0;
-    lt_dlhandle handle = open_module(real, error);
+    lt_dlhandle handle = open_module(real, binding, error);
     const ho_plugin *symbol = handle ? find_descriptor(handle, path, &size, error) : NULL;
     return symbol ? ho_descriptors_read(symbol, size, ho_arena_strdup(registry->arena, path), registry->arena, error)
                   : NULL;
@@ -176,7 +177,7 @@ static const ho_loaded *load(ho_registry *registry, const char *path, ho_error *
     if (!loaded) {
         const char *kept = ho_arena_strdup(registry->arena, real);
         ho_loading(kept);
-        loaded = read_module(registry, path, kept, error);
+        loaded = read_module(registry, path, kept, RTLD_NOW, error);
         ho_calling(NULL, NULL);
         if (loaded) {
             const char *sum = checksum(registry->arena, real);
@@ -263,8 +264,8 @@ static void try_to_load(void *context, const char *path)
 {
     ho_error error = {0};
     char *real = realpath(path, NULL);
-    if (real && !find_loaded(context, real))
-        load(context, path, &error);
+    if (real && !find_loaded(context, real) && ho_elf_check(path, &error) == HO_OK)
+        read_module(context, path, real, RTLD_LAZY, &error);
     free(real);
 }
 
