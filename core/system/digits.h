@@ -19,7 +19,7 @@
  * takes as much time as a training without a hypergradient, so only the first hypergradient has one, and each 32nd
  * after it; between them, the amplification stays as it was. Adjoints that go back over all steps show nearly all of
  * this. Where they nowhere rise more than fivefold there is no shadow, and the amplification is 1; else the training is
- * repeated beside one afterwards (shadow.h).
+ * repeated beside one afterwards (shadow.h). Online, and in forward mode, the shadow runs beside the training itself.
  *
  * Backwards, G is a sum of terms c_t = a_t B_t: the cancellation is sum ||c_t|| / ||G||. B_t carries errors of the size
  * that it had once, even where it has become small: the noise is max_t ||c_t|| / ||a_t|| sqrt(sum_{j >= t} ||a_j||^2) /
