@@ -77,9 +77,11 @@ static inline double sum_of_segment(const REAL *a, int64_t n)
     return sum_of_eight(sums);
 }
 
+#define IS_NAN(x) ((x) != (x))
+
 INLINE lanes larger(lanes x, lanes y)
 {
-    const lanes_of_bits first = (lanes_of_bits)(x != x) | (lanes_of_bits)(x > y);
+    const lanes_of_bits first = (lanes_of_bits)IS_NAN(x) | (lanes_of_bits)(x > y);
     return (lanes)(((lanes_of_bits)x & first) | ((lanes_of_bits)y & ~first));
 }
 
@@ -161,10 +163,11 @@ INLINE void sum_columns(const int vectors, double *p, const REAL *a, int64_t cou
         at[v] = v + 1 < vectors ? AT_ONCE * v : inner - AT_ONCE;
         sums[v] = *(const loose_doubles *)(p + at[v]);
     }
-    for (int64_t l = 0; l < count; l++)
+    for (int64_t l = 0; l < count; l++) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sums[v] += TO_DOUBLES(VECTOR(a + l * inner + at[v]));
+    }
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
         *(loose_doubles *)(p + at[v]) = sums[v];
