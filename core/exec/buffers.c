@@ -91,11 +91,11 @@ static void count_up(void *to, int64_t n, ho_precision precision)
 /* Of a worker: the temporaries of a kernel, with their addresses, or a product's scratch. */
 static uint64_t temps_of(const ho_plan *plan, const ho_step *step)
 {
-    const uint64_t number = plan->precision == HO_F32 ? sizeof(float) : sizeof(double);
     if (step->kind == HO_STEP_KERNEL)
-        return (uint64_t)step->as.kernel.temps * (HO_TEMP_STRIDE * number + sizeof(void *));
+        return (uint64_t)step->as.kernel.temps * (HO_TEMP_BYTES + sizeof(void *));
     if (step->kind == HO_STEP_PRODUCT && step->as.product.pack >= 0)
-        return (uint64_t)plan->arithmetic->scratch_size(&step->as.product) * number;
+        return (uint64_t)plan->arithmetic->scratch_size(&step->as.product) *
+               (plan->precision == HO_F32 ? sizeof(float) : sizeof(double));
     return 0;
 }
 

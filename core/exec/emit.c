@@ -18,6 +18,12 @@ static size_t item_bytes(const emitter *e)
     return e->plan->precision == HO_F32 ? sizeof(float) : sizeof(double);
 }
 
+/* Entries of a block. */
+static int64_t block_of(const emitter *e)
+{
+    return HO_BLOCK_BYTES / (int64_t)item_bytes(e);
+}
+
 static int32_t new_buffer(emitter *e, uint64_t bytes)
 {
     ho_grow((void **)&e->buffers, &e->buffer_capacity, e->plan->buffer_count, sizeof *e->buffers);
@@ -227,7 +233,7 @@ static void write_reduce(writer *w, int32_t index)
         .op = item->op, .outer = item->around.outer, .extent = item->around.extent, .inner = item->around.inner};
     r->result = item->shape.rank == 0 ? (ho_operand){HO_IN_SLOT, slot_of(w->e, item), 0} : storage(w->e, index, 0);
     /* What lines leave in each part is little beside the part. */
-    for (r->part = HO_BLOCK; r->inner > 1 && r->part < 8 * r->inner; r->part *= 2)
+    for (r->part = block_of(w->e); r->inner > 1 && r->part < 8 * r->inner; r->part *= 2)
         ;
     k->grain = k->grain > r->part ? k->grain : r->part;
     const int64_t parts = (k->count + r->part - 1) / r->part;
@@ -322,7 +328,7 @@ static void emit_kernel(emitter *e, const int32_t *members, size_t count, int64_
 {
     size_t at = e->plan->step_count;
     new_step(e, HO_STEP_KERNEL, level);
-    ho_kernel kernel = {.count = elements, .grain = HO_BLOCK};
+    ho_kernel kernel = {.count = elements, .grain = block_of(e)};
     writer w = {.e = e, .kernel = &kernel, .level = level, .streams = should_stream(e, members, count)};
     for (size_t i = 0; i < count; i++) {
         const ho_item *item = &e->low->items[members[i]];

@@ -36,6 +36,10 @@
 #endif
 #define ENTRIES INDEPENDENT for (int64_t i = 0; i < n; i++)
 
+/* In entries: of a block; between temporaries. */
+#define BLOCK       ((int64_t)(HO_BLOCK_BYTES / sizeof(REAL)))
+#define TEMP_STRIDE ((int64_t)(HO_TEMP_BYTES / sizeof(REAL)))
+
 typedef struct block {
     int64_t first, n; /* elements first .. first+n-1 of the kernel */
     int64_t ahead;    /* how much of the next block's results is fetched: a block, in a large kernel; else 0 */
@@ -66,10 +70,10 @@ static REAL *target(const block *b, const ho_operand *operand)
     if (operand->kind != HO_IN_TEMP) {
         REAL *at = in_buffer(b, operand);
         for (int64_t i = 0; i < b->ahead; i += (int64_t)(64 / sizeof(REAL)))
-            __builtin_prefetch(at + HO_BLOCK + i, 1, 2);
+            __builtin_prefetch(at + BLOCK + i, 1, 2);
         return at;
     }
-    REAL *own = b->temps + (int64_t)operand->index * HO_TEMP_STRIDE;
+    REAL *own = b->temps + (int64_t)operand->index * TEMP_STRIDE;
     b->at[operand->index] = own;
     return own;
 }
@@ -314,12 +318,11 @@ static void run_kernel(const ho_kernel *kernel, void *const *address, double *sl
     const int64_t width = kernel->count / rows.of, first = rows.first * width, end = rows.last * width;
     const int64_t first_grain = first / kernel->grain, grains = even_part(end, kernel->grain) - first_grain;
     const int64_t own = least_of(end, kernel->grain * (first_grain + share_end(worker, grains)));
-    block b = {
-        .address = address, .slots = slots, .temps = worker->temps, .ahead = kernel->count >= LARGE ? HO_BLOCK : 0};
-    b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * HO_TEMP_STRIDE);
+    block b = {.address = address, .slots = slots, .temps = worker->temps, .ahead = kernel->count >= LARGE ? BLOCK : 0};
+    b.at = (const REAL **)(void *)(b.temps + (int64_t)kernel->temps * TEMP_STRIDE);
     b.first = most_of(first, kernel->grain * (first_grain + share_start(worker, grains)));
     for (; b.first < own; b.first += b.n) {
-        b.n = part_end(b.first, HO_BLOCK, own) - b.first;
+        b.n = part_end(b.first, BLOCK, own) - b.first;
         run_block(kernel, &b);
     }
 #if defined(__AVX2__)

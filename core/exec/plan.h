@@ -15,10 +15,11 @@
 #include "exec/exec.h"
 #include "exec/threads.h"
 
-/* Elements per block of a kernel. Sums are split at multiples of it, so their bits depend on it. */
-#define HO_BLOCK 512
+/* The entries of a block of a kernel take so many bytes: a few temporaries fit the first-level cache. Sums are split at
+ * multiples of a block, so their bits depend on it. */
+#define HO_BLOCK_BYTES 4096
 /* Distance between temporaries: not a power of two, so that they do not compete for the same cache lines. */
-#define HO_TEMP_STRIDE (HO_BLOCK + 32)
+#define HO_TEMP_BYTES (HO_BLOCK_BYTES + 256)
 
 /* ---- what runs ------------------------------------------------------------------------------------------------- */
 

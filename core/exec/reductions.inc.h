@@ -134,7 +134,7 @@ static void put_result(const ho_reduce_into *r, const block *b, int64_t at, doub
 INLINE void reduce_lines(const ho_reduce_into *r, double (*segment)(const REAL *, int64_t), const REAL *a,
                          const block *b)
 {
-    double *unfinished = (double *)b->address[r->partial] + b->first / HO_BLOCK * 2;
+    double *unfinished = (double *)b->address[r->partial] + b->first / BLOCK * 2;
     int64_t o = b->first / r->extent, e = b->first % r->extent, left = b->n;
     for (int64_t n; left > 0; left -= n, a += n, o++, e = 0) {
         n = least_of(r->extent - e, left);
