@@ -60,11 +60,18 @@ typedef struct reverse_run {
 
 #define STRETCH 16 /* where the number of steps is unknown */
 
-/* The least n with n (n + 1) / 2 steps at least. */
+/* Of two neighbours one is even: no product overflows, whatever the steps. */
+static uint64_t triangle(int64_t n)
+{
+    const uint64_t a = (uint64_t)n, b = a + 1;
+    return a % 2 == 0 ? a / 2 * b : a * (b / 2);
+}
+
+/* The least n whose triangle has so many steps at least. */
 static int64_t rows_of(int64_t steps)
 {
     int64_t n = (int64_t)((sqrt(8.0 * (double)steps + 1.0) - 1.0) / 2.0);
-    while (n * (n + 1) / 2 < steps)
+    while (triangle(n) < (uint64_t)steps)
         n++;
     return n;
 }
@@ -77,19 +84,19 @@ static bool is_stored(const layout *l, int64_t position)
     if (l->steps <= 0 || position > l->steps)
         return position % STRETCH == 0;
     const int64_t left = l->steps - position, n = rows_of(left);
-    return n * (n + 1) / 2 == left;
+    return triangle(n) == (uint64_t)left;
 }
 
 /* States held at once. */
-static int64_t states_of(const layout *l, int64_t steps)
+static double states_of(const layout *l, int64_t steps)
 {
-    return !l->sparse ? steps + 1 : l->steps > 0 ? rows_of(steps) + 1 : steps / STRETCH + STRETCH + 1;
+    return 1.0 + (double)(!l->sparse ? steps : l->steps > 0 ? rows_of(steps) : steps / STRETCH + STRETCH);
 }
 
 /* Two adjoints among it. */
 static double bytes_of(const layout *l, int64_t steps)
 {
-    return (double)steps * (double)l->residual_bytes + ((double)states_of(l, steps) + 2.0) * (double)l->state_bytes;
+    return (double)steps * (double)l->residual_bytes + (states_of(l, steps) + 2.0) * (double)l->state_bytes;
 }
 
 /* Residuals are kept where the whole trajectory with them takes at most half of the memory that is available (all of
@@ -436,7 +443,7 @@ static ho_call_cost estimate(void *self, const ho_mode_costs *c)
 {
     const layout l = choose_layout(self, c->steps, c->state_bytes, c->residual_bytes, c->memory);
     const ho_call_cost *step = l.keeps ? &c->linearize : &c->step, *vjp = l.keeps ? &c->residual_vjp : &c->vjp;
-    const double again = 1.0 - (double)states_of(&l, c->steps) / ((double)c->steps + 1.0);
+    const double again = 1.0 - states_of(&l, c->steps) / ((double)c->steps + 1.0);
     /* The whole way back each time: on average over half of the steps. */
     const double back = (double)c->steps * (double)(c->hypergradients + 1) / 2.0;
     return (ho_call_cost){
