@@ -17,6 +17,10 @@
 /* A number that one thread lets grow and others wait for. */
 typedef _Atomic uint64_t event;
 
+/* One task goes without others after one that was late, and twice as many each time that the next is late again. */
+#define LEAST_APART 1
+#define MOST_APART  256
+
 /* Each has a pair of cache lines of its own, so that no word travels but those that are waited for. */
 typedef struct pool_worker {
     _Alignas(128) event arrivals; /* where all wait for each other, in all tasks so far */
@@ -30,17 +34,17 @@ static struct {
     bool handles_forks;
     void (*task)(void *context, int32_t index, int32_t count);
     void *context;
-    uint64_t arrivals;     /* of each worker, before the task */
-    double ended;          /* the last task, seconds */
-    int32_t apart;         /* so many tasks are not offered to others, since these came late */
-    pthread_mutex_t mutex; /* of sleeping */
+    uint64_t arrivals;       /* of each worker, before the task */
+    double waited, ended;    /* seconds: how long the first worker has waited in this task; when the last one ended */
+    int32_t apart, patience; /* so many tasks are not offered to others; so many after the next that is late */
+    pthread_mutex_t mutex;   /* of sleeping */
     pthread_cond_t woken;
     _Alignas(128) event begun; /* tasks so far, times COUNTS, and workers of the last */
     atomic_int sleepers;
-    atomic_bool late; /* a worker has waited long for others */
     pool_worker workers[MOST];
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
           .threads = 1,
+          .patience = LEAST_APART,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .woken = PTHREAD_COND_INITIALIZER};
 
@@ -54,6 +58,10 @@ int32_t ho_threads(void)
 void ho_exec_threads(int threads)
 {
     wanted = threads < 1 ? 1 : threads > MOST ? MOST : threads;
+    pthread_mutex_lock(&pool.busy);
+    pool.apart = 0;
+    pool.patience = LEAST_APART;
+    pthread_mutex_unlock(&pool.busy);
     openblas_set_num_threads(1); /* it is called by each of ours */
 }
 
@@ -61,8 +69,9 @@ void ho_exec_threads(int threads)
 
 /* A step takes some microseconds, and the next plan is run soon after the last, so others are soon here; to be woken
  * takes longer. But if the machine has other work, it should get on. Fifty microseconds, and some two hundred. */
-#define LOOKS  2000
-#define YIELDS 500
+#define FEW_LOOKS 40
+#define LOOKS     2000
+#define YIELDS    500
 
 static void pause_shortly(void)
 {
@@ -72,18 +81,14 @@ static void pause_shortly(void)
 }
 
 /* Until the event has come to `least`; returns what it is. */
-static uint64_t wait_for(event *e, uint64_t least, bool hurries)
+static uint64_t wait_for(event *e, uint64_t least)
 {
     uint64_t now = atomic_load(e);
-    for (int i = 0; now < least && i < LOOKS + YIELDS; i++, now = atomic_load(e)) {
-        if (i < LOOKS) {
+    for (int i = 0; now < least && i < LOOKS + YIELDS; i++, now = atomic_load(e))
+        if (i < LOOKS)
             pause_shortly();
-            continue;
-        }
-        if (hurries && i == LOOKS)
-            atomic_store(&pool.late, true);
-        sched_yield();
-    }
+        else
+            sched_yield();
     if (now >= least)
         return now;
     pthread_mutex_lock(&pool.mutex);
@@ -113,6 +118,20 @@ static uint64_t arrive(int32_t index)
     return arrivals;
 }
 
+/* The clock is not looked at where the other comes soon. */
+static void wait_for_worker(const ho_worker *worker, int32_t other, uint64_t arrivals)
+{
+    event *e = &pool.workers[other].arrivals;
+    for (int i = 0; i < FEW_LOOKS && atomic_load(e) < arrivals; i++)
+        pause_shortly();
+    if (atomic_load(e) >= arrivals)
+        return;
+    const double begun = worker->index == 0 ? ho_seconds() : 0;
+    wait_for(e, arrivals);
+    if (worker->index == 0)
+        pool.waited += ho_seconds() - begun;
+}
+
 void ho_worker_wait(const ho_worker *worker)
 {
     if (worker->count == 1)
@@ -120,7 +139,7 @@ void ho_worker_wait(const ho_worker *worker)
     const uint64_t arrivals = arrive(worker->index);
     for (int32_t i = 0; i < worker->count; i++)
         if (i != worker->index)
-            wait_for(&pool.workers[i].arrivals, arrivals, worker->index == 0);
+            wait_for_worker(worker, i, arrivals);
 }
 
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
@@ -129,7 +148,7 @@ static void *serve(void *of)
 {
     pool_worker *own = of;
     for (uint64_t seen = own->seen;;) {
-        seen = wait_for(&pool.begun, seen + 1, false);
+        seen = wait_for(&pool.begun, seen + 1);
         const int32_t count = (int32_t)(seen % COUNTS);
         if (own->index >= count)
             continue;
@@ -179,23 +198,34 @@ static void begin(int32_t count)
     change(&pool.begun, (atomic_load(&pool.begun) / COUNTS + 1) * COUNTS + (uint64_t)count);
 }
 
-/* A small task is not worth waking others for; but if another one follows so soon (seconds), it is for the next. Where
- * they came late, other programs use their processors: so many small tasks are done without them. */
-#define SOON  50e-6
-#define APART 100
+/* A small task is not worth waking others for; but if another one follows so soon (seconds), it is for the next. */
+#define SOON 50e-6
 
 /* Whether others can be had for a small task without waiting for them. */
 static bool are_at_hand(void)
 {
-    if (pool.apart > 0) {
-        pool.apart--;
-        return false;
-    }
     if (atomic_load(&pool.sleepers) == 0)
         return true;
     if (ho_seconds() - pool.ended < SOON)
         begin(1);
     return false;
+}
+
+/* A task is late if the first worker alone would have been quicker: other programs use the others' processors. */
+static void judge(double seconds, int32_t count)
+{
+    const bool late = count * (seconds - pool.waited) < seconds;
+    pool.apart = late ? pool.patience : 0;
+    pool.patience = !late ? LEAST_APART : pool.patience < MOST_APART ? 2 * pool.patience : MOST_APART;
+}
+
+/* Whether this task goes without others. */
+static bool goes_alone(bool small)
+{
+    if (pool.apart == 0)
+        return small && !are_at_hand();
+    pool.apart--;
+    return true;
 }
 
 void ho_threads_run(int32_t count, bool small, void (*task)(void *context, int32_t index, int32_t count), void *context)
@@ -206,19 +236,20 @@ void ho_threads_run(int32_t count, bool small, void (*task)(void *context, int32
     }
     make_threads(count);
     count = count < pool.threads ? count : pool.threads;
-    if (count > 1 && small && !are_at_hand())
+    if (count > 1 && goes_alone(small))
         count = 1;
+    const double begun = ho_seconds();
     if (count > 1) {
         pool.task = task;
         pool.context = context;
         pool.arrivals = pool.workers[0].arrivals;
-        atomic_store(&pool.late, false);
+        pool.waited = 0;
         begin(count);
     }
     task(context, 0, count);
     ho_worker_wait(&(ho_worker){.count = count});
-    if (small && count > 1 && atomic_load(&pool.late))
-        pool.apart = APART;
     pool.ended = ho_seconds();
+    if (count > 1)
+        judge(pool.ended - begun, count);
     pthread_mutex_unlock(&pool.busy);
 }

@@ -20,7 +20,8 @@ int32_t ho_threads(void);
 /* Calls task(context, index, count) for each index below `count`, in a thread of its own, and returns when all have.
  * `small`: it takes less time than it takes to wake a thread, so only those that are still awake from the last task
  * share it. Where these are not, another thread of the process has the pool, or threads cannot be made, the task is
- * called with index 0 only; so it is told how many there are. */
+ * called with index 0 only; so it is told how many there are. And so are some tasks after one for which the first
+ * worker waited so long that it would have been quicker alone, as where other programs use the processors. */
 void ho_threads_run(int32_t count, bool small, void (*task)(void *context, int32_t index, int32_t count),
                     void *context);
 

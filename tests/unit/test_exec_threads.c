@@ -333,6 +333,45 @@ Test(threads, small_tasks_are_shared_by_those_who_are_awake)
     cr_expect(small_task_has(2, 0));
 }
 
+/* Worker `slow` takes a while, and the others no time. */
+typedef struct uneven {
+    int32_t slow, workers;
+} uneven;
+
+static void take_a_while(void *context, int32_t index, int32_t count)
+{
+    uneven *u = context;
+    if (index == 0)
+        u->workers = count;
+    if (index == u->slow)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* How many tasks go without the others before they have a share again. */
+static int count_alone(uneven *u)
+{
+    for (int i = 0;; i++) {
+        ho_threads_run(2, false, take_a_while, u);
+        if (u->workers == 2 || i > 1000)
+            return i;
+    }
+}
+
+/* As where another program has their processor: the first worker waits longer than it would work. */
+Test(threads, tasks_go_on_without_workers_that_come_late)
+{
+    uneven late = {.slow = 1}, in_time = {.slow = 0};
+    ho_exec_threads(2);
+    cr_expect_eq(count_alone(&late), 0);
+    cr_expect_eq(count_alone(&late), 1);
+    cr_expect_eq(count_alone(&late), 2);
+    cr_expect_eq(count_alone(&in_time), 4);
+    cr_expect_eq(count_alone(&late), 0, "who comes in time has a share at once");
+    cr_expect_eq(count_alone(&late), 1);
+    ho_exec_threads(2);
+    cr_expect_eq(count_alone(&in_time), 0);
+}
+
 /* A plan of a few microseconds wakes nobody. */
 Test(threads, small_plans_run_alone)
 {
