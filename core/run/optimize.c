@@ -40,7 +40,7 @@ static void tell_trouble(ho_optimization *o)
 {
     if (!o->answer.gradient)
         return;
-    tell_once(o, &o->told_digits, o->told_digits ? NULL : ho_rounding_warning(o->best->training));
+    tell_once(o, &o->told_digits, ho_rounding_warning(o->best->training));
     tell_once(o, &o->told_choice, ho_training_told(o->best->training, HO_TELL_CHOICE));
     tell_once(o, &o->told_warning, ho_training_told(o->best->training, HO_TELL_WARNING));
 }
