@@ -233,10 +233,12 @@ Test(folds, are_planned_for)
     cli_result r = cli_run("plan", "base.yaml", "--set", FOLDS, NULL);
     cli_expect_done(r);
     cr_expect(strstr(r.out, "trainings             4: the validation error is the mean over 4 folds"), "%s", r.out);
-    const char *one =
-        strstr(r.out, " reverse "); /* seconds, and how many plain trainings that is: four of about three */
-    double seconds = 0, trainings = 0;
-    cr_assert(one && sscanf(one, " reverse %lf %lf", &seconds, &trainings) == 2, "%s", r.out);
-    cr_expect(trainings > 6 && trainings < 60, "%s", r.out);
+    /* Forward mode takes 15 steps with 7 tangents, four times. */
+    const char *forward = strstr(r.out, " forward "), *measured = strstr(r.out, "its JVP ");
+    double seconds = 0, jvp = 0, column = 0;
+    cr_assert(forward && sscanf(forward, " forward %lf", &seconds) == 1, "%s", r.out);
+    cr_assert(measured && sscanf(measured, "its JVP %lf and %lf a column", &jvp, &column) == 2, "%s", r.out);
+    const double expected = 4 * 15 * (jvp + 7 * column) / 1000;
+    cr_expect_float_eq(seconds, expected, 0.02 * expected, "%s", r.out);
     cr_expect_eq(json_number(cli_run("plan", "base.yaml", "--set", FOLDS, "--json", NULL).out, "trainings"), 4);
 }
