@@ -6,8 +6,6 @@
  * NAME is W1 to W6 or W2b. --quick: few steps. Forward mode is left out where it would carry many tangents.
  */
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "measure.h"
@@ -19,6 +17,12 @@ typedef struct expected {
     char mode[32];
     double seconds, peak, held; /* of a hypergradient; of the process; of the mode alone */
 } expected;
+
+typedef struct expectation {
+    const workload *w;
+    expected all[MOST_MODES];
+    size_t count;
+} expectation;
 
 /* As core/check/forecast.c computes it. */
 static size_t expect(const workload *w, expected *all)
@@ -54,41 +58,31 @@ static size_t expect(const workload *w, expected *all)
     return count;
 }
 
-/* In a process of its own, which leaves no memory and no plans behind. */
-static size_t expect_apart(const workload *w, expected *all)
+static bool send_expected(void *context, FILE *out)
 {
-    int ends[2], status = 0;
-    fflush(NULL);
-    if (pipe(ends)) {
-        perror("bench");
-        exit(1);
-    }
-    const pid_t child = fork();
-    if (child == 0) {
-        const size_t bytes = expect(w, all) * sizeof *all;
-        _exit(write(ends[1], all, bytes) == (ssize_t)bytes ? 0 : 1);
-    }
-    close(ends[1]);
-    const ssize_t got = read(ends[0], all, MOST_MODES * sizeof *all);
-    close(ends[0]);
-    if (child < 0 || waitpid(child, &status, 0) < 0 || status || got <= 0) {
-        fprintf(stderr, "bench_plan: %s: nothing is expected\n", w->name);
-        exit(1);
-    }
-    return (size_t)got / sizeof *all;
+    expectation *e = context;
+    const size_t count = expect(e->w, e->all);
+    return fwrite(e->all, sizeof *e->all, count, out) == count;
+}
+
+static bool receive_expected(void *context, FILE *in)
+{
+    expectation *e = context;
+    e->count = fread(e->all, sizeof *e->all, MOST_MODES, in);
+    return e->count > 0;
 }
 
 static void compare(const workload *w)
 {
-    expected all[MOST_MODES];
-    const size_t count = expect_apart(w, all);
-    for (size_t i = 0; i < count; i++) {
-        const bench_row row = {.w = *w, .mode = all[i].mode, .threads = 1, .rounds = 3, .alone = true};
+    expectation of = {.w = w};
+    measure_apart(send_expected, receive_expected, &of, w->name);
+    for (size_t i = 0; i < of.count; i++) {
+        const expected *e = &of.all[i];
+        const bench_row row = {.w = *w, .mode = e->mode, .threads = 1, .rounds = 3, .alone = true};
         figures f;
         measure(&row, &f);
-        printf("%-4s %-14s %10.4f %10.4f %6.2f %10.1f %10.1f %6.2f %10.1f\n", w->name, all[i].mode, all[i].seconds,
-               f.later, all[i].seconds / f.later, 1e-6 * all[i].peak, 1e-6 * f.peak, all[i].peak / f.peak,
-               1e-6 * all[i].held);
+        printf("%-4s %-14s %10.4f %10.4f %6.2f %10.1f %10.1f %6.2f %10.1f\n", w->name, e->mode, e->seconds, f.later,
+               e->seconds / f.later, 1e-6 * e->peak, 1e-6 * f.peak, e->peak / f.peak, 1e-6 * e->held);
         fflush(stdout);
     }
 }

@@ -252,22 +252,8 @@ static void measure_here(measuring *m)
         count_operations(m);
 }
 
-/* The figures, and the hypergradient if it is wanted. */
-static bool send(const measuring *m, FILE *out)
-{
-    const size_t size = m->row->answer ? (size_t)m->f->directions : 0;
-    return fwrite(m->f, sizeof *m->f, 1, out) == 1 && fwrite(m->gradient, sizeof(double), size, out) == size &&
-           fclose(out) == 0;
-}
-
-static bool receive(const bench_row *row, figures *f, FILE *in)
-{
-    const bool whole = fread(f, sizeof *f, 1, in) == 1;
-    const size_t size = whole && row->answer ? (size_t)f->directions : 0;
-    return whole && fread(row->answer, sizeof(double), size, in) == size;
-}
-
-void measure(const bench_row *row, figures *f)
+void measure_apart(bool (*send)(void *context, FILE *out), bool (*receive)(void *context, FILE *in), void *context,
+                   const char *what)
 {
     int ends[2], status = 0;
     fflush(NULL);
@@ -277,22 +263,46 @@ void measure(const bench_row *row, figures *f)
     }
     const pid_t child = fork();
     if (child == 0) {
-        *f = (figures){0};
-        measuring *m = ho_alloc(sizeof *m);
-        m->row = row;
-        m->f = f;
-        m->steps = row->w.steps;
-        measure_here(m);
         FILE *out = fdopen(ends[1], "w");
-        _exit(out && send(m, out) ? 0 : 1);
+        _exit(out && send(context, out) && fclose(out) == 0 ? 0 : 1);
     }
     close(ends[1]);
     FILE *in = fdopen(ends[0], "r");
-    const bool whole = child > 0 && in && receive(row, f, in);
+    const bool whole = child > 0 && in && receive(context, in);
     if (in)
         fclose(in);
     if (child < 0 || waitpid(child, &status, 0) < 0 || status || !whole) {
-        fprintf(stderr, "bench: %s, mode %s: no figures\n", row->w.name, row->mode);
+        fprintf(stderr, "bench: %s: no figures\n", what);
         exit(1);
     }
+}
+
+/* The figures, and the hypergradient if it is wanted. */
+static bool send_figures(void *measured, FILE *out)
+{
+    measuring *m = measured;
+    measure_here(m);
+    const size_t size = m->row->answer ? (size_t)m->f->directions : 0;
+    return fwrite(m->f, sizeof *m->f, 1, out) == 1 && fwrite(m->gradient, sizeof(double), size, out) == size;
+}
+
+static bool receive_figures(void *measured, FILE *in)
+{
+    const measuring *m = measured;
+    const bool whole = fread(m->f, sizeof *m->f, 1, in) == 1;
+    const size_t size = whole && m->row->answer ? (size_t)m->f->directions : 0;
+    return whole && fread(m->row->answer, sizeof(double), size, in) == size;
+}
+
+void measure(const bench_row *row, figures *f)
+{
+    measuring *m = ho_alloc(sizeof *m);
+    m->row = row;
+    m->f = f;
+    m->steps = row->w.steps;
+    *f = (figures){0};
+    char *what = ho_format("%s, mode %s", row->w.name, row->mode);
+    measure_apart(send_figures, receive_figures, m, what);
+    free(what);
+    free(m);
 }

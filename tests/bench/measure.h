@@ -2,6 +2,8 @@
 #ifndef MEASURE_H
 #define MEASURE_H
 
+#include <stdio.h>
+
 #include "workloads.h"
 
 enum {
@@ -32,7 +34,7 @@ typedef struct figures {
     double plain_flops, gradient_flops; /* operations in products, in all */
     double plain_bytes;          /* that plain training must at least move: a batch read, a state read and written */
     double digits, first_digits; /* share of the time that its estimate of digits takes: of later hypergradients, of the
-                                    first, which has a second training beside it */
+                                    first, which may have a second training */
     double state;                /* bytes of a state */
     double held, residuals;      /* bytes that the mode held; of these, residuals */
     double plain_peak, peak;     /* most resident bytes of the process after plain training, and in all */
@@ -40,7 +42,12 @@ typedef struct figures {
     double directions, error, norm; /* m; the validation error; the hypergradient's norm */
 } figures;
 
-/* Ends the program where the measurement fails. Thread: before any other uses the BLAS. */
+/* Calls send in a process of its own, which leaves no memory and no plans behind, and receive in this one. Ends the
+ * program, naming `what`, where either fails. Thread: before any other uses the BLAS. */
+void measure_apart(bool (*send)(void *context, FILE *out), bool (*receive)(void *context, FILE *in), void *context,
+                   const char *what);
+
+/* Ends the program where the measurement fails. Thread: as above. */
 void measure(const bench_row *row, figures *f);
 
 #endif
