@@ -269,24 +269,16 @@ static void run_part_across(const narrow *w, int64_t first, int64_t last, int64_
     const ho_product *p = w->p;
     const int64_t k0 = across_start(p, part);
     const bool dense = c_row == p->n && p->n <= PANEL && !add;
-    REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
     factors f = {.row = p->a.row, .column = p->a.column, .depth = across_start(p, part + 1) - k0};
     for (int64_t j = 0; j < p->n; j += PANEL) {
-        const int64_t n = least_of(p->n - j, PANEL), vectors = n > LANES ? 2 : 1, width = vectors * LANES;
-        pack_across(w, j, n, k0, &f, width);
+        const int64_t n = least_of(p->n - j, PANEL);
+        pack_across(w, j, n, k0, &f, n > LANES ? PANEL : LANES);
         for (int64_t i = first, rows, tiles = (last - first + ROWS - 1) / ROWS; tiles > 0; tiles--, i += rows) {
             rows = even_part(last - i, tiles);
             f.a = w->a + i * p->a.row + k0 * p->a.column;
-            REAL *to = c + i * c_row + j;
             /* What spills over the end of a row is overwritten by the next ones, if there are any. */
-            if (n == width || (dense && (last - i - rows) * n >= PANEL)) {
-                multiply_tile(rows, vectors, &f, to, c_row, add);
-                continue;
-            }
-            if (add)
-                arrange(tile, width, to, c_row, 1, rows, n);
-            multiply_tile(rows, vectors, &f, tile, width, add);
-            arrange(to, c_row, tile, width, 1, rows, n);
+            const bool spills = dense && (last - i - rows) * n >= PANEL;
+            multiply_columns(rows, n, &f, c + i * c_row + j, c_row, add, spills);
         }
     }
 }

@@ -52,7 +52,7 @@ static bool loads_rows(const finder *f, const ho_strided *s)
            (s->rank > 0 && s->dims[0] == f->rows && has_rows(f, s->buffer, s->offset, s->strides[0], width));
 }
 
-/* Sums are split where a kernel's blocks begin, and parts of several blocks, whatever its rows. */
+/* Sums are split where blocks of a kernel begin, or parts of several blocks, whatever rows it runs on. */
 static bool reduces_rows(finder *f, const ho_reduce_into *r, int64_t width)
 {
     if (r->result.kind != HO_IN_BUFFER)

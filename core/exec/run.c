@@ -122,10 +122,10 @@ static void run_zeros(const ho_plan *plan, const ho_zeros *zeros)
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
-/* An instruction on one entry takes as long as so many multiply-adds; and what takes less than some five microseconds
- * is not shared. */
+/* An instruction on one entry takes as long as so many multiply-adds; and a step of less than some of them, which takes
+ * a microsecond or less, is not shared. */
 #define KERNEL_WORK 4.0
-#define LEAST_WORK  32768.0
+#define STEP_WORK   32768.0
 
 double ho_shared_work(const ho_step *step, ho_rows rows)
 {
@@ -137,7 +137,7 @@ double ho_shared_work(const ho_step *step, ho_rows rows)
         work = part * (double)p->batch * (double)p->m * (double)p->n * (double)p->k;
     else if (step->kind == HO_STEP_KERNEL && k->count > k->grain)
         work = part * (double)k->count * (double)k->length * KERNEL_WORK;
-    return work >= LEAST_WORK ? work : 0;
+    return work >= STEP_WORK ? work : 0;
 }
 
 static void run_step(const ho_plan *plan, const ho_step *step, const ho_worker *worker, ho_rows rows)

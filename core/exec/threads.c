@@ -69,9 +69,8 @@ void ho_exec_threads(int threads)
 
 /* A step takes some microseconds, and the next plan is run soon after the last, so others are soon here; to be woken
  * takes longer. But if the machine has other work, it should get on. Fifty microseconds, and some two hundred. */
-#define FEW_LOOKS 40
-#define LOOKS     2000
-#define YIELDS    500
+#define LOOKS  2000
+#define YIELDS 500
 
 static void pause_shortly(void)
 {
@@ -118,7 +117,9 @@ static uint64_t arrive(int32_t index)
     return arrivals;
 }
 
-/* The clock is not looked at where the other comes soon. */
+/* The clock is not read where the other comes within a microsecond. */
+#define FEW_LOOKS 40
+
 static void wait_for_worker(const ho_worker *worker, int32_t other, uint64_t arrivals)
 {
     event *e = &pool.workers[other].arrivals;

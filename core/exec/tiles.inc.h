@@ -276,6 +276,22 @@ static void multiply_tile(int64_t rows, int64_t vectors, const factors *f, REAL 
     }
 }
 
+/* A tile of n columns, where n may be no whole number of vectors. `spills`: what is written behind the last column is
+ * overwritten later. */
+INLINE void multiply_columns(int64_t rows, int64_t n, const factors *f, REAL *c, int64_t c_row, bool add, bool spills)
+{
+    const int64_t vectors = n > LANES ? 2 : 1, width = vectors * LANES;
+    REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
+    if (n == width || spills) {
+        multiply_tile(rows, vectors, f, c, c_row, add);
+        return;
+    }
+    if (add)
+        arrange(tile, width, c, c_row, 1, rows, n);
+    multiply_tile(rows, vectors, f, tile, width, add);
+    arrange(c, c_row, tile, width, 1, rows, n);
+}
+
 /* The sums of the lanes of four vectors. */
 INLINE quad sums_of_lanes(vector a, vector b, vector d, vector e)
 {

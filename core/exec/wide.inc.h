@@ -115,20 +115,11 @@ static void fetch_tile(const REAL *c, int64_t c_row, int64_t rows, int64_t n)
 /* m rows of a, down n columns of a panel. */
 static void run_panel(factors f, int64_t tile_step, int64_t m, int64_t n, REAL *c, int64_t c_row, bool add)
 {
-    const int64_t vectors = n > LANES ? 2 : 1, width = vectors * LANES;
-    REAL tile[ROWS * PANEL] __attribute__((aligned(VECTOR_BYTES)));
     fetch_tile(c, c_row, least_of(ROWS, m), n);
     for (int64_t i = 0; i < m; i += ROWS, f.a += tile_step, c += ROWS * c_row) {
         const int64_t rows = least_of(ROWS, m - i);
         fetch_tile(c + rows * c_row, c_row, least_of(ROWS, m - i - rows), n);
-        if (n == width) {
-            multiply_tile(rows, vectors, &f, c, c_row, add);
-            continue;
-        }
-        if (add)
-            arrange(tile, width, c, c_row, 1, rows, n);
-        multiply_tile(rows, vectors, &f, tile, width, add);
-        arrange(c, c_row, tile, width, 1, rows, n);
+        multiply_columns(rows, n, &f, c, c_row, add, false);
     }
 }
 

@@ -45,8 +45,8 @@ static size_t expect(const workload *w, expected *all)
     for (size_t i = 0; i < choice.count && count < MOST_MODES; i++) {
         const ho_instance *mode = choice.offers[i].instance;
         const char *name = mode->loaded->plugin.name;
-        if (strcmp(name, "reverse") && strcmp(name, "checkpointed") &&
-            (strcmp(name, "forward") || costs.directions > MANY))
+        if (strcmp(name, "reverse") != 0 && strcmp(name, "checkpointed") != 0 &&
+            (strcmp(name, "forward") != 0 || costs.directions > MANY))
             continue;
         const double own = (double)choice.offers[i].cost.bytes, peak = (double)(now + choice.beside) + own;
         expected *e = &all[count++];
@@ -92,7 +92,7 @@ int main(int count, char **arguments)
     bool quick = false, wanted[WORKLOADS] = {false}, some = false;
     for (int i = 1; i < count; i++) {
         const workload *named = workload_named(arguments[i]);
-        if (!named && strcmp(arguments[i], "--quick")) {
+        if (!named && strcmp(arguments[i], "--quick") != 0) {
             fprintf(stderr, "usage: bench_plan [--quick] [W1 ... W6]\n");
             return 2;
         }
